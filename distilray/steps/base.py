@@ -1,0 +1,97 @@
+"""What a step is: settings, the columns it reads and writes, and what it does to one row.
+
+    class Shout(Step):
+        \"\"\"Answer in capitals.\"\"\"
+        reads = ("answer",)
+        writes = {"answer": "string"}
+
+        async def process(self, row: Row, models: Models) -> Outcome:
+            return kept(answer=row["answer"].upper())
+
+A step is plain async Python over one row: no Ray, no shared state, no clock, no randomness but the seeds that
+``models`` derives from the row. So it can be read, tested and rehearsed without a cluster, and gives the same result
+however the rows are sharded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from distilray.models import Reply
+from distilray.prompts import Prompt
+from distilray.rows import Outcome, Row
+
+T = TypeVar("T")
+
+
+class ModelChoice(BaseModel):
+    """A role that picks its model by a column: ``{by: language, choose: {zh: qwen}, otherwise: gpt}``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    by: Literal["language", "task"]
+    choose: dict[str, str]
+    otherwise: str
+
+    def names(self) -> set[str]:
+        return {*self.choose.values(), self.otherwise}
+
+
+class ModelRole:
+    """Marks the settings of a step that name a model, so that a recipe knows which models a step needs."""
+
+
+ModelName = Annotated[str | ModelChoice, ModelRole()]
+
+
+class Model(Protocol):
+    """A model as one row in one step sees it."""
+
+    async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
+        """The parsed reply. A reply that does not parse or was cut by length is asked again (another seed);
+        then :class:`~distilray.models.ModelError`, which makes the row ``failed``."""
+        ...
+
+    async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
+        """``n`` raw replies, whole or cut, for steps that look at each themselves."""
+        ...
+
+
+class Models(Protocol):
+    def __getitem__(self, name: str | ModelChoice) -> Model: ...
+
+
+class Step(BaseModel):
+    """Settings of one step, parsed from a recipe; ``process`` is what the step does to one row."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[Mapping[str, str]] = {}
+    prompts: ClassVar[tuple[Prompt[Any], ...]] = ()
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does to a row")
+
+    def columns_read(self) -> set[str]:
+        """Columns that these settings make the step read; checked against what earlier steps and sources write."""
+        return set(self.reads)
+
+    def columns_written(self) -> dict[str, str]:
+        """Columns that these settings make the step write, with their type names."""
+        return dict(self.writes)
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return self.prompts
+
+    def models_used(self) -> dict[str, set[str]]:
+        """Setting name to the models it may choose."""
+        roles: dict[str, set[str]] = {}
+        for name, info in type(self).model_fields.items():
+            if any(isinstance(mark, ModelRole) for mark in info.metadata):
+                value = getattr(self, name)
+                if value is not None:
+                    roles[name] = value.names() if isinstance(value, ModelChoice) else {value}
+        return roles
