@@ -1,5 +1,18 @@
 """Steps: one file a step, its settings and what it does to one row."""
 
 from distilray.steps.base import Model, ModelChoice, ModelName, Models, Step
+from distilray.steps.registry import STEPS, StepClass, imported, step_class
+from distilray.steps.whole_set import GlobalStep
 
-__all__ = ["Model", "ModelChoice", "ModelName", "Models", "Step"]
+__all__ = [
+    "STEPS",
+    "GlobalStep",
+    "Model",
+    "ModelChoice",
+    "ModelName",
+    "Models",
+    "Step",
+    "StepClass",
+    "imported",
+    "step_class",
+]

@@ -1,0 +1,50 @@
+"""Answer: the teacher answers the instruction, in the format that its task wants (posts A.8, B.16).
+
+One answer a row, or ``n`` of them for rejection sampling: then ``answers`` holds all that are whole, ``answer`` the
+first, and a later ``check`` picks the first that is right.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from distilray.prompts import ANSWER
+from distilray.rows import Outcome, Row, kept, rejected
+from distilray.steps.base import ModelName, Models, Step
+from distilray.steps.reasoning import UnfinishedReasoning, split_reasoning
+
+
+class Answer(Step):
+    """The teacher answers every instruction; answers that were cut by length are not used."""
+
+    reads: ClassVar = ("messages",)
+    writes: ClassVar = {"answer": "string", "reasoning": "string", "answers": "list<string>", "answer_tokens": "int"}
+    prompts: ClassVar = (ANSWER,)
+
+    model: ModelName
+    n: Annotated[int, Field(ge=1, le=256, description="answers sampled for a row")] = 1
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        replies = await models[self.model].replies(ANSWER, row, n=self.n)
+        whole, reasons = [], []
+        for reply in replies:
+            if reply.finish_reason == "length":
+                reasons.append("answer cut by length")
+                continue
+            try:
+                reasoning, answer = split_reasoning(reply)
+            except UnfinishedReasoning as unfinished:
+                reasons.append(str(unfinished))
+                continue
+            if answer:
+                whole.append((reasoning, answer, reply.tokens_out))
+            else:
+                reasons.append("empty answer")
+        if not whole:
+            return rejected(reasons[0], answer=replies[0].text, answer_tokens=replies[0].tokens_out)
+        reasoning, answer, tokens = whole[0]
+        return kept(
+            answer=answer, reasoning=reasoning, answer_tokens=tokens, answers=[answer for _, answer, _ in whole]
+        )

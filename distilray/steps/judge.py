@@ -1,0 +1,41 @@
+"""Judge: a model scores the answer's accuracy, relevance, helpfulness and level of detail, 0 to 9 (posts A.4, A.11).
+
+The judge first checks and then scores; its check is kept beside the scores, so that a reader sees why.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from distilray.prompts import JUDGE
+from distilray.rows import Outcome, Row, kept
+from distilray.steps.base import ModelName, Models, Step
+
+
+class Judge(Step):
+    """Scores every answer; a later ``select`` decides what is good enough."""
+
+    reads: ClassVar = ("messages", "answer")
+    writes: ClassVar = {
+        "accuracy": "int",
+        "relevance": "int",
+        "helpfulness": "int",
+        "detail": "int",
+        "score": "float",
+        "judge_check": "string",
+    }
+    prompts: ClassVar = (JUDGE,)
+
+    model: ModelName
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        judged = await models[self.model].ask(JUDGE, row, answer=row["answer"])
+        scores = (judged.accuracy, judged.relevance, judged.helpfulness, judged.detail)
+        return kept(
+            accuracy=judged.accuracy,
+            relevance=judged.relevance,
+            helpfulness=judged.helpfulness,
+            detail=judged.detail,
+            score=sum(scores) / len(scores),
+            judge_check=judged.check,
+        )

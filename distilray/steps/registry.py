@@ -1,0 +1,40 @@
+"""Steps by the name that recipes use, ours and those that users bring (``uses: package.module:Class``)."""
+
+from __future__ import annotations
+
+import importlib
+
+from distilray.steps.answer import Answer
+from distilray.steps.base import Step
+from distilray.steps.check import Check
+from distilray.steps.judge import Judge
+from distilray.steps.select import Select
+from distilray.steps.whole_set import GlobalStep
+
+StepClass = type[Step] | type[GlobalStep]
+
+STEPS: dict[str, StepClass] = {
+    "answer": Answer,
+    "check": Check,
+    "judge": Judge,
+    "select": Select,
+}
+
+
+def imported(place: str) -> object:
+    """What ``package.module:name`` names; :class:`ImportError` says which part is missing."""
+    module_name, _, name = place.partition(":")
+    if not name:
+        raise ImportError(f"{place!r} is not of the form package.module:Name")
+    module = importlib.import_module(module_name)
+    if not hasattr(module, name):
+        raise ImportError(f"module {module_name} has no {name}")
+    return getattr(module, name)
+
+
+def step_class(uses: str) -> StepClass:
+    """The step that a user brings; :class:`TypeError` where it is none."""
+    found = imported(uses)
+    if not (isinstance(found, type) and issubclass(found, Step | GlobalStep)):
+        raise TypeError(f"{uses} is {found!r}, not a subclass of distilray.steps.Step or GlobalStep")
+    return found
