@@ -1,8 +1,9 @@
 """A prompt: a template and the strict parser of its reply, together, with a hash.
 
 The template is a Jinja file a language, ``templates/NAME.LANGUAGE.jinja``. Its first block (up to a line of ``---``)
-is the system message, the rest the user message. What is constant comes first, then the row, then what varies
-between calls about the same row, so that engines share cached prefixes.
+is the system message, the rest the user message; with nothing after that line the row's own conversation is the
+user's side. What is constant comes first, then the row, then what varies between calls about the same row, so that
+engines share cached prefixes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,12 +24,25 @@ T = TypeVar("T")
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+
+def conversation(row: Row) -> str:
+    """The row's conversation as a template shows it: the question alone, or every turn under its speaker's name."""
+    if len(row.messages) == 1:
+        return row.instruction
+    return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in row.messages)
+
+
 _environment = jinja2.Environment(
-    undefined=jinja2.StrictUndefined, keep_trailing_newline=False, autoescape=False, trim_blocks=True
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=False,
+    autoescape=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
+_environment.filters["conversation"] = conversation
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(text: str) -> jinja2.Template:
     return _environment.from_string(text)
 
@@ -62,11 +76,17 @@ class Prompt(Generic[T]):
         return f"Prompt({self.name!r})"
 
     @cached_property
-    def hash(self) -> str:
-        """Changes when a template, the constraint or the parser's source changes (12 hex digits)."""
+    def wording(self) -> str:
+        """Hash of the templates alone: what a model that was trained on this prompt depends on (12 hex digits)."""
         digest = hashlib.blake2b(digest_size=6)
         for language in sorted(self.templates):
             digest.update(f"{language}\0{self.templates[language]}\0".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes when a template, the constraint or the parser's source changes (12 hex digits)."""
+        digest = hashlib.blake2b(self.wording.encode(), digest_size=6)
         digest.update(repr(self.constraint).encode())
         digest.update(inspect.getsource(self.parse).encode())
         return digest.hexdigest()
@@ -74,12 +94,20 @@ class Prompt(Generic[T]):
     def messages(self, row: Row, **variables: Any) -> list[dict[str, str]]:
         """The conversation to send about ``row``: ``[{"role": "system", ...}, {"role": "user", ...}]``.
 
-        The template sees ``row`` and ``variables``; a variable that it needs and does not get is an error.
+        The template sees ``row`` and ``variables``; a variable that it needs and does not get is an error. Where the
+        template leaves the user's side to the row, a system message of the row follows the template's own in one
+        system message, since chat templates know only one.
         """
         template = self.templates.get(row.language) or self.templates["en"]
-        system, _, user = template.rpartition("\n---\n")
-        messages = []
-        if system:
-            messages.append({"role": "system", "content": _compiled(system).render(row=row, **variables).strip()})
-        messages.append({"role": "user", "content": _compiled(user).render(row=row, **variables).strip()})
-        return messages
+        system, mark, user = f"\n{template.strip()}\n".partition("\n---\n")
+        if not mark:
+            system, user = "", template
+        parts = [_compiled(system).render(row=row, **variables).strip()] if system.strip() else []
+        if user.strip():
+            turns = [{"role": "user", "content": _compiled(user).render(row=row, **variables).strip()}]
+        else:
+            parts += [message["content"] for message in row.messages if message["role"] == "system"]
+            turns = [dict(message) for message in row.messages if message["role"] != "system"]
+        if parts:
+            turns.insert(0, {"role": "system", "content": "\n\n".join(parts)})
+        return turns
