@@ -1,0 +1,24 @@
+"""The ledger: a run's record. Where its files lie, who may write them, what became of every row."""
+
+from distilray.ledger.counts import USAGE, StepCounts, UnitCounts, add_numbers, add_steps, add_usage
+from distilray.ledger.manifest import Manifest, fingerprint, now, open_stage
+from distilray.ledger.store import Store
+from distilray.ledger.unit import UnitInput, kept_rows, read_unit_counts, write_unit
+
+__all__ = [
+    "USAGE",
+    "Manifest",
+    "StepCounts",
+    "Store",
+    "UnitCounts",
+    "UnitInput",
+    "add_numbers",
+    "add_steps",
+    "add_usage",
+    "fingerprint",
+    "kept_rows",
+    "now",
+    "open_stage",
+    "read_unit_counts",
+    "write_unit",
+]

@@ -1,0 +1,173 @@
+"""A store: a run directory on any filesystem that pyarrow knows.
+
+    store = Store("s3://bucket/runs/first?endpoint_override=127.0.0.1:9000&scheme=http")
+    store.write("steps/00-sources/unit-000000.parquet", buffer)
+    store.names("steps/00-sources")  # ["unit-000000.parquet"]
+
+Paths are relative to the run directory, with ``/`` between names. What is written appears whole or not at all: on a
+local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the final name would be
+published half-written when an exception closes it). S3 credentials and endpoints come from the URI's query or from
+the ``AWS_*`` environment of the process, also after unpickling on another node.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+MOVES_AT_ONCE = 16
+
+
+class Store:
+    """The run directory at ``uri``: a URI of a pyarrow filesystem, or a plain local path. Picklable, thread-safe."""
+
+    def __init__(self, uri: str | os.PathLike[str]) -> None:
+        text = os.fspath(uri)
+        if "://" not in text:
+            text = os.path.abspath(os.path.expanduser(text))
+            self.filesystem, self.base = pafs.LocalFileSystem(), text
+        else:
+            self.filesystem, self.base = pafs.FileSystem.from_uri(_one_put(text))
+        self.uri = text
+        self.local = isinstance(self.filesystem, pafs.LocalFileSystem)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Store, (self.uri,)
+
+    def __repr__(self) -> str:
+        return f"Store({self.shown!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and self.uri == other.uri
+
+    def __hash__(self) -> int:
+        return hash(self.uri)
+
+    @property
+    def shown(self) -> str:
+        """The URI without the keys that it may carry, for messages."""
+        return re.sub(r"://[^/@]*@", "://***@", self.uri)
+
+    def full(self, path: str) -> str:
+        """``path`` as ``filesystem`` names it (for pyarrow.dataset and pyarrow.parquet)."""
+        return f"{self.base}/{path}" if path else self.base
+
+    def read(self, path: str) -> bytes:
+        with self.open_input(path) as file:
+            return file.read()
+
+    def open_input(self, path: str) -> pa.NativeFile:
+        """A file to read from at random places; :class:`FileNotFoundError` where there is none."""
+        return self.filesystem.open_input_file(self.full(path))
+
+    def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
+        """Publishes ``data`` at ``path``, whole or not at all, over what was there.
+
+        ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power cut,
+        though no kill of a process, can leave a published file empty, and a unit that is there is never done again.
+        What is worthless after a power cut (heartbeats, progress, crash markers) goes without.
+        """
+        buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
+        if self.local:
+            self._write_local(self.full(path), buffer, durable)
+        else:
+            with self.filesystem.open_output_stream(self.full(path)) as stream:
+                stream.write(buffer)
+
+    def _write_local(self, full: str, data: pa.Buffer, durable: bool) -> None:
+        folder, name = os.path.split(full)
+        temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
+        try:
+            file = open(temporary, "wb", buffering=0)  # noqa: SIM115  (a missing folder is made, and only then)
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+        try:
+            with file:
+                rest = memoryview(data).cast("B")
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if durable:
+                    os.fsync(file.fileno())
+            os.replace(temporary, full)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def read_json(self, path: str) -> Any:
+        try:
+            return msgspec.json.decode(self.read(path))
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand") from error
+
+    def write_json(self, path: str, value: Any, *, durable: bool = True) -> None:
+        self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1), durable=durable)
+
+    def exists(self, path: str) -> bool:
+        return self.filesystem.get_file_info(self.full(path)).type != pafs.FileType.NotFound
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the files and folders in ``folder``; none where it does not exist."""
+        if self.local:
+            try:
+                names = os.listdir(self.full(folder))
+            except FileNotFoundError:
+                return []
+        else:
+            found = self.filesystem.get_file_info(pafs.FileSelector(self.full(folder), allow_not_found=True))
+            names = [info.base_name for info in found]
+        return sorted(name for name in names if not name.startswith("."))
+
+    def files_below(self, folder: str) -> list[str]:
+        """Paths of all files below ``folder``, sorted."""
+        selector = pafs.FileSelector(self.full(folder), allow_not_found=True, recursive=True)
+        root = PurePosixPath(self.base)
+        found = (info for info in self.filesystem.get_file_info(selector) if info.is_file)
+        return sorted(str(PurePosixPath(info.path).relative_to(root)) for info in found)
+
+    def delete(self, path: str) -> None:
+        """Removes a file; one that is gone already is as good."""
+        try:
+            self.filesystem.delete_file(self.full(path))
+        except FileNotFoundError:
+            return
+
+    def delete_dir(self, folder: str) -> None:
+        """Removes a folder and all below it; one that is gone already is as good."""
+        try:
+            self.filesystem.delete_dir(self.full(folder))
+        except FileNotFoundError:
+            return
+
+    def move_dir(self, folder: str, target: str, *, last: str = "") -> None:
+        """Moves a folder: a rename on a local disk; on an object store file by file (copied by the server), the one
+        named ``last`` at the end, so that a move that was broken off is taken up again by calling it again."""
+        if self.local:
+            os.makedirs(os.path.dirname(self.full(target)), exist_ok=True)
+            os.rename(self.full(folder), self.full(target))
+            return
+
+        def move(path: str) -> None:
+            self.filesystem.move(self.full(path), self.full(target + path.removeprefix(folder)))
+
+        files = self.files_below(folder)
+        with ThreadPoolExecutor(MOVES_AT_ONCE) as pool:
+            list(pool.map(move, [path for path in files if path != f"{folder}/{last}"]))
+        if f"{folder}/{last}" in files:
+            move(f"{folder}/{last}")
+        self.delete_dir(folder)
+
+
+def _one_put(uri: str) -> str:
+    """An S3 URI whose small files cost one request each, instead of the three of a multipart upload."""
+    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"

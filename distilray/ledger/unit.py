@@ -1,0 +1,131 @@
+"""Units: a slice of rows in one Parquet file, whose footer says what became of them.
+
+A phase writes one file per unit with every row that entered it. A global step writes, for each of these files, a
+*decision* file of the same name: ``id``, ``outcome``, ``reason`` and the columns that it adds; the text of the rows
+stays where it is. ``UnitInput(path, decisions)`` names a file and the decisions taken on it since, and
+:func:`kept_rows` reads the rows that are still in the game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from distilray.ledger.counts import UnitCounts
+from distilray.ledger.store import Store
+from distilray.rows import Row
+
+COUNTS_KEY = "distilray.counts"
+VERDICT = ("outcome", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitInput:
+    """A unit to read: a Parquet file and the decision files that later global steps wrote about it, oldest first."""
+
+    path: str
+    decisions: tuple[str, ...] = ()
+
+
+def write_unit(
+    store: Store,
+    path: str,
+    rows: pa.Table | Sequence[Row | Mapping[str, Any]],
+    schema: pa.Schema,
+    counts: UnitCounts,
+) -> None:
+    """Publishes a unit at ``path``, atomically: its rows in ``schema``, its counts in the file's footer.
+
+    Raises :class:`ValueError` that names the column (and row) whose value does not fit the schema, or a column that
+    the schema lacks.
+    """
+    table = rows.cast(schema) if isinstance(rows, pa.Table) else _table(rows, schema)
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({COUNTS_KEY: msgspec.json.encode(counts).decode()})
+    store.write(path, sink.getvalue())
+
+
+def read_unit_counts(store: Store, path: str) -> UnitCounts:
+    """The counts in the footer of the unit at ``path``; the rows are not read."""
+    return read_footer(store, path)[0]
+
+
+def read_footer(store: Store, path: str) -> tuple[UnitCounts, int]:
+    """The counts of a unit and the number of rows in its file."""
+    with store.open_input(path) as file:
+        metadata = pq.read_metadata(file)
+    return msgspec.json.decode(metadata.metadata[COUNTS_KEY.encode()], type=UnitCounts), metadata.num_rows
+
+
+def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = None) -> pa.Table:
+    """Rows of ``unit`` that were kept (or have no outcome yet) and that no decision rejected, in file order.
+
+    ``columns`` narrows what is read (``None``: all); columns that decisions add are joined by ``id`` and replace
+    those of the same name. Raises :class:`KeyError` for a column that neither file nor decisions have.
+    """
+    wanted = None if columns is None else {*columns, "id", "outcome"}
+    table = _read(store, unit.path, wanted)
+    table = table.filter(_is_kept(table["outcome"]))
+    for path in unit.decisions:
+        table = _decide(table, _read(store, path, wanted))
+    return table if columns is None else table.select(columns)
+
+
+def _read(store: Store, path: str, wanted: set[str] | None) -> pa.Table:
+    with store.open_input(path) as source, pq.ParquetFile(source) as file:
+        names = file.schema_arrow.names
+        chosen = None if wanted is None else [name for name in names if name in wanted]
+        return file.read(columns=chosen, use_threads=False)  # many units are read side by side
+
+
+def _is_kept(outcome: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(outcome, "kept"), True)
+
+
+def _decide(table: pa.Table, decisions: pa.Table) -> pa.Table:
+    """``table`` without the rows that ``decisions`` rejected, with the columns that they add."""
+    place = pc.index_in(table["id"], value_set=decisions["id"])
+    stays = pc.fill_null(_is_kept(decisions["outcome"].take(place)), True)
+    table, place = table.filter(stays), place.filter(stays)
+    for name in decisions.column_names:
+        if name != "id" and name not in VERDICT:
+            table = _with_column(table, name, decisions[name].take(place))
+    return table
+
+
+def _with_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    if name in table.column_names:
+        return table.set_column(table.column_names.index(name), pa.field(name, values.type), values)
+    return table.append_column(pa.field(name, values.type), values)
+
+
+def _table(rows: Sequence[Row | Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    values = [row.values if isinstance(row, Row) else row for row in rows]
+    unknown = set().union(*values) - set(schema.names)
+    if unknown:
+        raise ValueError(f"rows have columns that no step declares in `writes`: {', '.join(sorted(unknown))}")
+    return pa.Table.from_arrays([_array(values, field) for field in schema], schema=schema)
+
+
+def _array(values: list[Mapping[str, Any]], field: pa.Field) -> pa.Array:
+    try:
+        return pa.array([value.get(field.name) for value in values], field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise ValueError(f"column {field.name!r}: {_first_misfit(values, field)} ({error})") from error
+
+
+def _first_misfit(values: list[Mapping[str, Any]], field: pa.Field) -> str:
+    for value in values:
+        try:
+            pa.array([value.get(field.name)], field.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return f"row {value.get('id')!r} has {value.get(field.name)!r:.200}, declared is {field.type}"
+    return f"declared is {field.type}"
