@@ -1,0 +1,35 @@
+# EXTRA=gpu or EXTRA=cpu chooses the vLLM build; by default what nvidia-smi finds decides.
+VENV ?= .venv
+BIN := $(VENV)/bin
+export EXTRA PYTHON VENV
+
+.PHONY: setup demo test test-fast test-slow bench prove lint clean
+
+setup:  ## make .venv with everything pinned in pyproject.toml
+	@scripts/setup.sh
+
+demo: setup  ## a whole recipe on the practice world: data, student, before and after
+	$(BIN)/distilray run jobs/recipes/quickstart.yaml --run runs/quickstart
+
+test: test-fast test-slow
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
+	$(BIN)/python -m benchmarks
+
+prove: setup  ## what each step is worth, measured where the truth is known
+	$(BIN)/distilray practice prove
+
+lint: setup  ## style, types and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:  ## remove caches and the environment; runs stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache build dist
+	find distilray tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
