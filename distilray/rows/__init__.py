@@ -1,19 +1,37 @@
 """Rows: what they are, where they come from and where they go."""
 
+from distilray.rows.files import SourceFile, list_files
+from distilray.rows.ids import child_id, content_hash, row_id
+from distilray.rows.ingest import batches, read_batches, rows_of, to_table
 from distilray.rows.outcome import Outcome, failed, kept, rejected
+from distilray.rows.readers import Malformed, read_records
 from distilray.rows.row import Row
 from distilray.rows.schema import CORE, HISTORY, MESSAGES, SCHEMA_VERSION, column_type, schema_with
+from distilray.rows.sources import Source, SourceError
 
 __all__ = [
     "CORE",
     "HISTORY",
     "MESSAGES",
     "SCHEMA_VERSION",
+    "Malformed",
     "Outcome",
     "Row",
+    "Source",
+    "SourceError",
+    "SourceFile",
+    "batches",
+    "child_id",
     "column_type",
+    "content_hash",
     "failed",
     "kept",
+    "list_files",
+    "read_batches",
+    "read_records",
     "rejected",
+    "row_id",
+    "rows_of",
     "schema_with",
+    "to_table",
 ]

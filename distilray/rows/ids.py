@@ -1,0 +1,41 @@
+"""Identity of rows: where a row came from, and what it says.
+
+row_id("gsm8k", "train.jsonl", 17)        -> "gsm8k/train.jsonl:17"
+row_id("r1", "part-0.parquet", 4, 2)      -> "r1/part-0.parquet:4.2"     (the second row of one record)
+child_id("gsm8k/train.jsonl:17", "expand", 0) -> "gsm8k/train.jsonl:17/expand.0"
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+
+def row_id(source: str, file: str, position: int, part: int | None = None) -> str:
+    """Id of the row at ``position`` (from 1) of ``file``; ``part`` (from 1) where a record makes several rows."""
+    return f"{source}/{file}:{position}" if part is None else f"{source}/{file}:{position}.{part}"
+
+
+def child_id(parent: str, step: str, k: int) -> str:
+    """Id of the ``k``-th row (from 0) that ``step`` makes of the row ``parent``."""
+    return f"{parent}/{step}.{k}"
+
+
+def content_hash(messages: Sequence[Mapping[str, str]], answer: str | None = None) -> str:
+    """32 hex digits that two rows share if they say the same, whatever their Unicode form and white space.
+
+    BLAKE2b of the messages, and of ``answer`` where it is given.
+    """
+    digest = blake2b(digest_size=16)
+    for message in messages:
+        digest.update(f"{message['role']}\x1f{_normal(message['content'])}\x1e".encode())
+    if answer is not None:
+        digest.update(f"\x1d{_normal(answer)}".encode())
+    return digest.hexdigest()
+
+
+def _normal(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.split())
