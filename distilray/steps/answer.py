@@ -20,7 +20,13 @@ class Answer(Step):
     """The teacher answers every instruction; answers that were cut by length are not used."""
 
     reads: ClassVar = ("messages",)
-    writes: ClassVar = {"answer": "string", "reasoning": "string", "answers": "list<string>", "answer_tokens": "int"}
+    writes: ClassVar = {
+        "answer": "string",
+        "reasoning": "string",
+        "answers": "list<string>",
+        "reasonings": "list<string>",
+        "answer_tokens": "int",
+    }
     prompts: ClassVar = (ANSWER,)
 
     model: ModelName
@@ -46,5 +52,9 @@ class Answer(Step):
             return rejected(reasons[0], answer=replies[0].text, answer_tokens=replies[0].tokens_out)
         reasoning, answer, tokens = whole[0]
         return kept(
-            answer=answer, reasoning=reasoning, answer_tokens=tokens, answers=[answer for _, answer, _ in whole]
+            answer=answer,
+            reasoning=reasoning,
+            answers=[answer for _, answer, _ in whole],
+            reasonings=[reasoning for reasoning, _, _ in whole],
+            answer_tokens=tokens,
         )

@@ -21,7 +21,7 @@ class Check(Step):
     """Keeps answers that hold up; the reason of a rejected row is the first thing that the last answer failed."""
 
     reads: ClassVar = ("messages", "answer")
-    writes: ClassVar = {"answer": "string", "right": "bool", "right_share": "float", "verdict": "string"}
+    writes: ClassVar = {"answer": "string", "reasoning": "string", "right": "bool", "right_share": "float", "verdict": "string"}
 
     language: Annotated[bool, Field(description="the answer must be in the instruction's language")] = True
     min_characters: Annotated[int, Field(ge=0)] = 1
@@ -34,22 +34,25 @@ class Check(Step):
 
     async def process(self, row: Row, models: Models) -> Outcome:
         answers = row["answers"] or ([row["answer"]] if row["answer"] else [])
+        reasonings = row["reasonings"] or [row["reasoning"]] * len(answers)
         if not answers:
             return rejected("no answer")
-        passing: list[tuple[str, str | None]] = []
+        passing: list[tuple[str, str | None, str | None]] = []
         reason, verdict = "", None
-        for answer in answers:
+        for answer, reasoning in zip(answers, reasonings, strict=True):
             found, verdict = await self._problem(row, answer)
             if found is None:
-                passing.append((answer, verdict))
+                passing.append((answer, reasoning, verdict))
             else:
                 reason = found
         share = len(passing) / len(answers)
         if not passing:
             return rejected(reason, right=False if reason == "wrong answer" else None, right_share=share, verdict=verdict)
-        best, verdict = passing[0]
+        answer, reasoning, verdict = passing[0]
         known = row["reference"] is not None and self.reference != "none"
-        return kept(answer=best, right=True if known else None, right_share=share, verdict=verdict)
+        return kept(
+            answer=answer, reasoning=reasoning, right=True if known else None, right_share=share, verdict=verdict
+        )
 
     async def _problem(self, row: Row, answer: str) -> tuple[str | None, str | None]:
         """What is wrong with ``answer`` (None: nothing) and the verifier's word on it."""

@@ -1,0 +1,90 @@
+"""What can be known of a recipe before anything starts: models that are used but not there, columns nobody writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
+from distilray.models import check_model
+from distilray.recipe.errors import Problem, closest
+from distilray.rows import CORE
+from distilray.steps import Step
+
+if TYPE_CHECKING:
+    from distilray.recipe.load import Loaded
+
+ALWAYS = {"id", "source", "content_hash", "language", "task", "messages", "history", "extra", "parent"}
+"""Core columns that every row has; the others (answer, reference, reasoning, ...) depend on the source."""
+
+
+def problems_with(loaded: Loaded) -> list[Problem]:
+    """Models and columns; sources are looked at by :func:`column_problems`, once they can be."""
+    return [*_model_problems(loaded), *column_problems(loaded, None)]
+
+
+def _model_problems(loaded: Loaded) -> list[Problem]:
+    models = loaded.recipe.models
+    problems: list[Problem] = []
+    used: set[str] = set()
+    for entry in loaded.steps():
+        if isinstance(entry.named.step, Step):
+            for setting, names in entry.named.step.models_used().items():
+                used |= names
+                for name in sorted(names - set(models)):
+                    text = f"model {name!r} is not defined in `models`{closest(name, models)}"
+                    problems.append(Problem((*entry.place, entry.uses, setting), text))
+    for k, training in enumerate(loaded.trainings):
+        used.add(training.student)
+        if training.student not in models:
+            text = f"model {training.student!r} is not defined in `models`{closest(training.student, models)}"
+            problems.append(Problem(("train", k, "student"), text))
+        elif not hasattr(models[training.student], "path"):
+            problems.append(Problem(("train", k, "student"), f"{training.student!r} has no weights here to train"))
+    for k, benchmark in enumerate(loaded.recipe.evaluate):
+        for name in benchmark.models:
+            if name in (STUDENT_BEFORE, STUDENT_AFTER):
+                if not loaded.trainings:
+                    problems.append(Problem(("evaluate", k, "models"), f"{name} needs a training in `train`"))
+            elif name not in models:
+                known = [*models, STUDENT_BEFORE, STUDENT_AFTER]
+                problems.append(Problem(("evaluate", k, "models"), f"no model {name!r}{closest(name, known)}"))
+            else:
+                used.add(name)
+    for name in sorted(used & set(models)):
+        try:
+            check_model(models[name])
+        except ValueError as error:
+            problems.append(Problem(("models", name), str(error)))
+    return problems
+
+
+def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
+    """Steps that read a column that no source and no earlier step writes.
+
+    ``filled``: core columns that some row of the sources has; ``None`` where no source was looked at yet (then any core
+    column may come from a source).
+    """
+    known = set(CORE.names) if filled is None else ALWAYS | filled
+    for source in loaded.recipe.sources:
+        known |= set(source.columns_written())
+    problems: list[Problem] = []
+    for entry in loaded.steps():
+        step = entry.named.step
+        for column in sorted(step.columns_read() - known):
+            writers = _writers(loaded, column)
+            hint = f"; {writers} writes it, so put that step before" if writers else closest(column, known)
+            text = f"step {entry.name!r} reads the column {column!r}, which no source and no earlier step writes{hint}"
+            problems.append(Problem((*entry.place, entry.uses), text))
+        known |= set(step.columns_written())
+    if loaded.trainings and "answer" not in known:
+        text = "trains on the column 'answer', which no source and no step writes; add an `answer` step"
+        problems.append(Problem(("train", 0), text))
+    return problems
+
+
+def _writers(loaded: Loaded, column: str) -> str:
+    from distilray.steps import STEPS
+
+    names = [entry.name for entry in loaded.steps() if column in entry.named.step.columns_written()]
+    names += [name for name, cls in STEPS.items() if column in cls.writes and name not in names]
+    return " or ".join(repr(name) for name in names)

@@ -1,0 +1,58 @@
+"""What every stage of a run shares."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from distilray.ledger import Lease, Store
+
+
+class Resources(BaseModel):
+    """What a run may use and how rows are cut and carried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit_rows: int = Field(256, ge=1, description="rows of one unit: read, retried and published as one")
+    runners: int | Literal["auto"] = Field("auto", description="row runners; auto: what keeps every engine full")
+    runner_cpus: float = Field(0.25, gt=0, description="CPUs that a runner claims")
+    rows_in_flight: int | Literal["auto"] = Field(
+        "auto", description="rows on their way at once, all runners together; auto: 1.5 x replicas x max_num_seqs"
+    )
+    num_cpus: int | None = Field(None, ge=1, description="CPUs of a local cluster; default: all of this machine")
+    object_store_gib: float = Field(0.5, gt=0, description="object store of a local cluster, GiB")
+    memory_limit_gib: float = Field(2.0, gt=0, description="memory of a global step before it spills to disk, GiB")
+
+
+class Budget(BaseModel):
+    """When to stop: a run that stops here goes on when the limit is raised."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: int | None = Field(None, ge=1, description="tokens in and out, all models together")
+    money: float | None = Field(None, gt=0, description="in the currency of the models' prices")
+    failed_share: float = Field(
+        0.5, ge=0, le=1, description="stop after a step that failed on more than this share of at least 20 rows"
+    )
+
+
+@dataclass
+class Context:
+    """One driver at work on one run."""
+
+    store: Store
+    lease: Lease
+    resources: Resources
+    budget: Budget
+    seed: int = 0
+    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    on_progress: Callable[[dict[str, Any]], None] = lambda progress: None
+    log_directory: str = ""
+
+
+class RunStopped(Exception):
+    """The run stopped cleanly before its end; running it again goes on from here."""

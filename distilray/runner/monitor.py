@@ -1,0 +1,43 @@
+"""The monitor: a small actor to which runners report each second, and which tells them when the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import ray
+
+
+@ray.remote(num_cpus=0, max_concurrency=64)
+class Monitor:
+    """Keeps the latest report of every runner of a phase and the sum of what they spent."""
+
+    def __init__(self, spent_tokens: int, spent_money: float, tokens: int | None, money: float | None) -> None:
+        self._baseline = (spent_tokens, spent_money)
+        self._limits = (tokens, money)
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._stop: str | None = None
+        self._started = time.monotonic()
+
+    def report(self, runner: str, report: dict[str, Any]) -> str | None:
+        """Takes ``{"outcomes": {step: {kind: rows}}, "models": {model: [..]}, "tokens", "money"}`` (all since the runner
+        began); returns why the runner should stop, or None."""
+        self._reports[runner] = report
+        if self._stop is None:
+            self._stop = self._overspent()
+        return self._stop
+
+    def stop(self, why: str) -> None:
+        self._stop = why
+
+    def reports(self) -> dict[str, Any]:
+        return {"runners": self._reports, "stop": self._stop}
+
+    def _overspent(self) -> str | None:
+        tokens = self._baseline[0] + sum(report["tokens"] for report in self._reports.values())
+        money = self._baseline[1] + sum(report["money"] for report in self._reports.values())
+        if self._limits[0] is not None and tokens >= self._limits[0]:
+            return f"budget.tokens: {tokens:,} of {self._limits[0]:,} tokens are used"
+        if self._limits[1] is not None and money >= self._limits[1]:
+            return f"budget.money: {money:.2f} of {self._limits[1]:.2f} is used"
+        return None

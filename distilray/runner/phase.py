@@ -1,0 +1,145 @@
+"""A phase on the cluster: Ray Data hands unit references to row runners until every unit's file is there.
+
+Text never passes through the driver: what goes out are names of files, what comes back are counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
+
+from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.models import EnginePools, PoolHandles
+from distilray.runner.context import Context, RunStopped
+from distilray.runner.monitor import Monitor
+from distilray.runner.progress import Progress
+from distilray.runner.row_runner import RowRunner, RunnerSpec
+from distilray.runner.sizing import size
+from distilray.runner.stage import Phase
+from distilray.runner.versions import versions
+
+
+def run_phase(context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitInput]]) -> list[tuple[str, UnitInput]]:
+    """Brings every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
+
+    Units whose file is there are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
+    """
+    store = context.store
+    manifest, _ = open_stage(
+        store,
+        phase.directory,
+        Manifest(name=phase.name, kind="phase", fingerprint=phase.fingerprint, versions=versions()),
+    )
+    outputs = [(name, UnitInput(f"{phase.directory}/{name}.parquet", ())) for name, _ in inputs]
+    if manifest.finished:
+        return outputs
+    published = set(store.names(phase.directory))
+    missing = [(name, unit) for name, unit in inputs if f"{name}.parquet" not in published]
+    counted = Manifest(
+        name=manifest.name,
+        kind=manifest.kind,
+        fingerprint=manifest.fingerprint,
+        versions=manifest.versions,
+        started=manifest.started,
+        seconds=manifest.seconds,
+        steps=[StepCounts(named.name) for named in phase.steps],
+    )
+    for name, unit in outputs:
+        if f"{name}.parquet" in published:
+            counted.add(read_unit_counts(store, unit.path))
+    started = time.monotonic()
+    before = manifest.seconds
+    try:
+        if missing:
+            _run_missing(context, phase, missing, counted, total=len(inputs))
+    finally:
+        counted.seconds = before + time.monotonic() - started
+        counted.write(store, phase.directory)
+    _refuse_mass_failure(context, phase, counted)
+    counted.finished = now()
+    counted.write(store, phase.directory)
+    return outputs
+
+
+def _run_missing(
+    context: Context, phase: Phase, missing: list[tuple[str, UnitInput]], counted: Manifest, total: int
+) -> None:
+    sizing = size(context.resources, phase.models, len(missing))
+    spent_tokens, spent_money = spent(context)
+    monitor = Monitor.remote(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
+    progress = Progress(context, phase, counted, total, monitor)
+    with EnginePools.start(phase.models, run=context.session, log_directory=context.log_directory) as pools:
+        spec = RunnerSpec(
+            store=context.store,
+            phase=phase,
+            pools=pools,
+            monitor=monitor,
+            session=context.session,
+            seed=context.seed,
+            rows_in_flight=sizing.rows_in_flight,
+        )
+        stopped = False
+        for result in _results(context, spec, missing, sizing.runners, sizing.units_in_flight, pools):
+            if result["counts"] is None:
+                stopped = True
+                continue
+            counted.add(UnitCounts.from_json(result["counts"]))
+            progress.update()
+            if context.lease.lost.is_set():
+                ray.get(monitor.stop.remote("the lease on the run was lost"))
+                raise RunStopped("another driver took this run over; this one stopped without touching it further")
+        if stopped:
+            why = ray.get(monitor.reports.remote())["stop"]
+            raise RunStopped(f"{why}; raise it and run the same command again: nothing is asked twice")
+
+
+def _results(
+    context: Context,
+    spec: RunnerSpec,
+    missing: list[tuple[str, UnitInput]],
+    runners: int,
+    units_in_flight: int,
+    pools: PoolHandles,
+) -> Iterator[dict[str, Any]]:
+    """What runners say of each unit, as units are done."""
+    data = DataContext.get_current()
+    data.enable_progress_bars = False
+    data.print_on_execution_start = False
+    # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
+    data.execution_options.exclude_resources = ExecutionResources(cpu=pools.cpus, gpu=pools.gpus)
+    units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
+    dataset = ray.data.from_items(units, override_num_blocks=len(units)).map_batches(
+        RowRunner,
+        fn_constructor_args=(spec,),
+        batch_size=1,
+        compute=ActorPoolStrategy(size=runners, max_tasks_in_flight_per_actor=units_in_flight + 1),
+        num_cpus=context.resources.runner_cpus,
+        max_concurrency=units_in_flight,
+        scheduling_strategy="SPREAD",
+    )
+    yield from dataset.iter_rows()
+
+
+def spent(context: Context) -> tuple[int, float]:
+    """Tokens and money that the run's published units took, all stages together."""
+    from distilray.ledger import run_usage
+
+    usage = run_usage(context.store)
+    tokens = sum(int(model["tokens_in"] + model["tokens_out"]) for model in usage.values())
+    return tokens, sum(model["cost"] for model in usage.values())
+
+
+def _refuse_mass_failure(context: Context, phase: Phase, counted: Manifest) -> None:
+    for step in counted.steps:
+        if step.rows_in >= 20 and step.failed > context.budget.failed_share * step.rows_in:
+            worst = max((reason for reason in step.reasons if reason.startswith("failed")), key=step.reasons.__getitem__)
+            raise RunStopped(
+                f"step {step.name} failed on {step.failed:,} of {step.rows_in:,} rows, most often: {worst}. Look at "
+                f"them with `distilray rows RUN {step.name} --outcome failed`, mend the cause, and delete "
+                f"{context.store.shown}/{phase.directory} to run the phase again; or raise budget.failed_share"
+            )

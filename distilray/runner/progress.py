@@ -1,0 +1,62 @@
+"""How far a phase is: written to the run every two seconds for ``distilray status``, and told to whoever listens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import ray
+
+from distilray.ledger import Manifest
+from distilray.runner.context import Context
+from distilray.runner.stage import Phase
+
+EVERY_S = 2.0
+
+
+class Progress:
+    """Joins what is published (units) with what runners report (rows, tokens)."""
+
+    def __init__(self, context: Context, phase: Phase, counted: Manifest, total: int, monitor: Any) -> None:
+        self.context, self.phase, self.counted, self.total = context, phase, counted, total
+        self.monitor = monitor
+        self.started = time.monotonic()
+        self.units_at_start = counted.units
+        self.last = 0.0
+
+    def update(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self.last < EVERY_S:
+            return
+        self.last = now
+        seconds = max(now - self.started, 1e-6)
+        done = self.counted.units - self.units_at_start
+        rate = done / seconds
+        live = ray.get(self.monitor.reports.remote())["runners"]
+        models: dict[str, dict[str, float]] = {}
+        outcomes: dict[str, dict[str, int]] = {}
+        for report in live.values():
+            for model, usage in report["models"].items():
+                into = models.setdefault(model, {"tokens_in": 0, "tokens_out": 0, "replies": 0, "cost": 0.0})
+                for name in into:
+                    into[name] += usage[name]
+            for step, counts in report["outcomes"].items():
+                into_step = outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
+                for kind, n in counts.items():
+                    into_step[kind] += n
+        for usage in models.values():
+            usage["tokens_per_s"] = round(usage["tokens_out"] / seconds, 1)
+        progress = {
+            "phase": self.phase.name,
+            "done": self.counted.units,
+            "total": self.total,
+            "unit": "units",
+            "seconds": round(seconds, 1),
+            "rate": rate,
+            "eta_s": (self.total - self.counted.units) / rate if rate else None,
+            "models": models,
+            "steps": [{"name": named.name, **outcomes.get(named.name, {})} for named in self.phase.steps],
+        }
+        self.context.store.write_json("progress.json", progress, durable=False)
+        self.context.on_progress(progress)

@@ -1,0 +1,169 @@
+"""One unit: its rows go through a phase's steps as coroutines and come out as one Parquet file.
+
+Nobody vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
+alone. A row that kills its runner is found by halving the unit (``Attempts`` remembers crashes), and fails alone too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distilray.ledger import Attempts, ReplyLog, StepCounts
+from distilray.models import BudgetSpent, ModelError
+from distilray.rows import Outcome, Row, failed
+from distilray.runner.asking import Desk, Tally
+from distilray.runner.stage import NamedStep
+
+CRASHES_BEFORE_HALVING = 2
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Crowd:
+    """Rows on their way in one runner: caps how many are in flight and counts what became of them."""
+
+    rows_in_flight: int
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Step to outcome to rows, since the runner began; for the progress line."""
+
+    def __post_init__(self) -> None:
+        self.gate = asyncio.Semaphore(self.rows_in_flight)
+
+    def saw(self, step: str, kind: str) -> None:
+        counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
+        counts[kind] += 1
+
+
+@dataclass
+class Passage:
+    """The passage of one unit's rows through a phase."""
+
+    steps: Sequence[NamedStep]
+    desk: Desk
+    replies: ReplyLog
+    attempts: Attempts
+    crowd: Crowd
+    counts: list[StepCounts] = field(init=False)
+    by_model: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.counts = [StepCounts(named.name) for named in self.steps]
+
+    async def run(self, rows: Sequence[Row], starts: Sequence[int] | None = None) -> list[dict[str, Any]]:
+        """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``."""
+        return await self._span(rows, starts or [0] * len(rows), 0, len(rows))
+
+    async def _span(self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int) -> list[dict[str, Any]]:
+        crashes = self.attempts.crashes(low, high)
+        if crashes >= CRASHES_BEFORE_HALVING:
+            if high - low == 1:
+                return [self._refuse(rows[low], starts[low], f"killed its runner {crashes} times")]
+            middle = (low + high) // 2
+            left = await self._span(rows, starts, low, middle)
+            return left + await self._span(rows, starts, middle, high)
+        self.attempts.begin(low, high)
+        done: list[list[dict[str, Any]]] = []
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]
+        done = [task.result() for task in tasks]
+        self.attempts.end(low, high)
+        return [values for family in done for values in family]
+
+    def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
+        self.counts[at].rows_in += 1
+        return self._leave(row, at, failed(error), Tally(), 0.0)[1]
+
+    async def _gated(self, row: Row, at: int) -> list[dict[str, Any]]:
+        async with self.crowd.gate:
+            if self.crowd.stopping.is_set():
+                raise BudgetSpent
+            return await self._through(row, at)
+
+    async def _through(self, row: Row, at: int) -> list[dict[str, Any]]:
+        """``row`` from step ``at`` on, then its children from the step after the one that made them."""
+        out: list[dict[str, Any]] = []
+        waiting = [(row, at)]
+        while waiting:
+            row, at = waiting.pop()
+            values = row.values
+            for k in range(at, len(self.steps)):
+                self.counts[k].rows_in += 1
+                outcome, tally, seconds = await self._process(self.steps[k], row)
+                for child in outcome.children:
+                    self.counts[k].created += 1
+                    waiting.append((self._born(child, k), k + 1))
+                row, values = self._leave(row, k, outcome, tally, seconds)
+                if outcome.kind != "kept":
+                    break
+            if at == len(self.steps):
+                values = {**values, "outcome": "kept", "stopped_at": None, "reason": None}
+            out.append(values)
+        return out
+
+    async def _process(self, named: NamedStep, row: Row) -> tuple[Outcome, Tally, float]:
+        tally = Tally()
+        started = time.perf_counter()
+        try:
+            models = self.desk.models_for(row, named.name, self.replies, tally)
+            outcome = await named.step.process(row, models)  # type: ignore[union-attr]
+        except ModelError as error:
+            outcome = failed(f"{type(error).__name__}: {error}")
+        except BudgetSpent:
+            raise
+        except Exception as error:
+            # A step's bug must not cost the unit's other rows; the row says what happened, the log says where.
+            log.exception("step %s failed on row %s", named.name, row.id)
+            outcome = failed(f"{type(error).__name__}: {error}")
+        return outcome, tally, time.perf_counter() - started
+
+    def _born(self, child: Row, k: int) -> Row:
+        self.counts[k].kept += 1
+        entry = _entry(self.steps[k].name, "kept", "created", 0.0, Tally())
+        return child.having(history=[entry], outcome="kept", stopped_at=None, reason=None)
+
+    def _leave(
+        self, row: Row, k: int, outcome: Outcome, tally: Tally, seconds: float
+    ) -> tuple[Row, dict[str, Any]]:
+        """``row`` after step ``k``, accounted for."""
+        name, counts = self.steps[k].name, self.counts[k]
+        counts.tokens_in += tally.tokens_in
+        counts.tokens_out += tally.tokens_out
+        counts.seconds += seconds
+        counts.count(outcome.kind, _countable(outcome))
+        self.crowd.saw(name, outcome.kind)
+        for model, spent in tally.by_model.items():
+            total = self.by_model.setdefault(model, [0, 0, 0, 0, 0, 0.0])
+            for i, amount in enumerate(spent):
+                total[i] += amount
+        entry = _entry(name, outcome.kind, outcome.reason, seconds, tally)
+        row = outcome.apply(row)
+        row.values["history"] = [*(row.values.get("history") or ()), entry]
+        row.values["outcome"] = outcome.kind
+        row.values["stopped_at"] = None if outcome.kind == "kept" else name
+        row.values["reason"] = outcome.reason
+        return row, row.values
+
+
+def _entry(step: str, kind: str, reason: str | None, seconds: float, tally: Tally) -> dict[str, Any]:
+    return {
+        "step": step,
+        "outcome": kind,
+        "reason": reason,
+        "seconds": seconds,
+        "tokens_in": tally.tokens_in,
+        "tokens_out": tally.tokens_out,
+    }
+
+
+def _countable(outcome: Outcome) -> str | None:
+    """Reasons are counted, so an error's own text (ids, numbers, replies) stays with its row."""
+    if outcome.kind == "failed" and outcome.reason:
+        return outcome.reason.split(":", 1)[0]
+    return outcome.reason
