@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+SUMS = ("rows_in", "created", "kept", "rejected", "failed", "tokens_in", "tokens_out", "seconds")
 REASONS_KEPT = 100
 REASON_LENGTH = 120
 OTHERS = "(other reasons)"
 
 USAGE = ("requests", "replies", "replayed", "tokens_in", "tokens_out", "cost", "seconds")
-"""What is counted per model; ``replayed`` replies came from the reply log, their tokens were not bought again."""
+"""What is counted per model; ``replayed`` replies came from the reply log, their tokens were not bought
+again."""
 
 
 class StepCounts(msgspec.Struct):
@@ -43,13 +45,14 @@ class StepCounts(msgspec.Struct):
             self._count_reason(kind, f"{kind}: {_countable(reason or 'no reason given')}", n)
 
     def _count_reason(self, kind: str, reason: str, n: int) -> None:
+        # Errors quote what they met, but a million rows must not make a million reasons.
         if reason not in self.reasons and len(self.reasons) >= REASONS_KEPT:
-            reason = f"{kind}: {OTHERS}"  # errors quote what they met; a million rows must not make a million reasons
+            reason = f"{kind}: {OTHERS}"
         self.reasons[reason] = self.reasons.get(reason, 0) + n
 
     def add(self, other: StepCounts) -> StepCounts:
         """Adds ``other`` to these counts and returns them."""
-        for field in ("rows_in", "created", "kept", "rejected", "failed", "tokens_in", "tokens_out", "seconds"):
+        for field in SUMS:
             setattr(self, field, getattr(self, field) + getattr(other, field))
         for reason, n in other.reasons.items():
             self._count_reason(reason.partition(": ")[0], reason, n)

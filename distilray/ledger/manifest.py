@@ -1,9 +1,9 @@
 """Manifests: one per stage, what it was made of and what it came to.
 
-A stage is a folder of the run: ``steps/00-sources``, a phase, a global step, a training, an evaluation. Its manifest
-is written when it starts (so that what lies in the folder is known to belong to it) and again when it is finished.
-The *fingerprint* hashes all that determines a stage's result: settings, prompts, models and the fingerprints of its
-inputs. So a changed step invalidates itself and what follows, and nothing else.
+A stage is a folder of the run: ``steps/00-sources``, a phase, a global step, a training, an evaluation. Its
+manifest is written when it starts (so that what lies in the folder is known to belong to it) and again when
+it is finished. The *fingerprint* hashes all that determines a stage's result: settings, prompts, models and
+the fingerprints of its inputs. So a changed step invalidates itself and what follows, and nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     kind: Kind
     fingerprint: str
     inputs: list[str] = []
-    """Stages that this one reads, as paths in the run; its rows come from those that the last of them kept."""
+    """Stages that this one reads, as paths in the run; its rows come from those that the last of them
+    kept."""
     units: int = 0
     steps: list[StepCounts] = []
     models: dict[str, dict[str, float]] = {}
@@ -80,7 +81,8 @@ def now() -> str:
 
 
 def open_stage(store: Store, folder: str, wanted: Manifest) -> tuple[Manifest, str | None]:
-    """The manifest to work under in ``folder``, and where an older stage was set aside (``None`` where there was none).
+    """The manifest to work under in ``folder``, and where an older stage was set aside (``None`` where there
+    was none).
 
     The stage that is there is taken up again if its fingerprint is the wanted one. Any other is moved to
     ``set-aside/<folder>-<fingerprint>``, on object stores too: replies that were paid for are never deleted.
@@ -90,15 +92,15 @@ def open_stage(store: Store, folder: str, wanted: Manifest) -> tuple[Manifest, s
         return found, None
     aside = None
     if store.names(folder):
-        aside = _free_name(store, f"{SET_ASIDE}/{folder.replace('/', '-')}-{found.fingerprint if found else 'unknown'}")
+        version = found.fingerprint if found else "unknown"
+        aside = _free_name(store, f"{folder.replace('/', '-')}-{version}")
         store.move_dir(folder, aside, last=MANIFEST)
     opened = msgspec.structs.replace(wanted, started=now(), finished=None)
     opened.write(store, folder)
     return opened, aside
 
 
-def _free_name(store: Store, folder: str) -> str:
+def _free_name(store: Store, name: str) -> str:
     taken = set(store.names(SET_ASIDE))
-    name = folder.removeprefix(f"{SET_ASIDE}/")
     names = [name, *(f"{name}-{k}" for k in range(2, len(taken) + 3))]
     return f"{SET_ASIDE}/{next(candidate for candidate in names if candidate not in taken)}"

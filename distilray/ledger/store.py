@@ -4,10 +4,10 @@
     store.write("steps/00-sources/unit-000000.parquet", buffer)
     store.names("steps/00-sources")  # ["unit-000000.parquet"]
 
-Paths are relative to the run directory, with ``/`` between names. What is written appears whole or not at all: on a
-local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the final name would be
-published half-written when an exception closes it). S3 credentials and endpoints come from the URI's query or from
-the ``AWS_*`` environment of the process, also after unpickling on another node.
+Paths are relative to the run directory, with ``/`` between names. What is written appears whole or not at
+all: on a local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the
+final name would be published half-written when an exception closes it). S3 credentials and endpoints come
+from the URI's query or from the ``AWS_*`` environment of the process, also after unpickling on another node.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOVES_AT_ONCE = 16
 
 
 class Store:
-    """The run directory at ``uri``: a URI of a pyarrow filesystem, or a plain local path. Picklable, thread-safe."""
+    """The run directory at ``uri``: a URI of a pyarrow filesystem, or a plain local path. Picklable,
+    thread-safe."""
 
     def __init__(self, uri: str | os.PathLike[str]) -> None:
         text = os.fspath(uri)
@@ -68,14 +69,18 @@ class Store:
         """A file to read from at random places; :class:`FileNotFoundError` where there is none."""
         return self.filesystem.open_input_file(self.full(path))
 
-    def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
+    def write(
+        self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True
+    ) -> None:
         """Publishes ``data`` at ``path``, whole or not at all, over what was there.
 
-        ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power cut,
-        though no kill of a process, can leave a published file empty, and a unit that is there is never done again.
-        What is worthless after a power cut (heartbeats, progress, crash markers) goes without.
+        ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power
+        cut, though no kill of a process, can leave a published file empty, and a unit that is there is never
+        done again. What is worthless after a power cut (heartbeats, progress, crash markers) goes without.
         """
-        buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
+        buffer = pa.py_buffer(
+            data
+        )  # before anything is opened: what is no buffer must not publish an empty object
         if self.local:
             self._write_local(self.full(path), buffer, durable)
         else:
@@ -106,7 +111,9 @@ class Store:
         try:
             return msgspec.json.decode(self.read(path))
         except msgspec.DecodeError as error:
-            raise ValueError(f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand") from error
+            raise ValueError(
+                f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand"
+            ) from error
 
     def write_json(self, path: str, value: Any, *, durable: bool = True) -> None:
         self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1), durable=durable)
@@ -148,8 +155,9 @@ class Store:
             return
 
     def move_dir(self, folder: str, target: str, *, last: str = "") -> None:
-        """Moves a folder: a rename on a local disk; on an object store file by file (copied by the server), the one
-        named ``last`` at the end, so that a move that was broken off is taken up again by calling it again."""
+        """Moves a folder: a rename on a local disk; on an object store file by file (copied by the server),
+        the one named ``last`` at the end, so that a move that was broken off is taken up again by calling it
+        again."""
         if self.local:
             os.makedirs(os.path.dirname(self.full(target)), exist_ok=True)
             os.rename(self.full(folder), self.full(target))

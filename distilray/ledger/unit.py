@@ -1,9 +1,9 @@
 """Units: a slice of rows in one Parquet file, whose footer says what became of them.
 
-A phase writes one file per unit with every row that entered it. A global step writes, for each of these files, a
-*decision* file of the same name: ``id``, ``outcome``, ``reason`` and the columns that it adds; the text of the rows
-stays where it is. ``UnitInput(path, decisions)`` names a file and the decisions taken on it since, and
-:func:`kept_rows` reads the rows that are still in the game.
+A phase writes one file per unit with every row that entered it. A global step writes, for each of these
+files, a *decision* file of the same name: ``id``, ``outcome``, ``reason`` and the columns that it adds; the
+text of the rows stays where it is. ``UnitInput(path, decisions)`` names a file and the decisions taken on it
+since, and :func:`kept_rows` reads the rows that are still in the game.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ VERDICT = ("outcome", "reason")
 
 @dataclass(frozen=True, slots=True)
 class UnitInput:
-    """A unit to read: a Parquet file and the decision files that later global steps wrote about it, oldest first."""
+    """A unit to read: a Parquet file and the decision files that later global steps wrote about it, oldest
+    first."""
 
     path: str
     decisions: tuple[str, ...] = ()
@@ -42,8 +43,8 @@ def write_unit(
 ) -> None:
     """Publishes a unit at ``path``, atomically: its rows in ``schema``, its counts in the file's footer.
 
-    Raises :class:`ValueError` that names the column (and row) whose value does not fit the schema, or a column that
-    the schema lacks.
+    Raises :class:`ValueError` that names the column (and row) whose value does not fit the schema, or a
+    column that the schema lacks.
     """
     table = rows.cast(schema) if isinstance(rows, pa.Table) else _table(rows, schema)
     sink = pa.BufferOutputStream()
@@ -68,8 +69,9 @@ def read_footer(store: Store, path: str) -> tuple[UnitCounts, int]:
 def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = None) -> pa.Table:
     """Rows of ``unit`` that were kept (or have no outcome yet) and that no decision rejected, in file order.
 
-    ``columns`` narrows what is read (``None``: all); columns that decisions add are joined by ``id`` and replace
-    those of the same name. Raises :class:`KeyError` for a column that neither file nor decisions have.
+    ``columns`` narrows what is read (``None``: all); columns that decisions add are joined by ``id`` and
+    replace those of the same name. Raises :class:`KeyError` for a column that neither file nor decisions
+    have.
     """
     wanted = None if columns is None else {*columns, "id", "outcome"}
     table = _read(store, unit.path, wanted)

@@ -1,0 +1,49 @@
+"""Attempts: which rows were being worked on when a runner died.
+
+A runner marks a span of a unit's rows when it begins and takes the mark away when it ends. A mark that is
+found instead was left by a runner that died; the span is then suspect, is halved after two such deaths, and
+ends as the one row that kills. Marks of other sessions do not count: a killed driver takes all its runners
+along, and that is not the rows' fault.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from distilray.ledger.store import Store
+
+ATTEMPTS = "attempts"
+
+
+class Attempts:
+    """Crash marks of one unit; ``session`` names the driver's present run."""
+
+    def __init__(self, store: Store, phase: str, unit: str, session: str) -> None:
+        self.store = store
+        self.folder = f"{ATTEMPTS}/{phase}/{unit}"
+        self.session = session
+        self._mine: dict[tuple[int, int], str] = {}
+
+    def begin(self, lo: int, hi: int) -> None:
+        """Rows ``lo`` to ``hi`` (exclusive) of the unit are being worked on from now."""
+        name = f"{self._prefix(lo, hi)}{uuid.uuid4().hex}"
+        self.store.write(f"{self.folder}/{name}", b"", durable=False)
+        self._mine[lo, hi] = name
+
+    def end(self, lo: int, hi: int) -> None:
+        """Work on the span that this runner began has ended, well or badly, and the runner lives."""
+        self.store.delete(f"{self.folder}/{self._mine.pop((lo, hi))}")
+
+    def crashes(self, lo: int, hi: int) -> int:
+        """How many runners of this session died while they worked on exactly this span."""
+        mine = set(self._mine.values())
+        prefix = self._prefix(lo, hi)
+        return sum(name.startswith(prefix) and name not in mine for name in self.store.names(self.folder))
+
+    def clear(self) -> None:
+        """Forgets all marks: the unit is published."""
+        self._mine.clear()
+        self.store.delete_dir(self.folder)
+
+    def _prefix(self, lo: int, hi: int) -> str:
+        return f"{self.session}.{lo}-{hi}."

@@ -1,0 +1,203 @@
+"""The reply log: replies of a unit in flight, so that none is bought twice, not even after ``kill -9``.
+
+    log = ReplyLog(store, "01-answer+judge", "unit-000004")
+    log.get(key)                      # None, or what an earlier attempt was answered
+    log.put(key, [{"text": "5", "finish_reason": "stop", "tokens_out": 2}])
+    log.drop()                        # the unit is published: its replies are in the rows now
+
+On a local disk every put is one write to the end of the attempt's own file, and the kernel keeps it when the
+process is killed; only the last line of a file can be torn, and that reply is asked for again. Object stores
+cannot append: there replies gather and are published in segments, after two seconds or 256 kB at the latest.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from typing import Any
+
+import msgspec
+
+from distilray.ledger.store import Store
+
+REPLIES = "replies"
+SEGMENT_BYTES = 256 * 1024
+SEGMENT_SECONDS = 2.0
+
+_encode = msgspec.json.Encoder().encode
+_decode_line = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
+_decode = msgspec.json.decode
+
+
+class DamagedLog(ValueError):
+    """A reply log has a line that cannot be read where no kill can have torn it."""
+
+
+class ReplyLog:
+    """Replies by key for one attempt at one unit; opening it loads what earlier attempts logged.
+    Thread-safe."""
+
+    def __init__(self, store: Store, phase: str, unit: str) -> None:
+        self.store = store
+        self.folder = f"{REPLIES}/{phase}/{unit}"
+        self._known: dict[str, list[dict[str, Any]] | msgspec.Raw] = {}
+        self._earlier = [
+            f"{self.folder}/{name}" for name in store.names(self.folder) if name.endswith(".log")
+        ]
+        for path in self._earlier:
+            self._known.update(_read_log(store, path))
+        attempt = f"{self.folder}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+        self._sink = _File(store, attempt) if store.local else _Segments(store, attempt)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, key: str) -> list[dict[str, Any]] | None:
+        """What ``key`` was answered, in this attempt or an earlier one."""
+        found = self._known.get(key)
+        return _decode(found) if isinstance(found, msgspec.Raw) else found
+
+    def put(self, key: str, replies: list[dict[str, Any]]) -> None:
+        """Logs the replies to ``key``. Raises :class:`OSError` if the log cannot be written."""
+        self._sink.append(_encode((key, replies)) + b"\n")
+        self._known[key] = replies
+
+    def flush(self) -> None:
+        """Returns when everything that was put is at rest."""
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Flushes and lets go of the log; what is in it stays for the next attempt."""
+        self._sink.close()
+
+    def drop(self) -> None:
+        """Deletes the logs of all attempts: the unit is published."""
+        self._sink.abandon()
+        if self._earlier or self._sink.written:
+            self.store.delete_dir(self.folder)
+
+
+class _File:
+    """Appends to one local file, opened at the first line."""
+
+    def __init__(self, store: Store, attempt: str) -> None:
+        self._path = store.full(f"{attempt}.log")
+        self._lock = threading.Lock()
+        self._file: int | None = None
+        self._size = 0
+        self.written = False
+
+    def append(self, line: bytes) -> None:
+        with self._lock:
+            if self._file is None:
+                os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                self.written = True
+            done = os.write(self._file, line)
+            if done < len(line):  # a full disk; what follows must not be glued to half a line
+                os.ftruncate(self._file, self._size)
+                raise OSError(f"{self._path}: wrote {done} of {len(line)} bytes; is the disk full?")
+            self._size += done
+
+    def flush(self) -> None:
+        """Nothing waits: each line was written when it was appended."""
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    abandon = close
+
+
+class _Segments:
+    """Gathers lines and publishes them as whole objects from a background thread."""
+
+    def __init__(self, store: Store, attempt: str) -> None:
+        self._store, self._attempt = store, attempt
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self._number = 0
+        self._failure: OSError | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+        self._publishing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.written = False
+
+    def append(self, line: bytes) -> None:
+        with self._changed:
+            if self._failure is not None:
+                raise OSError(f"the reply log cannot be written: {self._failure}") from self._failure
+            self._lines.append(line)
+            self._bytes += len(line)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="reply-log", daemon=True)
+                self._thread.start()
+            if self._bytes >= SEGMENT_BYTES:
+                self._changed.notify()
+
+    def flush(self) -> None:
+        with self._publishing:
+            with self._changed:
+                lines, self._lines, self._bytes = self._lines, [], 0
+            if not lines:
+                return
+            try:
+                self._store.write(f"{self._attempt}-{self._number:06d}.log", b"".join(lines))
+            except OSError:
+                with self._changed:
+                    self._lines = lines + self._lines
+                    self._bytes = sum(map(len, self._lines))
+                raise
+            self._number += 1
+            self.written = True
+
+    def close(self) -> None:
+        self._stop()
+        self.flush()
+
+    def abandon(self) -> None:
+        self._stop()
+        self._lines.clear()
+
+    def _stop(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._bytes >= SEGMENT_BYTES, SEGMENT_SECONDS)
+                if self._closed:
+                    return
+            try:
+                self.flush()
+            except OSError as error:
+                self._failure = error  # told to whoever puts next: this thread has nobody to tell
+                return
+
+
+def _read_log(store: Store, path: str) -> dict[str, msgspec.Raw]:
+    whole, _, torn = store.read(path).rpartition(b"\n")
+    if torn and not store.local:
+        raise DamagedLog(
+            f"{store.shown}/{path} ends inside a line, but objects are published whole; delete it"
+        )
+    replies = {}
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            key, raw = _decode_line(line)
+        except msgspec.MsgspecError as error:
+            raise DamagedLog(
+                f"{store.shown}/{path}, line {number}: no logged reply ({error}); delete the file to go on "
+                "(its replies are then bought again)"
+            ) from error
+        replies[key] = raw.copy()
+    return replies

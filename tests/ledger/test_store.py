@@ -1,0 +1,81 @@
+"""A run directory is the same thing on a disk and on an object store."""
+
+import os
+import pickle
+
+import pytest
+
+from distilray.ledger import Store
+
+
+def test_what_is_written_is_read_back_also_after_pickling(store):
+    store.write("steps/00-sources/a+b.parquet", b"rows")
+    assert pickle.loads(pickle.dumps(store)).read("steps/00-sources/a+b.parquet") == b"rows"
+
+
+def test_a_second_write_replaces_the_first(store):
+    store.write("run.json", b"old")
+    store.write("run.json", b"new")
+    assert store.read("run.json") == b"new"
+
+
+def test_names_are_sorted_and_a_missing_folder_has_none(store):
+    for name in ("b", "a", "c/d"):
+        store.write(f"steps/{name}", b"")
+    assert store.names("steps") == ["a", "b", "c"]
+    assert store.names("nowhere") == []
+
+
+def test_deleting_what_is_gone_is_fine(store):
+    store.write("attempts/p/u/mark", b"")
+    store.delete("attempts/p/u/mark")
+    store.delete("attempts/p/u/mark")
+    store.delete_dir("attempts/p")
+    store.delete_dir("attempts/p")
+    assert not store.exists("attempts/p/u/mark")
+    assert store.names("attempts/p") == []
+
+
+def test_reading_what_is_missing_says_so(store):
+    with pytest.raises(FileNotFoundError):
+        store.read("run.json")
+
+
+def test_json_survives_and_damage_names_the_file(store):
+    store.write_json("run.json", {"name": "zh 数学", "rows": 3})
+    assert store.read_json("run.json") == {"name": "zh 数学", "rows": 3}
+    store.write("run.json", b"{")
+    with pytest.raises(ValueError, match=r"run\.json is not JSON"):
+        store.read_json("run.json")
+
+
+def test_a_folder_moves_with_all_that_is_in_it(store):
+    store.write("steps/01-answer/manifest.json", b"m")
+    store.write("steps/01-answer/decisions/unit-000000.parquet", b"u")
+    store.move_dir("steps/01-answer", "set-aside/old", last="manifest.json")
+    assert store.files_below("set-aside") == [
+        "set-aside/old/decisions/unit-000000.parquet",
+        "set-aside/old/manifest.json",
+    ]
+    assert store.files_below("steps") == []
+
+
+def test_what_cannot_be_written_publishes_nothing(store):
+    with pytest.raises(TypeError):
+        store.write("steps/unit-000000.parquet", "text is no buffer")  # type: ignore[arg-type]
+    assert store.names("steps") == []
+
+
+def test_a_relative_path_means_the_same_folder_from_everywhere(tmp_path):
+    before = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        store = Store("runs/first")
+    finally:
+        os.chdir(before)
+    assert store.uri == str(tmp_path / "runs" / "first")
+
+
+def test_keys_in_the_uri_are_not_shown():
+    store = Store("s3://AKIA:very+secret@bucket/run?region=us-east-1")
+    assert "secret" not in repr(store) and "bucket/run" in repr(store)
