@@ -1,5 +1,8 @@
 """Rows: what they are, where they come from and where they go."""
 
+from distilray.rows.card import dataset_card
+from distilray.rows.export_forms import ExportForm
+from distilray.rows.exporters import Exported, export, write_card
 from distilray.rows.files import SourceFile, list_files
 from distilray.rows.ids import child_id, content_hash, row_id
 from distilray.rows.ingest import batches, read_batches, rows_of, to_table
@@ -14,6 +17,8 @@ __all__ = [
     "HISTORY",
     "MESSAGES",
     "SCHEMA_VERSION",
+    "ExportForm",
+    "Exported",
     "Malformed",
     "Outcome",
     "Row",
@@ -24,6 +29,8 @@ __all__ = [
     "child_id",
     "column_type",
     "content_hash",
+    "dataset_card",
+    "export",
     "failed",
     "kept",
     "list_files",
@@ -34,4 +41,5 @@ __all__ = [
     "rows_of",
     "schema_with",
     "to_table",
+    "write_card",
 ]

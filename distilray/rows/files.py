@@ -20,8 +20,9 @@ COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
 class SourceFile:
     """One file of a source.
 
-    ``name`` is its path below the source's folder and part of its rows' ids; ``path`` is its path on ``filesystem``;
-    ``size`` is in bytes. A source that ``uses`` a function is one such file without a filesystem.
+    ``name`` is its path below the source's folder and part of its rows' ids; ``path`` is its path on
+    ``filesystem``; ``size`` is in bytes. A source that ``uses`` a function is one such file without a
+    filesystem.
     """
 
     name: str

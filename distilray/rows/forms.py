@@ -1,7 +1,7 @@
 """The shapes that records come in, and what each says: a conversation, its trace, its answers, its reference.
 
-Each form is a function that takes what it uses out of the record (a dict that is its own) and leaves the rest,
-which becomes the row's ``extra``. :func:`recognise` chooses one by the record's keys.
+Each form is a function that takes what it uses out of the record (a dict that is its own) and leaves the
+rest, which becomes the row's ``extra``. :func:`recognise` chooses one by the record's keys.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ REFERENCE = ("reference", "expected_answer", "ground_truth", "ground_truth_solut
 TURNS = ("messages", "conversations", "conversation")
 CHOSEN = ("chosen", "response_chosen")
 REJECTED = ("rejected", "response_rejected")
+_CHOSEN, _TURNS, _INSTRUCTION = frozenset(CHOSEN), frozenset(TURNS), frozenset(INSTRUCTION)
 
 
 @dataclass(slots=True)
@@ -36,20 +37,20 @@ class Conversation:
 
 def recognise(record: Record) -> Callable[[Record], Conversation]:
     """The form of a record, by its keys."""
-    if _has(record, CHOSEN) and _has(record, REJECTED):
+    if not _CHOSEN.isdisjoint(record) and _has(record, CHOSEN) and _has(record, REJECTED):
         return preference
-    if _has(record, TURNS):
+    if not _TURNS.isdisjoint(record) and _has(record, TURNS):
         return conversation
-    if isinstance(record.get("prompt"), list) or ("prompt" in record and _has(record, ("completion",))):
+    if "prompt" in record and (isinstance(record["prompt"], list) or _has(record, ("completion",))):
         return prompt_completion
-    if any(key in record for key in INSTRUCTION):
+    if not _INSTRUCTION.isdisjoint(record):
         return instruction
     raise MalformedRecord("no known form (name the columns, or give `columns`)")
 
 
 def instruction(record: Record) -> Conversation:
-    """Alpaca (instruction, input, output, system, history) and its kin: question and answer, problem and solution
-    with the trace in a column of its own, or an instruction alone."""
+    """Alpaca (instruction, input, output, system, history) and its kin: question and answer, problem and
+    solution with the trace in a column of its own, or an instruction alone."""
     text = as_text(_take(record, INSTRUCTION), "instruction")
     context = as_text(record.pop("input", None), "input")
     if context.strip():
@@ -82,8 +83,8 @@ def prompt_completion(record: Record) -> Conversation:
 
 
 def preference(record: Record) -> Conversation:
-    """prompt (or any other form's question), chosen and rejected; these are text, a turn, or messages that may hold
-    the prompt themselves."""
+    """prompt (or any other form's question), chosen and rejected; these are text, a turn, or messages that
+    may hold the prompt themselves."""
     chosen, rejected = _take(record, CHOSEN), _take(record, REJECTED)
     if _has(record, TURNS):
         messages = conversation(record).messages
@@ -112,7 +113,8 @@ FORMS: dict[str, Callable[[Record], Conversation]] = {
 
 
 def several(record: Record) -> list[Record]:
-    """The records in one: each of a Self-Instruct seed's ``instances``, each of a problem's traces (OmniThought)."""
+    """The records in one: each of a Self-Instruct seed's ``instances``, each of a problem's traces
+    (OmniThought)."""
     for key in ("instances", "reasoning"):
         parts = record.get(key)
         if isinstance(parts, list) and parts and all(isinstance(item, dict) for item in parts):
@@ -138,7 +140,8 @@ def _as_reference(rest: Record, item: Record) -> Record:
 
 
 def _opening(record: Record) -> list[Message]:
-    """The system message and the earlier turns of an Alpaca record (``history``: pairs of question and answer)."""
+    """The system message and the earlier turns of an Alpaca record (``history``: pairs of question and
+    answer)."""
     messages = _system(record)
     history = record.pop("history", None) or []
     if not isinstance(history, list) or not all(
@@ -181,12 +184,13 @@ def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, 
     return reasoning, answer
 
 
-def _take(record: Record, names: tuple[str, ...], kind: type | None = None) -> Any:
+def _take(record: Record, names: tuple[str, ...], kind: type = object) -> Any:
     """The first of ``names`` that holds something, taken out of the record."""
     for name in names:
-        value = record.get(name)
-        if _filled(value) and (kind is None or isinstance(value, kind)):
-            return record.pop(name)
+        if name in record:
+            value = record[name]
+            if value is not None and value != "" and isinstance(value, kind):
+                return record.pop(name)
     return None
 
 

@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 
 def row_id(source: str, file: str, position: int, part: int | None = None) -> str:
-    """Id of the row at ``position`` (from 1) of ``file``; ``part`` (from 1) where a record makes several rows."""
+    """Id of the row at ``position`` (from 1) of ``file``; ``part`` (from 1) where a record makes several
+    rows."""
     return f"{source}/{file}:{position}" if part is None else f"{source}/{file}:{position}.{part}"
 
 
@@ -27,12 +28,10 @@ def content_hash(messages: Sequence[Mapping[str, str]], answer: str | None = Non
 
     BLAKE2b of the messages, and of ``answer`` where it is given.
     """
-    digest = blake2b(digest_size=16)
-    for message in messages:
-        digest.update(f"{message['role']}\x1f{_normal(message['content'])}\x1e".encode())
+    pieces = [f"{message['role']}\x1f{_normal(message['content'])}\x1e" for message in messages]
     if answer is not None:
-        digest.update(f"\x1d{_normal(answer)}".encode())
-    return digest.hexdigest()
+        pieces.append(f"\x1d{_normal(answer)}")
+    return blake2b("".join(pieces).encode(), digest_size=16).hexdigest()
 
 
 def _normal(text: str) -> str:

@@ -28,8 +28,8 @@ _json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
     """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
 
-    A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and position:
-    ``"malformed: trace without an end (part-0.jsonl:17)"``. Other rows have no outcome yet. ``source.limit`` is the
+    A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
+    position: ``"malformed: trace without an end (part-0.jsonl:17)"``. Other rows have no outcome yet. ``source.limit`` is the
     caller's to keep (see :func:`read_batches`), since it counts over files.
     """
     reader = _RowReader(source, file)
@@ -43,10 +43,11 @@ def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
 def batches(
     source: Source, file: SourceFile, size: int, schema: pa.Schema | None = None, limit: int | None = None
 ) -> Iterator[pa.Table]:
-    """The rows of one file as tables of ``size`` rows (the last may have fewer), at most ``limit`` rows in all.
+    """The rows of one file as tables of ``size`` rows (the last may have fewer), at most ``limit`` rows in
+    all.
 
-    ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this source does
-    not have are null.
+    ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
+    source does not have are null.
     """
     schema = schema or schema_with(source.keep)
     rows: list[dict[str, Any]] = []
@@ -146,7 +147,8 @@ class _RowReader:
             found[_KEYS.get(ours, ours)] = record[theirs]
         taken = set(self.source.columns.values())
         rest = {key: value for key, value in record.items() if key not in taken}
-        # a column of the record that bears one of our words but was not meant goes on under a name no form reads
+        # a column of the record that bears one of our words but was not meant goes on under a name no form
+        # reads
         return {**{(f"{key}_" if key in found else key): value for key, value in rest.items()}, **found}
 
     def _row(self, position: int, part: int | None, record: Record) -> dict[str, Any]:

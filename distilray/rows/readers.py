@@ -1,6 +1,7 @@
 """Files to records, one after another, in little memory.
 
-Positions count from 1: the line in a JSONL file (blank lines count but are no records), the record in any other.
+Positions count from 1: the line in a JSONL file (blank lines count but are no records), the record in any
+other.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def _json(source: Source, file: SourceFile) -> Records:
             for position, record in enumerate(ijson.items(stream, prefix), 1):
                 yield position, record
         except ijson.JSONError as error:
-            # yajl's message goes on with the text around the mistake, and may be bytes when that text is not UTF-8
+            # yajl's message goes on with the text around the mistake, and may be bytes when that text is
+            # not UTF-8
             text = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
             why = f"not JSON from here to the end of the file: {text.splitlines()[0]}"
             yield position + 1, Malformed(why, f"{file.name}:{position + 1}")
@@ -157,7 +159,8 @@ def _first_bytes(file: SourceFile) -> bytes:
 
 
 def _is_lines(file: SourceFile) -> bool:
-    """Whether a ``.json`` file is JSONL in truth: its first line is an object by itself, and not one with ``data``."""
+    """Whether a ``.json`` file is JSONL in truth: its first line is an object by itself, and not one with
+    ``data``."""
     first = _first_bytes(file).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
     try:
         record = msgspec.json.decode(first)
