@@ -2,6 +2,7 @@
 
 from distilray.prompts.answer import ANSWER
 from distilray.prompts.judge import CRITERIA, JUDGE, Judgement
+from distilray.prompts.plain import PLAIN
 from distilray.prompts.prompt import Prompt
 from distilray.prompts.traces import EXTEND_TRACE, RATE_TRACE, RATINGS, SHORTEN_TRACE, Rating, trace_steps
 
@@ -10,6 +11,7 @@ __all__ = [
     "CRITERIA",
     "EXTEND_TRACE",
     "JUDGE",
+    "PLAIN",
     "RATE_TRACE",
     "RATINGS",
     "SHORTEN_TRACE",

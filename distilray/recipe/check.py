@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
-from distilray.models import check_model
+from distilray.models import VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
 from distilray.rows import CORE
 from distilray.steps import Step
@@ -34,12 +34,13 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
                     text = f"model {name!r} is not defined in `models`{closest(name, models)}"
                     problems.append(Problem((*entry.place, entry.uses, setting), text))
     for k, training in enumerate(loaded.trainings):
-        used.add(training.student)
-        if training.student not in models:
-            text = f"model {training.student!r} is not defined in `models`{closest(training.student, models)}"
+        student = training.settings.student
+        used.add(student)
+        if student not in models:
+            text = f"model {student!r} is not defined in `models`{closest(student, models)}"
             problems.append(Problem(("train", k, "student"), text))
-        elif not hasattr(models[training.student], "path"):
-            problems.append(Problem(("train", k, "student"), f"{training.student!r} has no weights here to train"))
+        elif not isinstance(models[student], VLLMModel):
+            problems.append(Problem(("train", k, "student"), f"{student!r} has no weights here to train"))
     for k, benchmark in enumerate(loaded.recipe.evaluate):
         for name in benchmark.models:
             if name in (STUDENT_BEFORE, STUDENT_AFTER):

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from distilray.recipe.errors import Place, Problem, RecipeError, closest, problems_of
 from distilray.recipe.schema import Recipe
 from distilray.recipe.steps import Entry, StepEntry, parse_entries
-from distilray.recipe.trainings import parse_trainings
-from distilray.train import SFTSettings
+from distilray.recipe.trainings import TrainEntry, parse_trainings
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Loaded:
     recipe: Recipe
     entries: tuple[Entry, ...]
     """The steps, in order; see :mod:`distilray.recipe.steps`."""
-    trainings: tuple[SFTSettings, ...]
+    trainings: tuple[TrainEntry, ...]
     document: dict[str, Any]
     """What was parsed, overrides applied: ``recipe.yaml`` in the run."""
 
@@ -41,7 +40,7 @@ class Loaded:
         """The recipe as YAML with every default filled in, which gives the same run."""
         filled = self.recipe.model_dump(mode="json", by_alias=True)
         filled["steps"] = [entry.document() for entry in self.entries]
-        filled["train"] = [training.model_dump(mode="json") for training in self.trainings]
+        filled["train"] = [training.document() for training in self.trainings]
         return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=110)
 
 

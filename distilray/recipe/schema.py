@@ -26,7 +26,6 @@ from distilray.evaluate import Benchmark
 from distilray.models import ModelSettings
 from distilray.rows import Source
 from distilray.runner import Budget, Resources
-from distilray.train import SFTSettings, TrainResources
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 
@@ -54,13 +53,6 @@ class RepeatSettings(BaseModel):
     steps: list[Any] = Field(min_length=1, description="steps, written as at the top level")
 
 
-class TrainEntry(BaseModel):
-    """One training: its settings and what it may use."""
-
-    settings: SFTSettings
-    resources: TrainResources
-
-
 class Recipe(BaseModel):
     """A recipe as parsed; ``steps`` are parsed one by one (see ``recipe.steps``), since users bring their own."""
 
@@ -76,5 +68,4 @@ class Recipe(BaseModel):
     evaluate: list[Benchmark] = Field([], description="benchmarks")
     serve: dict[str, Any] = Field({}, description="how the student is served, see distilray.serve")
     resources: Resources = Field(Resources(), description="what the run may use")
-    training_resources: TrainResources = Field(TrainResources(), description="what trainings may use")
     budget: Budget = Field(Budget(), description="when to stop")

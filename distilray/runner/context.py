@@ -49,9 +49,13 @@ class Context:
     resources: Resources
     budget: Budget
     seed: int = 0
+    run: str = "run"
+    """The run's id: engines that a former driver of it left behind are found by it."""
     session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """This driver's: crashes of runners count within it."""
+    logs: str | None = None
+    """Directory, on every node, for what engines and runners print."""
     on_progress: Callable[[dict[str, Any]], None] = lambda progress: None
-    log_directory: str = ""
 
 
 class RunStopped(Exception):

@@ -14,12 +14,12 @@ import ray.data
 from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 
 from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
-from distilray.models import EnginePools, PoolHandles
+from distilray.models import EnginePools
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.monitor import Monitor
 from distilray.runner.progress import Progress
 from distilray.runner.row_runner import RowRunner, RunnerSpec
-from distilray.runner.sizing import size
+from distilray.runner.sizing import Sizing, size
 from distilray.runner.stage import Phase
 from distilray.runner.versions import versions
 
@@ -73,23 +73,23 @@ def _run_missing(
     spent_tokens, spent_money = spent(context)
     monitor = Monitor.remote(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
     progress = Progress(context, phase, counted, total, monitor)
-    with EnginePools.start(phase.models, run=context.session, log_directory=context.log_directory) as pools:
+    with EnginePools(context.run, context.logs) as pools, progress:
+        handles = pools.start(phase.models)
         spec = RunnerSpec(
             store=context.store,
             phase=phase,
-            pools=pools,
+            pools=handles,
             monitor=monitor,
             session=context.session,
             seed=context.seed,
             rows_in_flight=sizing.rows_in_flight,
         )
         stopped = False
-        for result in _results(context, spec, missing, sizing.runners, sizing.units_in_flight, pools):
+        for result in _results(context, spec, missing, sizing):
             if result["counts"] is None:
                 stopped = True
                 continue
             counted.add(UnitCounts.from_json(result["counts"]))
-            progress.update()
             if context.lease.lost.is_set():
                 ray.get(monitor.stop.remote("the lease on the run was lost"))
                 raise RunStopped("another driver took this run over; this one stopped without touching it further")
@@ -99,36 +99,36 @@ def _run_missing(
 
 
 def _results(
-    context: Context,
-    spec: RunnerSpec,
-    missing: list[tuple[str, UnitInput]],
-    runners: int,
-    units_in_flight: int,
-    pools: PoolHandles,
+    context: Context, spec: RunnerSpec, missing: list[tuple[str, UnitInput]], sizing: Sizing
 ) -> Iterator[dict[str, Any]]:
     """What runners say of each unit, as units are done."""
     data = DataContext.get_current()
     data.enable_progress_bars = False
     data.print_on_execution_start = False
     # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
-    data.execution_options.exclude_resources = ExecutionResources(cpu=pools.cpus, gpu=pools.gpus)
+    reserved = reserved_by(spec.phase)
+    data.execution_options.exclude_resources = ExecutionResources(cpu=reserved["CPU"], gpu=reserved["GPU"])
     units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
     dataset = ray.data.from_items(units, override_num_blocks=len(units)).map_batches(
         RowRunner,
         fn_constructor_args=(spec,),
         batch_size=1,
-        compute=ActorPoolStrategy(size=runners, max_tasks_in_flight_per_actor=units_in_flight + 1),
+        compute=ActorPoolStrategy(size=sizing.runners, max_tasks_in_flight_per_actor=sizing.units_in_flight + 1),
         num_cpus=context.resources.runner_cpus,
-        max_concurrency=units_in_flight,
+        max_concurrency=sizing.units_in_flight,
         scheduling_strategy="SPREAD",
     )
     yield from dataset.iter_rows()
 
 
+def reserved_by(phase: Phase) -> dict[str, float]:
+    """CPUs and GPUs that the phase's pools hold while it runs."""
+    bundles = [bundle for model in phase.models.values() for bundle in model.bundles() * model.replicas]
+    return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
+
+
 def spent(context: Context) -> tuple[int, float]:
     """Tokens and money that the run's published units took, all stages together."""
-    from distilray.ledger import run_usage
-
     usage = run_usage(context.store)
     tokens = sum(int(model["tokens_in"] + model["tokens_out"]) for model in usage.values())
     return tokens, sum(model["cost"] for model in usage.values())

@@ -23,13 +23,23 @@ class Progress:
         self.monitor = monitor
         self.started = time.monotonic()
         self.units_at_start = counted.units
-        self.last = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
-    def update(self, force: bool = False) -> None:
+    def __enter__(self) -> Progress:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _tick(self) -> None:
+        while not self._over.wait(EVERY_S):
+            self._write()
+
+    def _write(self) -> None:
         now = time.monotonic()
-        if not force and now - self.last < EVERY_S:
-            return
-        self.last = now
         seconds = max(now - self.started, 1e-6)
         done = self.counted.units - self.units_at_start
         rate = done / seconds

@@ -106,15 +106,22 @@ class RowRunner:
     async def _report(self, session: _Session) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
-            live = session.client.usage()
+            usage = session.client.usage
             report = {
                 "outcomes": session.crowd.outcomes,
-                "models": live,
-                "tokens": sum(spent["tokens_in"] + spent["tokens_out"] for spent in live.values()),
-                "money": sum(spent["cost"] for spent in live.values()),
+                "models": {
+                    name: {
+                        "tokens_in": model.tokens_in,
+                        "tokens_out": model.tokens_out,
+                        "replies": model.replies,
+                        "cost": model.cost,
+                    }
+                    for name, model in usage.items()
+                },
+                "tokens": sum(model.tokens_in + model.tokens_out for model in usage.values()),
+                "money": sum(model.cost for model in usage.values()),
             }
-            stop = await self.spec.monitor.report.remote(self.id, report)
-            if stop:
+            if await self.spec.monitor.report.remote(self.id, report):
                 session.crowd.stopping.set()
 
 
@@ -128,7 +135,9 @@ class _Session:
 
     def engines_since_last_unit(self) -> dict[str, int]:
         """Replies per engine since this was last asked: units overlap, so a reply is booked on the next unit done."""
-        replies = self.client.engine_replies()
+        replies = {
+            engine: n for model in self.client.usage.values() for engine, n in model.engines.items()
+        }
         new = {engine: n - self._counted.get(engine, 0) for engine, n in replies.items()}
         self._counted = replies
         return {engine: n for engine, n in new.items() if n}

@@ -55,13 +55,18 @@ class GlobalPass:
 class Repeat:
     """Stages run in rounds until nothing is left to do, a target is met, rounds run out, or nothing moves."""
 
-    name: str
+    directory: str
     rounds: int
     again: str
     """Which rows enter the next round: ``"rejected"`` (those that did not make it) or ``"kept"`` (all that stay)."""
     until_rows: int | None
     stall: float
+    """The rounds end when one changes the kept rows by no more than this share."""
     body: tuple[Phase | GlobalPass, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        return self.directory.rsplit("/", 1)[-1]
 
 
 Stage = Phase | GlobalPass | Repeat

@@ -1,0 +1,70 @@
+"""Results of evaluations: an accuracy never without its standard error and its price in tokens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from distilray.ledger import Store, UnitInput, kept_rows
+
+DIRECTORY = "evaluations"
+RESULT = "result.json"
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """One model on one benchmark."""
+
+    model: str
+    benchmark: str
+    metric: str
+    value: float
+    """Mean share of right answers, 0 to 1."""
+    stderr: float
+    """Standard error of that mean over questions."""
+    mean_output_tokens: float
+    questions: int
+    cut: int
+    """Answers cut by length; they count as wrong."""
+    fingerprint: str = ""
+
+
+def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: str, metric: str) -> Result:
+    """The result of the examined rows in ``units``: numbers only are read, never the answers.
+
+    Raises :class:`ValueError` where no question was answered.
+    """
+    shares: list[float] = []
+    tokens: list[float] = []
+    cut = 0
+    for unit in units:
+        table = kept_rows(store, unit, ["right_share", "answer_tokens", "cut"])
+        shares += table["right_share"].to_pylist()
+        tokens += table["answer_tokens"].to_pylist()
+        cut += sum(table["cut"].to_pylist())
+    if not shares:
+        raise ValueError(f"benchmark {benchmark!r}: {model} answered no question")
+    n, mean = len(shares), sum(shares) / len(shares)
+    spread = math.sqrt(sum((share - mean) ** 2 for share in shares) / max(n - 1, 1))
+    return Result(
+        model=model,
+        benchmark=benchmark,
+        metric=metric,
+        value=mean,
+        stderr=spread / math.sqrt(n),
+        mean_output_tokens=sum(tokens) / n,
+        questions=n,
+        cut=cut,
+    )
+
+
+def read_results(store: Store) -> list[Result]:
+    """All results of a run, by benchmark and model."""
+    found = []
+    for model in store.names(DIRECTORY):
+        for benchmark in store.names(f"{DIRECTORY}/{model}"):
+            path = f"{DIRECTORY}/{model}/{benchmark}/{RESULT}"
+            if store.exists(path):
+                found.append(msgspec.convert(store.read_json(path), Result))
+    return sorted(found, key=lambda result: (result.benchmark, result.model))

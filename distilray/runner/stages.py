@@ -1,0 +1,120 @@
+"""A run's stages one after another; a repeat's rounds among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import ray
+
+from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, UnitInput, fingerprint, kept_rows, write_unit
+from distilray.runner.context import Context
+from distilray.runner.global_pass import run_global
+from distilray.runner.phase import run_phase
+from distilray.runner.stage import GlobalPass, Phase, Repeat, Stage
+
+Units = list[tuple[str, UnitInput]]
+AnyStage = Callable[[Context, Stage], None]
+
+
+def run_stages(
+    context: Context, stages: Sequence[Stage], units: Units, on_stage: Callable[[str, str], None] = lambda *_: None
+) -> Units:
+    """Brings ``units`` through ``stages``; what is done already is not done again. Returns what the last one leaves.
+
+    ``on_stage`` is told (name, "started" | "done") around each stage.
+    """
+    for stage in stages:
+        on_stage(stage.name, "started")
+        match stage:
+            case Phase():
+                units = run_phase(context, stage, units)
+            case GlobalPass():
+                units = run_global(context, stage, units)
+            case Repeat():
+                units = _run_repeat(context, stage, units, on_stage)
+        on_stage(stage.name, "done")
+    return units
+
+
+def _run_repeat(context: Context, repeat: Repeat, units: Units, on_stage: Callable[[str, str], None]) -> Units:
+    """Rounds until the target, a stall, nothing left, or the last. A round's sampling seeds are its own."""
+    done: Units = []
+    rows_before: int | None = None
+    for number in range(1, repeat.rounds + 1):
+        body = [_in_round(stage, repeat, number) for stage in repeat.body]
+        in_round = replace(context, seed=context.seed + 1_000_003 * (number - 1))
+        left = run_stages(in_round, body, units, on_stage)
+        rows = _rows_kept(context.store, body[-1])
+        if repeat.again == "kept":
+            done, units, total = left, left, rows
+            grown = abs(rows - rows_before) / max(rows_before, 1) if rows_before is not None else None
+        else:
+            done = [*done, *((f"{name}-r{number}", unit) for name, unit in left)]
+            total = rows + (rows_before or 0)
+            grown = rows / max(total, 1)
+        rows_before = total
+        if repeat.until_rows is not None and total >= repeat.until_rows:
+            break
+        if number > 1 and grown is not None and grown <= repeat.stall:
+            break
+        if repeat.again == "rejected" and number < repeat.rounds:
+            units, waiting = _rejected_again(context, repeat, number, units, left)
+            if not waiting:
+                break
+    return done
+
+
+def _in_round(stage: Phase | GlobalPass, repeat: Repeat, number: int) -> Phase | GlobalPass:
+    inner = stage.directory.rpartition("/")[2]
+    return replace(
+        stage,
+        directory=f"{repeat.directory}/round-{number}/{inner}",
+        fingerprint=fingerprint([stage.fingerprint, number]),
+    )
+
+
+def _rows_kept(store: Store, stage: Phase | GlobalPass) -> int:
+    manifest = Manifest.read(store, stage.directory)
+    assert manifest is not None
+    return manifest.steps[-1].kept
+
+
+def _rejected_again(context: Context, repeat: Repeat, number: int, entered: Units, left: Units) -> tuple[Units, int]:
+    """The rows that this round rejected, as they entered it, and how many they are.
+
+    They are named by decision files on the round's own input: rows that were kept or failed are out of the game.
+    """
+    folder = f"{repeat.directory}/round-{number}/again"
+    pairs = list(zip(entered, left, strict=True))
+    waiting = ray.get([_decide_again.remote(context.store, folder, name, a, b) for (name, a), (_, b) in pairs])
+    again = [
+        (name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for (name, unit), _ in pairs
+    ]
+    return again, sum(waiting)
+
+
+@ray.remote(num_cpus=0.25, max_retries=3)
+def _decide_again(store: Store, folder: str, name: str, entered: UnitInput, left: UnitInput) -> int:
+    ids = kept_rows(store, entered, ["id"])["id"].to_pylist()
+    done = set(kept_rows(store, left, ["id"])["id"].to_pylist())
+    failed = _failed_ids(store, left.path)
+    schema = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string())])
+    rows = [
+        {"id": i, "outcome": "rejected" if i in done or i in failed else "kept", "reason": "done in an earlier round"}
+        for i in ids
+    ]
+    counts = StepCounts("again", rows_in=len(rows))
+    for row in rows:
+        counts.count(row["outcome"], row["reason"])
+    write_unit(store, f"{folder}/{name}.parquet", rows, schema, UnitCounts(steps=[counts]))
+    return counts.kept
+
+
+def _failed_ids(store: Store, path: str) -> set[str]:
+    import pyarrow.parquet as pq
+
+    with store.open_input(path) as file:
+        table = pq.read_table(file, columns=["id", "outcome"])
+    return {i for i, outcome in zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True) if outcome == "failed"}
