@@ -11,8 +11,10 @@ from distilray.rows.exporters import Exported
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 _LICENCES = {
-    "mit", "apache-2.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
-    "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "odc-by", "odbl", "pddl", "bsd-3-clause", "gpl-3.0", "openrail", "unknown",
+    "mit", "apache-2.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0", "odc-by", "odbl", "pddl", "bsd-3-clause", "gpl-3.0", "openrail", "unknown",
 }  # fmt: skip
 """Identifiers that the Hub knows, of those that data sets use; anything else is ``other``."""
 

@@ -38,7 +38,7 @@ def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[
     With ``filesystem``, ``source.path`` is a path on it rather than local or a URI.
 
     Raises:
-        SourceError: nothing is there, nothing matches, nothing is of a kind that can be read, or all of it is empty.
+        SourceError: nothing is there, nothing matches, nothing can be read, or all of it is empty.
     """
     if source.uses is not None:
         return [SourceFile(source.uses.partition(":")[2], source.uses, 0, "function")]
@@ -87,8 +87,8 @@ def _folder_files(source: Source, system: fs.FileSystem, path: str, place: str) 
         raise SourceError(
             place,
             f"holds no file that can be read (it holds {names})",
-            "Readable are .jsonl, .json and .parquet files and folders written by save_to_disk; for other endings "
-            "name the files with a glob and set `format`",
+            "Readable are .jsonl, .json and .parquet files and folders written by save_to_disk; for other "
+            "endings name the files with a glob and set `format`",
         )
     for name, info in found.items():
         yield _file(source, system, info, name)

@@ -113,8 +113,7 @@ FORMS: dict[str, Callable[[Record], Conversation]] = {
 
 
 def several(record: Record) -> list[Record]:
-    """The records in one: each of a Self-Instruct seed's ``instances``, each of a problem's traces
-    (OmniThought)."""
+    """The records in one: each of a Self-Instruct seed's ``instances``, each of OmniThought's traces."""
     for key in ("instances", "reasoning"):
         parts = record.get(key)
         if isinstance(parts, list) and parts and all(isinstance(item, dict) for item in parts):
@@ -140,8 +139,7 @@ def _as_reference(rest: Record, item: Record) -> Record:
 
 
 def _opening(record: Record) -> list[Message]:
-    """The system message and the earlier turns of an Alpaca record (``history``: pairs of question and
-    answer)."""
+    """The system message and the earlier turns (``history``: pairs of question and answer) of Alpaca."""
     messages = _system(record)
     history = record.pop("history", None) or []
     if not isinstance(history, list) or not all(

@@ -13,8 +13,7 @@ from hashlib import blake2b
 
 
 def row_id(source: str, file: str, position: int, part: int | None = None) -> str:
-    """Id of the row at ``position`` (from 1) of ``file``; ``part`` (from 1) where a record makes several
-    rows."""
+    """Id of the row at ``position`` of ``file``; ``part`` where a record makes several. Both from 1."""
     return f"{source}/{file}:{position}" if part is None else f"{source}/{file}:{position}.{part}"
 
 

@@ -29,8 +29,8 @@ def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
     """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
-    position: ``"malformed: trace without an end (part-0.jsonl:17)"``. Other rows have no outcome yet. ``source.limit`` is the
-    caller's to keep (see :func:`read_batches`), since it counts over files.
+    position: ``"malformed: trace without an end (part-0.jsonl:17)"``. Other rows have no outcome yet.
+    ``source.limit`` is the caller's to keep (see :func:`read_batches`), since it counts over files.
     """
     reader = _RowReader(source, file)
     for position, record in read_records(source, file):
@@ -43,8 +43,7 @@ def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
 def batches(
     source: Source, file: SourceFile, size: int, schema: pa.Schema | None = None, limit: int | None = None
 ) -> Iterator[pa.Table]:
-    """The rows of one file as tables of ``size`` rows (the last may have fewer), at most ``limit`` rows in
-    all.
+    """The rows of one file as tables of ``size`` rows (the last may have fewer), ``limit`` rows at most.
 
     ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
     source does not have are null.
@@ -102,14 +101,18 @@ def _message_lists(lists: list[list[dict[str, str]] | None]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat, type=MESSAGES)
 
 
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    return None if pattern is None else re.compile(pattern)
+
+
 class _RowReader:
     """Makes rows of the records of one file, the way its source says."""
 
     def __init__(self, source: Source, file: SourceFile) -> None:
         self.source = source
         self.file = file
-        self.reference_pattern = source.reference_pattern and re.compile(source.reference_pattern)
-        self.trace_pattern = source.trace_pattern and re.compile(source.trace_pattern)
+        self.reference_pattern = _compiled(source.reference_pattern)
+        self.trace_pattern = _compiled(source.trace_pattern)
         self.form = FORMS.get(source.form)
 
     def rows(self, position: int, record: Record) -> Iterator[dict[str, Any]]:
@@ -147,8 +150,7 @@ class _RowReader:
             found[_KEYS.get(ours, ours)] = record[theirs]
         taken = set(self.source.columns.values())
         rest = {key: value for key, value in record.items() if key not in taken}
-        # a column of the record that bears one of our words but was not meant goes on under a name no form
-        # reads
+        # a column that happens to bear one of our words goes on under a name that no form reads
         return {**{(f"{key}_" if key in found else key): value for key, value in rest.items()}, **found}
 
     def _row(self, position: int, part: int | None, record: Record) -> dict[str, Any]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _NAMES = {"english": "en", "chinese": "zh", "cn": "zh"}
 
 
 def guess_language(text: str) -> str:
-    """``"zh"`` where at least a quarter of the letters are Han characters, else ``"en"``.
+    """``"zh"`` where there are at least as many Han characters as words of other scripts, else ``"en"``.
 
-    Chinese instructions are full of Latin names and code, so that a majority would be too much to ask.
+    Characters against words, since Chinese instructions are full of Latin names and code.
     """
     head = text[:2000]
     if head.isascii():
         return "en"
     han = sum(map(len, _HAN.findall(head)))
-    return "zh" if han and 4 * han >= sum(map(len, _LETTERS.findall(head))) else "en"
+    return "zh" if han and han >= len(_WORD.findall(head)) else "en"
 
 
 def language_code(name: str) -> str | None:

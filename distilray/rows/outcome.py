@@ -1,7 +1,8 @@
 """What became of a row in a step: kept, rejected(reason) or failed(error), and nothing else.
 
-``kept(row, score=7)`` keeps the row with its column ``score`` set; ``rejected("answer cut by length", score=2)``
-ends its way with the columns that tell why. Children that a step created travel with the outcome of their parent.
+``kept(row, score=7)`` keeps the row with its column ``score`` set; ``rejected("answer cut by length",
+score=2)`` ends its way with the columns that tell why. Children that a step created travel with the outcome
+of their parent.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ class Outcome:
 
 
 def kept(row: Row | None = None, *, children: Sequence[Row] = (), **columns: Any) -> Outcome:
-    """The row goes on (as ``row``, where the step changed it), with ``columns`` set, and ``children`` beside it."""
+    """The row goes on (as ``row``, where the step changed it), with ``columns`` set, and ``children``
+    beside it."""
     return Outcome("kept", None, row, columns, tuple(children))
 
 
 def rejected(reason: str, *, row: Row | None = None, **columns: Any) -> Outcome:
-    """The row was judged and is not wanted; ``reason`` is short and countable (no ids, no numbers of its own)."""
+    """The row was judged and is not wanted; ``reason`` is short and countable (no ids, no numbers of its
+    own)."""
     return Outcome("rejected", reason, row, columns)
 
 

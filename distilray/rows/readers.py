@@ -1,7 +1,6 @@
 """Files to records, one after another, in little memory.
 
-Positions count from 1: the line in a JSONL file (blank lines count but are no records), the record in any
-other.
+Positions count from 1: lines in a JSONL file (blank ones too, though they are no records), else records.
 """
 
 from __future__ import annotations
@@ -159,8 +158,7 @@ def _first_bytes(file: SourceFile) -> bytes:
 
 
 def _is_lines(file: SourceFile) -> bool:
-    """Whether a ``.json`` file is JSONL in truth: its first line is an object by itself, and not one with
-    ``data``."""
+    """Whether a ``.json`` file is JSONL in truth: its first line is an object, and not one with ``data``."""
     first = _first_bytes(file).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
     try:
         record = msgspec.json.decode(first)

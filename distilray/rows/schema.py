@@ -22,7 +22,8 @@ HISTORY = pa.list_(
         ]
     )
 )
-"""One entry for every step that a row has been through, in order; tokens are those bought, not those replayed."""
+"""One entry for every step that a row has been through, in order; tokens are those bought, not those
+replayed."""
 
 CORE = pa.schema(
     [
@@ -46,10 +47,10 @@ CORE = pa.schema(
 )
 """Columns that every row has.
 
-``messages``: the conversation up to the turn to be answered; ``answer``: what answers it; ``reasoning``: the trace
-before the answer, apart from it; ``reference``: the known right answer, as text; ``extra``: the source's other
-columns as a JSON object; ``outcome``, ``stopped_at``, ``reason``: what became of the row in the last phase it
-entered, at which step and why.
+``messages``: the conversation up to the turn to be answered; ``answer``: what answers it; ``reasoning``:
+the trace before the answer, apart from it; ``reference``: the known right answer, as text; ``extra``: the
+source's other columns as a JSON object; ``outcome``, ``stopped_at``, ``reason``: what became of the row in
+the last phase it entered, at which step and why.
 """
 
 _NAMED = {

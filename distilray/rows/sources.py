@@ -23,8 +23,8 @@ Form = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion", "p
 Format = Literal["auto", "jsonl", "json", "parquet", "hf"]
 
 FIELDS = (
-    "instruction", "input", "answer", "system", "history", "messages", "conversations", "prompt", "completion",
-    "chosen", "rejected", "reasoning", "reference", "language", "task", "finish_reason",
+    "instruction", "input", "answer", "system", "history", "messages", "conversations", "prompt",
+    "completion", "chosen", "rejected", "reasoning", "reference", "language", "task", "finish_reason",
 )  # fmt: skip
 """What a record can tell us; ``Source.columns`` says under which of its own columns it does."""
 
@@ -48,8 +48,8 @@ class Source(BaseModel):
     name: str = Field(pattern=r"^[\w.-]+$", description="First part of the ids of its rows.")
     path: str | None = Field(
         None,
-        description="A file, a folder or a glob (*, ?, [..], **), local or a URI (s3://, gs://, hdfs://, file://). "
-        "Compressed text files (.gz, .zst, .bz2, .lz4) are read as they are.",
+        description="A file, a folder or a glob (*, ?, [..], **), local or a URI (s3://, gs://, hdfs://, "
+        "file://). Compressed text files (.gz, .zst, .bz2, .lz4) are read as they are.",
     )
     uses: str | None = Field(
         None,
@@ -61,8 +61,8 @@ class Source(BaseModel):
     )
     form: Form = Field(
         "auto",
-        description="What its records look like; auto recognises each record by its keys. trace: whatever the shape, "
-        "a record without a whole reasoning trace is malformed.",
+        description="What its records look like; auto recognises each by its keys. trace: whatever the "
+        "shape, a record without a whole reasoning trace is malformed.",
     )
     format: Format = Field(
         "auto",
@@ -87,13 +87,14 @@ class Source(BaseModel):
     system: Literal["keep", "drop"] = Field("keep", description="Whether the source's system prompts stay.")
     reference_pattern: str | None = Field(
         None,
-        description="Regular expression whose first group is the known right answer, looked for in the reference "
-        "column, or else in the answer: '#### (.+)$'. A record where it is not found is malformed.",
+        description="Regular expression whose first group is the known right answer, looked for in the "
+        "reference column, or else in the answer: '#### (.+)$'. Records without it are malformed.",
     )
     trace_pattern: str | None = Field(
         None,
-        description="Regular expression with the groups `reasoning` and `answer` that parts an answer written as one "
-        "text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match is malformed.",
+        description="Regular expression with the groups `reasoning` and `answer` that parts an answer in "
+        "one text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match "
+        "is malformed.",
     )
     licence: str | None = Field(
         None, description="Licence of its texts, for the dataset card: MIT, CC BY 4.0."
@@ -134,7 +135,7 @@ class Source(BaseModel):
                 column_type(kind)
             except KeyError as error:
                 raise ValueError(
-                    f"keep: {column!r} has type {kind!r}; types are string, int, float, bool, messages, list<...>"
+                    f"keep: {column!r} has type {kind!r}; types are string, int, float, bool, list<...>"
                 ) from error
         for ours in self.columns:
             if ours not in FIELDS and ours not in self.keep:

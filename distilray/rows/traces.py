@@ -20,8 +20,7 @@ class MalformedRecord(ValueError):
 def part(text: str) -> tuple[str | None, str]:
     """The trace (``None`` without one) and the answer after it, both without their marks.
 
-    The opening mark may be missing: where a chat template writes it into the prompt, replies begin without
-    it.
+    The opening mark may be missing: a chat template that writes it into the prompt leaves replies without.
     """
     for begin, end in MARKS:
         if begin in text or end in text:

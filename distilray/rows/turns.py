@@ -29,8 +29,7 @@ Message = dict[str, str]
 
 
 def as_text(value: Any, what: str) -> str:
-    """``value`` where text is expected: text, a number, or OpenAI's list of text parts; ``""`` for
-    nothing."""
+    """``value`` where text is expected: text, a number or OpenAI's list of text parts; nothing is ``""``."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -65,8 +64,7 @@ def read_turns(turns: Any) -> tuple[list[Message], str | None, str | None]:
 
 
 def check_messages(messages: list[Message]) -> list[Message]:
-    """``messages`` if something can answer them: it ends with a user turn, no turn is empty, system only
-    first."""
+    """``messages`` if they can be answered: the last is the user's, none is empty, system only first."""
     if not any(message["role"] == "user" for message in messages):
         raise MalformedRecord("no user turn")
     for k, message in enumerate(messages):
