@@ -1,0 +1,52 @@
+"""A verifier by its kind. One sandbox serves all code checks of a process."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+from .choice import verify_choice
+from .formats import verify_format
+from .language import verify_language
+from .maths import verify_maths
+from .numeric import numeric_equal
+from .programs import verify_code
+from .refusal import verify_refusal
+from .sandbox import Sandbox
+from .verdict import Verdict, undecided
+
+KINDS = ("math", "code", "choice", "format", "language", "refusal", "numeric")
+
+_sandbox: Sandbox | None = None
+
+
+def verify_now(kind: str, answer: str, reference: Any, **settings: Any) -> Verdict:
+    """Decide in this process, for as long as it takes. `settings` are the keyword arguments of the kind's verifier.
+
+    Raises ValueError for an unknown kind. A check that may run long or meet hostile input belongs in a VerifierPool.
+    """
+    if reference is None and kind != "refusal":
+        return undecided("no reference")
+    if kind == "math":
+        return verify_maths(answer, reference, **settings)
+    if kind == "code":
+        return verify_code(answer, reference, sandbox=_the_sandbox(), **settings)
+    if kind == "choice":
+        return verify_choice(answer, reference, **settings)
+    if kind == "format":
+        return verify_format(answer, reference, **settings)
+    if kind == "language":
+        return verify_language(answer, reference, **settings)
+    if kind == "refusal":
+        return verify_refusal(answer, reference, **settings)
+    if kind == "numeric":
+        return numeric_equal(answer, str(reference), **settings)
+    raise ValueError(f"there is no verifier of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+
+
+def _the_sandbox() -> Sandbox:
+    global _sandbox
+    if _sandbox is None:
+        _sandbox = Sandbox()
+        atexit.register(_sandbox.close)
+    return _sandbox

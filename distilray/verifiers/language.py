@@ -1,0 +1,48 @@
+"""Which language a text is in: by script where that settles it, else by py3langid's model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .verdict import Verdict, right, undecided, wrong
+
+_CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\(.*?\\\)|\\\[.*?\\\]|https?://\S+", re.DOTALL)
+_SCRIPTS = (
+    ("ja", re.compile("[぀-ヿ]")),
+    ("ko", re.compile("[가-힯]")),
+    ("zh", re.compile("[一-鿿㐀-䶿]")),
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_LONGEST = 4000
+
+
+def detect_language(text: str) -> str:
+    """An ISO 639-1 code ("en", "zh", ...), or "unknown" where too little text is left beside code and formulas."""
+    said = re.sub(r"\\[a-zA-Z]+", " ", _CODE.sub(" ", text[: 2 * _LONGEST]))[:_LONGEST]
+    letters = len(_LETTER.findall(said))
+    counts = {name: len(script.findall(said)) for name, script in _SCRIPTS}
+    words = len(_WORD.findall(re.sub("[぀-鿿가-힯]", " ", said)))
+    # A Chinese character says about as much as two thirds of a Latin word.
+    eastern = sum(counts.values())
+    if eastern and eastern >= 1.5 * words:
+        if counts["ko"] > counts["zh"] + counts["ja"]:
+            return "ko"
+        return "ja" if counts["ja"] * 8 > counts["zh"] else "zh"
+    if letters < 3 or not words:
+        return "unknown"
+    import py3langid  # the model takes a moment to load, and most texts never need it
+
+    return py3langid.classify(re.sub("[぀-鿿가-힯]", " ", said))[0]
+
+
+def verify_language(answer: str, reference: str | Sequence[str]) -> Verdict:
+    """Whether `answer` is written in the language `reference` (a code, or several that will do)."""
+    wanted = [reference] if isinstance(reference, str) else list(reference)
+    found = detect_language(answer)
+    if found == "unknown":
+        return undecided("too little text to tell the language", language=found)
+    if found in [code.lower().split("-")[0] for code in wanted]:
+        return right(f"written in {found}", language=found)
+    return wrong(f"written in {found}, not {' or '.join(wanted)}", language=found)

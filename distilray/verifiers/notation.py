@@ -1,0 +1,93 @@
+"""One way to write: answers from LaTeX, Unicode, Markdown and Chinese typography brought to plain LaTeX."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from .numberwords import digits_for_words
+
+_SUPERSCRIPTS = {c: str(n) for n, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁺": "+", "⁻": "-", "ⁿ": "n"}
+_SUPERSCRIPT = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
+_VULGAR = re.compile("([0-9]*)([¼-¾⅐-⅞])")
+_SYMBOLS = str.maketrans(
+    {
+        "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "−": "-", "–": "-", "—": "-", "π": r"\pi ", "∞": r"\infty ",
+        "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "⩽": r"\le ", "⩾": r"\ge ", "∪": r"\cup ", "∩": r"\cap ",
+        "∅": r"\emptyset ", "±": r"\pm ", "∈": r"\in ", "°": r"^\circ ", "、": ",", "。": ".", "“": '"', "”": '"',
+        "≈": "=", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
+    }
+)  # fmt: skip
+_ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*(?:\(([^()]*)\)|\{([^{}]*)\})")
+_NOISE = re.compile(
+    r"\\(?:left|right|displaystyle|limits|bigl?|bigr?|Bigl?|Bigr?|phantom\{[^{}]*\})(?![a-zA-Z])"
+    r"|(?<!\\)\\[,;:! ]|~|\\quad|\\qquad"
+)
+_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|hbox|operatorname|bm)\s*\{([^{}]*)\}")
+_WRAP = re.compile(r"^(?:\$\$?(.*?)\$?\$|\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|`(.*)`|_\{(.*)\}_)$", re.DOTALL)
+_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:(?:,|\{,\}|\\,|\\!,|,\\!|\\;|\s)\d{3})+)(?![\d]|,\d)")
+_FRAC_SHORT = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
+_MIXED = re.compile(r"(?<![\w.}])(-?)(\d+)\s*(?:\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)(?:\s+|\s*又\s*)(\d+)\s*/\s*(\d+)(?![\d/]))", re.ASCII)
+_SCIENTIFIC = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)\s*(?:[eE]([+-]?\d+)|(?:\\times|\\cdot|\*)\s*10\^\{?([+-]?\d+)\}?)(?!\w)", re.ASCII)
+_IN_BRACKETS = re.compile(r"^\s*(?:\\\{|[(\[{]).*(?:\\\}|[)\]}])\s*$", re.DOTALL)
+
+
+def plain_latex(text: str) -> str:
+    """`text` in one notation: ASCII and LaTeX commands, digits for number words, no spacing commands, no wrapping.
+
+    >>> plain_latex("$\\\\dfrac{1,000}{3}$。")
+    '\\\\frac{1000}{3}'
+    """
+    text = _SUPERSCRIPT.sub(lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", text)
+    text = _VULGAR.sub(lambda m: f"{m[1]} {unicodedata.normalize('NFKC', m[2]).replace('⁄', '/')}", text)
+    text = unicodedata.normalize("NFKC", text.strip()).translate(_SYMBOLS)
+    text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").replace("\\cfrac", "\\frac")
+    text = text.replace("^{\\circ}", "^\\circ").replace("\\degree", "^\\circ").replace("^\\circ", "°")
+    text = text.replace("\\%", "%").replace("\\$", "$").replace("\\leq", "\\le").replace("\\geq", "\\ge")
+    text = re.sub(r"\\(l|g)e(?=slant)", r"\\\1e", text).replace("slant", "").replace("\\neq", "\\ne")
+    text = text.replace("<=", "\\le ").replace(">=", "\\ge ").replace("\\lt", "<").replace("\\gt", ">")
+    text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}").replace("\\lbrack", "[").replace("\\rbrack", "]")
+    text = re.sub(r"(?<=\w)\*\*(?=\w)", "^", text.replace("\\varnothing", "\\emptyset"))
+    text = _unwrap(text)
+    text = _without_thousands(text)
+    text = _NOISE.sub(" ", text)
+    for _ in range(3):
+        text = _TEXT.sub(r" \1 ", text)
+    text = re.sub(r"(?<=[A-Za-z]) +(?=\^)", "", text)  # \text{ cm}^2
+    text = _ROOT.sub(lambda m: r"\sqrt{" + next(g for g in m.groups() if g) + "}", text)
+    text = digits_for_words(text)
+    text = _FRAC_SHORT.sub(lambda m: rf"\frac{{{m[1] or m[2]}}}{{{m[3] or m[4]}}}", text)
+    text = _MIXED.sub(_improper, text)
+    text = _SCIENTIFIC.sub(lambda m: _expand(m[1], m[2] or m[3]), text)
+    text = re.sub(r"(\d)\s*(?:percent|per cent|percentage points?|pct)\b", r"\1%", text, flags=re.IGNORECASE)
+    return " ".join(text.split()).strip(" \"'").rstrip(".,;: ").lstrip(",;: ")
+
+
+def _unwrap(text: str) -> str:
+    text = text.strip().rstrip(".,;: ")
+    while (match := _WRAP.match(text)) and "$" not in (inner := next(g for g in match.groups() if g is not None)):
+        text = inner.strip().rstrip(".,;: ")
+    return text.replace("$$", "") if text.count("$") > 1 else text
+
+
+def _without_thousands(text: str) -> str:
+    """1,080 -> 1080, but (1,234) and {1,200} stay two numbers: brackets list things."""
+    if _IN_BRACKETS.match(text):
+        return re.sub(r"(\d)(?:\{,\}|\\!,|,\\!)(\d{3})", r"\1\2", text)
+    while (shorter := _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), text)) != text:
+        text = shorter
+    return text
+
+
+def _improper(match: re.Match[str]) -> str:
+    sign, whole, above, below, slashed_above, slashed_below = match.groups()
+    above, below = int(above or slashed_above), int(below or slashed_below)
+    return rf"{sign}\frac{{{int(whole) * below + above}}}{{{below}}}"
+
+
+def _expand(number: str, power: str) -> str:
+    if abs(int(power)) > 60:
+        return rf"{number} \times 10^{{{power}}}"
+    from decimal import Decimal
+
+    return format(Decimal(number).scaleb(int(power)), "f")

@@ -1,0 +1,173 @@
+"""What an answer is made of: a number with its unit, an expression, a set, a tuple, an interval, a matrix, a list."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .units import Unit, split_unit
+
+_PLAIN = re.compile(
+    r"^([+-]?)\s*(?:(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*([+-]?\d+(?:\.\d+)?))?|([+-]?)\\frac\{\s*([+-]?\d+(?:\.\d+)?)\s*\}"
+    r"\{\s*([+-]?\d+(?:\.\d+)?)\s*\})\s*(%?)$"
+)
+_MATRIX = re.compile(r"\\begin\{([bpvBV]?(?:matrix|array)|smallmatrix)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.DOTALL)
+_NAME = r"(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+|[a-zA-Z]\(\s*[a-zA-Z]\s*\))"
+_ASSIGNED = re.compile(rf"^\s*({_NAME}|[A-Za-z ]{{3,40}}|[\u4e00-\u9fff]+)\s*=\s*(.+)$", re.DOTALL)
+_BETWEEN = re.compile(r"^(.+?)\s*(<|\\le)\s*([a-zA-Z])\s*(<|\\le)\s*(.+)$")
+_ONE_SIDED = re.compile(r"^(?:([a-zA-Z])\s*(<|>|\\le|\\ge)(?![a-z])\s*([^<>=a-zA-Z]+|[^<>=]*\\[^<>=]*)|([^<>=a-zA-Z]+)\s*(<|>|\\le|\\ge)\s*([a-zA-Z]))$")
+_MEMBER = re.compile(r"^[a-zA-Z]\s*\\in\s*")
+_AND = re.compile(r"\s*(?:[;；]|\band\b|\bor\b|和|或者|或|以及|及|与)\s*")
+_FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One value: `exact` where it is a plain number (percent as its hundredth), `text` in LaTeX in any case."""
+
+    text: str
+    exact: Fraction | None = None
+    percent: bool = False
+    decimals: int | None = None  # digits after the point, where it is written as a decimal
+    unit: Unit | None = None
+    name: str = ""  # "x" in "x = 3"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Several values. `kind`: "set" and "list" in any order, "tuple" and "matrix" in theirs, "interval" with ends."""
+
+    kind: str
+    items: tuple[Value, ...]
+    ends: str = ""  # "(]" for an interval; rows x columns for a matrix
+
+
+Value = Scalar | Group
+
+
+def read_value(text: str) -> Value:
+    """The structure of an answer in plain LaTeX (see notation.py)."""
+    text = _MEMBER.sub("", text.strip())
+    pieces = _split(text, ("\\cup",))
+    if len(pieces) > 1:
+        return Group("union", tuple(read_value(piece) for piece in pieces))
+    matrix = _MATRIX.search(text)
+    if matrix and "=" not in text[matrix.end() :]:
+        return _matrix(matrix)
+    interval = _inequality(text)
+    if interval:
+        return interval
+    bracketed = _bracketed(text)
+    if bracketed:
+        return bracketed
+    pieces = [piece for part in _split(text, (",",)) for piece in _AND.split(part) if piece.strip()]
+    if len(pieces) > 1 and all(re.search(r"[\d\\]|^\s*-?[a-zA-Z]\b", piece) for piece in pieces):
+        return Group("list", tuple(_flat([read_value(piece) for piece in pieces])))
+    if "\\pm" in text:
+        both = (text.replace("\\pm", "+", 1), text.replace("\\pm", "-", 1))
+        return Group("list", tuple(read_value(one.removeprefix("+").replace("=+", "=")) for one in both))
+    return _scalar(text)
+
+
+def _flat(values: list[Value]) -> list[Value]:
+    flat: list[Value] = []
+    for value in values:
+        flat += value.items if isinstance(value, Group) and value.kind == "list" else [value]
+    return flat
+
+
+def _split(text: str, separators: tuple[str, ...]) -> list[str]:
+    """Split at separators that stand outside all brackets."""
+    pieces, depth, start, position = [], 0, 0, 0
+    while position < len(text):
+        here = text[position]
+        separator = next((s for s in separators if text.startswith(s, position)), "")
+        if depth == 0 and separator:
+            pieces.append(text[start:position])
+            position += len(separator)
+            start = position
+            continue
+        depth += (here in "([{") - (here in ")]}")
+        depth = max(depth, 0)
+        position += 1
+    pieces.append(text[start:])
+    return [piece.strip() for piece in pieces if piece.strip()]
+
+
+def _bracketed(text: str) -> Group | None:
+    opened, closed = text[:2] == "\\{", text[-2:] == "\\}"
+    if opened and closed and _closes_at_end(text):
+        return Group("set", tuple(read_value(piece) for piece in _split(text[2:-2], (",",))))
+    if len(text) < 3 or text[0] not in "([{" or text[-1] not in ")]}" or not _closes_at_end(text):
+        return None
+    pieces = _split(text[1:-1], (",", ";"))
+    ends = text[0] + text[-1]
+    if ends == "{}":
+        return Group("set", tuple(read_value(piece) for piece in pieces))
+    if len(pieces) == 2 and (ends in ("(]", "[)") or "\\infty" in text):
+        return Group("interval", tuple(read_value(piece) for piece in pieces), ends)
+    if len(pieces) < 2:
+        return None
+    items = tuple(read_value(piece) for piece in pieces)
+    if ends == "[]" and all(isinstance(item, Group) and item.kind in ("tuple", "bracket") for item in items):
+        rows = [item.items for item in items if isinstance(item, Group)]
+        return Group("matrix", tuple(cell for row in rows for cell in row), f"{len(rows)}x{len(rows[0])}")
+    return Group("bracket" if ends == "[]" else "tuple", items, ends)
+
+
+def _closes_at_end(text: str) -> bool:
+    depth = 0
+    for position, here in enumerate(text):
+        depth += (here in "([{") - (here in ")]}")
+        if depth == 0 and position < len(text) - 1 and here in ")]}":
+            return False
+    return True
+
+
+def _matrix(match: re.Match[str]) -> Group:
+    rows = [row.split("&") for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
+    cells = tuple(_scalar(cell.replace("\\hline", "").strip()) for row in rows for cell in row)
+    return Group("matrix", cells, f"{len(rows)}x{len(rows[0]) if rows else 0}")
+
+
+def _inequality(text: str) -> Group | None:
+    between = _BETWEEN.match(text)
+    if between:
+        low, first, _, second, high = between.groups()
+        ends = ("(" if first == "<" else "[") + (")" if second == "<" else "]")
+        return Group("interval", (read_value(low), read_value(high)), ends)
+    one = _ONE_SIDED.match(text)
+    if not one:
+        return None
+    relation, bound = (one[2], one[3]) if one[1] else (_FLIP[one[5]], one[4])
+    closed = relation in ("\\le", "\\ge")
+    if relation in ("<", "\\le"):
+        return Group("interval", (_scalar("-\\infty"), read_value(bound)), "(" + ("]" if closed else ")"))
+    return Group("interval", (read_value(bound), _scalar("\\infty")), ("[" if closed else "(") + ")")
+
+
+def _scalar(text: str) -> Scalar:
+    text = text.strip()
+    name = ""
+    while assigned := _ASSIGNED.match(text):
+        name, text = assigned[1].strip(), assigned[2].strip()
+    whole, unit = split_unit(text)
+    plain = _PLAIN.match(whole.strip())
+    if not plain and unit is None:
+        whole = text  # words after an expression are not safely a unit
+        plain = _PLAIN.match(whole)
+    if not plain:
+        return Scalar(whole.strip(), unit=unit, name=name)
+    sign, number, below, inner_sign, above, under, percent = plain.groups()
+    value = Fraction(number or above)
+    divisor = Fraction(below or under or 1)
+    if not divisor:
+        return Scalar(whole.strip(), unit=unit, name=name)
+    value /= divisor
+    if (sign == "-") != (inner_sign == "-"):
+        value = -value
+    if percent:
+        value /= 100
+    decimals = len(number.partition(".")[2]) if number and "." in number and not below else None
+    return Scalar(whole.strip(), value, bool(percent), decimals, unit, name)

@@ -1,0 +1,88 @@
+"""The process in which checks run: reads a request, decides, answers, one after another, until its parent goes.
+
+Started by pool.py as `python -m distilray.verifiers.worker FD`. Messages are four bytes of length and pickle, both ways
+over one socket pair between a process and its own child.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import resource
+import signal
+import socket
+import struct
+import sys
+from typing import Any
+
+from .kinds import verify_now
+from .sandbox.syscalls import die_with_parent
+from .verdict import Verdict, undecided
+
+LENGTH = struct.Struct("!I")
+RETIRE_MB = 1500  # a worker that has grown past this says so, and the pool replaces it between two checks
+_MEMORY_MB = 8192
+_LOOK_EVERY = 256
+
+
+class Late(BaseException):
+    """The soft deadline: no `except Exception` in a library on the way may swallow it."""
+
+
+def main(descriptor: int) -> None:
+    die_with_parent()
+    if os.getppid() == 1:
+        return  # the parent went before we could ask to follow it
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MB << 20, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGALRM, _late)
+    link = socket.socket(fileno=descriptor)
+    reader = link.makefile("rb")
+    done = 0
+    while head := reader.read(LENGTH.size):
+        kind, answer, reference, settings, soft_s = pickle.loads(reader.read(LENGTH.unpack(head)[0]))
+        verdict = _decide(kind, answer, reference, settings, soft_s)
+        done += 1
+        body = pickle.dumps((verdict, done % _LOOK_EVERY == 0 and _grown()), pickle.HIGHEST_PROTOCOL)
+        link.sendall(LENGTH.pack(len(body)) + body)
+
+
+def _decide(kind: str, answer: str, reference: Any, settings: dict[str, Any], soft_s: float) -> Verdict:
+    try:
+        _load(kind, reference)
+        signal.setitimer(signal.ITIMER_REAL, 0 if kind == "code" else soft_s)  # the sandbox keeps its own time
+        try:
+            return verify_now(kind, answer, reference, **settings)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except Late:
+        return undecided(f"no verdict within {soft_s:g} s")
+    except MemoryError:
+        gc.collect()
+        return undecided("the check needs more memory than a verifier has")
+    except Exception as error:  # a parser's crash on strange input is this row's outcome, not the pool's end
+        return undecided(f"the verifier failed: {type(error).__name__}: {error}"[:300])
+
+
+def _load(kind: str, reference: Any) -> None:
+    """Import a kind's libraries before its clock starts: SymPy or lm-evaluation-harness take seconds, once."""
+    if kind == "math":
+        import math_verify  # noqa: F401
+    if kind == "format" and isinstance(reference, dict) and "instruction_id_list" in reference:
+        import lm_eval.tasks.ifeval.utils  # noqa: F401
+
+
+def _late(number: int, frame: object) -> None:
+    raise Late
+
+
+def _grown() -> bool:
+    with open("/proc/self/statm", encoding="ascii") as handle:
+        pages = int(handle.read().split()[1])
+    return pages * resource.getpagesize() > RETIRE_MB << 20
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
