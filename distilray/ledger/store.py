@@ -62,8 +62,15 @@ class Store:
         return f"{self.base}/{path}" if path else self.base
 
     def read(self, path: str) -> bytes:
-        with self.open_input(path) as file:
-            return file.read()
+        """The whole file; :class:`FileNotFoundError` where there is none."""
+        try:
+            with self.open_input(path) as file:
+                return file.read()
+        except OSError as error:
+            # An object that is deleted between being opened and being read is another OSError on S3.
+            if not isinstance(error, FileNotFoundError) and not self.exists(path):
+                raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
+            raise
 
     def open_input(self, path: str) -> pa.NativeFile:
         """A file to read from at random places; :class:`FileNotFoundError` where there is none."""

@@ -1,0 +1,135 @@
+"""No reply is bought twice: what was logged before a kill is there for the next attempt."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+
+from distilray.ledger import DamagedLog, ReplyLog, Store
+
+PHASE, UNIT = "01-answer+judge", "unit-000003"
+
+
+def reply(text):
+    return [{"text": text, "finish_reason": "stop", "tokens_in": 9, "tokens_out": 2, "cost": 0.5}]
+
+
+def test_a_later_attempt_finds_what_earlier_ones_were_answered(store):
+    for key, text in (("k1", "fünf"), ("k2", "五\r\n5")):
+        log = ReplyLog(store, PHASE, UNIT)
+        log.put(key, reply(text))
+        log.close()
+    log = ReplyLog(store, PHASE, UNIT)
+    assert len(log) == 2
+    assert log.get("k1") == reply("fünf") and log.get("k2") == reply("五\r\n5")
+    assert log.get("k3") is None
+
+
+def test_an_attempt_finds_its_own_replies_too(store):
+    log = ReplyLog(store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    assert log.get("k") == reply("5")
+    log.drop()
+
+
+def test_flushed_replies_are_at_rest_before_the_log_is_closed(store):
+    log = ReplyLog(store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    log.flush()
+    assert ReplyLog(store, PHASE, UNIT).get("k") == reply("5")
+    log.drop()
+
+
+def test_object_stores_get_replies_within_seconds_unasked(s3_store):
+    log = ReplyLog(s3_store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    deadline = time.monotonic() + 20
+    while not s3_store.names(log.folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ReplyLog(s3_store, PHASE, UNIT).get("k") == reply("5")
+    log.drop()
+
+
+def test_a_full_segment_does_not_wait_for_the_clock(s3_store):
+    log = ReplyLog(s3_store, PHASE, UNIT)
+    start = time.monotonic()
+    for number in range(40):
+        log.put(f"k{number}", reply("x" * 10_000))
+    while not s3_store.names(log.folder):
+        assert time.monotonic() - start < 1.9, "no segment before its two seconds were over"
+        time.sleep(0.02)
+    log.close()
+    assert len(ReplyLog(s3_store, PHASE, UNIT)) == 40
+
+
+def test_dropping_removes_the_logs_of_all_attempts(store):
+    for _ in range(2):
+        log = ReplyLog(store, PHASE, UNIT)
+        log.put("k", reply("5"))
+        log.close()
+    ReplyLog(store, PHASE, UNIT).drop()
+    assert store.names(f"replies/{PHASE}/{UNIT}") == []
+    assert len(ReplyLog(store, PHASE, UNIT)) == 0
+
+
+def test_a_line_torn_by_a_kill_is_ignored(local_store):
+    log = ReplyLog(local_store, PHASE, UNIT)
+    log.put("whole", reply("5"))
+    log.put("torn", reply("6"))
+    log.close()
+    path = the_only_log(local_store)
+    local_store.write(path, local_store.read(path)[:-9])
+    log = ReplyLog(local_store, PHASE, UNIT)
+    assert log.get("whole") == reply("5") and log.get("torn") is None
+
+
+def test_damage_that_no_kill_explains_is_an_error_that_names_the_line(local_store):
+    log = ReplyLog(local_store, PHASE, UNIT)
+    for number in range(3):
+        log.put(f"k{number}", reply("5"))
+    log.close()
+    path = the_only_log(local_store)
+    first, second, third = local_store.read(path).splitlines(keepends=True)
+    local_store.write(path, first + second[:20] + b"\n" + third)
+    with pytest.raises(DamagedLog, match=r"unit-000003/.*\.log, line 2"):
+        ReplyLog(local_store, PHASE, UNIT)
+
+
+def test_replies_survive_kill_9_right_after_they_were_put(local_store):
+    read, write = os.pipe()
+    child = multiprocessing.get_context("fork").Process(target=log_and_hang, args=(local_store.uri, write))
+    child.start()
+    os.read(read, 1)
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    log = ReplyLog(local_store, PHASE, UNIT)
+    assert [log.get(f"k{number}") for number in range(500)] == [reply(str(number)) for number in range(500)]
+
+
+def log_and_hang(uri, ready):
+    log = ReplyLog(Store(uri), PHASE, UNIT)
+    for number in range(500):
+        log.put(f"k{number}", reply(str(number)))
+    os.write(ready, b".")
+    time.sleep(600)
+
+
+def test_logging_costs_less_than_20_microseconds_a_reply(local_store):
+    log = ReplyLog(local_store, PHASE, UNIT)
+    best = min(seconds_for_puts(log, 10_000) for _ in range(5))
+    log.drop()
+    assert best < 10_000 * 20e-6
+
+
+def seconds_for_puts(log, n):
+    start = time.perf_counter()
+    for number in range(n):
+        log.put(f"key-{number}", reply("What is 2 + 3? It is 5. " * 8))
+    return time.perf_counter() - start
+
+
+def the_only_log(store):
+    (name,) = store.names(f"replies/{PHASE}/{UNIT}")
+    return f"replies/{PHASE}/{UNIT}/{name}"
