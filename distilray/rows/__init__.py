@@ -5,7 +5,7 @@ from distilray.rows.export_forms import ExportForm
 from distilray.rows.exporters import Exported, export, write_card
 from distilray.rows.files import SourceFile, list_files
 from distilray.rows.ids import child_id, content_hash, row_id
-from distilray.rows.ingest import batches, read_batches, rows_of, to_table
+from distilray.rows.ingest import batches, check_source, read_batches, rows_of, to_table
 from distilray.rows.outcome import Outcome, failed, kept, rejected
 from distilray.rows.readers import Malformed, read_records
 from distilray.rows.row import Row
@@ -26,6 +26,7 @@ __all__ = [
     "SourceError",
     "SourceFile",
     "batches",
+    "check_source",
     "child_id",
     "column_type",
     "content_hash",

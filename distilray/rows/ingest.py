@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+from pyarrow import fs
 
 from distilray.rows.files import SourceFile, list_files
 from distilray.rows.forms import FORMS, Conversation, Record, recognise, several, take_reference
@@ -15,7 +17,7 @@ from distilray.rows.ids import content_hash, row_id
 from distilray.rows.language import guess_language, language_code
 from distilray.rows.readers import Malformed, read_records
 from distilray.rows.schema import MESSAGES, schema_with
-from distilray.rows.sources import Source
+from distilray.rows.sources import Source, SourceError
 from distilray.rows.traces import MalformedRecord
 from distilray.rows.turns import as_text
 
@@ -70,6 +72,23 @@ def read_batches(source: Source, size: int, schema: pa.Schema | None = None) -> 
         for table in batches(source, file, size, schema, left):
             left = None if left is None else left - table.num_rows
             yield table
+
+
+def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> list[SourceFile]:
+    """The files of ``source``, once its first rows have been tried: what can be known before a run starts.
+
+    Raises:
+        SourceError: as :func:`list_files`; or there is no record at all, or the first 20 are all malformed.
+    """
+    files = list_files(source, filesystem)
+    first = list(islice(chain.from_iterable(rows_of(source, file) for file in files), 20))
+    place = f"source {source.name!r}, {'path' if source.path else 'uses'} {source.path or source.uses}"
+    if not first:
+        raise SourceError(place, "holds no record", "Name files that hold at least one record")
+    if all(row.get("outcome") == "failed" for row in first):
+        why = f"has no usable row among the first {len(first)}; the first is {first[0]['reason']}"
+        raise SourceError(place, why, "Say with `columns`, `form` or `format` what its records look like")
+    return files
 
 
 def to_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

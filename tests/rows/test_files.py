@@ -93,5 +93,3 @@ def test_an_address_that_no_filesystem_knows_is_an_error():
 def test_a_source_error_survives_the_way_back_from_a_worker():
     error = SourceError("here", "is wrong", "Mend it")
     assert str(pickle.loads(pickle.dumps(error))) == "here: is wrong. Mend it."
-
-
