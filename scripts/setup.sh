@@ -47,21 +47,24 @@ quietly() {
 }
 install() { quietly "$UV" pip install --no-progress --python "$VENV/bin/python" "$@"; }
 
-# uv does not read pip's settings: hand on what this machine's pip has been told.
-pip_setting() { # pip_setting PIP_FIND_LINKS find-links
-    local value="${!1:-}"
-    if [ -z "$value" ]; then
-        value="$("$PYTHON" -m pip config get "global.$2" 2>/dev/null ||
-            "$PYTHON" -m pip config get "install.$2" 2>/dev/null || true)"
-    fi
-    echo $value # unquoted: pip separates several values by any white space
+# uv does not read pip's settings: hand on what this machine's pip has been told, in variables or in its files.
+pip_setting() { # pip_setting find-links: the values, separated by spaces
+    local section value name
+    name="PIP_$(tr 'a-z-' 'A-Z_' <<<"$1")"
+    if [ -n "${!name:-}" ]; then echo ${!name} && return; fi # unquoted, for single spaces
+    for section in install global; do
+        value="$(sed -n "s/^$section\.$1='\(.*\)'\$/\1/p" <<<"$PIP_CONFIG" | sed 's/\\n/ /g; s/^ *//; s/  */ /g')"
+        if [ -n "$value" ]; then echo "$value" && return; fi
+    done
 }
 hand_on_pip_settings() {
-    local links index cert
-    links="$(pip_setting PIP_FIND_LINKS find-links)"
-    index="$(pip_setting PIP_INDEX_URL index-url)"
-    cert="$(pip_setting PIP_CERT cert)"
-    EXTRA_INDEXES="$(pip_setting PIP_EXTRA_INDEX_URL extra-index-url)"
+    local PIP_CONFIG links index cert
+    # `config list` and not `config get`, which overlooks the file named by PIP_CONFIG_FILE.
+    PIP_CONFIG="$("$PYTHON" -m pip config list 2>/dev/null || pip config list 2>/dev/null || true)"
+    links="$(pip_setting find-links)"
+    index="$(pip_setting index-url)"
+    cert="$(pip_setting cert)"
+    EXTRA_INDEXES="$(pip_setting extra-index-url)"
     if [ -n "$links" ]; then export UV_FIND_LINKS="${UV_FIND_LINKS:-${links// /,}}"; fi
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"; fi
     if [ -n "$cert" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$cert}"; fi
@@ -73,7 +76,11 @@ python_fits() {
 find_python() {
     local name
     for name in ${PYTHON:-python3 python3.12 python3.11 python3.13 python}; do
-        if python_fits "$name"; then PYTHON="$name" && return; fi
+        if python_fits "$name"; then
+            # From an activated environment too: the interpreter below it, which outlives a new .venv.
+            PYTHON="$("$name" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))')"
+            return
+        fi
     done
     fail "no Python 3.11, 3.12 or 3.13 ${PYTHON:+(PYTHON=$PYTHON does not fit)}" \
         "Install one (apt install python3.12 python3.12-venv, or: uv python install 3.12)" \
@@ -101,7 +108,7 @@ make_venv() {
     check_disk
     say "environment $VENV for $("$PYTHON" -V) and $EXTRA"
     if uv --version >/dev/null 2>&1; then
-        uv venv --quiet --clear --python "$("$PYTHON" -c 'import sys; print(sys.executable)')" "$VENV" ||
+        uv venv --quiet --clear --python "$PYTHON" "$VENV" ||
             fail "uv could not make $VENV" "Its message is above."
     else
         "$PYTHON" -m venv --clear "$VENV" ||
