@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .kinds import KINDS
+from .messages import LENGTH
 from .programs import TOTAL_S
 from .verdict import Verdict, undecided
-from .worker import LENGTH
 
 _BATCH = 32
 _LOAD_S = 120.0  # allowed once per worker and kind, for imports on a busy machine
@@ -172,7 +172,7 @@ async def _start() -> _Worker:
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "distilray.verifiers.worker", str(theirs.fileno())],
+            [sys.executable, "-c", f"from distilray.verifiers.worker import main; main({theirs.fileno()})"],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

@@ -1,6 +1,6 @@
 """The process in which checks run: reads a request, decides, answers, one after another, until its parent goes.
 
-Started by pool.py as `python -m distilray.verifiers.worker FD`. Messages are four bytes of length and pickle, both ways
+Started by pool.py in a fresh interpreter. Messages are four bytes of length and pickle, both ways
 over one socket pair between a process and its own child.
 """
 
@@ -12,15 +12,13 @@ import pickle
 import resource
 import signal
 import socket
-import struct
-import sys
 from typing import Any
 
 from .kinds import verify_now
+from .messages import LENGTH
 from .sandbox.syscalls import die_with_parent
 from .verdict import Verdict, undecided
 
-LENGTH = struct.Struct("!I")
 RETIRE_MB = 1500  # a worker that has grown past this says so, and the pool replaces it between two checks
 _MEMORY_MB = 8192
 _LOOK_EVERY = 256
@@ -82,7 +80,3 @@ def _grown() -> bool:
     with open("/proc/self/statm", encoding="ascii") as handle:
         pages = int(handle.read().split()[1])
     return pages * resource.getpagesize() > RETIRE_MB << 20
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -62,6 +62,7 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
         self._folder = ""
+        self._broken = False  # the launcher went down with a run: the next run gets a new one
         self.layers: dict[str, Any] = {}
 
     def run(self, job: dict[str, Any], stdin: str = "", limits: Limits | None = None) -> RunResult:
@@ -79,6 +80,7 @@ class Sandbox:
                 os.close(descriptor)
             answer, _ = receive(link)
             if answer is None:
+                self._broken = True
                 raise RuntimeError("the sandbox's launcher ended before it started a program")
             run = _Run(answer["pid"], box, started, limits, progress=started)
             self._follow(run, link, {name: reader for name, (reader, _) in readers.items()})
@@ -87,6 +89,8 @@ class Sandbox:
                 os.close(reader)
             if box is not None:
                 shutil.rmtree(box, ignore_errors=True)
+        if self._broken:
+            self.close()
         return _result(run)
 
     def close(self) -> None:
@@ -103,9 +107,10 @@ class Sandbox:
             self._folder = ""
 
     def _ready_link(self) -> socket.socket:
-        if self._process is not None and self._process.poll() is None and self._link is not None:
+        if self._link is not None and self._process is not None and self._process.poll() is None and not self._broken:
             return self._link
         self.close()
+        self._broken = False
         self._folder = tempfile.mkdtemp(prefix="distilray-sandbox-")
         os.chmod(self._folder, 0o711)
         ours, theirs = socket.socketpair()
@@ -168,7 +173,9 @@ class Sandbox:
                 for key, _ in selector.select(_LOOK_EVERY_S):
                     if key.data == "link":
                         message, _ = receive(link)
-                        run.status = message["end"] if message else -1
+                        run.status = message["end"] if message else signal.SIGKILL
+                        if message is None:
+                            self._broken = True
                     elif not _collect(run, key.data, key.fd):
                         selector.unregister(key.fd)
                 self._enforce(run)

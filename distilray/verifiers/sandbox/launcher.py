@@ -9,7 +9,6 @@ Started by client.py as `python -I -c "... main(fd, root, without)"`.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -44,7 +43,7 @@ def main(descriptor: int, root: str, without: list[str]) -> None:
             os.close(descriptor)
         send(link, {"pid": pid})
         _, status, _ = os.wait4(pid, 0)
-        _end_leftovers()
+        _end_leftovers(hidden=bool(layers["namespaces"]))
         send(link, {"end": status})
 
 
@@ -131,15 +130,16 @@ def _code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _end_leftovers() -> None:
-    """Kill and reap whatever a run left behind: orphans come to us, the subreaper. A PID namespace leaves none."""
+def _end_leftovers(hidden: bool) -> None:
+    """Reap what a run left behind: orphans come to us, the subreaper, and are killed here. In a PID namespace
+    (`hidden`: its processes are not in any /proc that we see) the kernel kills them with their init."""
     while True:
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
-            for child in _children():
+            for child in () if hidden else _children():
                 os.kill(child, signal.SIGKILL)
             time.sleep(0.001)
 

@@ -28,7 +28,7 @@ def describe(layers: dict) -> dict[str, dict[str, object]]:
     def promise(*how: str) -> dict[str, object]:
         ways = [way for way in how if way]
         lacking = f"{no_namespaces}; Landlock {'in use' if landlock else 'absent'}; seccomp {'on' if seccomp else 'off'}"
-        return {"in place": bool(ways), "how": ", ".join(ways) or lacking}
+        return {"in_place": bool(ways), "how": ", ".join(ways) or lacking}
 
     return {
         "files outside are hidden": promise("own mount namespace" if namespaces else "", landlock_name),
