@@ -16,6 +16,7 @@ from distilray.ledger.manifest import now
 from distilray.ledger.store import Store
 
 LEASE = "lease"
+CLAIM_BYTES = 1024
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -71,6 +72,11 @@ def claim_of_this_process(owner: str, ttl_s: float, note: str) -> Claim:
         pid=os.getpid(),
         process_started=process_started(os.getpid()) or "",
     )
+
+
+def encode_claim(claim: Claim) -> bytes:
+    """JSON of one length: claims are replaced while others read them, see :meth:`Store.read`."""
+    return msgspec.json.encode(claim).ljust(CLAIM_BYTES)
 
 
 def read_claims(store: Store) -> list[Claim]:

@@ -23,7 +23,7 @@ from types import TracebackType
 
 import msgspec
 
-from distilray.ledger.claim import Claim, claim_of_this_process, clock, read_claims
+from distilray.ledger.claim import Claim, claim_of_this_process, clock, encode_claim, read_claims
 from distilray.ledger.store import Store
 
 TRIES = 12
@@ -202,7 +202,7 @@ class _Claimant:
 
 
 def _write(store: Store, claim: Claim) -> None:
-    store.write(claim.path, msgspec.json.encode(claim), durable=False)
+    store.write(claim.path, encode_claim(claim), durable=False)
 
 
 def _overtaken(store: Store, claim: Claim) -> bool:

@@ -43,9 +43,7 @@ class ReplyLog:
         self.store = store
         self.folder = f"{REPLIES}/{phase}/{unit}"
         self._known: dict[str, list[dict[str, Any]] | msgspec.Raw] = {}
-        self._earlier = [
-            f"{self.folder}/{name}" for name in store.names(self.folder) if name.endswith(".log")
-        ]
+        self._earlier = [f"{self.folder}/{name}" for name in store.names(self.folder) if name.endswith(".log")]
         for path in self._earlier:
             self._known.update(_read_log(store, path))
         attempt = f"{self.folder}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
@@ -187,9 +185,7 @@ class _Segments:
 def _read_log(store: Store, path: str) -> dict[str, msgspec.Raw]:
     whole, _, torn = store.read(path).rpartition(b"\n")
     if torn and not store.local:
-        raise DamagedLog(
-            f"{store.shown}/{path} ends inside a line, but objects are published whole; delete it"
-        )
+        raise DamagedLog(f"{store.shown}/{path} ends inside a line, but objects are published whole; delete it")
     replies = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:

@@ -62,32 +62,33 @@ class Store:
         return f"{self.base}/{path}" if path else self.base
 
     def read(self, path: str) -> bytes:
-        """The whole file; :class:`FileNotFoundError` where there is none."""
-        try:
-            with self.open_input(path) as file:
-                return file.read()
-        except OSError as error:
-            # An object that is deleted between being opened and being read is another OSError on S3.
-            if not isinstance(error, FileNotFoundError) and not self.exists(path):
-                raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
-            raise
+        """The whole file, as one writer left it; :class:`FileNotFoundError` where there is none."""
+        while True:
+            try:
+                with self.open_input(path) as file:
+                    size = file.size()
+                    data = file.read()
+            except OSError as error:
+                # An object that is deleted between being opened and being read is another OSError on S3.
+                if not isinstance(error, FileNotFoundError) and not self.exists(path):
+                    raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
+                raise
+            # An object that is replaced in between by one of another size is read to the length of the old one.
+            if self.local or size == self.filesystem.get_file_info(self.full(path)).size:
+                return data
 
     def open_input(self, path: str) -> pa.NativeFile:
         """A file to read from at random places; :class:`FileNotFoundError` where there is none."""
         return self.filesystem.open_input_file(self.full(path))
 
-    def write(
-        self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True
-    ) -> None:
+    def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
         """Publishes ``data`` at ``path``, whole or not at all, over what was there.
 
         ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power
         cut, though no kill of a process, can leave a published file empty, and a unit that is there is never
         done again. What is worthless after a power cut (heartbeats, progress, crash markers) goes without.
         """
-        buffer = pa.py_buffer(
-            data
-        )  # before anything is opened: what is no buffer must not publish an empty object
+        buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
         if self.local:
             self._write_local(self.full(path), buffer, durable)
         else:
@@ -118,9 +119,7 @@ class Store:
         try:
             return msgspec.json.decode(self.read(path))
         except msgspec.DecodeError as error:
-            raise ValueError(
-                f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand"
-            ) from error
+            raise ValueError(f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand") from error
 
     def write_json(self, path: str, value: Any, *, durable: bool = True) -> None:
         self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1), durable=durable)

@@ -1,5 +1,6 @@
 """A store of every kind that a run can lie on: a folder, and an S3-compatible server on loopback."""
 
+import logging
 import os
 import urllib.request
 import uuid
@@ -19,6 +20,7 @@ CREDENTIALS = {
 @pytest.fixture(scope="session")
 def s3_endpoint():
     os.environ.update(CREDENTIALS)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

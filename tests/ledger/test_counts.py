@@ -15,9 +15,7 @@ def test_every_row_that_enters_or_is_created_must_come_out():
 def test_adding_sums_rows_tokens_and_reasons():
     total = StepCounts("judge", rows_in=1, rejected=1, reasons={"rejected: dull": 1}, tokens_out=5)
     total.add(StepCounts("judge", rows_in=2, kept=1, rejected=1, reasons={"rejected: dull": 1}, tokens_out=7))
-    assert total == StepCounts(
-        "judge", rows_in=3, kept=1, rejected=2, reasons={"rejected: dull": 2}, tokens_out=12
-    )
+    assert total == StepCounts("judge", rows_in=3, kept=1, rejected=2, reasons={"rejected: dull": 2}, tokens_out=12)
 
 
 def test_json_is_the_same_after_a_round_trip_and_says_whether_it_adds_up():

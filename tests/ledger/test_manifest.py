@@ -6,9 +6,7 @@ STAGE = "steps/01-answer+judge"
 
 
 def wanted(prompt):
-    return Manifest(
-        name="answer+judge", kind="phase", fingerprint=fingerprint({"prompt": prompt, "model": "t"})
-    )
+    return Manifest(name="answer+judge", kind="phase", fingerprint=fingerprint({"prompt": prompt, "model": "t"}))
 
 
 def test_a_fingerprint_depends_on_values_and_not_on_their_order():

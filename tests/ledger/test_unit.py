@@ -7,9 +7,7 @@ from distilray.ledger import StepCounts, UnitCounts, UnitInput, kept_rows, read_
 from distilray.rows import Row, schema_with
 
 SCHEMA = schema_with({"score": "int"})
-DECISIONS = pa.schema(
-    [("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string()), ("rank", pa.int64())]
-)
+DECISIONS = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string()), ("rank", pa.int64())])
 UNIT = "steps/01-judge/unit-000000.parquet"
 DECIDED = "steps/02-select/decisions/unit-000000.parquet"
 
@@ -55,9 +53,7 @@ def test_rows_of_a_source_have_no_outcome_yet_and_are_kept(local_store):
 
 def test_decisions_in_any_order_reject_rows_and_add_columns(store):
     write_four_rows(store)
-    write_decisions(
-        store, DECIDED, [{"id": "d", "outcome": "kept", "rank": 1}, {"id": "a", "outcome": "rejected"}]
-    )
+    write_decisions(store, DECIDED, [{"id": "d", "outcome": "kept", "rank": 1}, {"id": "a", "outcome": "rejected"}])
     table = kept_rows(store, UnitInput(UNIT, (DECIDED,)), ["id", "score", "rank"])
     assert table.to_pylist() == [{"id": "d", "score": 7, "rank": 1}]
 

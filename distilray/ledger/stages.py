@@ -1,0 +1,114 @@
+"""Where a run's stages lie, in the order in which rows pass them, and which file each unit came from.
+
+steps/00-sources/unit-*.parquet                     sources, and benchmarks/<name>/ likewise
+steps/01-answer+judge/unit-*.parquet                a phase, and evaluations/<model>/<benchmark>/ likewise
+steps/02-select/decisions/unit-*.parquet            a global step
+steps/03-align/round-1/01-rate/unit-*.parquet       a stage in a round of a repeat
+steps/03-align/round-1/again/unit-*.parquet         which rows of round 1 enter round 2
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from distilray.ledger.manifest import MANIFEST, Manifest
+from distilray.ledger.store import Store
+
+DECISIONS = "decisions"
+AGAIN = "again"
+_ROUND = re.compile(r"round-(\d+)$")
+_LATER = re.compile(r"-r\d+$")
+
+Units = dict[str, str]
+"""Unit name to the path of the file that says which of its rows go on."""
+
+
+@dataclass(frozen=True)
+class StageFiles:
+    """One stage as it lies in the run."""
+
+    folder: str
+    manifest: Manifest | None
+    units: Units
+    before: Units = field(default_factory=dict)
+    """What the stage reads: its units' names to the files that the stage before left."""
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name if self.manifest else self.folder.rpartition("/")[2]
+
+    @property
+    def complete(self) -> bool:
+        return self.manifest is not None and self.manifest.finished is not None
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the units that the stage should have and has not (yet)."""
+        return [name for name in self.before if name not in self.units]
+
+
+def list_stages(store: Store) -> list[StageFiles]:
+    """All stages with units that have begun: of the main way, then of each benchmark and its evaluations."""
+    stages = list(_way(store, "steps", {}))
+    for benchmark in store.names("benchmarks"):
+        questions = _stage(store, f"benchmarks/{benchmark}", {})
+        stages.append(questions)
+        for model in store.names("evaluations"):
+            examined = _stage(store, f"evaluations/{model}/{benchmark}", questions.units)
+            if examined.manifest or examined.units:
+                stages.append(examined)
+    return stages
+
+
+def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
+    """Folder and manifest of each training that has begun."""
+    folders = [f"training/{name}" for name in store.names("training")]
+    read = [(folder, Manifest.read(store, folder)) for folder in folders]
+    return [(folder, manifest) for folder, manifest in read if manifest is not None]
+
+
+def _way(store: Store, folder: str, units: Units) -> Iterator[StageFiles]:
+    """The stages below ``folder`` in order, fed with ``units``."""
+    for name in store.names(folder):
+        if _is_repeat(store, f"{folder}/{name}"):
+            units = yield from _repeat(store, f"{folder}/{name}", units)
+        elif name != AGAIN:
+            stage = _stage(store, f"{folder}/{name}", units)
+            yield stage
+            units = stage.units
+
+
+def _is_repeat(store: Store, folder: str) -> bool:
+    return any(_ROUND.match(name) for name in store.names(folder))
+
+
+def _repeat(store: Store, folder: str, units: Units) -> Iterator[StageFiles]:
+    """The stages of all rounds. Returns what may leave: each round's own units, and the last round's as they are."""
+    left: Units = {}
+    last: Units = units
+    for number in sorted(int(found[1]) for name in store.names(folder) if (found := _ROUND.match(name))):
+        inside = f"{folder}/round-{number}"
+        for stage in _way(store, inside, units):
+            yield stage
+            last = stage.units
+        left |= {f"{name}-r{number}": path for name, path in last.items()}
+        units = _parquet(store, f"{inside}/{AGAIN}") or last
+    return {**last, **left}
+
+
+def _stage(store: Store, folder: str, units: Units) -> StageFiles:
+    names = store.names(folder)
+    own = _parquet(store, f"{folder}/{DECISIONS}") if DECISIONS in names else _units(folder, names)
+    later = any(_LATER.search(name) for name in own)
+    before = {name: path for name, path in units.items() if bool(_LATER.search(name)) == later}
+    return StageFiles(folder, Manifest.read(store, folder) if MANIFEST in names else None, own, before)
+
+
+def _parquet(store: Store, folder: str) -> Units:
+    return _units(folder, store.names(folder))
+
+
+def _units(folder: str, names: list[str]) -> Units:
+    return {name.removesuffix(".parquet"): f"{folder}/{name}" for name in names if name.endswith(".parquet")}
