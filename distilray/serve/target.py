@@ -1,0 +1,97 @@
+"""From what a user names (a run, a checkpoint) to the models to serve.
+
+    find_students("runs/maths", before=True)
+    # [ServedModel(id="student", source="runs/maths/training/sft/final", system_prompt="...", ...),
+    #  ServedModel(id="student-before", source="package://distilray.practice/checkpoints/student_blank", ...)]
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distilray.ledger import Manifest, Store
+from distilray.models import NotACheckpoint, resolve_path
+from distilray.models.checkpoint import check_checkpoint, is_local
+from distilray.serve.settings import ServedModel
+from distilray.serve.template import template_hash
+
+
+class CannotServe(Exception):
+    """What was named cannot be served; the text says why and what to do, in the user's words."""
+
+
+def find_students(target: str, *, model_id: str | None = None, before: bool = False) -> list[ServedModel]:
+    """The student that ``target`` holds, and with ``before`` also the one that its training started from.
+
+    ``target`` is a run directory (its newest finished training), a Hugging Face checkpoint directory, a hub name or
+    ``package://PACKAGE/DIR``. Raises :class:`CannotServe`.
+    """
+    if _is_run(target):
+        return _students_of_run(Store(target), model_id or "student", before)
+    if before:
+        raise CannotServe(f"{target} is a checkpoint, not a run: only a run knows the student before its training")
+    name = model_id or Path(target.removeprefix("package://")).name.replace("--", "-").replace(":", "-")
+    return [_checked(target, name, None)]
+
+
+def _is_run(target: str) -> bool:
+    if target.startswith("package://"):
+        return False
+    if "://" in target:
+        return True
+    folder = Path(target).expanduser()
+    return any((folder / name).exists() for name in ("recipe.yaml", "run.json", "training", "steps"))
+
+
+def _students_of_run(run: Store, model_id: str, before: bool) -> list[ServedModel]:
+    training = _newest_training(run)
+    if not run.local:
+        raise CannotServe(
+            f"{run.shown} is not on this machine: copy training/{training.name}/final here and serve that directory"
+        )
+    system = training.details.get("system")
+    final = _checked(run.full(f"training/{training.name}/final"), model_id, system)
+    return [final, _student_before(run, training, model_id, system)] if before else [final]
+
+
+def _newest_training(run: Store) -> Manifest:
+    manifests = [Manifest.read(run, f"training/{name}") for name in run.names("training")]
+    started = [manifest for manifest in manifests if manifest]
+    finished = [manifest for manifest in started if manifest.finished]
+    if finished:
+        return max(finished, key=lambda manifest: manifest.finished or "")
+    if started:
+        state = f"its training {started[-1].name!r} is not finished"
+    elif run.names(""):
+        state = "it has not trained a student"
+    else:
+        state = "there is nothing"
+    raise CannotServe(
+        f"{run.shown}: {state}. `distilray status {run.shown}` shows how far it is; "
+        f"`distilray run RECIPE --run {run.shown}` goes on"
+    )
+
+
+def _student_before(run: Store, training: Manifest, model_id: str, system: str | None) -> ServedModel:
+    recipe = yaml.safe_load(run.read("recipe.yaml")) if run.exists("recipe.yaml") else {}
+    stages = recipe.get("train") or []
+    stages = stages if isinstance(stages, list) else [stages]
+    student = next((stage["student"] for stage in stages if stage.get("name", "sft") == training.name), None)
+    model: dict[str, Any] = recipe.get("models", {}).get(student, {})
+    if "path" not in model:
+        raise CannotServe(
+            f"{run.shown}/recipe.yaml does not say which checkpoint training {training.name!r} started from; "
+            "serve the student alone, without --before"
+        )
+    return _checked(str(model["path"]), f"{model_id}-before", system)
+
+
+def _checked(path: str, model_id: str, system: str | None) -> ServedModel:
+    try:
+        check_checkpoint(path)
+    except NotACheckpoint as error:
+        raise CannotServe(str(error)) from error
+    source = path if not is_local(path) or path.startswith("package://") else str(Path(resolve_path(path)).resolve())
+    known = template_hash(Path(resolve_path(path))) if is_local(path) else None
+    return ServedModel(id=model_id, source=source, system_prompt=system, template_hash=known)
