@@ -91,11 +91,11 @@ def _rows_with(store: Store, path: str, column: str, value: str) -> pa.Table | N
             _may_hold(file.metadata.row_group(k), names.index(column), value) for k in range(file.num_row_groups)
         ):
             return None
-        mask = pc.fill_null(pc.equal(file.read(columns=[column], use_threads=False)[column], value), False)
-        if not pc.any(mask).as_py():
-            return None
         shown = [name for name in ("id", "parent", "outcome", "stopped_at", "reason", "history") if name in names]
-        return file.read(columns=shown, use_threads=False).filter(mask)
+        where = pc.field(column) == value
+        if not file.read(columns=[column], use_threads=False).filter(where).num_rows:
+            return None
+        return file.read(columns=sorted({*shown, column}), use_threads=False).filter(where)
 
 
 def _may_hold(group: pq.RowGroupMetaData, column: int, value: str) -> bool:

@@ -46,7 +46,7 @@ def write_unit(
     Raises :class:`ValueError` that names the column (and row) whose value does not fit the schema, or a
     column that the schema lacks.
     """
-    table = rows.cast(schema) if isinstance(rows, pa.Table) else _table(rows, schema)
+    table = _table(rows, schema) if isinstance(rows, Sequence) else rows.cast(schema)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         writer.write_table(table)
@@ -75,7 +75,7 @@ def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = Non
     """
     wanted = None if columns is None else {*columns, "id", "outcome"}
     table = _read(store, unit.path, wanted)
-    table = table.filter(_is_kept(table["outcome"]))
+    table = table.filter((pc.field("outcome") == "kept") | pc.field("outcome").is_null())
     for path in unit.decisions:
         table = _decide(table, _read(store, path, wanted))
     return table if columns is None else table.select(columns)
@@ -88,18 +88,16 @@ def _read(store: Store, path: str, wanted: set[str] | None) -> pa.Table:
         return file.read(columns=chosen, use_threads=False)  # many units are read side by side
 
 
-def _is_kept(outcome: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.fill_null(pc.equal(outcome, "kept"), True)
-
-
 def _decide(table: pa.Table, decisions: pa.Table) -> pa.Table:
     """``table`` without the rows that ``decisions`` rejected, with the columns that they add."""
-    place = pc.index_in(table["id"], value_set=decisions["id"])
-    stays = pc.fill_null(_is_kept(decisions["outcome"].take(place)), True)
-    table, place = table.filter(stays), place.filter(stays)
+    outcomes = dict(zip(decisions["id"].to_pylist(), decisions["outcome"].to_pylist(), strict=True))
+    place = {row_id: k for k, row_id in enumerate(outcomes)}
+    ids = table["id"].to_pylist()
+    table = table.filter(pa.array([(outcomes.get(row_id) or "kept") == "kept" for row_id in ids], pa.bool_()))
+    places = pa.array([place.get(row_id) for row_id in table["id"].to_pylist()], pa.int64())
     for name in decisions.column_names:
         if name != "id" and name not in VERDICT:
-            table = _with_column(table, name, decisions[name].take(place))
+            table = _with_column(table, name, decisions[name].take(places))
     return table
 
 

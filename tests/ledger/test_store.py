@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 
 import pytest
 
@@ -79,3 +80,23 @@ def test_a_relative_path_means_the_same_folder_from_everywhere(tmp_path):
 def test_keys_in_the_uri_are_not_shown():
     store = Store("s3://AKIA:very+secret@bucket/run?region=us-east-1")
     assert "secret" not in repr(store) and "bucket/run" in repr(store)
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(store):
+    long, short = b"[" + b"1," * 500 + b"1]", b"[1]"
+    store.write("progress.json", long)
+    over = threading.Event()
+
+    def replace():
+        while not over.is_set():
+            store.write("progress.json", short, durable=False)
+            store.write("progress.json", long, durable=False)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        for _ in range(60):
+            assert store.read("progress.json") in (long, short)
+    finally:
+        over.set()
+        writer.join()
