@@ -9,11 +9,9 @@ A request is one prompt with its sampling; an engine answers it with one reply p
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
-
-Number = Annotated[float, Field(strict=False)]
 
 
 class Sampling(BaseModel):
@@ -65,14 +63,28 @@ class Reply:
     finish_reason: str
     """``"stop"`` for a whole reply, ``"length"`` for one that was cut."""
     tokens_in: int = 0
+    """Tokens of the prompt; of ``n`` samples only the first carries them, so that sums are what was paid."""
     tokens_out: int = 0
+    tokens_cached: int = 0
+    """How many of ``tokens_in`` the engine found in its prefix cache."""
     reasoning: str | None = None
     logprobs: list[dict[str, float]] | None = None
-    """Per generated token: its top tokens' text to log-probability (nats)."""
+    """Per generated token: text to log-probability (nats), the sampled token first, then the likeliest others."""
     cost: float = 0.0
     """Money, in the currency of the recipe's prices."""
     replayed: bool = field(default=False, compare=False)
     """From the reply log: nothing was bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine says about itself once it can answer."""
+
+    engine: str
+    context: int
+    """Most tokens of a prompt and its reply together."""
+    vocabulary: int
+    versions: dict[str, str]
 
 
 class ModelError(Exception):
@@ -89,6 +101,10 @@ class PromptKillsEngines(ModelError):
 
 class RequestTimedOut(ModelError):
     """No reply within the model's time-out."""
+
+
+class NoEngineAlive(Exception):
+    """Every engine of a model is down for good or for too long: the run cannot go on; no row is to blame."""
 
 
 class BadReply(ModelError):
