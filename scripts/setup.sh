@@ -26,15 +26,17 @@ fail() {
 }
 interrupted() {
     if [ -n "$CHILD" ]; then kill "$CHILD" 2>/dev/null || true; fi
-    printf '\nsetup  interrupted; the same command goes on from here\n' >&2
+    printf '\nsetup  interrupted; the same command goes on\n' >&2
     exit 130
 }
 trap interrupted INT TERM
 
-# Runs a command with its output in the log; every 20 seconds says how far it has come.
+# Runs a command with its output in the log; every 20 seconds says how far it has come. While it runs, its process
+# is noted in .installing: a note that stays behind means a half-unpacked package, which uv would take for a whole one.
 quietly() {
     "$@" >>"$LOG" 2>&1 &
     CHILD=$!
+    echo "$CHILD" >"$VENV/.installing"
     local waited=0 status=0
     while kill -0 "$CHILD" 2>/dev/null; do
         sleep 0.2
@@ -43,6 +45,7 @@ quietly() {
     done
     wait "$CHILD" || status=$?
     CHILD=""
+    if [ "$status" -le 1 ]; then rm "$VENV/.installing"; fi # 1: nothing fits, so nothing was unpacked
     return "$status"
 }
 install() { quietly "$UV" pip install --no-progress --python "$VENV/bin/python" "$@"; }
@@ -103,8 +106,21 @@ check_disk() {
     fi
 }
 
+another_at_work() {
+    local pid
+    pid="$(cat "$VENV/.installing" 2>/dev/null)" && ps -p "$pid" -o args= 2>/dev/null | grep -q "pip install"
+}
+wait_for_another() {
+    if another_at_work; then say "another set-up is at work in $VENV; waiting for it"; fi
+    while another_at_work; do sleep 1; done
+}
+
 make_venv() {
-    if python_fits "$VENV/bin/python" && [ "$(cat "$VENV/.extra" 2>/dev/null)" = "$EXTRA" ]; then return; fi
+    if [ -e "$VENV/.installing" ]; then
+        say "the last set-up was cut off; starting $VENV afresh (downloads are kept)"
+    elif python_fits "$VENV/bin/python" && [ "$(cat "$VENV/.extra" 2>/dev/null)" = "$EXTRA" ]; then
+        return
+    fi
     check_disk
     say "environment $VENV for $("$PYTHON" -V) and $EXTRA"
     if uv --version >/dev/null 2>&1; then
@@ -181,8 +197,10 @@ check_torch() {
 
 export DS_BUILD_OPS=0 # DeepSpeed compiles its kernels when they are first used, not here
 find_extra
+wait_for_another
 STAMP="$EXTRA $(cat pyproject.toml scripts/setup.sh | cksum)"
-if [ "$(cat "$VENV/.setup-done" 2>/dev/null)" = "$STAMP" ] && python_fits "$VENV/bin/python"; then exit 0; fi
+if [ "$(cat "$VENV/.setup-done" 2>/dev/null)" = "$STAMP" ] && [ ! -e "$VENV/.installing" ] &&
+    python_fits "$VENV/bin/python"; then exit 0; fi
 
 find_python
 hand_on_pip_settings

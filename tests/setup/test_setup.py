@@ -111,6 +111,16 @@ def test_a_second_set_up_goes_on_in_the_same_environment(tmp_path: Path, site: s
     assert (tmp_path / "venv" / "pyvenv.cfg").stat().st_mtime_ns == made
 
 
+def test_a_set_up_that_was_cut_off_starts_afresh(tmp_path: Path, site: str) -> None:
+    set_up_torch(tmp_path, site, TORCH_INDEX=f"{site}/torch-index")
+    half_unpacked = next((tmp_path / "venv").glob("lib/python*/site-packages")) / "torch.py"
+    half_unpacked.unlink()
+    (tmp_path / "venv" / ".installing").write_text("999999999\n")
+    result = set_up_torch(tmp_path, site, TORCH_INDEX=f"{site}/torch-index")
+    assert "was cut off" in result.stdout
+    assert half_unpacked.exists()
+
+
 def test_a_python_that_does_not_fit_is_refused_with_a_remedy(tmp_path: Path, site: str) -> None:
     result = set_up_torch(tmp_path, site, PYTHON="python-of-another-age")
     assert result.returncode == 1
