@@ -1,0 +1,68 @@
+"""The practice world's checkpoints: where they lie, what their cards say, and whether they still fit the prompts.
+
+``card.json`` beside the weights holds how the model was made (command, seed, steps), what it was measured to do on
+held-out operands, and the hashes of what it was trained on. Tiny models know only the wordings they were trained on:
+when a prompt, the chat template or the world changes, the hashes no longer match and the model must be trained again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from transformers import Qwen2ForCausalLM
+
+from distilray.practice.examples import PROMPTS, ROLES
+from distilray.practice.tokenizer import CHAT_TEMPLATE
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+def wordings(roles: list[str]) -> dict[str, str]:
+    """Hashes of what a model of these roles depends on: each prompt's templates, and the world with its chat
+    template, by a sample of examples."""
+    rng, digest = random.Random("fingerprint"), hashlib.blake2b(CHAT_TEMPLATE.encode(), digest_size=6)
+    for role in sorted(roles):
+        for _ in range(40):
+            example = ROLES[role](rng, "train")
+            digest.update(json.dumps([example.messages, example.reply], ensure_ascii=False).encode())
+    return {"world": digest.hexdigest()} | {
+        role: PROMPTS[role].wording for role in sorted(roles) if role in PROMPTS
+    }
+
+
+def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any]) -> None:
+    """Write an ordinary Hugging Face checkpoint in bf16 with its tokenizer, and the card."""
+    import copy
+
+    import torch
+
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(out)  # type: ignore[arg-type]
+    tokenizer.save_pretrained(out)
+    (out / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def load(path: Path) -> Qwen2ForCausalLM:
+    """The model in fp32, on the CPU."""
+    import torch
+
+    return Qwen2ForCausalLM.from_pretrained(path, dtype=torch.float32)
+
+
+def card(path: Path) -> dict[str, Any]:
+    return json.loads((path / "card.json").read_text("utf-8"))
+
+
+def stale(path: Path) -> str | None:
+    """Why the checkpoint no longer fits the prompts and the world, with the command that renews it; None if it fits."""
+    made = card(path)
+    now = wordings(made["roles"])
+    changed = sorted(
+        name for name in {*now, *made["wordings"]} if now.get(name) != made["wordings"].get(name)
+    )
+    if not changed:
+        return None
+    return f"{path.name} was trained on other wordings of: {', '.join(changed)}. Train it again: {made['command']}"
