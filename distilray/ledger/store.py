@@ -63,19 +63,21 @@ class Store:
 
     def read(self, path: str) -> bytes:
         """The whole file, as one writer left it; :class:`FileNotFoundError` where there is none."""
-        while True:
-            try:
+        try:
+            while True:
                 with self.open_input(path) as file:
-                    size = file.size()
-                    data = file.read()
-            except OSError as error:
-                # An object that is deleted between being opened and being read is another OSError on S3.
-                if not isinstance(error, FileNotFoundError) and not self.exists(path):
-                    raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
-                raise
-            # An object that is replaced in between by one of another size is read to the length of the old one.
-            if self.local or size == self.filesystem.get_file_info(self.full(path)).size:
-                return data
+                    version, data = file.metadata(), file.read()
+                if self.local:
+                    return data
+                # An object that is replaced between being opened and being read is cut to the length of the old one.
+                with self.open_input(path) as file:
+                    if file.metadata() == version:
+                        return data
+        except OSError as error:
+            # An object that is deleted between being opened and being read is another OSError on S3.
+            if not isinstance(error, FileNotFoundError) and not self.exists(path):
+                raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
+            raise
 
     def open_input(self, path: str) -> pa.NativeFile:
         """A file to read from at random places; :class:`FileNotFoundError` where there is none."""
