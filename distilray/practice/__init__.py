@@ -1,7 +1,7 @@
 """The practice world: generated problems whose truth is known, and the tiny models that play its roles.
 
-What a recipe uses by name (``uses: distilray.practice:problems``) needs no torch; training and measuring import it
-when they are called.
+What a recipe uses by name (``uses: distilray.practice:problems``) needs no torch; training and measuring
+import it when they are called.
 """
 
 from distilray.practice.command import make, measure, train

@@ -1,8 +1,10 @@
-"""The practice world's checkpoints: where they lie, what their cards say, and whether they still fit the prompts.
+"""The practice world's checkpoints: where they lie, what their cards say, and whether they still fit the
+prompts.
 
-``card.json`` beside the weights holds how the model was made (command, seed, steps), what it was measured to do on
-held-out operands, and the hashes of what it was trained on. Tiny models know only the wordings they were trained on:
-when a prompt, the chat template or the world changes, the hashes no longer match and the model must be trained again.
+``card.json`` beside the weights holds how the model was made (command, seed, steps), what it was measured to
+do on held-out operands, and the hashes of what it was trained on. Tiny models know only the wordings they
+were trained on: when a prompt, the chat template or the world changes, the hashes no longer match and the
+model must be trained again.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ def card(path: Path) -> dict[str, Any]:
 
 
 def stale(path: Path) -> str | None:
-    """Why the checkpoint no longer fits the prompts and the world, with the command that renews it; None if it fits."""
+    """Why the checkpoint no longer fits the prompts and the world, with the command that renews it; None if
+    it fits."""
     made = card(path)
     now = wordings(made["roles"])
     changed = sorted(
@@ -65,4 +68,5 @@ def stale(path: Path) -> str | None:
     )
     if not changed:
         return None
-    return f"{path.name} was trained on other wordings of: {', '.join(changed)}. Train it again: {made['command']}"
+    names = ", ".join(changed)
+    return f"{path.name} was trained on other wordings of: {names}. Train it again: {made['command']}"

@@ -1,7 +1,7 @@
 """What a good judge says about a solution in the practice world.
 
-A tiny judge that only scores stays blind to the content. It learns when it compares column by column inside its
-reply: the column worked again, the digit that the answer claims there, and whether they agree.
+A tiny judge that only scores stays blind to the content. It learns when it compares column by column inside
+its reply: the column worked again, the digit that the answer claims there, and whether they agree.
 
     482+379 answered with 851:  "2+9+0=11/1 ok;8+7+1=16/5 bad;4+3+1=8/8 ok"
 """

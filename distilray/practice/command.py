@@ -1,9 +1,11 @@
 """What ``distilray practice`` does: train the world's models again, measure them, or write its data to a file.
 
-distilray practice train teacher        # first: it learns the tokenizer that the others share
-distilray practice train judge          # starts from the teacher
-distilray practice measure judge
-distilray practice make traces --rows 1000 --seed 1 --out traces.jsonl
+    distilray practice train teacher
+    distilray practice train judge
+    distilray practice measure judge
+    distilray practice make traces --rows 1000 --seed 1 --out traces.jsonl
+
+The teacher comes first: it brings the tokenizer that the others share, and the judge starts from its weights.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ Kind = Literal["problems", "traces"]
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """How a model is made: ``mix`` is role to share of examples; ``gold`` limits them to so many, seen again."""
+    """How a model is made: ``mix`` is role to share of examples; ``gold`` limits them to so many, seen
+    again."""
 
     hidden: int
     mix: Mapping[str, float]
@@ -53,8 +56,8 @@ CURRICULA: dict[str, Curriculum] = {
 def train(role: str, out: Path | None = None, steps: int | None = None, seed: int = 1) -> dict[str, Any]:
     """Make the model of ``role`` in ``out`` (default: its place in the package) and return its card.
 
-    A checkpoint is written every 100 steps. The teacher comes first: it brings the tokenizer, and the others take it
-    from ``teacher`` beside ``out``. Raises ValueError for an unknown role.
+    A checkpoint is written every 100 steps. The teacher comes first: it brings the tokenizer, and the others
+    take it from ``teacher`` beside ``out``. Raises ValueError for an unknown role.
     """
     import torch
 

@@ -1,5 +1,5 @@
-"""What the tiny models are trained and measured on: the real prompts about rows of the practice world, with the
-replies that a perfect teacher, judge, rater or rewriter would give."""
+"""What the tiny models are trained and measured on: the real prompts about rows of the practice world, with
+the replies that a perfect teacher, judge, rater or rewriter would give."""
 
 from __future__ import annotations
 

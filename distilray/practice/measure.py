@@ -66,7 +66,8 @@ def figures(examples: list[Example], replies: list[str]) -> dict[str, float]:
 def measure_model(
     model: Qwen2ForCausalLM, tokenizer, roles: Iterable[str], rows: int = 400
 ) -> dict[str, float]:
-    """Figures of :func:`figures` for ``rows`` held-out examples a role, and the mean reply tokens of each role."""
+    """Figures of :func:`figures` for ``rows`` held-out examples a role, and the mean reply tokens of each
+    role."""
     examples = held_out(roles, rows)
     ids = greedy(model, tokenizer, [example.messages for example in examples])
     found = figures(examples, tokenizer.batch_decode(ids))

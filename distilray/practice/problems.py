@@ -1,9 +1,10 @@
-"""Word problems whose answer is known: adding or taking away two numbers of three digits, in English and Chinese.
+"""Word problems whose answer is known: adding or taking away two numbers of three digits, in English and
+Chinese.
 
     Tom has 482 apples and gets 379 more. How many apples does Tom have now?        (reference: 861)
 
-Two numbers and their operation belong to the training part or to the held-out part by a hash of themselves, so that
-"operands never seen in training" is a fact, whatever seed a generator starts from.
+Two numbers and their operation belong to the training part or to the held-out part by a hash of themselves,
+so that "operands never seen in training" is a fact, whatever seed a generator starts from.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _QUESTIONS = {
     "en+": (
         "{name} has {a} {things} and gets {b} more. How many {things} does {name} have now?",
         "{name} collects {a} {things} on Monday and {b} {things} on Tuesday. How many {things} in total?",
-        "There are {a} {things} in one box and {b} {things} in another. How many {things} are there together?",
+        "There are {a} {things} in one box and {b} {things} in another. "
+        "How many {things} are there together?",
         "A shop sold {a} {things} in May and {b} {things} in June. How many {things} did it sell?",
     ),
     "en-": (

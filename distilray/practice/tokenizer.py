@@ -1,7 +1,8 @@
-"""The tokenizer of the practice world: Qwen2's rules over a small vocabulary learned from the prompts and the world.
+"""The tokenizer of the practice world: Qwen2's rules over a small vocabulary learned from the prompts and the
+world.
 
-Digits stand one by one. It keeps its ids when ``AutoTokenizer`` loads it as a Qwen2 tokenizer, for which the exact
-regular expression, NFC, byte level and special tokens *after* the vocabulary are needed.
+Digits stand one by one. It keeps its ids when ``AutoTokenizer`` loads it as a Qwen2 tokenizer, for which the
+exact regular expression, NFC, byte level and special tokens *after* the vocabulary are needed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from distilray.practice.examples import ROLES
 from distilray.prompts import ANSWER
 from distilray.rows import Row
 
-QWEN2_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN2_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 END_OF_TEXT, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (END_OF_TEXT, START, END)
 THINKING = ("<think>", "</think>")
@@ -31,7 +35,8 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-"""Qwen2's, with the marks that assistant-only loss needs; the end of the turn is inside them, or it is never learned."""
+"""Qwen2's, with the marks that assistant-only loss needs; the end of the turn is inside them, or it is never
+learned."""
 
 CONTEXT = 2048
 VOCABULARY = 2000

@@ -1,4 +1,5 @@
-"""Worked solutions of a problem in four renderings: too terse, right for a small model, too verbose, and wrong.
+"""Worked solutions of a problem in four renderings: too terse, right for a small model, too verbose, and
+wrong.
 
 482+379                 medium: every column once, as paragraphs separated by blank lines
                         easy:   one to four of the steps are missing
@@ -29,8 +30,8 @@ _SECOND_THOUGHTS = {
 }
 
 Slip = Literal["column", "result", "operand", "problem", "unfinished"]
-"""How a solution goes wrong: a column's sum, only the last line, a number read wrongly, another problem's solution,
-or no last line at all."""
+"""How a solution goes wrong: a column's sum, only the last line, a number read wrongly, another problem's
+solution, or no last line at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ def column_sums(problem: Problem) -> list[tuple[str, int]]:
 
 
 def _columns(problem: Problem, slip_at: int | None = None, rng: random.Random | None = None):
-    """The columns and the number they spell; a slip at a column changes its digit and whatever hangs on it."""
+    """The columns and the number they spell; a slip at a column changes its digit and whatever hangs on
+    it."""
     sums, digits, carry = [], [], 0
     for column in range(3):
         top, bottom = problem.a // 10**column % 10, problem.b // 10**column % 10
@@ -164,9 +166,9 @@ def traces(
 ) -> Iterator[dict[str, Any]]:
     """A recipe's source of problems with solutions of known worth: ``uses: distilray.practice:traces``.
 
-    ``wrong`` is the share with a slip in a column; ``shares`` how many of each rating (even by default). The trace is
-    put into ``column``: as ``reasoning`` its last line is the ``answer`` too, as ``answer`` there is no ``reasoning``.
-    ``truth_rating`` and ``truth_right`` hold what is true of it.
+    ``wrong`` is the share with a slip in a column; ``shares`` how many of each rating (even by default). The
+    trace is put into ``column``: as ``reasoning`` its last line is the ``answer`` too, as ``answer`` there is
+    no ``reasoning``. ``truth_rating`` and ``truth_right`` hold what is true of it.
     """
     rng = random.Random(f"traces-{seed}")
     weights = [1.0 if shares is None else shares.get(rating, 0.0) for rating in RATINGS]

@@ -30,7 +30,8 @@ TOKENS_A_BATCH, BATCHES_A_STEP = 1024, 3
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Heads are 32 wide, the least that vLLM's CPU attention takes; there is one key-value head for two heads."""
+    """Heads are 32 wide, the least that vLLM's CPU attention takes; there is one key-value head for two
+    heads."""
 
     hidden: int
     layers: int
@@ -62,7 +63,8 @@ def blank_model(shape: Shape, tokenizer, seed: int) -> Qwen2ForCausalLM:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """``prefix`` is shared by all rows of a prompt; ``weights`` say how much predicting each of ``ids`` counts."""
+    """``prefix`` is shared by all rows of a prompt; ``weights`` say how much predicting each of ``ids``
+    counts."""
 
     prefix: tuple[int, ...]
     ids: list[int]
@@ -128,8 +130,8 @@ def batch_loss(model: Qwen2ForCausalLM, batch: list[Encoded]) -> tuple[torch.Ten
     for place, example in enumerate(batch):
         ids[place, : len(example.ids)] = torch.tensor(example.ids)
         weights[place, : len(example.ids)] = torch.tensor(example.weights)
-    # Padding is on the right and attention is causal: nothing real sees it. The prefix's last token is run with
-    # each row, so that the first varying token is predicted too.
+    # Padding is on the right and attention is causal: nothing real sees it. The prefix's last token is run
+    # with each row, so that the first varying token is predicted too.
     cache = DynamicCache(config=model.config)
     model.model(input_ids=torch.tensor([prefix[:-1]]), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(len(batch))
