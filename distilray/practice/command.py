@@ -1,4 +1,4 @@
-"""What ``distilray practice`` does: train the world's models again, measure them, or write its data to a file.
+"""What ``distilray practice`` does: train the models of the world again, measure them, or write its data.
 
     distilray practice train teacher
     distilray practice train judge

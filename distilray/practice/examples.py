@@ -27,8 +27,8 @@ class Example:
     trace: Trace | None = None
 
 
-def _row(problem: Problem, task: str = "math") -> Row:
-    return Row({"id": problem.text, **record(problem), "task": task})
+def row_about(problem: Problem) -> Row:
+    return Row({"id": problem.text, **record(problem)})
 
 
 def _final(problem: Problem, trace: Trace, rng: random.Random) -> str | None:
@@ -44,7 +44,7 @@ def conversation_example(rng: random.Random, split: Split) -> Example:
 
 def answer_example(rng: random.Random, split: Split) -> Example:
     problem = draw_problem(rng, split)
-    return Example("answer", ANSWER.messages(_row(problem)), medium(problem).text, problem)
+    return Example("answer", ANSWER.messages(row_about(problem)), medium(problem).text, problem)
 
 
 def judge_example(rng: random.Random, split: Split) -> Example:
@@ -53,20 +53,20 @@ def judge_example(rng: random.Random, split: Split) -> Example:
     slip = rng.choices(get_args(Slip), (45, 20, 15, 15, 5))[0] if rng.random() < 0.5 else None
     trace = draw_trace(problem, rng.choice(("medium", *RATINGS)), rng, slip)
     reply = json.dumps(judgement(problem, trace).model_dump(), ensure_ascii=False)
-    return Example("judge", JUDGE.messages(_row(problem), answer=trace.text), reply, problem, trace)
+    return Example("judge", JUDGE.messages(row_about(problem), answer=trace.text), reply, problem, trace)
 
 
 def rate_example(rng: random.Random, split: Split) -> Example:
     problem = draw_problem(rng, split)
     trace = draw_trace(problem, rng.choice(RATINGS), rng, "column" if rng.random() < 0.15 else None)
-    messages = RATE_TRACE.messages(_row(problem), trace=trace.text, answer=_final(problem, trace, rng))
+    messages = RATE_TRACE.messages(row_about(problem), trace=trace.text, answer=_final(problem, trace, rng))
     return Example("rate_trace", messages, trace.rating, problem, trace)
 
 
 def _rewrite_example(prompt: Prompt[str], rng: random.Random, split: Split) -> Example:
     problem = draw_problem(rng, split)
     trace = draw_trace(problem, "hard" if prompt is SHORTEN_TRACE else "easy", rng)
-    messages = prompt.messages(_row(problem), trace=trace.text, answer=_final(problem, trace, rng))
+    messages = prompt.messages(row_about(problem), trace=trace.text, answer=_final(problem, trace, rng))
     return Example(prompt.name, messages, medium(problem).text, problem, trace)
 
 

@@ -142,7 +142,7 @@ def batch_loss(model: Qwen2ForCausalLM, batch: list[Encoded]) -> tuple[torch.Ten
     return (losses * weights[counted]).sum(), float(weights.sum())
 
 
-def optimizers(model: Qwen2ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
+def muon(model: Qwen2ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for embeddings, norms and biases."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed_tokens" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed_tokens" in name]
@@ -152,6 +152,11 @@ def optimizers(model: Qwen2ForCausalLM, rate: float) -> list[torch.optim.Optimiz
     ]
 
 
+def adamw(model: Qwen2ForCausalLM, rate: float) -> list[torch.optim.Optimizer]:
+    """What recipes train students with."""
+    return [torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)]
+
+
 def train(
     model: Qwen2ForCausalLM,
     examples: Iterator[Encoded],
@@ -159,6 +164,7 @@ def train(
     steps: int,
     rate: float,
     seed: int,
+    optimizers: Callable[[Qwen2ForCausalLM, float], list[torch.optim.Optimizer]] = muon,
     every: int = 100,
     report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> float:
