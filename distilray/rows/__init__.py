@@ -5,12 +5,13 @@ from distilray.rows.export_forms import ExportForm
 from distilray.rows.exporters import Exported, export, write_card
 from distilray.rows.files import SourceFile, list_files
 from distilray.rows.ids import child_id, content_hash, row_id
-from distilray.rows.ingest import batches, check_source, read_batches, rows_of, to_table
+from distilray.rows.ingest import batches, check_source, read_batches, rows_of
 from distilray.rows.outcome import Outcome, failed, kept, rejected
 from distilray.rows.readers import Malformed, read_records
 from distilray.rows.row import Row
 from distilray.rows.schema import CORE, HISTORY, MESSAGES, SCHEMA_VERSION, column_type, schema_with
 from distilray.rows.sources import Source, SourceError
+from distilray.rows.tables import to_table
 
 __all__ = [
     "CORE",

@@ -16,8 +16,9 @@ from distilray.rows.forms import FORMS, Conversation, Record, recognise, several
 from distilray.rows.ids import content_hash, row_id
 from distilray.rows.language import guess_language, language_code
 from distilray.rows.readers import Malformed, read_records
-from distilray.rows.schema import MESSAGES, schema_with
+from distilray.rows.schema import schema_with
 from distilray.rows.sources import Source, SourceError
+from distilray.rows.tables import to_table
 from distilray.rows.traces import MalformedRecord
 from distilray.rows.turns import as_text
 
@@ -31,7 +32,8 @@ def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
     """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
-    position: ``"malformed: trace without an end (part-0.jsonl:17)"``. Other rows have no outcome yet.
+    position: ``"malformed: trace without an end; part-0.jsonl:17"``; what stands before the first
+    semicolon is countable. Other rows have no outcome yet.
     ``source.limit`` is the caller's to keep (see :func:`read_batches`), since it counts over files.
     """
     reader = _RowReader(source, file)
@@ -91,35 +93,6 @@ def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> lis
     return files
 
 
-def to_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows (dicts; absent columns are null) as a table; several times as fast as ``Table.from_pylist``."""
-    return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)
-
-
-def _column(rows: list[dict[str, Any]], field: pa.Field) -> pa.Array:
-    values = [row.get(field.name) for row in rows]
-    if field.type == MESSAGES:
-        return _message_lists(values)
-    return pa.array(values, field.type)
-
-
-def _message_lists(lists: list[list[dict[str, str]] | None]) -> pa.Array:
-    """Two flat string columns and their offsets: no per-row work in Arrow's slow nested conversion."""
-    offsets: list[int | None] = []
-    roles: list[str] = []
-    contents: list[str] = []
-    for messages in lists:
-        offsets.append(None if messages is None else len(roles))
-        for message in messages or ():
-            roles.append(message["role"])
-            contents.append(message["content"])
-    offsets.append(len(roles))
-    flat = pa.StructArray.from_arrays(
-        [pa.array(roles, pa.string()), pa.array(contents, pa.string())], ["role", "content"]
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat, type=MESSAGES)
-
-
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     return None if pattern is None else re.compile(pattern)
 
@@ -156,7 +129,7 @@ class _RowReader:
             "language": self.source.language,
             "task": self.source.task,
             "outcome": "failed",
-            "reason": f"malformed: {why} ({self.file.name}:{position})",
+            "reason": f"malformed: {why}; {self.file.name}:{position}",
         }
 
     def _in_our_words(self, record: Record) -> Record:

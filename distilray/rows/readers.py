@@ -24,7 +24,7 @@ CHUNK = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A record that cannot be used: why, and where it stands (``file:position``)."""
+    """A record that cannot be used: why (countable up to the first semicolon), and where (``file:position``)."""
 
     why: str
     place: str
@@ -57,9 +57,9 @@ def _jsonl(source: Source, file: SourceFile) -> Records:
         try:
             yield number, decode(line)
         except UnicodeDecodeError as error:
-            yield number, Malformed(f"not UTF-8: {error.reason}", f"{file.name}:{number}")
+            yield number, Malformed(f"not UTF-8; {error.reason}", f"{file.name}:{number}")
         except msgspec.DecodeError as error:
-            yield number, Malformed(f"not JSON: {error}", f"{file.name}:{number}")
+            yield number, Malformed(f"not JSON; {error}", f"{file.name}:{number}")
 
 
 def _json(source: Source, file: SourceFile) -> Records:
@@ -75,7 +75,7 @@ def _json(source: Source, file: SourceFile) -> Records:
             # yajl's message goes on with the text around the mistake, and may be bytes when that text is
             # not UTF-8
             text = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-            why = f"not JSON from here to the end of the file: {text.splitlines()[0]}"
+            why = f"not JSON from here to the end of the file; {text.splitlines()[0]}"
             yield position + 1, Malformed(why, f"{file.name}:{position + 1}")
 
 
@@ -113,7 +113,7 @@ def _numbered(batches: Iterator[pa.RecordBatch], file: SourceFile) -> Records:
                 position += 1
                 yield position, record
     except (pa.ArrowException, OSError) as error:
-        why = f"unreadable from here to the end of the file: {error}"
+        why = f"unreadable from here to the end of the file; {error}"
         yield position + 1, Malformed(why, f"{file.name}:{position + 1}")
 
 
@@ -143,9 +143,7 @@ def _lines(file: SourceFile) -> Iterator[bytes]:
     assert file.filesystem is not None
     rest = b""
     with file.filesystem.open_input_stream(file.path) as stream:
-        for chunk in chain(
-            [stream.read(CHUNK).removeprefix(b"\xef\xbb\xbf")], iter(lambda: stream.read(CHUNK), b"")
-        ):
+        for chunk in chain([stream.read(CHUNK).removeprefix(b"\xef\xbb\xbf")], iter(lambda: stream.read(CHUNK), b"")):
             *lines, rest = (rest + chunk).split(b"\n")
             yield from lines
     yield rest

@@ -237,7 +237,7 @@ def test_a_record_that_cannot_be_used_says_why_and_where(tmp_path, record, why):
     assert (found["id"], found["outcome"]) == ("s/a.jsonl:1", "failed")
     assert why in found["reason"]
     assert found["reason"].startswith("malformed: ")
-    assert found["reason"].endswith(" (a.jsonl:1)")
+    assert found["reason"].endswith("; a.jsonl:1")
 
 
 def test_a_named_trace_form_wants_a_trace_in_every_record(tmp_path):
@@ -245,7 +245,7 @@ def test_a_named_trace_form_wants_a_trace_in_every_record(tmp_path):
         tmp_path, {"question": "a", "answer": THINK}, {"question": "a", "answer": "5"}, form="trace"
     )
     assert with_trace["reasoning"] == "2 and 3 make 5."
-    assert without["reason"] == "malformed: no trace (a.jsonl:2)"
+    assert without["reason"] == "malformed: no trace; a.jsonl:2"
 
 
 def test_a_named_form_is_not_guessed(tmp_path):

@@ -38,7 +38,7 @@ def test_columns_are_renamed_before_forms_are_recognised(tmp_path):
 
 def test_a_column_that_a_record_lacks_is_named(tmp_path):
     (row,) = rows(tmp_path, {"input": "2 + 3?", "gold": 5}, columns={"reference": "golden"})
-    assert row["reason"] == "malformed: no column 'golden' (a.jsonl:1)"
+    assert row["reason"] == "malformed: no column 'golden'; a.jsonl:1"
 
 
 def test_a_renamed_column_wins_over_one_that_bears_its_name(tmp_path):
@@ -56,7 +56,7 @@ def test_the_reference_is_found_in_the_answer(tmp_path):
         reference_pattern="#### (.+)$",
     )
     assert (good["reference"], good["answer"]) == ("5", SOLUTION)
-    assert bad["reason"] == "malformed: reference_pattern is not found (a.jsonl:2)"
+    assert bad["reason"] == "malformed: reference_pattern is not found; a.jsonl:2"
 
 
 def test_answers_are_dropped_once_the_reference_is_taken(tmp_path):
@@ -78,7 +78,7 @@ def test_a_worked_solution_is_parted_into_trace_and_answer(tmp_path):
         trace_pattern=r"(?s)(?P<reasoning>.+)\n#### (?P<answer>.+)",
     )
     assert (good["reasoning"], good["answer"]) == ("Each of 2 and 3 counts.\n2 + 3 = 5", "5")
-    assert bad["reason"] == "malformed: trace_pattern does not match (a.jsonl:2)"
+    assert bad["reason"] == "malformed: trace_pattern does not match; a.jsonl:2"
 
 
 def test_a_worked_solution_beside_the_final_answer_is_the_answer(tmp_path):
@@ -94,7 +94,7 @@ def test_kept_columns_have_their_type(tmp_path):
         keep={"level": "int", "share": "float"},
     )
     assert (good["level"], good["share"]) == (3, 1.0)
-    assert bad["reason"] == "malformed: level is not of type int (a.jsonl:2)"
+    assert bad["reason"] == "malformed: level is not of type int; a.jsonl:2"
 
 
 def test_language_and_task_come_from_the_source_the_record_or_a_guess(tmp_path):

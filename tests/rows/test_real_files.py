@@ -54,8 +54,8 @@ def test_gsm8k_has_its_numbers_as_references_and_its_solutions_as_traces():
 def test_the_records_that_cannot_be_used_are_these():
     failed = [row for name in ("zh_supplement", "sharegpt_zh_1k", "gpteacher") for row in read(name) if row["outcome"]]
     assert [row["reason"] for row in failed] == [
-        "malformed: empty instruction (terms.json:152)",
-        "malformed: empty user turn (sharegpt_zh_1K_format.jsonl:59)",
+        "malformed: empty instruction; terms.json:152",
+        "malformed: empty user turn; sharegpt_zh_1K_format.jsonl:59",
     ]
 
 
