@@ -133,7 +133,8 @@ def _check_port(host: str, port: int) -> None:
 
 def _holder(port: int) -> str:
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+        if listens and connection.pid:
             return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return ""
 
@@ -164,6 +165,6 @@ def _ready(settings: ServeSettings, host: str, port: int, seconds: float) -> str
         "",
     ]
     if not settings.api_keys and host not in ("127.0.0.1", "localhost", "::1"):
-        lines.append(f"Anyone who reaches {host}:{port} can use it: set {API_KEYS_VARIABLE}=key1,key2 to ask for a key.")
+        lines.append(f"Anyone who reaches {host}:{port} can use it; {API_KEYS_VARIABLE}=key1,key2 asks for a key.")
     lines.append("Ctrl-C stops it.")
     return "\n".join(lines)

@@ -86,7 +86,7 @@ class StudentIngress(OpenAiIngress):
                 self._waiting_for = [
                     model
                     for model, name in self._deployments.items()
-                    if not here[name].replica_states.get("RUNNING")
+                    if not here[name].replica_states.get("RUNNING")  # pyright: ignore[reportArgumentType]
                 ]
                 self._probed_at = time.monotonic()
             return self._waiting_for

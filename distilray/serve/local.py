@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -59,7 +60,7 @@ def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
     others = {child.pid for child in psutil.Process().children(recursive=True)}
     try:
         try:
-            context = ray.init(
+            context: Any = ray.init(
                 address="local",  # never a cluster that happens to run here
                 num_cpus=cpus,
                 include_dashboard=False,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
@@ -45,12 +46,13 @@ class StudentServer(LLMServer):
         return await super().chat(request, raw_request_info)
 
     def _use_local_checkpoint(self) -> None:
-        engine = self._llm_config.get_engine_config()
+        engine: Any = self._llm_config.get_engine_config()
         engine.hf_model_id = resolve_path(engine.actual_hf_model_id)
         if Path(engine.hf_model_id).is_dir():
             check_template(Path(engine.hf_model_id), self._template_hash)
             # Nothing to download: saves the start of a second process that imports vLLM to find that out.
-            self._llm_config.get_or_create_callback().ctx.run_init_node = False
+            callback: Any = self._llm_config.get_or_create_callback()
+            callback.ctx.run_init_node = False
 
     async def _warm_up(self) -> None:
         """One streamed and one constrained reply: first uses compile kernels, grammars and logprobs (seconds)."""
@@ -73,7 +75,7 @@ class StudentServer(LLMServer):
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             try:
-                await self.engine.check_health()
+                await self.check_health()
             except Exception:
                 logger.exception("the engine of %s is dead: this replica exits", self._llm_config.model_id)
                 os._exit(1)

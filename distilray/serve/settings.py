@@ -7,6 +7,7 @@
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -28,8 +29,8 @@ def _engine_words(engine: dict[str, Any]) -> dict[str, Any]:
     return engine
 
 
-def api_keys_from_environment() -> list[SecretStr]:
-    return [SecretStr(key) for key in os.environ.get(API_KEYS_VARIABLE, "").split(",") if key.strip()]
+def api_keys_in(environment: Mapping[str, str]) -> list[SecretStr]:
+    return [SecretStr(key.strip()) for key in environment.get(API_KEYS_VARIABLE, "").split(",") if key.strip()]
 
 
 class ServedModel(BaseModel):
@@ -47,8 +48,10 @@ class ServedModel(BaseModel):
     template_hash: str | None = Field(
         None, description="hash of the chat template that training used; another template refuses to start"
     )
-    replicas: int | None = Field(None, ge=1, description="copies of this model; the application's by default")
-    gpus: float = Field(1, gt=0, description="GPUs per worker; below 1, replicas share a GPU and its memory")
+    replicas: int | None = Field(default=None, ge=1, description="copies of this model; the application's by default")
+    gpus: float = Field(
+        default=1, gt=0, le=1, description="GPUs per worker; below 1, replicas share a GPU and its memory"
+    )
     engine: dict[str, Any] = Field(
         default_factory=dict, description="vLLM engine arguments, over the application's"
     )
@@ -63,12 +66,6 @@ class ServedModel(BaseModel):
             raise ValueError(f"a model id holds neither ':' nor '--', this one does: {model_id!r}")
         return model_id
 
-    @model_validator(mode="after")
-    def _shared_gpus_are_unsplit(self) -> "ServedModel":
-        if self.gpus != 1 and not self.gpus < 1:
-            raise ValueError(f"gpus is per worker and at most 1 (got {self.gpus}); set tensor_parallel_size")
-        return self
-
 
 class ServeSettings(BaseModel):
     """The whole inference application. Every field can stand under ``args`` of a Serve config file."""
@@ -77,25 +74,25 @@ class ServeSettings(BaseModel):
 
     models: list[ServedModel] = Field(min_length=1)
     api_keys: list[SecretStr] = Field(
-        default_factory=api_keys_from_environment,
+        default_factory=lambda: api_keys_in(os.environ),
         description=f"accepted keys, any one does; none: open to all. Default: ${API_KEYS_VARIABLE}",
     )
-    replicas: int = Field(1, ge=1, description="copies of each model")
+    replicas: int = Field(default=1, ge=1, description="copies of each model")
     ingress_replicas: int = Field(
-        2, ge=1, description="HTTP front processes; with one, a redeploy stalls requests for seconds"
+        default=2, ge=1, description="HTTP front processes; with one, a redeploy stalls requests for seconds"
     )
-    max_ongoing_requests: int = Field(64, ge=1, description="requests in one replica's engine at once")
+    max_ongoing_requests: int = Field(default=64, ge=1, description="requests in one replica's engine at once")
     max_queued_requests: int = Field(
-        128, ge=0, description="requests that wait per ingress replica and model; more get a 503"
+        default=128, ge=0, description="requests that wait per ingress replica and model; more get a 503"
     )
     accelerator: Literal["auto", "cpu", "gpu"] = Field(
-        "auto", description="auto: gpu where the cluster has any"
+        default="auto", description="auto: gpu where the cluster has any"
     )
-    cpus_per_replica: float = Field(1, gt=0, description="CPUs reserved per replica; on CPU also its threads")
-    cpu_kv_cache_gib: int = Field(1, ge=1, description="KV cache of a replica on CPU, GiB")
-    start_attempts: int = Field(3, ge=1, description="starts of a replica that may fail before the deployment has")
-    health_check_period_s: float = Field(2, gt=0, description="how soon a dead replica is noticed, seconds")
-    graceful_shutdown_s: float = Field(20, gt=0, description="time for running replies when a replica stops")
+    cpus_per_replica: float = Field(default=1, gt=0, description="CPUs reserved per replica; on CPU also its threads")
+    cpu_kv_cache_gib: int = Field(default=1, ge=1, description="KV cache of a replica on CPU, GiB")
+    start_attempts: int = Field(default=3, ge=1, description="failed starts of a replica until the deployment failed")
+    health_check_period_s: float = Field(default=2, gt=0, description="how soon a dead replica is noticed, seconds")
+    graceful_shutdown_s: float = Field(default=20, gt=0, description="time for running replies when a replica stops")
     engine: dict[str, Any] = Field(
         default_factory=dict, description="vLLM engine arguments of every model, as vLLM spells them"
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
-import openai
 
 from distilray.models import resolve_path
 from distilray.serve.settings import ServedModel
@@ -42,6 +41,8 @@ class Served:
     def __init__(
         self, url: str, name: str, context: int | None, *, key: str, temperature: float, max_tokens: int
     ) -> None:
+        import openai  # a second to import, which not every chat needs
+
         self.name = name
         # A server refuses a reply that may not fit behind its prompt; half of a small context is for the prompt.
         max_tokens = min(max_tokens, context // 2) if context else max_tokens
@@ -49,17 +50,15 @@ class Served:
         self._sampling: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
 
     def answer(self, messages: list[Message]) -> Iterator[str]:
+        from openai import APIError
+
         try:
-            stream = self._client.chat.completions.create(
-                model=self.name,
-                messages=messages,  # pyright: ignore[reportArgumentType]
-                stream=True,
-                **self._sampling,
-            )
+            request: Any = {"model": self.name, "messages": messages, "stream": True, **self._sampling}
+            stream = self._client.chat.completions.create(**request)
             for event in stream:
                 if event.choices and (piece := event.choices[0].delta.content):
                     yield piece
-        except openai.APIError as error:
+        except APIError as error:
             raise CannotAnswer(f"{self.name}: {error.message}") from error
 
 
@@ -75,7 +74,8 @@ class InProcess:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         self._system = model.system_prompt
         self._tokenizer = AutoTokenizer.from_pretrained(path)
-        self._model = AutoModelForCausalLM.from_pretrained(path, dtype="auto").to(device).eval()
+        loaded: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+        self._model = loaded.to(device).eval()
         self._context = getattr(self._model.config, "max_position_embeddings", None)
         self._max_tokens = max_tokens
         self._sampling: dict[str, Any] = {"do_sample": temperature > 0}

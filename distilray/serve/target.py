@@ -15,6 +15,8 @@ from distilray.models import NotACheckpoint, resolve_path
 from distilray.models.checkpoint import check_checkpoint, is_local
 from distilray.serve.settings import ServedModel
 from distilray.serve.template import template_hash
+from distilray.train import SFTSettings
+from distilray.train.chat import load_chat
 
 
 class CannotServe(Exception):
@@ -50,9 +52,12 @@ def _students_of_run(run: Store, model_id: str, before: bool) -> list[ServedMode
         raise CannotServe(
             f"{run.shown} is not on this machine: copy training/{training.name}/final here and serve that directory"
         )
-    system = training.details.get("system")
-    final = _checked(run.full(f"training/{training.name}/final"), model_id, system)
-    return [final, _student_before(run, training, model_id, system)] if before else [final]
+    recipe = _recipe(run)
+    settings = _settings_of(recipe, training.name)
+    final = run.full(f"training/{training.name}/final")
+    student = _checked(final, model_id, settings.system)
+    _check_as_trained(run, training.name, final, settings)
+    return [student, _student_before(run, recipe, settings, model_id)] if before else [student]
 
 
 def _newest_training(run: Store) -> Manifest:
@@ -73,18 +78,44 @@ def _newest_training(run: Store) -> Manifest:
     )
 
 
-def _student_before(run: Store, training: Manifest, model_id: str, system: str | None) -> ServedModel:
-    recipe = yaml.safe_load(run.read("recipe.yaml")) if run.exists("recipe.yaml") else {}
-    stages = recipe.get("train") or []
-    stages = stages if isinstance(stages, list) else [stages]
-    student = next((stage["student"] for stage in stages if stage.get("name", "sft") == training.name), None)
-    model: dict[str, Any] = recipe.get("models", {}).get(student, {})
+def _recipe(run: Store) -> dict[str, Any]:
+    if not run.exists("recipe.yaml"):
+        raise CannotServe(
+            f"{run.shown} has no recipe.yaml, which says what system prompt the student has; serve one of its "
+            "training/*/final directories if it has none"
+        )
+    return yaml.safe_load(run.read("recipe.yaml"))
+
+
+def _settings_of(recipe: dict[str, Any], training: str) -> SFTSettings:
+    written = [{key: value for key, value in entry.items() if key != "resources"} for entry in recipe.get("train", [])]
+    for settings in map(SFTSettings.model_validate, written):
+        if settings.name == training:
+            return settings
+    raise CannotServe(f"recipe.yaml of the run has no training {training!r} any more; serve training/{training}/final")
+
+
+def _check_as_trained(run: Store, training: str, final: str, settings: SFTSettings) -> None:
+    """The template and system prompt that will be served are those that the training's tokens were rendered with."""
+    tokens = f"training/{training}/tokens/manifest.json"
+    if not run.exists(tokens):
+        return  # given up to save space
+    trained, served = run.read_json(tokens)["template_hash"], load_chat(final, settings).hash
+    if trained != served:
+        raise CannotServe(
+            f"{final}: its chat template, or the system prompt in {run.shown}/recipe.yaml, is not the one of the "
+            f"training ({served}, trained with {trained}): the student would be asked in a form that it does not know"
+        )
+
+
+def _student_before(run: Store, recipe: dict[str, Any], settings: SFTSettings, model_id: str) -> ServedModel:
+    model: dict[str, Any] = recipe.get("models", {}).get(settings.student, {})
     if "path" not in model:
         raise CannotServe(
-            f"{run.shown}/recipe.yaml does not say which checkpoint training {training.name!r} started from; "
-            "serve the student alone, without --before"
+            f"{run.shown}/recipe.yaml does not say where model {settings.student!r} lies, from which the training "
+            "started; serve the student alone, without --before"
         )
-    return _checked(str(model["path"]), f"{model_id}-before", system)
+    return _checked(str(model["path"]), f"{model_id}-before", settings.system)
 
 
 def _checked(path: str, model_id: str, system: str | None) -> ServedModel:
