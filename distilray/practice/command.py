@@ -61,21 +61,21 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
     """
     import torch
 
-    from distilray.practice import checkpoints
+    from distilray.practice import cards
     from distilray.practice.measure import measure_model
     from distilray.practice.tokenizer import load_tokenizer, train_tokenizer
     from distilray.practice.training import Shape, blank_model, stream
     from distilray.practice.training import train as fit
 
     curriculum = _curriculum(role)
-    out = out or checkpoints.CHECKPOINTS / role
+    out = out or cards.CHECKPOINTS / role
     out.mkdir(parents=True, exist_ok=True)
     if role == "teacher":
         train_tokenizer(out)
     tokenizer = load_tokenizer(out.parent / "teacher" if role != "teacher" else out)
     torch.set_num_threads(min(2, torch.get_num_threads()))
     if curriculum.starts_from:
-        model = checkpoints.load(out.parent / curriculum.starts_from)
+        model = cards.load(out.parent / curriculum.starts_from)
     else:
         model = blank_model(Shape(curriculum.hidden, curriculum.layers), tokenizer, seed)
     card = {
@@ -83,7 +83,7 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
         "command": f"distilray practice train {role}",
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "roles": sorted(curriculum.mix),
-        "wordings": checkpoints.wordings(sorted(curriculum.mix)),
+        "wordings": cards.wordings(sorted(curriculum.mix)),
         "starts_from": curriculum.starts_from,
         "seed": seed,
         "steps": 0,
@@ -93,7 +93,7 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
     def report(step: int, loss: float) -> None:
         print(f"{role}: step {step}, loss {loss:.4f}", flush=True)
         if step % 100 == 0:
-            checkpoints.save(model, tokenizer, out, card | {"steps": step})
+            cards.save(model, tokenizer, out, card | {"steps": step})
 
     steps = curriculum.steps if steps is None else steps
     examples = stream(curriculum.mix, tokenizer, seed)
@@ -102,20 +102,20 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
     if steps:
         seconds = fit(model, examples, steps=steps, rate=curriculum.rate, seed=seed, every=20, report=report)
         card |= {"steps": steps, "seconds": round(seconds, 1)}
-    checkpoints.save(model, tokenizer, out, card)
-    card["held_out"] = measure_model(checkpoints.load(out), tokenizer, curriculum.mix)
-    checkpoints.save(model, tokenizer, out, card)
+    cards.save(model, tokenizer, out, card)
+    card["held_out"] = measure_model(cards.load(out), tokenizer, curriculum.mix)
+    cards.save(model, tokenizer, out, card)
     return card
 
 
 def measure(role: str, rows: int = 400) -> dict[str, float]:
     """The packaged model's figures on ``rows`` held-out examples of each of its roles, greedy."""
-    from distilray.practice import checkpoints
+    from distilray.practice import cards
     from distilray.practice.measure import measure_model
     from distilray.practice.tokenizer import load_tokenizer
 
-    path = checkpoints.CHECKPOINTS / role
-    return measure_model(checkpoints.load(path), load_tokenizer(path), _curriculum(role).mix, rows)
+    path = cards.CHECKPOINTS / role
+    return measure_model(cards.load(path), load_tokenizer(path), _curriculum(role).mix, rows)
 
 
 def make(kind: str, rows: int, seed: int, out: Path, **settings: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from distilray.practice.checkpoints import CHECKPOINTS
+from distilray.practice.cards import CHECKPOINTS
 from distilray.practice.examples import ROLES
 from distilray.practice.measure import held_out
 from distilray.practice.tokenizer import END

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.practice.checkpoints import CHECKPOINTS, card, stale
+from distilray.practice.cards import CHECKPOINTS, card, stale
 from distilray.practice.command import CURRICULA
 
 ROLES = list(CURRICULA)

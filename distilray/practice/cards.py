@@ -9,12 +9,14 @@ model must be trained again.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import random
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import Qwen2ForCausalLM
 
 from distilray.practice.examples import PROMPTS, ROLES
@@ -38,10 +40,6 @@ def wordings(roles: list[str]) -> dict[str, str]:
 
 def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any]) -> None:
     """Write an ordinary Hugging Face checkpoint in bf16 with its tokenizer, and the card."""
-    import copy
-
-    import torch
-
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(out)  # type: ignore[arg-type]
     tokenizer.save_pretrained(out)
     (out / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -49,8 +47,6 @@ def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any
 
 def load(path: Path) -> Qwen2ForCausalLM:
     """The model in fp32, on the CPU."""
-    import torch
-
     return Qwen2ForCausalLM.from_pretrained(path, dtype=torch.float32)
 
 
