@@ -10,7 +10,7 @@ steps/03-align/round-1/again/unit-*.parquet         which rows of round 1 enter 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from distilray.ledger.manifest import MANIFEST, Manifest
@@ -34,6 +34,8 @@ class StageFiles:
     units: Units
     before: Units = field(default_factory=dict)
     """What the stage reads: its units' names to the files that the stage before left."""
+    rows: Units = field(default_factory=dict)
+    """Where the rows of its units lie: the units themselves, or what its decisions are about."""
 
     @property
     def name(self) -> str:
@@ -51,12 +53,13 @@ class StageFiles:
 
 def list_stages(store: Store) -> list[StageFiles]:
     """All stages with units that have begun: of the main way, then of each benchmark and its evaluations."""
-    stages = list(_way(store, "steps", {}))
+    decided: dict[str, str] = {}
+    stages = list(_way(store, "steps", {}, decided))
     for benchmark in store.names("benchmarks"):
-        questions = _stage(store, f"benchmarks/{benchmark}", {})
+        questions = _stage(store, f"benchmarks/{benchmark}", {}, decided)
         stages.append(questions)
         for model in store.names("evaluations"):
-            examined = _stage(store, f"evaluations/{model}/{benchmark}", questions.units)
+            examined = _stage(store, f"evaluations/{model}/{benchmark}", questions.units, decided)
             if examined.manifest or examined.units:
                 stages.append(examined)
     return stages
@@ -69,13 +72,13 @@ def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
     return [(folder, manifest) for folder, manifest in read if manifest is not None]
 
 
-def _way(store: Store, folder: str, units: Units) -> Iterator[StageFiles]:
-    """The stages below ``folder`` in order, fed with ``units``."""
+def _way(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
+    """The stages below ``folder`` in order, fed with ``units``; ``decided`` leads from decisions to their rows."""
     for name in store.names(folder):
         if _is_repeat(store, f"{folder}/{name}"):
-            units = yield from _repeat(store, f"{folder}/{name}", units)
+            units = yield from _repeat(store, f"{folder}/{name}", units, decided)
         elif name != AGAIN:
-            stage = _stage(store, f"{folder}/{name}", units)
+            stage = _stage(store, f"{folder}/{name}", units, decided)
             yield stage
             units = stage.units
 
@@ -84,26 +87,31 @@ def _is_repeat(store: Store, folder: str) -> bool:
     return any(_ROUND.match(name) for name in store.names(folder))
 
 
-def _repeat(store: Store, folder: str, units: Units) -> Iterator[StageFiles]:
+def _repeat(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Generator[StageFiles, None, Units]:
     """The stages of all rounds. Returns what may leave: each round's own units, and the last round's as they are."""
     left: Units = {}
     last: Units = units
     for number in sorted(int(found[1]) for name in store.names(folder) if (found := _ROUND.match(name))):
         inside = f"{folder}/round-{number}"
-        for stage in _way(store, inside, units):
+        for stage in _way(store, inside, units, decided):
             yield stage
             last = stage.units
         left |= {f"{name}-r{number}": path for name, path in last.items()}
-        units = _parquet(store, f"{inside}/{AGAIN}") or last
+        again = _parquet(store, f"{inside}/{AGAIN}")
+        decided |= {path: decided.get(units[name], units[name]) for name, path in again.items()}
+        units = again or last
     return {**last, **left}
 
 
-def _stage(store: Store, folder: str, units: Units) -> StageFiles:
+def _stage(store: Store, folder: str, units: Units, decided: dict[str, str]) -> StageFiles:
     names = store.names(folder)
     own = _parquet(store, f"{folder}/{DECISIONS}") if DECISIONS in names else _units(folder, names)
     later = any(_LATER.search(name) for name in own)
     before = {name: path for name, path in units.items() if bool(_LATER.search(name)) == later}
-    return StageFiles(folder, Manifest.read(store, folder) if MANIFEST in names else None, own, before)
+    if DECISIONS in names:
+        decided |= {path: decided.get(before[name], before[name]) for name, path in own.items()}
+    manifest = Manifest.read(store, folder) if MANIFEST in names else None
+    return StageFiles(folder, manifest, own, before, {name: decided.get(path, path) for name, path in own.items()})
 
 
 def _parquet(store: Store, folder: str) -> Units:

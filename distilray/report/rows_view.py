@@ -1,0 +1,144 @@
+"""Rows of a step, one readable block each: what was asked, what was answered, what was found, and why it ended there.
+
+── gsm8k/train.jsonl:17  en  math ─────────────────────────────── rejected at judge: relevance below 6
+instruction   Natalia sold clips to 48 of her friends ...
+answer        She sold 48 + 24 = 72 clips.
+relevance     5
+history       answer kept 1.2 s 310 tokens | check kept | judge rejected 0.8 s 120 tokens
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from distilray.ledger import StageFiles, Store, list_stages, read_unit_counts
+from distilray.rows import CORE, Row
+
+HIDDEN = {*CORE.names} - {"reference", "reasoning", "answer", "rejected_answer", "extra"}
+LONG = 2_000
+"""Characters of a value that are shown."""
+
+
+class UnknownStep(LookupError):
+    """The run has no step of that name."""
+
+
+def show_rows(
+    store: Store,
+    step: str,
+    outcome: str | None = None,
+    limit: int = 10,
+    out: TextIO | None = None,
+    row_id: str | None = None,
+) -> int:
+    """Writes up to ``limit`` rows that entered ``step`` to ``out`` and returns how many; ``outcome`` is what became of
+    them in this very step, ``row_id`` picks one. Reads unit after unit until there are enough.
+
+    Raises :class:`UnknownStep`, which names the steps that there are.
+    """
+    console = Console(file=out, highlight=False)
+    shown = 0
+    for row in find_rows(store, step, outcome, row_id):
+        if shown == limit:
+            console.print(Text("more rows match; raise --limit to see them", "dim"))
+            break
+        _show(console, row, step)
+        shown += 1
+    if not shown:
+        which = " ".join(filter(None, [outcome, "row", f"with id {row_id}" if row_id else ""]))
+        console.print(f"no {which} in step {step}")
+    return shown
+
+
+def find_rows(store: Store, step: str, outcome: str | None = None, row_id: str | None = None) -> Iterator[Row]:
+    """Rows that entered ``step``, in the order of their units; of a step in rounds, those of every round."""
+    stages = list_stages(store)
+    holding = [stage for stage in stages if step in _steps_of(store, stage)]
+    if not holding:
+        known = dict.fromkeys(name for stage in stages for name in _steps_of(store, stage))
+        raise UnknownStep(f"{store.shown} has no step {step!r}; there are: {', '.join(known) or 'none yet'}")
+    for stage in holding:
+        for name in stage.units:
+            for values in _read(store, stage, name, step):
+                row = Row(values)
+                there = outcome_at(row, step)
+                if there and outcome in (None, there[0]) and row_id in (None, row.id):
+                    yield row
+
+
+def outcome_at(row: Row, step: str) -> tuple[str, str | None] | None:
+    """What became of ``row`` in ``step`` and why; ``None`` if it never came there."""
+    for entry in reversed(row["history"] or []):
+        if entry["step"] == step:
+            return entry["outcome"], entry["reason"]
+    if row["stopped_at"] == step or not row["history"]:  # sources and global steps leave no entry in the history
+        return row["outcome"] or "kept", row["reason"]
+    return None
+
+
+def _steps_of(store: Store, stage: StageFiles) -> list[str]:
+    steps = stage.manifest.steps if stage.manifest else []
+    if not steps and stage.units:
+        steps = read_unit_counts(store, next(iter(stage.units.values()))).steps
+    names = [step.name for step in steps]
+    return names if stage.folder.startswith("steps/") else [f"{stage.folder}:{name}" for name in names]
+
+
+def _read(store: Store, stage: StageFiles, name: str, step: str) -> list[dict[str, Any]]:
+    """A unit's rows; where the stage wrote decisions, the rows that were decided on, with what was decided."""
+    rows = _table(store, stage.rows[name]).to_pylist()
+    if stage.rows[name] == stage.units[name]:
+        return rows
+    decisions = {row["id"]: row for row in _table(store, stage.units[name]).to_pylist()}
+    return [{**row, **decisions[row["id"]], "stopped_at": step} for row in rows if row["id"] in decisions]
+
+
+def _table(store: Store, path: str) -> pa.Table:
+    with store.open_input(path) as source:
+        return pq.read_table(source, use_threads=False)
+
+
+def _show(console: Console, row: Row, step: str) -> None:
+    what, why = outcome_at(row, step) or ("kept", None)
+    color = {"kept": "green", "rejected": "yellow", "failed": "red"}[what]
+    title = Text.assemble((row.id, "bold cyan"), f"  {row.language}  {row.task}  ", (what, color))
+    if why:
+        title.append(f": {why[:LONG]}", color)
+    console.print(Rule(style="dim"))
+    console.print(title)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in _fields(row):
+        grid.add_row(label, Text(value if len(value) <= LONG else f"{value[:LONG]} … ({len(value):,} characters)"))
+    console.print(Padding(grid, (0, 0, 1, 2)))
+
+
+def _fields(row: Row) -> Iterator[tuple[str, str]]:
+    for message in row.messages:
+        yield ("instruction" if message["role"] == "user" else message["role"]), message["content"]
+    for name, value in row.values.items():
+        if name not in HIDDEN and value not in (None, "", []):
+            yield name, str(value)
+    if row["parent"]:
+        yield "parent", row["parent"]
+    if row["history"]:
+        yield "history", "\n".join(_passage(entry) for entry in row["history"])
+
+
+def _passage(entry: dict[str, Any]) -> str:
+    words = [entry["step"], entry["outcome"], f"({entry['reason'][:200]})" if entry["reason"] else ""]
+    if entry["seconds"]:
+        words.append(f"{entry['seconds']:.2f} s")
+    if entry["tokens_out"]:
+        words.append(f"{entry['tokens_in'] or 0:,} tokens in, {entry['tokens_out']:,} out")
+    return "  ".join(filter(None, words))

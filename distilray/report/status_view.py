@@ -1,0 +1,161 @@
+"""A run's status on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+REASONS_SHOWN = 3
+STATES = {"running": "green", "finished": "bold", "interrupted": "yellow", "never started": "dim"}
+
+
+def render_status(found: dict[str, Any]) -> Group:
+    """What :func:`distilray.report.status.status` found, for a terminal; parts with nothing to say are left out."""
+    parts: list[RenderableType] = [_head(found)]
+    if found["progress"]:
+        parts.append(_progress(found["progress"]))
+    if found["steps"]:
+        parts += [Text(), _steps(found["steps"])]
+    if any(step["reasons"] for step in found["steps"]):
+        parts += [Text(), _reasons(found["steps"])]
+    if found["models"]:
+        parts += [Text(), _models(found["models"])]
+    for training in found["training"]:
+        parts += [Text(), _training(training)]
+    if found["evaluations"]:
+        parts += [Text(), _evaluations(found["evaluations"])]
+    if found["set_aside"]:
+        parts += [Text(), _set_aside(found["set_aside"])]
+    return Group(*parts)
+
+
+def _head(found: dict[str, Any]) -> Text:
+    head = Text.assemble((found["run"], "cyan"), "  ", (found["state"], STATES[found["state"]]))
+    if found["holder"]:
+        head.append(f"  by {found['holder']}", "dim")
+    if found["state"] == "interrupted":
+        head.append("  run the same command again to go on", "dim")
+    return head
+
+
+def _progress(progress: dict[str, Any]) -> Text:
+    eta = "?" if progress.get("eta_s") is None else _duration(progress["eta_s"])
+    done = f"{progress['done']:,}/{progress['total']:,} {progress.get('unit', 'units')}"
+    words = f"{progress['phase']}  {done}  ETA {eta}"
+    rates = "".join(
+        f"  {name} {model['tokens_per_s']:,.0f} tok/s"
+        for name, model in progress.get("models", {}).items()
+        if "tokens_per_s" in model
+    )
+    return Text(words + rates)
+
+
+def _steps(steps: list[dict[str, Any]]) -> Table:
+    table = _table("step", "in", "created", "kept", "rejected", "failed", "tokens out", "tok/s", "time", "")
+    stage = None
+    for step in steps:
+        first, stage = step["stage"] != stage, step["stage"]
+        table.add_row(
+            _step_name(step),
+            *(_number(step[key]) for key in ("rows_in", "created", "kept", "rejected", "failed")),
+            _short(step["tokens_out"]),
+            _short(step["tokens_per_s"]),
+            _duration(step["stage_seconds"]) if first else "",
+            _remark(step) if first or not step["reconciled"] else Text(),
+        )
+    return table
+
+
+def _reasons(steps: list[dict[str, Any]]) -> Table:
+    table = _table("why rows left", "", "", left=3)
+    for step in steps:
+        for reason, n in sorted(step["reasons"].items(), key=lambda item: -item[1])[:REASONS_SHOWN]:
+            table.add_row(_step_name(step), _number(n), Text(reason, "dim"))
+    return table
+
+
+def _step_name(step: dict[str, Any]) -> str:
+    rounds = [part for part in step["stage"].split("/") if part.startswith("round-")]
+    return " ".join([step["name"], *rounds])
+
+
+def _remark(step: dict[str, Any]) -> Text:
+    if not step["reconciled"]:
+        return Text("does not add up", "bold red")
+    if step["complete"]:
+        return Text()
+    return Text(f"{step['units']:,}/{step['units'] + step['units_missing']:,} units", "yellow")
+
+
+def _models(models: list[dict[str, Any]]) -> Table:
+    table = _table("model", "requests", "replies", "replayed", "tokens in", "tokens out", "tok/s", "cost")
+    for model in models:
+        table.add_row(
+            model["name"],
+            *(_number(model[key]) for key in ("requests", "replies", "replayed")),
+            *(_short(model[key]) for key in ("tokens_in", "tokens_out", "tokens_per_s")),
+            f"{model['cost']:,.4f}" if model["cost"] else "",
+        )
+    return table
+
+
+def _training(training: dict[str, Any]) -> Text:
+    line = Text.assemble(("training ", "dim"), training["name"], "  ")
+    if not training["complete"]:
+        return line.append("not finished", "yellow")
+    if "loss_last" in training:
+        line.append(f"{training['steps']:,} steps  loss {training['loss_first']:.3f} to {training['loss_last']:.3f}  ")
+        line.append(f"{training['tokens_per_second']:,.0f} tok/s  ")
+    return line.append(_duration(training["seconds"]), "dim")
+
+
+def _evaluations(results: list[dict[str, Any]]) -> Table:
+    table = _table("benchmark", "model", "metric", "value", "± std. error", "mean output tokens", left=3)
+    for result in results:
+        table.add_row(
+            result["benchmark"],
+            result["model"].replace("_", " "),
+            result["metric"],
+            f"{result['value']:.1%}",
+            f"{result['stderr']:.1%}",
+            f"{result['mean_output_tokens']:.1f}",
+        )
+    return table
+
+
+def _set_aside(folders: list[str]) -> Text:
+    return Text(
+        f"{len(folders)} stages of earlier settings are kept in set-aside/ (their replies were paid for); delete what "
+        "you no longer want.",
+        "dim",
+    )
+
+
+def _table(*columns: str, left: int = 1) -> Table:
+    table = Table(show_edge=False, pad_edge=False, box=None, header_style="dim")
+    for k, column in enumerate(columns):
+        table.add_column(column, justify="left" if k < left else "right", no_wrap=k < left or columns[k] != "")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return f"{value:,.0f}" if value else ""
+
+
+def _short(value: float | None) -> str:
+    """``1234`` as ``1,234``, ``12345`` as ``12.3k``, ``12345678`` as ``12.3M``."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value and value >= 10 * size:
+            return f"{value / size:,.1f}{unit}"
+    return _number(value)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
