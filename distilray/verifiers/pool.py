@@ -25,6 +25,7 @@ from .verdict import Verdict, undecided
 
 _BATCH = 32
 _LOAD_S = 120.0  # allowed once per worker and kind, for imports on a busy machine
+_CLOSED = "the verifier pool was closed"
 _SOFT = 0.8  # the share of the deadline after which a check is interrupted inside its worker, which then lives on
 
 
@@ -41,12 +42,14 @@ class _Worker:
     process: subprocess.Popen[bytes]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    loop: asyncio.AbstractEventLoop
     loaded: set[str] = field(default_factory=set)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-        self.writer.transport.abort()
+        if not self.loop.is_closed():
+            self.writer.transport.abort()
 
 
 class VerifierPool:
@@ -94,7 +97,7 @@ class VerifierPool:
         await asyncio.gather(*lanes, return_exceptions=True)
 
     def close_now(self) -> None:
-        """The same without waiting for the loop, for exits and other threads' clean-up."""
+        """The same without waiting: from the loop's own thread, or once that loop has ended."""
         for lane in self._lanes:
             lane.cancel()
         self._lanes.clear()
@@ -103,7 +106,7 @@ class VerifierPool:
         self._idle.clear()
         self._busy.clear()
         while self._waiting:
-            _settle(self._waiting.popleft(), undecided("the verifier pool was closed"))
+            _settle(self._waiting.popleft(), undecided(_CLOSED))
 
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is loop:
@@ -111,21 +114,24 @@ class VerifierPool:
         if self._loop is not None and self._loop.is_running():
             raise RuntimeError("this VerifierPool serves another running event loop; make one pool per loop")
         for worker in (*self._idle, *self._busy):
-            worker.process.kill()
-            worker.process.wait()
+            worker.kill()
         self._loop, self._idle, self._busy, self._lanes = loop, [], [], set()
         self._waiting.clear()
 
     async def _work(self) -> None:
         """One lane: a worker, and batches for it until nothing waits."""
         while self._waiting:
-            worker = await self._take_worker()
+            try:
+                worker = await self._take_worker()
+            except OSError as error:  # no process to be had: whoever waits must hear of it
+                self._fail_waiting(error)
+                return
             if await self._serve(worker, self._take_batch()):
                 self._idle.append(worker)
             else:
                 worker.kill()
                 self.replaced += 1
-            self._busy.remove(worker)
+            self._busy.remove(worker)  # a cancelled lane leaves it there, for close_now to kill
 
     def _take_batch(self) -> deque[_Check]:
         """A fair share of what waits; code alone, as it takes its time."""
@@ -157,8 +163,18 @@ class VerifierPool:
                 if retire is None or retire:
                     return False
             return True
+        except asyncio.CancelledError:
+            while batch:
+                _settle(batch.popleft(), undecided(_CLOSED))
+            raise
         finally:
             self._waiting.extendleft(reversed(batch))
+
+    def _fail_waiting(self, error: OSError) -> None:
+        while self._waiting:
+            future = self._waiting.popleft().future
+            if not future.done():
+                future.set_exception(error)
 
     async def _take_worker(self) -> _Worker:
         worker = self._idle.pop() if self._idle else await _start()
@@ -178,7 +194,7 @@ async def _start() -> _Worker:
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
     reader, writer = await asyncio.open_unix_connection(sock=ours)
-    return _Worker(process, reader, writer)
+    return _Worker(process, reader, writer, asyncio.get_running_loop())
 
 
 async def _reply(worker: _Worker) -> tuple[Verdict, bool]:

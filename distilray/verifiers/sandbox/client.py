@@ -24,7 +24,12 @@ from .wire import receive, send
 
 _LOOK_EVERY_S = 0.05
 _START_S = 60.0
-_STDIN_TO_RESULTS = ("stdout", "stderr", "results")
+NAMESPACES = "namespaces"
+_STREAMS = ("stdout", "stderr", "results")
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself failed; the program was not judged."""
 
 
 @dataclass
@@ -45,7 +50,7 @@ class _Run:
     box: str | None
     started: float
     limits: Limits
-    streams: dict[str, bytearray] = field(default_factory=lambda: {name: bytearray() for name in _STDIN_TO_RESULTS})
+    streams: dict[str, bytearray] = field(default_factory=lambda: {name: bytearray() for name in _STREAMS})
     ended: str = ""
     status: int | None = None
     progress: float = 0.0
@@ -70,7 +75,7 @@ class Sandbox:
         limits = limits or Limits()
         link = self._ready_link()
         box = None if self.layers["namespaces"] else self._make_box()
-        readers = {name: os.pipe() for name in _STDIN_TO_RESULTS}
+        readers = {name: os.pipe() for name in _STREAMS}
         given = _memory_file(stdin)
         outward = (given, *(writer for _, writer in readers.values()))
         started = time.monotonic()
@@ -81,7 +86,7 @@ class Sandbox:
             answer, _ = receive(link)
             if answer is None:
                 self._broken = True
-                raise RuntimeError("the sandbox's launcher ended before it started a program")
+                raise SandboxError("the sandbox's launcher ended before it started a program")
             run = _Run(answer["pid"], box, started, limits, progress=started)
             self._follow(run, link, {name: reader for name, (reader, _) in readers.items()})
         finally:
@@ -111,6 +116,19 @@ class Sandbox:
             return self._link
         self.close()
         self._broken = False
+        try:
+            return self._start(self._without)
+        except SandboxError as error:
+            # Some machines let a process make a user namespace and then refuse it all that makes one useful.
+            if NAMESPACES in self._without:
+                raise
+            self.close()
+            self._without = (*self._without, NAMESPACES)
+            link = self._start(self._without)
+            self.layers["why"][NAMESPACES] = f"namespaces did not work ({error})"
+            return link
+
+    def _start(self, without: tuple[str, ...]) -> socket.socket:
         self._folder = tempfile.mkdtemp(prefix="distilray-sandbox-")
         os.chmod(self._folder, 0o711)
         ours, theirs = socket.socketpair()
@@ -123,7 +141,7 @@ class Sandbox:
         root = os.path.join(self._folder, "root")
         os.mkdir(root)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-c", source, str(theirs.fileno()), root, *self._without],
+            [sys.executable, "-I", "-B", "-c", source, str(theirs.fileno()), root, *without],
             env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
@@ -145,7 +163,8 @@ class Sandbox:
             message, _ = receive(link)
             if message is None:
                 assert self._process.stderr is not None
-                raise RuntimeError(f"the sandbox did not start: {self._process.stderr.read().decode()[-2000:]}")
+                last = self._process.stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+                raise SandboxError("the sandbox did not start: " + "".join(last))
             if "ready" in message:
                 self.layers = message["ready"]
                 return
