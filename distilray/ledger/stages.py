@@ -109,7 +109,7 @@ def _stage(store: Store, folder: str, units: Units, decided: dict[str, str]) -> 
     later = any(_LATER.search(name) for name in own)
     before = {name: path for name, path in units.items() if bool(_LATER.search(name)) == later}
     if DECISIONS in names:
-        decided |= {path: decided.get(before[name], before[name]) for name, path in own.items()}
+        decided |= {own[name]: decided.get(path, path) for name, path in before.items() if name in own}
     manifest = Manifest.read(store, folder) if MANIFEST in names else None
     return StageFiles(folder, manifest, own, before, {name: decided.get(path, path) for name, path in own.items()})
 

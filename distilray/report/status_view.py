@@ -37,7 +37,7 @@ def _head(found: dict[str, Any]) -> Text:
     if found["holder"]:
         head.append(f"  by {found['holder']}", "dim")
     if found["state"] == "interrupted":
-        head.append("  run the same command again to go on", "dim")
+        head.append("\nrun the same command again to go on", "dim")
     return head
 
 
