@@ -44,7 +44,9 @@ def check_checkpoint(path: str, *, chat: bool = True) -> None:
         return
     root = Path(resolve_path(path))
     if not root.is_dir():
-        raise NotACheckpoint(f"{path}: there is no such directory; give a checkpoint's directory or a hub name owner/name")
+        raise NotACheckpoint(
+            f"{path}: there is no such directory; give a checkpoint's directory or a hub name owner/name"
+        )
     if not (root / "config.json").is_file():
         raise NotACheckpoint(f"{path}: no config.json, so this is not a Hugging Face checkpoint")
     try:

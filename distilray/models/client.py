@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import ray
 
-from distilray.models.api import ModelError, NoEngineAlive, PromptKillsEngines, Reply, Request
+from distilray.models.api import NoEngineAlive, PromptKillsEngines, Reply, Request
 from distilray.models.pools import EngineHandle, PoolHandle, PoolHandles
 from distilray.models.routing import choose, stable_hash
 from distilray.models.wire import Answer, decode_answers, encode_batch

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from distilray.models.api import EngineInfo, ModelError, Reply, RequestTimedOut
+from distilray.models.api import EngineInfo, ModelError, NoEngineAlive, Reply, RequestTimedOut
 from distilray.models.wire import Answer, Ask, Batch, Fault, decode_batch, encode_answers
 
 
@@ -68,6 +68,7 @@ class Engine:
     def __init__(self, engine: str, settings: Any, faults: str = "") -> None:
         self.engine = engine
         self.settings = settings
+        self.patience_s: float | None = settings.request_timeout_s
         self.kill_on: str | None = json.loads(faults).get("kill_engine_on") if faults else None
         self.started = time.monotonic()
         self.replies = self.tokens_in = self.tokens_out = self.running = 0
@@ -101,9 +102,10 @@ class Engine:
                 arrived.set()
 
             self.running += len(batch.asks)
+            tasks: list[asyncio.Task[Answer]] = []
             try:
                 prompts = await self.prompts(batch)
-                tasks = [
+                tasks += [
                     asyncio.create_task(self._one(index, prompt, batch, ask))
                     for index, (prompt, ask) in enumerate(zip(prompts, batch.asks, strict=True))
                 ]
@@ -126,13 +128,12 @@ class Engine:
         try:
             if isinstance(prompt, ModelError):
                 raise prompt
-            async with asyncio.timeout(self.settings.request_timeout_s):
+            async with asyncio.timeout(self.patience_s):
                 replies = await self.reply(prompt, batch, ask)
         except TimeoutError:
             await self.suspect_hang()
-            error = RequestTimedOut(f"no reply within {self.settings.request_timeout_s:g} s")
-            return index, Fault.of(error)
-        except ModelError as error:
+            return index, Fault.of(RequestTimedOut(f"no reply within {self.patience_s:g} s"))
+        except (ModelError, NoEngineAlive) as error:
             return index, Fault.of(error)
         self.replies += len(replies)
         self.tokens_in += replies[0].tokens_in

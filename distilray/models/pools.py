@@ -1,9 +1,9 @@
 """Engine pools: everything a phase's models need is reserved first, then all engines start at once.
 
-    pools = EnginePools(run="r1", logs="/tmp/r1/logs")
-    handles = pools.start({"teacher": VLLMModel(...), "judge": OpenAIModel(...)})   # picklable; goes to the runners
-    ...
-    pools.stop()
+pools = EnginePools(run="r1", logs="/tmp/r1/logs")
+handles = pools.start({"teacher": VLLMModel(...), "judge": OpenAIModel(...)})   # picklable; goes to the runners
+...
+pools.stop()
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ class EnginePools:
         waiting = [group.ready() for group in self._groups]
         # Resources that the last phase released come back within seconds; what is not there by then is not there.
         patience = min(60.0, max(0.0, deadline - time.monotonic()))
-        ready, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
+        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
         if missing:
             needed = {name: [settings.bundles(), f"x {settings.replicas}"] for name, settings in models.items()}
             raise PoolsDoNotFit(
-                f"only {len(ready)} of {len(waiting)} engines can be placed. They reserve {needed}; "
+                f"only {len(waiting) - len(missing)} of {len(waiting)} engines can be placed. They reserve {needed}; "
                 f"the cluster has {_totals(ray.cluster_resources())}, free {_totals(ray.available_resources())}. "
                 "Lower replicas, cpus or gpus of a model, or add nodes"
             )
@@ -127,7 +127,9 @@ class EnginePools:
                 max_restarts=settings.restarts,
                 max_task_retries=0,  # the client asks again, and knows what is already answered
                 max_concurrency=10_000,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(group, 0, placement_group_capture_child_tasks=True),
+                scheduling_strategy=PlacementGroupSchedulingStrategy(
+                    group, 0, placement_group_capture_child_tasks=True
+                ),
             )
             .remote(name, settings, os.environ.get("DISTILRAY_FAULTS", ""), *arguments)
         )
@@ -136,16 +138,17 @@ class EnginePools:
 
     def _ready(self, engines: list[EngineHandle], deadline: float) -> EngineInfo:
         waiting = [engine.actor.ready.remote() for engine in engines]
-        ready, missing = ray.wait(
-            waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic())
-        )
+        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
         if missing:
             late = [engine.name for engine, ref in zip(engines, waiting, strict=True) if ref in missing]
             raise EngineFailed(f"engines {', '.join(late)} were not ready in time; what they print is in {self.logs}")
         try:
             return ray.get(waiting)[0]
-        except ray.exceptions.RayTaskError as error:
-            raise error.as_instanceof_cause() if not isinstance(error.cause, EngineFailed) else error.cause from None
+        except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
+            raise EngineFailed(*error.cause.args) from None
+        except ray.exceptions.RayActorError as error:
+            why = str(error).strip().splitlines()[0]
+            raise EngineFailed(f"an engine died while it started: {why}; what it printed is in {self.logs}") from None
 
     def stop(self) -> None:
         """Release every engine and what was reserved for it."""
@@ -174,7 +177,7 @@ def _engine_class(settings: Settings, logs: str) -> tuple[type[Engine], tuple[An
         case OpenAIModel():
             from distilray.models.openai_engine import OpenAIEngine
 
-            return OpenAIEngine, ()
+            return OpenAIEngine, (os.environ.get(settings.api_key_env, "") if settings.api_key_env else "",)
         case EchoModel():
             return EchoEngine, ()
 

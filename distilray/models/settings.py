@@ -1,8 +1,8 @@
 """The models a recipe names, each kind with its settings:
 
-    models:
-      teacher: {path: Qwen/Qwen2.5-32B-Instruct, replicas: 2, tensor_parallel: 4, gpus: 4}
-      judge:   {kind: openai, base_url: https://api.example/v1, model: big-1, api_key_env: BIG_KEY, concurrency: 64}
+models:
+  teacher: {path: Qwen/Qwen2.5-32B-Instruct, replicas: 2, tensor_parallel: 4, gpus: 4}
+  judge:   {kind: openai, base_url: https://api.example/v1, model: big-1, api_key_env: BIG_KEY, concurrency: 64}
 """
 
 from __future__ import annotations
@@ -191,9 +191,7 @@ class OpenAIModel(_Settings):
 
     def weights_id(self) -> str:
         """Hash of endpoint, model and what every request to it carries; 32 hex digits."""
-        return self._identity(
-            base_url=self.base_url, model=self.model, system=self.system, extra_body=self.extra_body
-        )
+        return self._identity(base_url=self.base_url, model=self.model, system=self.system, extra_body=self.extra_body)
 
     def check(self) -> None:
         if self.api_key_env and not os.environ.get(self.api_key_env):

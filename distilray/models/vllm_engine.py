@@ -151,7 +151,9 @@ class VLLMEngine(Engine):
     def stats(self) -> dict[str, Any]:
         manager = self.llm.engine_core.resources.engine_manager
         cores = [process.pid for process in getattr(manager, "processes", [])]
-        return {**super().stats(), "core_pids": cores, "waiting": self.llm.get_num_unfinished_requests()}
+        unfinished = self.llm.get_num_unfinished_requests()
+        running = min(unfinished, self.settings.max_num_seqs)
+        return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
 
 
 def environment(settings: VLLMModel) -> dict[str, str]:

@@ -14,13 +14,16 @@ import msgspec
 from distilray.models.api import (
     Constraint,
     ModelError,
+    NoEngineAlive,
     PromptTooLong,
     Reply,
     Request,
     RequestTimedOut,
 )
 
-FAULTS: dict[str, type[ModelError]] = {cls.__name__: cls for cls in (ModelError, PromptTooLong, RequestTimedOut)}
+FAULTS: dict[str, type[Exception]] = {
+    cls.__name__: cls for cls in (ModelError, PromptTooLong, RequestTimedOut, NoEngineAlive)
+}
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -29,11 +32,11 @@ class Fault(msgspec.Struct, frozen=True):
     error: str
     message: str
 
-    def exception(self) -> ModelError:
+    def exception(self) -> Exception:
         return FAULTS[self.error](self.message)
 
     @classmethod
-    def of(cls, error: ModelError) -> Fault:
+    def of(cls, error: Exception) -> Fault:
         return cls(type(error).__name__, str(error))
 
 

@@ -1,0 +1,87 @@
+"""What a recipe may say about a model, and how it is told what would be right."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from distilray.models import EchoModel, ModelSettings, OpenAIModel, Price, Sampling, VLLMModel
+
+settings = TypeAdapter(ModelSettings)
+
+
+def parse(**fields):
+    return settings.validate_python(fields)
+
+
+def test_a_model_without_kind_is_a_vllm_model():
+    assert parse(path="a/b") == VLLMModel(path="a/b")
+
+
+def test_the_kind_decides_which_settings_are_known():
+    assert isinstance(parse(kind="openai", base_url="http://x/v1", model="m"), OpenAIModel)
+    assert isinstance(parse(kind="echo"), EchoModel)
+    with pytest.raises(ValidationError, match="echo.path"):
+        parse(kind="echo", path="a/b")
+
+
+def test_an_unknown_kind_is_told_the_known_ones():
+    with pytest.raises(ValidationError, match="vllm.*openai.*echo"):
+        parse(kind="sglang", path="a/b")
+
+
+def test_an_unknown_engine_setting_is_told_the_closest():
+    with pytest.raises(ValidationError, match="enable_prefix_cache is not a setting.*enable_prefix_caching"):
+        parse(path="a/b", engine={"enable_prefix_cache": True})
+
+
+def test_an_engine_setting_that_has_a_name_of_ours_is_told_it():
+    with pytest.raises(ValidationError, match="set `tensor_parallel` beside"):
+        parse(path="a/b", engine={"tensor_parallel_size": 2})
+
+
+def test_a_number_in_quotes_is_not_a_sampling_setting():
+    with pytest.raises(ValidationError, match=r"sampling.max_tokens"):
+        parse(path="a/b", sampling={"max_tokens": "64"})
+
+
+def test_gpus_must_be_what_the_parallel_sizes_need():
+    with pytest.raises(ValidationError, match="give gpus: 4"):
+        VLLMModel(path="a/b", tensor_parallel=4, gpus=2)
+
+
+def test_a_fraction_of_a_gpu_takes_its_share_of_the_memory():
+    assert VLLMModel(path="a/b", gpus=0.5).memory_share == pytest.approx(0.45)
+    with pytest.raises(ValidationError, match="only 0.5 of a GPU"):
+        VLLMModel(path="a/b", gpus=0.5, gpu_memory_utilization=0.8)
+
+
+def test_tensor_parallel_stays_on_one_node_and_a_pipeline_may_spread():
+    assert VLLMModel(path="a/b", tensor_parallel=4, gpus=4, cpus=2).bundles() == [{"CPU": 2, "GPU": 4}]
+    spread = VLLMModel(path="a/b", tensor_parallel=2, pipeline_parallel=2, gpus=4, cpus=2).bundles()
+    assert spread == [{"CPU": 2, "GPU": 1}] + [{"CPU": 1, "GPU": 1}] * 3
+
+
+def test_every_setting_says_in_a_line_what_it_is():
+    for model in (VLLMModel, OpenAIModel, EchoModel, Price):
+        for name, field in model.model_fields.items():
+            assert field.description and "\n" not in field.description, f"{model.__name__}.{name}"
+
+
+def test_sampling_is_validated_again_when_overridden():
+    assert Sampling().overridden(temperature=0.7).temperature == 0.7
+    with pytest.raises(ValidationError, match="temperature"):
+        Sampling().overridden(temperature=-1)
+
+
+def test_weights_id_ignores_where_and_how_fast_a_model_runs():
+    one = VLLMModel(path="a/b", replicas=1)
+    assert one.weights_id() == VLLMModel(path="a/b", replicas=4, gpus=1, max_num_seqs=8).weights_id()
+    assert one.weights_id() != VLLMModel(path="a/b", revision="v2").weights_id()
+    assert one.weights_id() != VLLMModel(path="a/b", system="Be brief.").weights_id()
+
+
+def test_an_endpoint_whose_key_is_not_set_is_refused_before_anything_starts():
+    model = OpenAIModel(kind="openai", base_url="http://x/v1", model="m", api_key_env="DISTILRAY_NO_SUCH_KEY")
+    with pytest.raises(ValueError, match="DISTILRAY_NO_SUCH_KEY"):
+        model.check()
