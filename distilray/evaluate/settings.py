@@ -14,10 +14,10 @@ STUDENT_BEFORE, STUDENT_AFTER = "student_before", "student_after"
 class Benchmark(BaseModel):
     """Questions with known answers, and who is to answer them.
 
-        evaluate:
-          - name: practice
-            source: {name: held-out, uses: "distilray.practice:problems", with: {rows: 300, seed: 9, held_out: true}}
-            models: [student_before, student_after, teacher]
+    evaluate:
+      - name: practice
+        source: {name: held-out, uses: "distilray.practice:problems", with: {rows: 300, seed: 9, held_out: true}}
+        models: [student_before, student_after, teacher]
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,6 +3,7 @@
 from distilray.recipe.check import column_problems
 from distilray.recipe.errors import Place, Problem, RecipeError
 from distilray.recipe.load import Loaded, load, parse
+from distilray.recipe.machine import engine_gib, this_machine, weights_gib
 from distilray.recipe.plan import Available, Plan, all_columns, examination, needs, plan
 from distilray.recipe.schema import Recipe
 from distilray.recipe.steps import RepeatEntry, StepEntry
@@ -21,9 +22,12 @@ __all__ = [
     "TrainEntry",
     "all_columns",
     "column_problems",
+    "engine_gib",
     "examination",
     "load",
     "needs",
     "parse",
     "plan",
+    "this_machine",
+    "weights_gib",
 ]

@@ -89,7 +89,9 @@ def _read(place: str) -> str:
                 return stream.read().decode()
         return Path(place).read_text("utf-8")
     except FileNotFoundError as error:
-        near = closest(Path(place).name, [p.name for p in Path(place).parent.glob("*.yaml")]) if "://" not in place else ""
+        near = (
+            closest(Path(place).name, [p.name for p in Path(place).parent.glob("*.yaml")]) if "://" not in place else ""
+        )
         raise RecipeError(place, [Problem((), f"there is no such file{near}")]) from error
     except (IsADirectoryError, UnicodeDecodeError) as error:
         raise RecipeError(place, [Problem((), f"not a recipe: {error}")]) from error

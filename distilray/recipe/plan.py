@@ -69,18 +69,25 @@ def plan(
             continue
         for group in planner.groups(run):
             stages.append(planner.phase(group, f"steps/{len(stages) + 1:02d}-", before))
-            before = stages[-1].fingerprint
+            before = _mark(stages[-1])
         run = []
         if isinstance(entry, StepEntry):
             stages.append(planner.global_pass(entry, f"steps/{len(stages) + 1:02d}-", before))
-            before = stages[-1].fingerprint
+            before = _mark(stages[-1])
         elif isinstance(entry, RepeatEntry):
-            stages.append(planner.repeat(entry, f"steps/{len(stages) + 1:02d}-", before))
-            before = fingerprint([stage.fingerprint for stage in stages[-1].body] + [entry.settings.model_dump(mode="json")])
+            repeat = planner.repeat(entry, f"steps/{len(stages) + 1:02d}-", before)
+            stages.append(repeat)
+            settings = entry.settings.model_dump(mode="json")
+            before = fingerprint([[stage.fingerprint for stage in repeat.body], settings])
     groups = tuple(
         tuple(named.name for named in stage.steps) if isinstance(stage, Phase) else (stage.name,) for stage in stages
     )
     return Plan(columns, tuple(stages), groups)
+
+
+def _mark(stage: Stage) -> str:
+    assert not isinstance(stage, Repeat)
+    return stage.fingerprint
 
 
 def all_columns(loaded: Loaded) -> dict[str, str]:
@@ -197,7 +204,9 @@ class _Planner:
         )
 
 
-def examination(loaded: Loaded, model: str, settings: ModelSettings, step: Step, directory: str, questions: str) -> Phase:
+def examination(
+    loaded: Loaded, model: str, settings: ModelSettings, step: Step, directory: str, questions: str
+) -> Phase:
     """The phase in which ``model`` answers a benchmark whose questions have the fingerprint ``questions``."""
     named = NamedStep("examine", step)
     identity = [questions, loaded.recipe.seed, step.model_dump(mode="json"), model_identity(settings)]
@@ -213,5 +222,3 @@ def examination(loaded: Loaded, model: str, settings: ModelSettings, step: Step,
 def with_path(model: ModelSettings, **changes: object) -> ModelSettings:
     """``model`` with other weights or another system prompt: the student after a training."""
     return model.model_copy(update=changes)
-
-

@@ -1,19 +1,19 @@
 """The recipe that users write: which instructions, which models, which steps, and what becomes of the student.
 
-    name: quickstart
-    models:
-      teacher: {path: Qwen/Qwen2.5-72B-Instruct, gpus: 4, tensor_parallel: 4}
-      student: {path: Qwen/Qwen2.5-7B}
-    sources:
-      - {name: gsm8k, path: data/gsm8k/*.jsonl, task: math}
-    steps:
-      - answer: {model: teacher, n: 4}
-      - check: {reference: math}
-      - select: {by: right_share, at_most: 0.75}
-    train:
-      - {kind: sft, student: student, epochs: 2}
-    evaluate:
-      - {name: gsm8k-test, source: {name: test, path: data/gsm8k-test.jsonl, reference_pattern: "#### (.+)"}}
+name: quickstart
+models:
+  teacher: {path: Qwen/Qwen2.5-72B-Instruct, gpus: 4, tensor_parallel: 4}
+  student: {path: Qwen/Qwen2.5-7B}
+sources:
+  - {name: gsm8k, path: data/gsm8k/*.jsonl, task: math}
+steps:
+  - answer: {model: teacher, n: 4}
+  - check: {reference: math}
+  - select: {by: right_share, at_most: 0.75}
+train:
+  - {kind: sft, student: student, epochs: 2}
+evaluate:
+  - {name: gsm8k-test, source: {name: test, path: data/gsm8k-test.jsonl, reference_pattern: "#### (.+)"}}
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Until(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rows: int | None = Field(None, ge=1, description="so many rows are kept")
+    rows: int | None = Field(default=None, ge=1, description="so many rows are kept")
 
 
 class RepeatSettings(BaseModel):
@@ -46,10 +46,13 @@ class RepeatSettings(BaseModel):
     name: Name = "repeat"
     rounds: int = Field(3, ge=1, description="most rounds")
     again: Literal["rejected", "kept"] = Field(
-        "rejected", description="which rows enter the next round: those rejected (another try) or those kept (growing)"
+        "rejected",
+        description="which rows enter the next round: those rejected (another try) or those kept (growing)",
     )
-    until: Until = Field(Until(), description="target that ends the rounds early")
-    stall: float = Field(0.0, ge=0, description="end when a round changes the number of kept rows by no more than this share")
+    until: Until = Field(default_factory=Until, description="target that ends the rounds early")
+    stall: float = Field(
+        0.0, ge=0, description="end when a round changes the number of kept rows by no more than this share"
+    )
     steps: list[Any] = Field(min_length=1, description="steps, written as at the top level")
 
 
@@ -67,5 +70,5 @@ class Recipe(BaseModel):
     train: list[Any] = Field([], description="trainings, in order; each begins where start_from says")
     evaluate: list[Benchmark] = Field([], description="benchmarks")
     serve: dict[str, Any] = Field({}, description="how the student is served, see distilray.serve")
-    resources: Resources = Field(Resources(), description="what the run may use")
-    budget: Budget = Field(Budget(), description="when to stop")
+    resources: Resources = Field(default_factory=Resources, description="what the run may use")
+    budget: Budget = Field(default_factory=Budget, description="when to stop")

@@ -1,12 +1,12 @@
 """The steps of a recipe: ours by their name, a user's by ``uses``, and repeats of both.
 
-    steps:
-      - answer: {model: teacher}
-      - check                                  # all settings at their defaults
-      - uses: my_package.steps:Shout
-        name: shout
-        with: {how_loud: 3}
-      - repeat: {rounds: 3, again: rejected, steps: [{answer: {model: teacher}}, check]}
+steps:
+  - answer: {model: teacher}
+  - check                                  # all settings at their defaults
+  - uses: my_package.steps:Shout
+    name: shout
+    with: {how_loud: 3}
+  - repeat: {rounds: 3, again: rejected, steps: [{answer: {model: teacher}}, check]}
 """
 
 from __future__ import annotations
@@ -82,13 +82,17 @@ def _entries(
             case {"uses": uses, **rest}:
                 unknown = set(rest) - {"name", "with"}
                 if unknown:
-                    problems.append(Problem(here, f"unknown key {min(unknown)!r}; a step that you bring has uses, name, with"))
+                    problems.append(
+                        Problem(here, f"unknown key {min(unknown)!r}; a step that you bring has uses, name, with")
+                    )
                     continue
                 key, settings, name = str(uses), dict(rest.get("with") or {}), rest.get("name")
             case dict() if len(item) == 1:
                 [(key, value)] = item.items()
                 if value is not None and not isinstance(value, dict):
-                    problems.append(Problem((*here, key), f"settings are a mapping such as {{model: teacher}}, not {value!r}"))
+                    problems.append(
+                        Problem((*here, key), f"settings are a mapping such as {{model: teacher}}, not {value!r}")
+                    )
                     continue
                 settings, uses = dict(value or {}), None
                 name = settings.pop("name", None) if key != "repeat" else None
@@ -107,7 +111,13 @@ def _entries(
 
 
 def _step(
-    key: str, settings: dict[str, Any], name: str | None, brought: bool, here: Place, inner: Place, taken: Counter[str]
+    key: str,
+    settings: dict[str, Any],
+    name: str | None,
+    brought: bool,
+    here: Place,
+    inner: Place,
+    taken: Counter[str],
 ) -> tuple[StepEntry | None, list[Problem]]:
     cls: StepClass
     if brought:

@@ -1,7 +1,7 @@
 """The trainings of a recipe: each has a ``kind``, its settings, and ``resources`` of its own.
 
-    train:
-      - {kind: sft, student: student, epochs: 2, resources: {workers: 8, gpus_per_worker: 1}}
+train:
+  - {kind: sft, student: student, epochs: 2, resources: {workers: 8, gpus_per_worker: 1}}
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def parse_trainings(items: list[Any], place: Place) -> tuple[list[TrainEntry], l
     for k, item in enumerate(items):
         here = (*place, k)
         if not isinstance(item, dict):
-            problems.append(Problem(here, f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}"))
+            problems.append(
+                Problem(here, f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}")
+            )
             continue
         kind = item.get("kind", "sft")
         if kind not in KINDS:
@@ -55,7 +57,9 @@ def parse_trainings(items: list[Any], place: Place) -> tuple[list[TrainEntry], l
             continue
         earlier = [other.name for other in trainings]
         if settings.name in earlier:
-            problems.append(Problem((*here, "name"), f"{settings.name!r} is taken by an earlier training; give another"))
+            problems.append(
+                Problem((*here, "name"), f"{settings.name!r} is taken by an earlier training; give another")
+            )
         elif settings.start_from is not None and settings.start_from not in earlier:
             text = f"no earlier training is named {settings.start_from!r}{closest(settings.start_from, earlier)}"
             problems.append(Problem((*here, "start_from"), text))

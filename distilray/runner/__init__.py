@@ -15,20 +15,21 @@ from distilray.runner.versions import versions
 
 if TYPE_CHECKING:
     from distilray.runner.asking import Desk, RowModels, Tally
-    from distilray.runner.cluster import cluster
+    from distilray.runner.connection import cluster
     from distilray.runner.ingest import run_sources, sources_identity
-    from distilray.runner.phase import run_phase, spent
+    from distilray.runner.phase import run_phase
+    from distilray.runner.spending import spent
     from distilray.runner.stages import run_stages
 
 _LATER = {
     "Desk": "asking",
     "RowModels": "asking",
     "Tally": "asking",
-    "cluster": "cluster",
+    "cluster": "connection",
     "run_sources": "ingest",
     "sources_identity": "ingest",
     "run_phase": "phase",
-    "spent": "phase",
+    "spent": "spending",
     "run_stages": "stages",
 }
 

@@ -167,7 +167,7 @@ class RowModel:
 
 def plain(reply: Reply) -> dict[str, Any]:
     """A reply as the reply log keeps it: only what differs from a reply's defaults."""
-    kept = {"text": reply.text, "finish_reason": reply.finish_reason}
+    kept: dict[str, Any] = {"text": reply.text, "finish_reason": reply.finish_reason}
     if reply.tokens_in:
         kept["tokens_in"] = reply.tokens_in
     if reply.tokens_out:

@@ -17,15 +17,22 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit_rows: int = Field(256, ge=1, description="rows of one unit: read, retried and published as one")
-    runners: int | Literal["auto"] = Field("auto", description="row runners; auto: what keeps every engine full")
-    runner_cpus: float = Field(0.25, gt=0, description="CPUs that a runner claims")
-    rows_in_flight: int | Literal["auto"] = Field(
-        "auto", description="rows on their way at once, all runners together; auto: 1.5 x replicas x max_num_seqs"
+    unit_rows: int = Field(default=256, ge=1, description="rows of one unit: read, retried and published as one")
+    runners: int | Literal["auto"] = Field(
+        default="auto", description="row runners; auto: what keeps every engine full"
     )
-    num_cpus: int | None = Field(None, ge=1, description="CPUs of a local cluster; default: all of this machine")
-    object_store_gib: float = Field(0.5, gt=0, description="object store of a local cluster, GiB")
-    memory_limit_gib: float = Field(2.0, gt=0, description="memory of a global step before it spills to disk, GiB")
+    runner_cpus: float = Field(default=0.25, gt=0, description="CPUs that a runner claims")
+    rows_in_flight: int | Literal["auto"] = Field(
+        default="auto",
+        description="rows on their way at once, all runners together; auto: 1.5 x replicas x max_num_seqs",
+    )
+    num_cpus: int | None = Field(
+        default=None, ge=1, description="CPUs of a local cluster; default: all of this machine"
+    )
+    object_store_gib: float = Field(default=0.5, gt=0, description="object store of a local cluster, GiB")
+    memory_limit_gib: float = Field(
+        default=2.0, gt=0, description="memory of a global step before it spills to disk, GiB"
+    )
 
 
 class Budget(BaseModel):
@@ -33,10 +40,13 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tokens: int | None = Field(None, ge=1, description="tokens in and out, all models together")
-    money: float | None = Field(None, gt=0, description="in the currency of the models' prices")
+    tokens: int | None = Field(default=None, ge=1, description="tokens in and out, all models together")
+    money: float | None = Field(default=None, gt=0, description="in the currency of the models' prices")
     failed_share: float = Field(
-        0.5, ge=0, le=1, description="stop after a step that failed on more than this share of at least 20 rows"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="stop after a step that failed on more than this share of at least 20 rows",
     )
 
 

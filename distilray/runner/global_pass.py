@@ -14,7 +14,17 @@ import duckdb
 import pyarrow as pa
 import ray
 
-from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, UnitInput, kept_rows, now, open_stage, write_unit
+from distilray.ledger import (
+    Manifest,
+    StepCounts,
+    Store,
+    UnitCounts,
+    UnitInput,
+    kept_rows,
+    now,
+    open_stage,
+    write_unit,
+)
 from distilray.rows import column_type
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.stage import GlobalPass

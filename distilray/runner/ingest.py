@@ -42,7 +42,9 @@ def run_sources(
     """
     store = context.store
     manifest, _ = open_stage(
-        store, directory, Manifest(name="sources", kind="sources", fingerprint=fingerprint, versions=versions())
+        store,
+        directory,
+        Manifest(name="sources", kind="sources", fingerprint=fingerprint, versions=versions()),
     )
     if not manifest.finished:
         started = time.monotonic()
@@ -56,7 +58,9 @@ def run_sources(
             for units, counts in ray.get(part):
                 manifest.details.setdefault("units", []).extend(units)
                 manifest.units += len(units)
-                manifest.steps[0].add(StepCounts.from_json({k: v for k, v in counts.items() if k not in ("columns", "reconciled")}))
+                manifest.steps[0].add(
+                    StepCounts.from_json({k: v for k, v in counts.items() if k not in ("columns", "reconciled")})
+                )
                 _count_source(manifest, source, counts)
                 manifest.details["columns"] = sorted({*manifest.details.get("columns", ()), *counts["columns"]})
             if not manifest.details["sources"].get(source.name, {}).get("kept"):
@@ -73,7 +77,8 @@ def run_sources(
 
 def _count_source(manifest: Manifest, source: Source, counts: dict) -> None:
     into = manifest.details.setdefault("sources", {}).setdefault(
-        source.name, {"rows": 0, "kept": 0, "failed": 0, "licence": source.licence, "from": source.path or source.uses}
+        source.name,
+        {"rows": 0, "kept": 0, "failed": 0, "licence": source.licence, "from": source.path or source.uses},
     )
     into["rows"] += counts["rows_in"]
     into["kept"] += counts["kept"]
@@ -88,7 +93,13 @@ def _shares(limit: int | None, sources: int) -> list[int | None]:
 
 @ray.remote(num_cpus=0.5, max_retries=3)
 def _read(
-    store: Store, directory: str, source: Source, number: int, share: int | None, unit_rows: int, columns: dict[str, str]
+    store: Store,
+    directory: str,
+    source: Source,
+    number: int,
+    share: int | None,
+    unit_rows: int,
+    columns: dict[str, str],
 ) -> list[tuple[list[str], dict]]:
     """Reads one source, its files side by side unless a limit makes them wait for each other."""
     files = [file for file in list_files(source) if file.size or source.uses]

@@ -5,10 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import ray
 
-
-@ray.remote(num_cpus=0, max_concurrency=64)
 class Monitor:
     """Keeps the latest report of every runner of a phase and the sum of what they spent."""
 

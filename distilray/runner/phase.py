@@ -20,6 +20,7 @@ from distilray.runner.monitor import Monitor
 from distilray.runner.progress import Progress
 from distilray.runner.row_runner import RowRunner, RunnerSpec
 from distilray.runner.sizing import Sizing, size
+from distilray.runner.spending import spent
 from distilray.runner.stage import Phase
 from distilray.runner.versions import versions
 
@@ -47,6 +48,7 @@ def run_phase(context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitIn
         versions=manifest.versions,
         started=manifest.started,
         seconds=manifest.seconds,
+        details=dict(manifest.details),
         steps=[StepCounts(named.name) for named in phase.steps],
     )
     for name, unit in outputs:
@@ -70,11 +72,14 @@ def _run_missing(
     context: Context, phase: Phase, missing: list[tuple[str, UnitInput]], counted: Manifest, total: int
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
-    spent_tokens, spent_money = spent(context)
-    monitor = Monitor.remote(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
+    spent_tokens, spent_money = spent(context.store)
+    monitor = ray.remote(num_cpus=0, max_concurrency=64)(Monitor).remote(
+        spent_tokens, spent_money, context.budget.tokens, context.budget.money
+    )
     progress = Progress(context, phase, counted, total, monitor)
     with EnginePools(context.run, context.logs) as pools, progress:
         handles = pools.start(phase.models)
+        working = time.monotonic()
         spec = RunnerSpec(
             store=context.store,
             phase=phase,
@@ -84,18 +89,36 @@ def _run_missing(
             seed=context.seed,
             rows_in_flight=sizing.rows_in_flight,
         )
-        stopped = False
-        for result in _results(context, spec, missing, sizing):
-            if result["counts"] is None:
-                stopped = True
-                continue
-            counted.add(UnitCounts.from_json(result["counts"]))
-            if context.lease.lost.is_set():
-                ray.get(monitor.stop.remote("the lease on the run was lost"))
-                raise RunStopped("another driver took this run over; this one stopped without touching it further")
+        try:
+            stopped = _collect(context, spec, missing, sizing, counted, monitor)
+        finally:
+            counted.details["working_seconds"] = (
+                counted.details.get("working_seconds", 0.0) + time.monotonic() - working
+            )
         if stopped:
             why = ray.get(monitor.reports.remote())["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again: nothing is asked twice")
+
+
+def _collect(
+    context: Context,
+    spec: RunnerSpec,
+    missing: list[tuple[str, UnitInput]],
+    sizing: Sizing,
+    counted: Manifest,
+    monitor: Any,
+) -> bool:
+    """Counts units in as they are done; whether the runners were told to stop before the last."""
+    stopped = False
+    for result in _results(context, spec, missing, sizing):
+        if result["counts"] is None:
+            stopped = True
+            continue
+        counted.add(UnitCounts.from_json(result["counts"]))
+        if context.lease.lost.is_set():
+            ray.get(monitor.stop.remote("the lease on the run was lost"))
+            raise RunStopped("another driver took this run over; this one stopped without touching it further")
+    return stopped
 
 
 def _results(
@@ -106,17 +129,23 @@ def _results(
     data.enable_progress_bars = False
     data.print_on_execution_start = False
     # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
-    reserved = reserved_by(spec.phase)
-    data.execution_options.exclude_resources = ExecutionResources(cpu=reserved["CPU"], gpu=reserved["GPU"])
+    reserved, cluster = reserved_by(spec.phase), ray.cluster_resources()
+    data.execution_options.resource_limits = ExecutionResources(
+        cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
+        gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
+    )
     units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
     dataset = ray.data.from_items(units, override_num_blocks=len(units)).map_batches(
         RowRunner,
         fn_constructor_args=(spec,),
         batch_size=1,
-        compute=ActorPoolStrategy(size=sizing.runners, max_tasks_in_flight_per_actor=sizing.units_in_flight + 1),
+        compute=ActorPoolStrategy(
+            size=sizing.runners,
+            max_tasks_in_flight_per_actor=sizing.units_in_flight + 1,
+            max_concurrent_calls_per_actor=sizing.units_in_flight,
+        ),
         num_cpus=context.resources.runner_cpus,
-        max_concurrency=sizing.units_in_flight,
-        scheduling_strategy="SPREAD",
+        ray_remote_args_fn=lambda: {"scheduling_strategy": "SPREAD"},
     )
     yield from dataset.iter_rows()
 
@@ -127,17 +156,13 @@ def reserved_by(phase: Phase) -> dict[str, float]:
     return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
 
 
-def spent(context: Context) -> tuple[int, float]:
-    """Tokens and money that the run's published units took, all stages together."""
-    usage = run_usage(context.store)
-    tokens = sum(int(model["tokens_in"] + model["tokens_out"]) for model in usage.values())
-    return tokens, sum(model["cost"] for model in usage.values())
-
-
 def _refuse_mass_failure(context: Context, phase: Phase, counted: Manifest) -> None:
     for step in counted.steps:
         if step.rows_in >= 20 and step.failed > context.budget.failed_share * step.rows_in:
-            worst = max((reason for reason in step.reasons if reason.startswith("failed")), key=step.reasons.__getitem__)
+            worst = max(
+                (reason for reason in step.reasons if reason.startswith("failed")),
+                key=step.reasons.__getitem__,
+            )
             raise RunStopped(
                 f"step {step.name} failed on {step.failed:,} of {step.rows_in:,} rows, most often: {worst}. Look at "
                 f"them with `distilray rows RUN {step.name} --outcome failed`, mend the cause, and delete "

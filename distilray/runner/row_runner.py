@@ -58,7 +58,9 @@ class RowRunner:
 
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
-        session = _Session(client, Desk(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight))
+        session = _Session(
+            client, Desk(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
+        )
         session.reporter = asyncio.create_task(self._report(session))
         return session
 
@@ -82,8 +84,8 @@ class RowRunner:
         passage = Passage(phase.steps, self.session.desk, replies, attempts, self.session.crowd)
         try:
             values = await passage.run(rows)
-        except* BudgetSpent:
-            await in_thread(self.files, replies.flush)
+        except BudgetSpent:
+            await in_thread(self.files, replies.close)
             return None
         counts = UnitCounts(
             steps=passage.counts,
@@ -135,9 +137,7 @@ class _Session:
 
     def engines_since_last_unit(self) -> dict[str, int]:
         """Replies per engine since this was last asked: units overlap, so a reply is booked on the next unit done."""
-        replies = {
-            engine: n for model in self.client.usage.values() for engine, n in model.engines.items()
-        }
+        replies = {engine: n for model in self.client.usage.values() for engine, n in model.engines.items()}
         new = {engine: n - self._counted.get(engine, 0) for engine, n in replies.items()}
         self._counted = replies
         return {engine: n for engine, n in new.items() if n}

@@ -26,7 +26,10 @@ class Sizing:
 def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) -> Sizing:
     """1.5 x replicas x sequences of the widest pool: rows wait at one model at a time, and the widest must stay full."""
     if resources.rows_in_flight == "auto":
-        rows = max((math.ceil(1.5 * model.replicas * model.concurrency) for model in models.values()), default=WITHOUT_MODELS)
+        rows = max(
+            (math.ceil(1.5 * model.replicas * model.concurrency) for model in models.values()),
+            default=WITHOUT_MODELS,
+        )
     else:
         rows = resources.rows_in_flight
     if resources.runners == "auto":

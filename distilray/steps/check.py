@@ -21,13 +21,21 @@ class Check(Step):
     """Keeps answers that hold up; the reason of a rejected row is the first thing that the last answer failed."""
 
     reads: ClassVar = ("messages", "answer")
-    writes: ClassVar = {"answer": "string", "reasoning": "string", "right": "bool", "right_share": "float", "verdict": "string"}
+    writes: ClassVar = {
+        "answer": "string",
+        "reasoning": "string",
+        "right": "bool",
+        "right_share": "float",
+        "verdict": "string",
+    }
 
     language: Annotated[bool, Field(description="the answer must be in the instruction's language")] = True
     min_characters: Annotated[int, Field(ge=0)] = 1
     max_characters: Annotated[int | None, Field(ge=1)] = None
     refusal: Annotated[bool, Field(description="refusals are rejected")] = True
-    truncation: Annotated[bool, Field(description="answers that stop in mid-sentence or mid-block are rejected")] = False
+    truncation: Annotated[bool, Field(description="answers that stop in mid-sentence or mid-block are rejected")] = (
+        False
+    )
     reference: Annotated[
         Reference, Field(description="how the answer is compared with the row's reference, where it has one")
     ] = "numeric"
@@ -47,11 +55,17 @@ class Check(Step):
                 reason = found
         share = len(passing) / len(answers)
         if not passing:
-            return rejected(reason, right=False if reason == "wrong answer" else None, right_share=share, verdict=verdict)
+            return rejected(
+                reason, right=False if reason == "wrong answer" else None, right_share=share, verdict=verdict
+            )
         answer, reasoning, verdict = passing[0]
         known = row["reference"] is not None and self.reference != "none"
         return kept(
-            answer=answer, reasoning=reasoning, right=True if known else None, right_share=share, verdict=verdict
+            answer=answer,
+            reasoning=reasoning,
+            right=True if known else None,
+            right_share=share,
+            verdict=verdict,
         )
 
     async def _problem(self, row: Row, answer: str) -> tuple[str | None, str | None]:

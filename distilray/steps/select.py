@@ -15,7 +15,9 @@ class Select(GlobalStep):
 
     writes: ClassVar = {"rank": "int"}
 
-    by: Annotated[str, Field(pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected")]
+    by: Annotated[
+        str, Field(pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected")
+    ]
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
     at_most: Annotated[float | None, Field(description="highest value that stays")] = None
     share: Annotated[float | None, Field(gt=0, le=1, description="best share that stays, 0 to 1")] = None

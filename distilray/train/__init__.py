@@ -1,0 +1,28 @@
+"""Training: Ray Train launchers that turn kept rows into a student, one Hugging Face checkpoint a training.
+
+Importing this room imports neither torch nor Ray: recipes embed its settings.
+"""
+
+from distilray.train.errors import CannotTrain, TrainingFailed
+from distilray.train.fit import fit
+from distilray.train.progress import OnProgress, TrainProgress
+from distilray.train.settings import LoraSettings, SFTSettings, TrainResources, TrainSettings
+from distilray.train.student import Student, read_student
+from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
+
+__all__ = [
+    "CannotTrain",
+    "LoraSettings",
+    "OnProgress",
+    "SFTSettings",
+    "Student",
+    "TokenCounts",
+    "TokenManifest",
+    "TrainProgress",
+    "TrainResources",
+    "TrainSettings",
+    "TrainingFailed",
+    "fit",
+    "prepare_tokens",
+    "read_student",
+]

@@ -1,8 +1,8 @@
 """Right or wrong without asking a model: maths, code, choice, format, language, refusal and truncation.
 
-    pool = VerifierPool(workers=4)
-    verdict = await pool.verify("math", r"... so \\boxed{\\frac34}", "0.75")
-    verdict.right, verdict.reason       # True, "\\frac34 equals 0.75"
+pool = VerifierPool(workers=4)
+verdict = await pool.verify("math", r"... so \\boxed{\\frac34}", "0.75")
+verdict.right, verdict.reason       # True, "\\frac34 equals 0.75"
 """
 
 from .command import verify_file
@@ -13,6 +13,7 @@ from .numeric import numeric_equal
 from .pool import VerifierPool
 from .refusal import is_refusal, is_truncated
 from .sandbox import Limits, Sandbox, protections
+from .shared import same_language, verify
 from .verdict import Verdict
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "is_truncated",
     "numeric_equal",
     "protections",
+    "same_language",
+    "verify",
     "verify_file",
     "verify_now",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 import ray
 
 from distilray.runner.context import Resources
+
+STARTS = 4
 
 
 @contextmanager
@@ -25,16 +28,28 @@ def cluster(resources: Resources) -> Iterator[None]:
     else:
         # A token would protect the dashboard and the jobs server, which a local cluster does not start.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        ray.init(
-            address="local",
-            num_cpus=resources.num_cpus,
-            include_dashboard=False,
-            object_store_memory=int(resources.object_store_gib * 2**30),
-            log_to_driver=False,
-            logging_level="ERROR",
-            _temp_dir=os.path.join(tempfile.gettempdir(), "distilray-ray"),
-        )
+        _start_local(resources)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_local(resources: Resources) -> None:
+    """A cluster on this machine. Ray gives its daemons 30 s to come up, which a busy machine may overrun."""
+    for attempt in range(STARTS):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=resources.num_cpus,
+                include_dashboard=False,
+                object_store_memory=int(resources.object_store_gib * 2**30),
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=os.path.join(tempfile.gettempdir(), "distilray-ray"),
+            )
+            return
+        except Exception as error:
+            if "timed out during startup" not in str(error) or attempt == STARTS - 1:
+                raise
+            ray.shutdown()

@@ -1,0 +1,49 @@
+"""The command line: ``distilray run | plan | try | status | rows | verify | chat | serve | export | practice | doctor``.
+
+Each command parses its words, calls the library, and turns what it raises into one screen of text and an exit code:
+0 done, 1 failed, 2 wrong input, 3 stopped cleanly before the end (run it again), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from distilray import __version__
+from distilray.commands import COMMANDS
+from distilray.commands.failures import exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="distilray", description="Distil a large language model into a small one, at scale, on Ray."
+    )
+    top.add_argument("--version", action="version", version=f"distilray {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.arguments(sub)
+        sub.set_defaults(call=command.call)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(argv)
+    try:
+        return options.call(options)
+    except (Exception, KeyboardInterrupt) as error:
+        code, text = exit_code(error)
+        if code is None:
+            raise
+        print(text, file=sys.stderr)
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

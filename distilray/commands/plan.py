@@ -1,0 +1,49 @@
+"""Show what a recipe comes to: phases, what is resident when, what it needs and what there is.
+
+distilray plan recipe.yaml
+distilray plan recipe.yaml --pilot 200
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+NAME, HELP = "plan", "what a recipe comes to, and whether it fits"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="path or URI of the recipe")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
+    parser.add_argument("--pilot", type=int, metavar="N", help="run N rows and predict time, tokens and cost")
+
+
+def call(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from distilray.recipe import load, plan, this_machine
+    from distilray.report.plan_view import forecast_view, plan_view
+
+    console = Console(highlight=False)
+    loaded = load(options.recipe, options.overrides)
+    machine = _cluster() if os.environ.get("RAY_ADDRESS") else this_machine(loaded.recipe.resources.num_cpus)
+    from distilray.driver import count_rows
+
+    rows = count_rows(loaded)
+    console.print(plan_view(loaded, plan(loaded, "plan", machine), machine, rows))
+    if options.pilot:
+        from distilray.driver import pilot
+        from distilray.report.terminal import TerminalView
+
+        with TerminalView(console=console) as view:
+            forecast = pilot(options.recipe, options.overrides, loaded, options.pilot, view)
+        console.print(forecast_view(forecast))
+    return 0
+
+
+def _cluster():
+    from distilray.driver import available
+    from distilray.runner import Resources, cluster
+
+    with cluster(Resources()):
+        return available()

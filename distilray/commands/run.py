@@ -1,0 +1,49 @@
+"""Run a recipe, or go on with it where it was stopped.
+
+distilray run jobs/recipes/quickstart.yaml
+distilray run recipe.yaml --run s3://bucket/runs/first models.teacher.replicas=4 steps.answer.n=2
+"""
+
+from __future__ import annotations
+
+import argparse
+
+NAME, HELP = "run", "run a recipe, or go on with it"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="path or URI of the recipe")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
+    parser.add_argument("--run", metavar="DIR", help="run directory, any pyarrow filesystem URI (default runs/NAME)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="at most N rows from all sources together")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a positive number of rows")
+    return value
+
+
+def call(options: argparse.Namespace) -> int:
+    from distilray.driver import Event, run
+    from distilray.ledger import Store
+    from distilray.recipe import load
+    from distilray.report.terminal import TerminalView, duration, results_table
+
+    loaded = load(options.recipe, options.overrides)
+    directory = options.run or f"runs/{loaded.recipe.name}"
+    store = Store(directory)
+    with TerminalView(store) as view:
+        view(Event("note", "", f"run {loaded.recipe.name} in {store.shown}"))
+        finished = run(options.recipe, options.overrides, directory=directory, limit=options.limit, listen=view)
+    console = view.console
+    if finished.results:
+        console.print()
+        console.print(results_table(finished.results))
+    console.print(f"\ndone in {duration(finished.seconds)}")
+    if finished.student:
+        console.print(f"student   {store.shown}/{finished.student}")
+        console.print(f"chat      distilray chat {directory}")
+    console.print(f"look      distilray status {directory}   distilray rows {directory} STEP")
+    return 0

@@ -1,0 +1,29 @@
+"""A few rows through a step: rendered prompt, raw reply, outcome.
+
+distilray try recipe.yaml judge --rows 3
+"""
+
+from __future__ import annotations
+
+import argparse
+
+NAME, HELP = "try", "a few rows through one step, everything shown"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="path or URI of the recipe")
+    parser.add_argument("step", help="the step to try; those before it are passed through silently")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
+    parser.add_argument("--rows", type=int, default=5, metavar="N", help="rows to try (default 5)")
+
+
+def call(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from distilray.driver import rehearse
+    from distilray.recipe import load
+    from distilray.report.rehearsal_view import show_rehearsal
+
+    loaded = load(options.recipe, options.overrides)
+    show_rehearsal(rehearse(loaded, options.step, options.rows), options.step, Console(highlight=False))
+    return 0

@@ -1,0 +1,80 @@
+"""The trainings of a recipe, in order: kept rows to tokens, tokens to a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from distilray.driver.events import Event, Listener
+from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
+from distilray.models import VLLMModel
+from distilray.recipe import Loaded, TrainEntry
+from distilray.runner import Context, versions
+from distilray.train import TrainProgress, fit, prepare_tokens
+
+
+@dataclass
+class Students:
+    """Checkpoints that trainings left, by the training's name."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    last: str | None = None
+    """The last one's, relative to the run."""
+    name: str | None = None
+    """The model of the recipe that it grew from."""
+    system: str | None = None
+
+
+def run_trainings(
+    context: Context, loaded: Loaded, units: Sequence[tuple[str, UnitInput]], rows: str, listen: Listener
+) -> Students:
+    """Runs each training that is not done; ``rows`` is the fingerprint of the rows in ``units``."""
+    students = Students()
+    for entry in loaded.trainings:
+        settings = entry.settings
+        student = loaded.recipe.models[settings.student]
+        assert isinstance(student, VLLMModel)
+        path, weights = student.path, student.weights_id()
+        if settings.start_from is not None:
+            path = context.store.full(students.paths[settings.start_from])
+            weights = students.fingerprints[settings.start_from]
+        listen(Event("started", entry.directory))
+        mark = fingerprint([rows, weights, settings.model_dump(mode="json")])
+        _train(context, entry, path, [unit for _, unit in units], mark, listen)
+        listen(Event("done", entry.directory))
+        students.paths[settings.name] = f"{entry.directory}/final"
+        students.fingerprints[settings.name] = mark
+        students.last = students.paths[settings.name]
+        students.name, students.system = settings.student, settings.system
+    return students
+
+
+def _train(
+    context: Context, entry: TrainEntry, path: str, inputs: list[UnitInput], mark: str, listen: Listener
+) -> None:
+    store, folder = context.store, entry.directory
+    wanted = Manifest(name=entry.name, kind="training", fingerprint=mark, versions=versions())
+    manifest, _ = open_stage(store, folder, wanted)
+    if manifest.finished:
+        return
+
+    def on_progress(progress: TrainProgress) -> None:
+        rate = 0.0 if not progress.eta_s else max(progress.steps - progress.step, 0) / progress.eta_s
+        details = {
+            "phase": folder,
+            "done": progress.step,
+            "total": progress.steps,
+            "unit": "steps",
+            "rate": rate,
+            "eta_s": progress.eta_s,
+            "loss": progress.loss,
+            "tokens_per_s": progress.tokens_per_second,
+            "models": {},
+            "steps": [],
+        }
+        store.write_json("progress.json", details, durable=False)
+        listen(Event("progress", folder, progress.stage, details))
+
+    tokens = prepare_tokens(store, inputs, entry.settings, path, f"{folder}/tokens")
+    fit(store, tokens.paths, entry.settings, path, folder, entry.resources, on_progress, fingerprint=mark)

@@ -1,0 +1,126 @@
+"""A plan and a forecast, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from distilray.models import ModelSettings
+from distilray.recipe import Available, Loaded, Plan, engine_gib, needs, weights_gib
+from distilray.report.terminal import duration
+from distilray.runner import GlobalPass, Repeat, size
+
+if TYPE_CHECKING:
+    from distilray.driver import Forecast
+
+
+def plan_view(loaded: Loaded, plan: Plan, available: Available, rows: int) -> Group:
+    """Stages in order with what is resident in each, against what there is."""
+    parts: list[RenderableType] = [
+        Text(f"{loaded.recipe.name}: {rows:,} rows from {len(loaded.recipe.sources)} sources", "bold"),
+        _stages(loaded, plan),
+    ]
+    if loaded.recipe.models:
+        parts += [Text(""), _models(loaded.recipe.models)]
+    memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
+    parts += [Text(""), Text(f"available: {available.cpus:g} CPUs, {available.gpus:g} GPUs{memory}")]
+    parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
+    return Group(*parts)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in ("CPUs", "GPUs", "GiB", "in flight", "tokens") else "left"
+        )
+    return table
+
+
+def _stages(loaded: Loaded, plan: Plan) -> Table:
+    table = _table("stage", "steps", "resident", "CPUs", "GPUs", "in flight")
+    resources = loaded.recipe.resources
+    for stage in plan.stages:
+        for inner in stage.body if isinstance(stage, Repeat) else [stage]:
+            name = f"{stage.name}/{inner.name}" if isinstance(stage, Repeat) else inner.name
+            if isinstance(inner, GlobalPass):
+                table.add_row(name, f"{inner.step.name} (whole set)", "", "0.5", "0", "")
+                continue
+            sizing = size(resources, inner.models, 1 << 30)
+            need = needs(inner.models)
+            cpus = need["CPU"] + sizing.runners * resources.runner_cpus
+            table.add_row(
+                name,
+                " -> ".join(named.name for named in inner.steps),
+                ", ".join(_resident(inner.models)) or "no model",
+                f"{cpus:g}",
+                f"{need['GPU']:g}",
+                f"{sizing.runners * sizing.rows_in_flight:,} rows",
+            )
+    for entry in loaded.trainings:
+        used = entry.resources
+        table.add_row(
+            entry.directory,
+            f"{entry.settings.kind} of {entry.settings.student}",
+            f"{used.workers} workers, {entry.settings.sharding}",
+            f"{used.workers * used.cpus_per_worker:g}",
+            f"{used.workers * used.gpus_per_worker:g}",
+            "",
+        )
+    for benchmark in loaded.recipe.evaluate:
+        table.add_row(f"evaluations/{benchmark.name}", "examine", ", ".join(benchmark.models), "", "", "")
+    return table
+
+
+def _resident(models: Mapping[str, ModelSettings]) -> list[str]:
+    return [f"{name} x{model.replicas}" if model.replicas > 1 else name for name, model in models.items()]
+
+
+def _models(models: Mapping[str, ModelSettings]) -> Table:
+    table = _table("model", "weights", "GiB", "engines", "tokens")
+    for name, model in models.items():
+        weights = weights_gib(model)
+        table.add_row(
+            name,
+            str(getattr(model, "path", None) or getattr(model, "model", model.kind)),
+            "not here" if weights is None else f"{weights:.2f}",
+            f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
+            f"<= {model.sampling.max_tokens:,} a reply",
+        )
+    return table
+
+
+def _warnings(plan: Plan, available: Available) -> list[str]:
+    found = []
+    for phase in plan.phases():
+        if available.memory_gib is None:
+            continue
+        sizes = [engine_gib(model) for model in phase.models.values()]
+        known = [size * model.replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
+        if sum(known) > available.memory_gib:
+            found.append(
+                f"phase {phase.name} needs about {sum(known):.1f} GiB of memory for its engines, "
+                f"{available.memory_gib:.1f} GiB are free; lower kv_cache_gib or replicas"
+            )
+    return found
+
+
+def forecast_view(forecast: Forecast) -> Group:
+    """What a pilot of some rows says of all of them."""
+    table = _table("model", "tokens in", "tokens out", "tokens/s", "cost")
+    for model in forecast.models:
+        table.add_row(
+            model.model,
+            f"{model.tokens_in:,.0f}",
+            f"{model.tokens_out:,.0f}",
+            f"{model.tokens_per_s:,.0f}",
+            f"{model.cost:,.2f}" if model.cost else "-",
+        )
+    head = (
+        f"forecast for {forecast.rows:,} rows from a pilot of {forecast.sample:,}: steps {duration(forecast.seconds)}"
+    )
+    return Group(Text(""), Text(head, "bold"), table)

@@ -1,0 +1,175 @@
+"""What a driver says, on a terminal (one live line under finished ones) or in a log (one calm line a stage).
+
+01-answer+check+judge  ████████░░░░  9/16 units  1.2/s  ETA 0:06   teacher 4,210 tok/s  judge 5,027 tok/s
+                       answer 2,304 kept   check 2,190 kept 114 rejected   judge 2,101 kept
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from distilray.ledger import Manifest
+
+if TYPE_CHECKING:
+    from distilray.driver import Event
+    from distilray.evaluate import Result
+    from distilray.ledger import Store
+
+LOG_EVERY_S = 30.0
+
+
+class TerminalView:
+    """Listens to a driver and shows where it is. A context manager."""
+
+    def __init__(self, store_of: Any = None, console: Console | None = None) -> None:
+        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=False)
+        self.store: Store | None = store_of
+        self.started: dict[str, float] = {}
+        self.live: Live | None = None
+        self.last_logged = 0.0
+        self.calm = not self.console.is_terminal
+
+    def __enter__(self) -> TerminalView:
+        if not self.calm:
+            self.live = Live(Text(""), console=self.console, refresh_per_second=4, transient=True)
+            self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.live is not None:
+            self.live.__exit__(*error)
+
+    def __call__(self, event: Event) -> None:
+        match event.kind:
+            case "started":
+                self.started[event.stage] = time.monotonic()
+                self._show(_line(event.stage, "starting ..."))
+            case "progress":
+                self._progress(event)
+            case "done":
+                seconds = time.monotonic() - self.started.get(event.stage, time.monotonic())
+                self.console.print(self._done(event.stage, seconds))
+                self._show(Text(""))
+            case "note":
+                self.console.print(event.text)
+
+    def _show(self, what: Any) -> None:
+        if self.live is not None:
+            self.live.update(what)
+
+    def _progress(self, event: Event) -> None:
+        details = event.details
+        if self.calm:
+            now = time.monotonic()
+            if now - self.last_logged >= LOG_EVERY_S:
+                self.last_logged = now
+                self.console.print(_plain_progress(event.stage, details))
+            return
+        self._show(_progress_block(event.stage, details))
+
+    def _done(self, stage: str, seconds: float) -> Text:
+        line = _line(stage, "")
+        manifest = self._manifest(stage)
+        if manifest is None:
+            return line.append(f"done  {duration(seconds)}", "dim")
+        if manifest.kind == "training":
+            return line.append(f"trained  {duration(manifest.seconds)}", "dim")
+        for step in manifest.steps:
+            line.append(f"{step.name} ", "bold")
+            line.append(_counts(step.kept, step.rejected, step.failed) + "  ")
+        tokens = sum(model["tokens_out"] for model in manifest.models.values())
+        if tokens:
+            line.append(f"{tokens:,.0f} tokens  ", "dim")
+        return line.append(duration(manifest.seconds), "dim")
+
+    def _manifest(self, stage: str) -> Manifest | None:
+        if self.store is None:
+            return None
+        for folder in (stage, f"steps/{stage}", "steps/00-sources" if stage == "sources" else stage):
+            found = Manifest.read(self.store, folder)
+            if found is not None:
+                return found
+        return None
+
+
+def _line(stage: str, text: str) -> Text:
+    return Text.assemble((f"{stage:<32} ", "cyan"), text)
+
+
+def _counts(kept: int, rejected: int, failed: int) -> str:
+    words = [f"{kept:,} kept"]
+    if rejected:
+        words.append(f"{rejected:,} rejected")
+    if failed:
+        words.append(f"{failed:,} failed")
+    return " ".join(words)
+
+
+def _progress_block(stage: str, details: dict[str, Any]) -> Group:
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        Text(stage, "cyan"),
+        ProgressBar(total=max(details["total"], 1), completed=details["done"], width=24),
+        _numbers(details),
+    )
+    return Group(bar, Text("  " + _steps(details), "dim"))
+
+
+def _numbers(details: dict[str, Any]) -> str:
+    eta = duration(details["eta_s"]) if details.get("eta_s") is not None else "?"
+    words = [f"{details['done']:,}/{details['total']:,} {details['unit']}", f"ETA {eta}"]
+    if "loss" in details:
+        words += [f"loss {details['loss']:.3f}", f"{details['tokens_per_s']:,.0f} tok/s"]
+    words += [f"{name} {model['tokens_per_s']:,.0f} tok/s" for name, model in details["models"].items()]
+    return "  ".join(words)
+
+
+def _steps(details: dict[str, Any]) -> str:
+    return "   ".join(
+        f"{step['name']} {_counts(step['kept'], step['rejected'], step['failed'])}"
+        for step in details["steps"]
+        if "kept" in step
+    )
+
+
+def _plain_progress(stage: str, details: dict[str, Any]) -> str:
+    return f"{stage}: {_numbers(details)}  {_steps(details)}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """``75.2`` as ``1:15``, ``8.0`` as ``8 s``, ``7200`` as ``2:00:00``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def results_table(results: Sequence[Result]) -> Table:
+    """Models side by side: accuracy with its standard error, and the mean tokens that it took."""
+    table = Table(title=None, show_edge=False, pad_edge=False, box=None, header_style="bold")
+    table.add_column("benchmark")
+    table.add_column("model")
+    table.add_column("accuracy", justify="right")
+    table.add_column("± std. error", justify="right")
+    table.add_column("mean output tokens", justify="right")
+    table.add_column("questions", justify="right")
+    for result in results:
+        table.add_row(
+            result.benchmark,
+            result.model.replace("_", " "),
+            f"{result.value:.1%}",
+            f"{result.stderr:.1%}",
+            f"{result.mean_output_tokens:.1f}",
+            f"{result.questions:,}",
+        )
+    return table

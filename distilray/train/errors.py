@@ -1,0 +1,21 @@
+"""Why a training cannot start, or did not end, in the user's words."""
+
+from __future__ import annotations
+
+
+class CannotTrain(ValueError):
+    """Known before a training starts; names the place, the value that was found there and what to do about it."""
+
+
+class TrainingFailed(RuntimeError):
+    """Workers kept failing; the message begins with what the first of them said, checkpoints are kept."""
+
+    @classmethod
+    def because(cls, name: str, error: BaseException) -> TrainingFailed:
+        workers = getattr(error, "worker_failures", None) or {}
+        first = workers[min(workers)] if workers else error
+        said = str(first).strip().splitlines()
+        return cls(
+            f"train {name!r} failed: {said[-1] if said else type(first).__name__}. "
+            "What was trained up to the last checkpoint is kept: run the same command again to go on from there"
+        )

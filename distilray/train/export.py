@@ -1,0 +1,102 @@
+"""The result of a training: one plain Hugging Face checkpoint that transformers and vLLM load.
+
+Weights are gathered from all workers and written by the first, in the precision of the checkpoint that the training
+began with; the tokenizer's files are copied byte for byte, since a tokenizer that is loaded and saved again may come
+back with other ids.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from distilray.ledger import Store
+from distilray.train.settings import TrainSettings
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
+    "generation_config.json",
+)
+
+
+def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
+    """The whole model's weights on the CPU; all workers must call it, and only the first is sure to get them."""
+    accelerator = trainer.accelerator
+    if trainer.is_fsdp_enabled:
+        accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        return accelerator.get_state_dict(trainer.model)
+    wrapped = trainer.model_wrapped if trainer.is_deepspeed_enabled else trainer.model
+    return accelerator.get_state_dict(wrapped)
+
+
+def write_checkpoint(
+    trainer: Any, weights: dict[str, torch.Tensor], settings: TrainSettings, student_path: str, folder: str
+) -> None:
+    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    dtype = _dtype_of(student_path)
+    weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    if settings.lora is None:
+        _write_model(model, weights, dtype, folder)
+    else:
+        model.save_pretrained(folder, state_dict=weights)
+        if settings.lora.merge:
+            _merge(student_path, folder, dtype)
+    for name in TOKENIZER_FILES:
+        source = os.path.join(student_path, name)
+        if os.path.isfile(source):
+            shutil.copyfile(source, os.path.join(folder, name))
+
+
+def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:
+    model.config.dtype = dtype
+    model.config.use_cache = True
+    model.save_pretrained(folder, state_dict=weights)
+
+
+def _merge(student_path: str, folder: str, dtype: torch.dtype) -> None:
+    """Adds the adapter in ``folder`` to the student's weights and puts the sum there; the adapter stays below it."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    adapter = os.path.join(folder, "adapter")
+    os.makedirs(adapter)
+    for name in os.listdir(folder):
+        if name != "adapter":
+            shutil.move(os.path.join(folder, name), os.path.join(adapter, name))
+    base = AutoModelForCausalLM.from_pretrained(student_path, dtype=torch.float32)
+    merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+    _write_model(merged.to(dtype), {k: v.contiguous() for k, v in merged.state_dict().items()}, dtype, folder)
+
+
+def publish(store: Store, folder: str, target: str) -> None:
+    """Makes the local ``folder`` appear at ``target`` in ``store``, whole; what was there is replaced."""
+    store.delete_dir(target)
+    if store.local:
+        final = store.full(target)
+        arriving = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}-{uuid.uuid4().hex}")
+        shutil.copytree(folder, arriving)
+        os.rename(arriving, final)
+        return
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    for path in sorted(files, key=lambda path: path.name == "config.json"):  # last: without it there is no checkpoint
+        store.write(f"{target}/{path.relative_to(folder)}", path.read_bytes())
+
+
+def _dtype_of(student_path: str) -> torch.dtype:
+    config = json.loads((Path(student_path) / "config.json").read_text("utf-8"))
+    return getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")

@@ -1,0 +1,172 @@
+"""Launches a training on Ray Train and stays with it until its checkpoint is there."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from distilray.ledger import Manifest, Store, now
+from distilray.train import checkpoints
+from distilray.train.errors import CannotTrain, TrainingFailed
+from distilray.train.metrics import read_metrics
+from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
+from distilray.train.settings import SFTSettings, TrainResources, accumulation
+from distilray.train.student import read_student
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+LOOK_EVERY_S = 0.5
+RESTARTS = 3
+"""Times that killed workers are replaced, each time from the last whole checkpoint."""
+
+
+def fit(
+    store: Store,
+    tokens: list[str],
+    settings: SFTSettings,
+    student_path: str,
+    out: str,
+    resources: TrainResources,
+    on_progress: OnProgress | None = None,
+    *,
+    fingerprint: str = "",
+) -> Manifest:
+    """Trains the student at ``student_path`` on the token files ``tokens``; both ``tokens`` and ``out`` are paths in
+    ``store``. Leaves ``out/final`` (a Hugging Face checkpoint), ``out/metrics.jsonl``, ``out/tensorboard`` and the
+    stage's manifest.
+
+    Called again it goes on: from the last whole checkpoint after a kill, and not at all where the training is done.
+    Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
+    """
+    read_student(student_path)
+    if not tokens:
+        raise CannotTrain(f"train {settings.name!r}: there are no token files to train on")
+    try:
+        accumulation(settings, resources.workers)
+    except ValueError as error:
+        raise CannotTrain(str(error)) from error
+    manifest = Manifest.read(store, out) or Manifest(
+        name=settings.name, kind="training", fingerprint=fingerprint, started=now()
+    )
+    if manifest.finished:
+        return manifest
+    manifest.write(store, out)
+    began = time.monotonic()
+    _launch(store, tokens, settings, student_path, out, resources, on_progress)
+    manifest.seconds += time.monotonic() - began
+    manifest.finished = now()
+    manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
+    manifest.details = {**manifest.details, **_details(store, settings, out, resources)}
+    manifest.write(store, out)
+    store.delete_dir(f"{out}/checkpoints")
+    return manifest
+
+
+def _launch(
+    store: Store,
+    tokens: list[str],
+    settings: SFTSettings,
+    student_path: str,
+    out: str,
+    resources: TrainResources,
+    on_progress: OnProgress | None,
+) -> None:
+    import ray
+    from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    from distilray.train import cpu
+    from distilray.train.worker import Job, train
+
+    folder = f"{out}/checkpoints"
+    checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
+    board = ray.remote(num_cpus=0)(ProgressBoard).remote()
+    gpus = resources.gpus_per_worker
+    job = Job(store, out, tokens, settings, resources, student_path, board, uuid.uuid4().hex[:12])
+    trainer = TorchTrainer(
+        train,
+        train_loop_config=job,
+        scaling_config=ScalingConfig(
+            num_workers=resources.workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": resources.cpus_per_worker, **({"GPU": gpus} if gpus else {})},
+        ),
+        run_config=RunConfig(
+            name="checkpoints",
+            storage_path=store.full(out),
+            storage_filesystem=store.filesystem,
+            failure_config=FailureConfig(max_failures=RESTARTS),
+            checkpoint_config=CheckpointConfig(num_to_keep=settings.keep),
+            worker_runtime_env={"env_vars": _environment(settings, resources, cpu)},
+            logging_config=LoggingConfig(log_level="WARNING"),
+        ),
+    )
+    try:
+        _follow(trainer, board, settings.name, on_progress)
+    finally:
+        ray.kill(board)
+
+
+def _environment(settings: SFTSettings, resources: TrainResources, cpu: Any) -> dict[str, str]:
+    threads = {"OMP_NUM_THREADS": str(max(1, int(resources.cpus_per_worker))), "TOKENIZERS_PARALLELISM": "false"}
+    return threads if resources.gpus_per_worker else {**threads, **cpu.worker_environment(settings.sharding)}
+
+
+def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress | None) -> None:
+    """Runs ``trainer`` beside this thread, which stays free for progress and for Ctrl-C."""
+    import ray
+
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            trainer.fit()
+        except BaseException as error:  # handed to the thread that waits
+            failure.append(error)
+
+    thread = threading.Thread(target=run, daemon=True, name=f"train-{name}")
+    thread.start()
+    shown: dict[str, Any] | None = None
+    while thread.is_alive():
+        thread.join(LOOK_EVERY_S)
+        newest = ray.get(board.look.remote())
+        if on_progress is not None and newest is not None and newest != shown:
+            shown = newest
+            on_progress(_progress(name, newest))
+    if failure:
+        raise TrainingFailed.because(name, failure[0]) from failure[0]
+
+
+def _progress(name: str, record: dict[str, Any]) -> TrainProgress:
+    return TrainProgress(
+        name=name,
+        step=record["step"],
+        steps=record["steps"],
+        loss=record["loss"],
+        tokens_per_second=record["tokens_per_second"] or 0.0,
+        eta_s=record["eta_s"],
+        stage=record["stage"],
+    )
+
+
+def _details(store: Store, settings: SFTSettings, out: str, resources: TrainResources) -> dict[str, Any]:
+    records = [record for record in read_metrics(store, f"{out}/metrics.jsonl") if "loss" in record]
+    last = records[-1]
+    return {
+        "checkpoint": f"{out}/final",
+        "kind": settings.kind,
+        "sharding": settings.sharding,
+        "workers": resources.workers,
+        "steps": last["step"],
+        "epochs": last["epoch"],
+        "tokens": last["tokens"],
+        "loss_first": records[0]["loss"],
+        "loss_last": last["loss"],
+        "tokens_per_second": round(last["tokens"] / last["seconds"], 1),
+        "step_seconds": last["seconds"],
+        "memory_gib": max(record["memory_gib"] for record in records),
+    }

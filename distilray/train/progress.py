@@ -1,0 +1,39 @@
+"""How far a training is, from its first worker to the driver: through a small actor, a record at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgress:
+    """One look at a training that runs."""
+
+    name: str
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float
+    """Tokens of rows, padding not counted, over all workers."""
+    eta_s: float
+    """Seconds to go at the present speed, checkpoints and export not counted."""
+    stage: str = "training"
+    """``starting``, ``training``, ``exporting``."""
+
+
+OnProgress = Callable[[TrainProgress], None]
+
+
+class ProgressBoard:
+    """A Ray actor that keeps the newest record of a training; the driver looks, the first worker writes."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, Any] | None = None
+
+    def show(self, record: dict[str, Any]) -> None:
+        self.newest = record
+
+    def look(self) -> dict[str, Any] | None:
+        return self.newest

@@ -1,0 +1,106 @@
+"""What a training tells while it runs: records, progress and checkpoints, from inside the trainer's loop.
+
+Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
+then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker a node hands its
+files to Ray Train, and the checkpoint counts only when all of them are there.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import time
+from typing import Any
+
+import numpy as np
+import ray.train
+import torch
+from ray.actor import ActorHandle
+from ray.train import Checkpoint
+from transformers import TrainerCallback
+
+from distilray.ledger import Store
+from distilray.train import checkpoints
+from distilray.train.metrics import MetricsLog
+
+GIB = 2**30
+
+
+class LossExploded(RuntimeError):
+    """The loss or the gradient is not a number."""
+
+
+class Reporting(TrainerCallback):
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers; ``rows_at`` the same for rows."""
+
+    def __init__(self, store: Store, out: str, tokens_at: np.ndarray, rows: int, batch_size: int, board: ActorHandle) -> None:
+        self.store, self.out, self.board = store, out, board
+        self.tokens_at, self.rows, self.batch_size = tokens_at, rows, batch_size
+        self.context = ray.train.get_context()
+        self.first = self.context.get_world_rank() == 0
+        self.log: MetricsLog | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.first:
+            scratch = os.path.join(args.output_dir, "tensorboard")
+            self.log = MetricsLog(self.store, f"{self.out}/metrics.jsonl", f"{self.out}/tensorboard", scratch, state.global_step)
+        self.steps = state.max_steps
+        self._mark, self._marked_step = time.monotonic(), state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        logs, step = logs or {}, state.global_step
+        if "loss" not in logs and "eval_loss" not in logs:
+            return
+        for name in ("loss", "grad_norm"):
+            if name in logs and not math.isfinite(logs[name]):
+                raise LossExploded(
+                    f"step {step}: the {name} is {logs[name]}; lower learning_rate, or look at the rows of this batch"
+                )
+        if self.log is None:
+            return
+        if "eval_loss" in logs:
+            self.log.add({"step": step, "held_out_loss": logs["eval_loss"]})
+            return
+        now = time.monotonic()
+        seconds = now - self._mark
+        tokens = int(self.tokens_at[step] - self.tokens_at[self._marked_step])
+        record = {
+            "step": step,
+            "epoch": round(step * self.batch_size / self.rows, 4),
+            "loss": logs["loss"],
+            "learning_rate": logs.get("learning_rate"),
+            "grad_norm": logs.get("grad_norm"),
+            "tokens": int(self.tokens_at[step]),
+            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
+            "seconds": round(self.log.seconds + seconds, 3),
+            "memory_gib": round(_peak_memory() / GIB, 3),
+        }
+        self.log.add(record)
+        per_step = seconds / max(1, step - self._marked_step)
+        self._mark, self._marked_step = now, step
+        eta = round((self.steps - step) * per_step, 1)
+        self.board.show.remote({**record, "steps": self.steps, "eta_s": eta, "stage": "training"})
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        name = checkpoints.name_of(state.global_step)
+        folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
+        torch.distributed.barrier()  # all ranks of this node have written
+        mine = Checkpoint.from_directory(folder) if self.context.get_local_rank() == 0 else None
+        ray.train.report({"step": state.global_step}, checkpoint=mine, checkpoint_dir_name=name)
+        torch.distributed.barrier()  # all nodes have handed over
+        if self.log is not None:
+            self.log.flush()
+            checkpoints.mark_complete(self.store, f"{self.out}/checkpoints/{name}", state.global_step)
+        self._mark, self._marked_step = time.monotonic(), state.global_step
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.log is not None:
+            self.log.close()
+
+
+def _peak_memory() -> int:
+    """Bytes at the peak: of the GPU, or of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,121 @@
+"""What a recipe says about a training; parsed once, trusted everywhere else.
+
+    train:
+      - kind: sft
+        student: blank
+        epochs: 3
+        learning_rate: 2.0e-5
+        batch_size: 64
+        micro_batch_size: 8
+        max_length: 4096
+
+Nothing here imports torch or Ray, so that reading a recipe stays fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraSettings(Settings):
+    """Train low-rank adapters beside frozen weights (Hu et al. 2021, through peft)."""
+
+    r: int = Field(16, ge=1, description="rank of the adapters")
+    alpha: float = Field(32.0, gt=0, description="adapters are scaled by alpha / r")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapters' input")
+    targets: Literal["all-linear"] | tuple[str, ...] = Field("all-linear", description="modules that get an adapter")
+    merge: bool = Field(True, description="export one merged checkpoint; false exports the adapter alone")
+
+
+class TrainResources(Settings):
+    """What a training may use; one worker is one process, with its own GPU where there are GPUs."""
+
+    workers: int = Field(1, ge=1, description="training processes; weights are sharded over all of them")
+    gpus_per_worker: float = Field(0, ge=0, le=1, description="GPUs of one worker; 0 trains on CPUs over gloo")
+    cpus_per_worker: float = Field(1, gt=0, description="CPUs of one worker; on CPUs also its threads")
+
+
+class TrainSettings(Settings):
+    """What every kind of training has in common."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder below training/")
+    student: str = Field(description="name of the model to start from, as the recipe defines it")
+    start_from: str | None = Field(None, description="name of an earlier training whose result to start from")
+    system: str | None = Field(None, description="the student's system prompt; also used when it is evaluated and served")
+    think: bool = Field(False, description="put the row's reasoning into a <think> block before the answer")
+
+    epochs: float | None = Field(None, gt=0, description="passes over the rows; this or max_steps")
+    max_steps: int | None = Field(None, ge=1, description="optimizer steps; this or epochs")
+    learning_rate: float = Field(2e-5, gt=0, description="peak learning rate of AdamW")
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="course of the rate after warm-up")
+    warmup: float = Field(0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
+    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's decay rates")
+    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 does not clip")
+    batch_size: int = Field(64, ge=1, description="rows of one optimizer step over all workers")
+    micro_batch_size: int = Field(8, ge=1, description="most rows that one worker takes through the model at once")
+    max_length: int = Field(2048, ge=8, description="most tokens of one row, prompt and answer together")
+    long_rows: Literal["reject", "cut"] = Field("reject", description="what becomes of rows above max_length")
+
+    sharding: Sharding = Field("fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
+    precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 computes in bf16 over fp32 masters")
+    activation_checkpointing: bool = Field(False, description="recompute activations: less memory, 1/3 more work")
+    lora: LoraSettings | None = Field(None, description="train adapters instead of all weights")
+
+    save_every: int = Field(200, ge=1, description="steps between checkpoints that a killed training resumes from")
+    keep: int = Field(2, ge=1, description="checkpoints to keep while training; removed when it is done")
+    log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
+    evaluate_every: int | None = Field(None, ge=1, description="steps between losses on held-out rows")
+    holdout: float = Field(0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
+    group_by_length: bool = Field(True, description="batches of rows of like length: less padding, random order kept")
+    seed: int = Field(0, ge=0, description="seeds the order of the rows, the adapters and dropout")
+
+    @model_validator(mode="after")
+    def _how_long(self) -> TrainSettings:
+        if (self.epochs is None) == (self.max_steps is None):
+            raise ValueError("say either epochs or max_steps: how long to train")
+        if (self.evaluate_every is None) != (self.holdout == 0):
+            raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
+        return self
+
+    def fingerprint(self, *others: object) -> str:
+        """Changes when these settings or ``others`` change (16 hex digits)."""
+        text = json.dumps([self.model_dump(mode="json"), *others], sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+class SFTSettings(TrainSettings):
+    """Supervised fine-tuning: the student learns to write what the rows answer."""
+
+    kind: Literal["sft"] = Field("sft", description="supervised fine-tuning")
+    name: str = Field("sft", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder below training/")
+    loss_on: Literal["assistant", "answer"] = Field(
+        "assistant", description="train on every assistant turn, or only on the last one: the answer"
+    )
+    packing: bool = Field(False, description="fill sequences of max_length with whole rows that cannot see each other")
+
+
+def accumulation(settings: TrainSettings, workers: int) -> tuple[int, int]:
+    """``(rows of a micro batch, micro batches of a step)`` of one worker, so that a step sees ``batch_size`` rows.
+
+    The largest micro batch up to ``micro_batch_size`` that divides the worker's share is taken.
+    Raises :class:`ValueError` where the workers cannot share a batch evenly.
+    """
+    share, rest = divmod(settings.batch_size, workers)
+    if rest or not share:
+        raise ValueError(
+            f"train {settings.name!r}: batch_size {settings.batch_size} cannot be shared evenly by {workers} workers; "
+            f"make it a multiple of {workers}"
+        )
+    micro = max(size for size in range(1, min(settings.micro_batch_size, share) + 1) if share % size == 0)
+    return micro, share // micro

@@ -1,0 +1,60 @@
+"""One setting, ``sharding``, as the words that transformers, accelerate and DeepSpeed want; and the proof that it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distilray.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    import torch
+
+
+def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[str, Any]:
+    """Training arguments for ``settings.sharding``; ``layers`` are the classes of the model's repeated blocks."""
+    checkpointing = settings.activation_checkpointing
+    if workers == 1 and not settings.sharding.startswith("zero"):
+        return {"gradient_checkpointing": checkpointing}  # nobody to share with
+    if settings.sharding == "fsdp":
+        return {
+            "fsdp": True,
+            "fsdp_config": {
+                "version": 2,
+                "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+                "transformer_layer_cls_to_wrap": layers,
+                "state_dict_type": "SHARDED_STATE_DICT",  # every rank writes its own shard of a checkpoint
+                "cpu_ram_efficient_loading": settings.lora is None,  # one rank a node reads the weights
+                "activation_checkpointing": checkpointing,
+            },
+            "gradient_checkpointing": False,  # FSDP has its own, which does not gather weights twice
+        }
+    if settings.sharding == "ddp":
+        return {"gradient_checkpointing": checkpointing, "ddp_find_unused_parameters": False}
+    return {"deepspeed": _deepspeed(int(settings.sharding[-1])), "gradient_checkpointing": checkpointing}
+
+
+def _deepspeed(stage: int) -> dict[str, Any]:
+    return {
+        "zero_optimization": {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True},
+        "train_micro_batch_size_per_gpu": "auto",
+        "train_batch_size": "auto",
+        "gradient_accumulation_steps": "auto",
+        "gradient_clipping": "auto",
+        "bf16": {"enabled": "auto"},
+        "zero_allow_untested_optimizer": True,
+    }
+
+
+def assert_sharded(model: torch.nn.Module, workers: int) -> None:
+    """Raises :class:`AssertionError` unless every parameter is spread over ``workers`` with nobody holding the whole.
+
+    A parameter with fewer rows than workers leaves some of them an empty shard; that is still a shard.
+    """
+    from torch.distributed.tensor import DTensor
+
+    for name, parameter in model.named_parameters():
+        if not isinstance(parameter, DTensor):
+            raise AssertionError(f"{name} is a {type(parameter).__name__}: FSDP does not shard it")
+        whole, local = parameter.numel(), parameter.to_local().numel()
+        if whole > 1 and local >= whole:
+            raise AssertionError(f"{name}: one of {workers} workers holds all {whole} numbers of it")

@@ -1,0 +1,52 @@
+"""A student before training: is what lies there a checkpoint that can be trained on chat rows?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilray.train.errors import CannotTrain
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A checkpoint's folder and its config, read without loading weights."""
+
+    path: str
+    config: dict[str, Any]
+
+    @property
+    def context(self) -> int | None:
+        """Most tokens of one sequence, where the config says so."""
+        return self.config.get("max_position_embeddings")
+
+
+def read_student(path: str) -> Student:
+    """The checkpoint in the local folder ``path``; :class:`CannotTrain` that says what it lacks."""
+    folder = Path(path)
+    if not folder.is_dir():
+        raise CannotTrain(f"student {path!r}: there is no such folder; give the folder of a Hugging Face checkpoint")
+    if not (folder / "config.json").is_file():
+        raise CannotTrain(f"student {path!r} is not a checkpoint: it has no config.json; found {_listing(folder)}")
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise CannotTrain(f"student {path!r}: config.json is not JSON ({error}); copy the checkpoint again") from error
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        raise CannotTrain(
+            f"student {path!r} has no weights: none of {', '.join(WEIGHTS)}; found {_listing(folder)}. "
+            "Copy the whole checkpoint (git-lfs files included)"
+        )
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise CannotTrain(f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights")
+    return Student(path, config)
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir())
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "an empty folder"

@@ -1,0 +1,200 @@
+"""Rows become token Parquet: one file per unit, with every row that entered and what became of it.
+
+``<out>/unit-000000.parquet`` has the columns of ``TOKENS``; a rejected or failed row has no tokens but a reason. Ray
+tasks read, render and write; the driver sees counts alone. A file that is there already, made in the same way, is
+not made again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distilray.ledger import Store, UnitInput, fingerprint, kept_rows
+from distilray.train.chat import IGNORED, ChatFormat, load_chat
+from distilray.train.errors import CannotTrain
+from distilray.train.settings import SFTSettings
+from distilray.train.student import read_student
+
+TOKENS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("length", pa.int32()),
+        ("input_ids", pa.list_(pa.int32())),
+        ("labels", pa.list_(pa.int32())),
+    ]
+)
+"""``length`` is in tokens, also of rows that were too long; ``labels`` are -100 where nothing is trained."""
+
+MANIFEST = "manifest.json"
+COUNTS_KEY = b"distilray.tokens"
+IN_FLIGHT_PER_CPU = 2
+
+
+class TokenCounts(msgspec.Struct, kw_only=True):
+    """What one unit, or all of them, came to; ``rows_in == kept + rejected + failed``."""
+
+    rows_in: int = 0
+    kept: int = 0
+    rejected: int = 0
+    failed: int = 0
+    cut: int = 0
+    """Kept rows whose end was cut off (``long_rows: cut``)."""
+    reasons: dict[str, int] = {}
+    """``"rejected: longer than max_length"`` to the number of rows."""
+    tokens: int = 0
+    trained_tokens: int = 0
+    longest: int = 0
+
+    def add(self, other: TokenCounts) -> None:
+        for name in ("rows_in", "kept", "rejected", "failed", "cut", "tokens", "trained_tokens"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.longest = max(self.longest, other.longest)
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def reconciled(self) -> bool:
+        return self.rows_in == self.kept + self.rejected + self.failed
+
+
+class TokenManifest(msgspec.Struct, kw_only=True):
+    """``<out>/manifest.json``: the token files of a training and how they were made."""
+
+    folder: str
+    template_hash: str
+    fingerprint: str
+    counts: TokenCounts
+    units: list[str] = []
+
+    @property
+    def paths(self) -> list[str]:
+        """The token files, relative to the store."""
+        return [f"{self.folder}/{name}" for name in self.units]
+
+
+def prepare_tokens(
+    store: Store, inputs: Sequence[UnitInput], settings: SFTSettings, student_path: str, out: str
+) -> TokenManifest:
+    """Renders the kept rows of ``inputs`` into token files below ``out`` (a path in ``store``), on Ray.
+
+    Raises :class:`CannotTrain` before anything starts where the student cannot be trained on chat rows, and after
+    rendering where no row is left to train on.
+    """
+    student = read_student(student_path)
+    if student.context is not None and settings.max_length > student.context:
+        raise CannotTrain(
+            f"train {settings.name!r}: max_length {settings.max_length} is more than the {student.context} tokens that "
+            f"the student {settings.student!r} can read; set max_length to {student.context} or less"
+        )
+    chat = load_chat(student_path, settings)
+    made_of = {"chat": chat.hash, "max_length": settings.max_length, "long_rows": settings.long_rows}
+    counts, names = TokenCounts(), [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
+    keys = [fingerprint([made_of, unit.path, list(unit.decisions)]) for unit in inputs]
+    for unit_counts in _on_ray(store, list(zip(inputs, [f"{out}/{name}" for name in names], keys)), settings, student_path):
+        counts.add(unit_counts)
+    if not counts.kept:
+        why = ", ".join(f"{reason} ({n})" for reason, n in sorted(counts.reasons.items())) or "no rows came in"
+        raise CannotTrain(f"train {settings.name!r}: no row is left to train on: {why}; see {store.shown}/{out}")
+    manifest = TokenManifest(folder=out, template_hash=chat.hash, fingerprint=fingerprint(keys), counts=counts, units=names)
+    store.write_json(f"{out}/{MANIFEST}", manifest)
+    return manifest
+
+
+def _on_ray(store: Store, work: list[tuple[UnitInput, str, str]], settings: SFTSettings, student_path: str):
+    """Yields the counts of every unit, as they come."""
+    import ray
+
+    task = ray.remote(num_cpus=1, max_retries=3)(tokenize_unit)
+    running: list[ray.ObjectRef] = []
+    room = max(2, int(ray.cluster_resources().get("CPU", 1)) * IN_FLIGHT_PER_CPU)
+    for unit, path, key in work:
+        if len(running) >= room:
+            done, running = ray.wait(running, num_returns=1)
+            yield from ray.get(done)
+        running.append(task.remote(store, unit, settings, student_path, path, key))
+    yield from ray.get(running)
+
+
+def tokenize_unit(
+    store: Store, unit: UnitInput, settings: SFTSettings, student_path: str, path: str, key: str
+) -> TokenCounts:
+    """Writes the token file of one unit, unless ``path`` holds one made in the same way (same ``key``)."""
+    done = _counts_of(store, path, key)
+    if done is not None:
+        return done
+    rows = kept_rows(store, unit, ["id", "messages", "answer", "reasoning"])
+    table, counts = tokenize_rows(rows, _chat(student_path, settings), settings)
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, TOKENS, compression="zstd") as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({COUNTS_KEY: msgspec.json.encode({"key": key, "counts": counts})})
+    store.write(path, sink.getvalue())
+    return counts
+
+
+@lru_cache(maxsize=2)
+def _chat(path: str, settings: SFTSettings) -> ChatFormat:
+    return load_chat(path, settings)
+
+
+def _counts_of(store: Store, path: str, key: str) -> TokenCounts | None:
+    try:
+        with store.open_input(path) as file:
+            stored = msgspec.json.decode(pq.read_metadata(file).metadata[COUNTS_KEY])
+    except FileNotFoundError:
+        return None
+    return msgspec.convert(stored["counts"], TokenCounts) if stored["key"] == key else None
+
+
+def tokenize_rows(rows: pa.Table, chat: ChatFormat, settings: SFTSettings) -> tuple[pa.Table, TokenCounts]:
+    """``rows`` (columns id, messages, answer, reasoning) as a table of schema ``TOKENS``, in the same order."""
+    out, counts, reasons = [], TokenCounts(rows_in=rows.num_rows), Counter()
+    for row in rows.to_pylist():
+        token_row, cut = _tokenize(row, chat, settings)
+        out.append(token_row)
+        outcome = token_row["outcome"]
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
+        if outcome != "kept":
+            reasons[f"{outcome}: {token_row['reason']}"] += 1
+            continue
+        counts.cut += cut
+        counts.tokens += token_row["length"]
+        counts.trained_tokens += sum(label != IGNORED for label in token_row["labels"])
+        counts.longest = max(counts.longest, token_row["length"])
+    counts.reasons = dict(reasons)
+    return pa.Table.from_pylist(out, TOKENS), counts
+
+
+def _tokenize(row: dict, chat: ChatFormat, settings: SFTSettings) -> tuple[dict, bool]:
+    import jinja2
+
+    def ended(outcome: str, reason: str, length: int | None = None) -> tuple[dict, bool]:
+        return {"id": row["id"], "outcome": outcome, "reason": reason, "length": length}, False
+
+    if not row["answer"]:
+        return ended("rejected", "no answer")
+    if chat.think and not row["reasoning"]:
+        return ended("rejected", "no reasoning")
+    try:
+        rendered = chat.render(row["messages"] or [], row["answer"], row["reasoning"])
+    except jinja2.TemplateError as error:
+        return ended("failed", f"the chat template refuses the conversation: {error}")
+    ids, labels, length = rendered.input_ids, rendered.labels, len(rendered.input_ids)
+    cut = length > settings.max_length
+    if cut:
+        if settings.long_rows == "reject":
+            return ended("rejected", "longer than max_length", length)
+        ids, labels = ids[: settings.max_length], labels[: settings.max_length]
+    if all(label == IGNORED for label in labels[1:]):
+        return ended("rejected", "nothing to train on", length)
+    if not cut and not chat.stops(rendered):
+        return ended("failed", "its end is not trained", length)
+    kept = {"id": row["id"], "outcome": "kept", "reason": None, "length": len(ids), "input_ids": ids, "labels": labels}
+    return kept, cut

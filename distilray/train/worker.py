@@ -1,0 +1,180 @@
+"""What every training process does: read tokens, shard the student, train, and export what came out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray.train
+import torch
+from ray.actor import ActorHandle
+from ray.train import Checkpoint
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from trl import SFTConfig
+
+from distilray.ledger import Store
+from distilray.train import checkpoints, cpu, sharding
+from distilray.train.export import gathered_weights, publish, write_checkpoint
+from distilray.train.feed import Feed, open_feed, write_feed
+from distilray.train.order import batch_order, total_steps
+from distilray.train.reporting import Reporting
+from distilray.train.settings import SFTSettings, TrainResources, accumulation
+from distilray.train.sft import StudentTrainer
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker is told; the same for every worker."""
+
+    store: Store
+    out: str
+    tokens: list[str]
+    settings: SFTSettings
+    resources: TrainResources
+    student_path: str
+    board: ActorHandle
+    token: str
+    """Names this launch: workers of one node share a scratch folder of this name."""
+
+    @property
+    def scratch(self) -> str:
+        return os.path.join(tempfile.gettempdir(), f"distilray-train-{self.token}")
+
+
+def train(job: Job) -> None:
+    """Runs in each worker, inside the process group that Ray Train has made."""
+    settings, resources = job.settings, job.resources
+    on_cpu = resources.gpus_per_worker == 0
+    if on_cpu:
+        torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
+    feed = _feed(job)
+    steps = total_steps(len(feed.lengths), settings.batch_size, epochs=settings.epochs, max_steps=settings.max_steps)
+    order = batch_order(
+        feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
+    )
+    arguments = _arguments(job, steps, feed, on_cpu)
+    if on_cpu:
+        cpu.before_trainer(settings.sharding, resources.workers)
+    trainer = StudentTrainer(
+        model=AutoModelForCausalLM.from_pretrained(job.student_path, dtype=torch.float32),
+        args=arguments,
+        train_dataset=feed.train,
+        eval_dataset=feed.held_out,
+        processing_class=AutoTokenizer.from_pretrained(job.student_path),
+        peft_config=_lora(settings),
+        order=order,
+    )
+    tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
+    trainer.add_callback(
+        Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board)
+    )
+    if settings.sharding == "fsdp" and resources.workers > 1:
+        trainer.add_callback(Sharded(trainer, resources.workers))
+    _train(job, trainer)
+    _export(job, trainer)
+
+
+class Sharded(TrainerCallback):
+    """Checks once, when training begins, that FSDP has sharded the student: a silent DDP would not fit later."""
+
+    def __init__(self, trainer: StudentTrainer, workers: int) -> None:
+        self.trainer, self.workers = trainer, workers
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        sharding.assert_sharded(self.trainer.model, self.workers)
+
+
+def _feed(job: Job) -> Feed:
+    settings, folder = job.settings, os.path.join(job.scratch, "feed")
+    if ray.train.get_context().get_local_rank() == 0:
+        pack_to = settings.max_length if settings.packing else None
+        write_feed(job.store, job.tokens, folder, holdout=settings.holdout, pack_to=pack_to)
+    torch.distributed.barrier()
+    return open_feed(folder, packed=settings.packing)
+
+
+def _arguments(job: Job, steps: int, feed: Feed, on_cpu: bool) -> SFTConfig:
+    settings, workers = job.settings, job.resources.workers
+    micro, accumulate = accumulation(settings, workers)
+    layers = _layers(job.student_path)
+    return SFTConfig(
+        output_dir=os.path.join(job.scratch, "checkpoints"),
+        max_steps=steps,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=micro,
+        gradient_accumulation_steps=accumulate,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
+        warmup_steps=settings.warmup if settings.warmup < 1 else int(settings.warmup),
+        weight_decay=settings.weight_decay,
+        adam_beta1=settings.betas[0],
+        adam_beta2=settings.betas[1],
+        max_grad_norm=settings.clip,
+        bf16=settings.precision == "bf16",
+        packing=settings.packing,
+        max_length=settings.max_length,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        save_strategy="steps",
+        save_steps=settings.save_every,
+        save_total_limit=1,
+        logging_strategy="steps",
+        logging_steps=settings.log_every,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if settings.evaluate_every else "no",
+        eval_steps=settings.evaluate_every,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=not on_cpu,
+        seed=settings.seed,
+        **sharding.arguments(settings, workers, layers),
+        **(cpu.arguments(settings.sharding) if on_cpu else {}),
+    )
+
+
+def _layers(student_path: str) -> list[str]:
+    """Classes of the model's repeated blocks, which FSDP shards one by one."""
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig
+
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(student_path))
+    return sorted(model._no_split_modules)
+
+
+def _lora(settings: SFTSettings) -> Any:
+    if settings.lora is None:
+        return None
+    from peft import LoraConfig
+
+    lora = settings.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+    )
+
+
+def _train(job: Job, trainer: StudentTrainer) -> None:
+    resume = checkpoints.newest(job.store, f"{job.out}/checkpoints")
+    if resume is None:
+        trainer.train()
+        return
+    with Checkpoint(job.store.full(resume), job.store.filesystem).as_directory() as folder:
+        trainer.train(resume_from_checkpoint=folder)
+
+
+def _export(job: Job, trainer: StudentTrainer) -> None:
+    first = ray.train.get_context().get_world_rank() == 0
+    weights = gathered_weights(trainer)
+    if first:
+        folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
+        write_checkpoint(trainer, weights, job.settings, job.student_path, folder)
+        publish(job.store, folder, f"{job.out}/final")
+    torch.distributed.barrier()
+    if ray.train.get_context().get_local_rank() == 0:
+        shutil.rmtree(job.scratch)
