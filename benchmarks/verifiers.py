@@ -34,7 +34,9 @@ def numbers(count: int, seed: int) -> list[Check]:
     checks: list[Check] = []
     for _ in range(count):
         above, below = draw.randint(1, 10**6), draw.randint(2, 999)
-        text = draw.choice([f"{above:,}", rf"\frac{{{above}}}{{{below}}}", f"{above / 100}", f"{above}%", f"{above} cm"])
+        text = draw.choice(
+            [f"{above:,}", rf"\frac{{{above}}}{{{below}}}", f"{above / 100}", f"{above}%", f"{above} cm"]
+        )
         checks.append(("math", draw.choice(SIGNS).format(text), text if draw.random() < 0.5 else str(above + 1)))
     return checks
 
@@ -116,7 +118,11 @@ def _resident_mb(pid: int) -> float:
 
 def machine() -> dict[str, object]:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    model = next(line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    model = next(
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    )
     return {
         "cpu": model, "cores": os.cpu_count(), "load_1min": round(os.getloadavg()[0], 1), "kernel": platform.release(),
         "python": platform.python_version(), "commit": commit,

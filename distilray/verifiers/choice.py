@@ -85,7 +85,7 @@ def _chosen(answer: str, labelled: dict[str, str], several: bool) -> tuple[set[s
             picked = _labels_in(part, labels, labelled, several)
             if picked:
                 return picked, how
-    if len(text) <= 12 or several and len(text) <= 30:
+    if len(text) <= 12 or (several and len(text) <= 30):
         picked = _labels_in(text, labels, labelled, several)
         if picked:
             return picked, "whole text"
@@ -115,10 +115,16 @@ def _labels_in(part: str, labels: set[str], labelled: dict[str, str], several: b
         return {exact[0]}
     if several and re.fullmatch(r"\(?[A-J]\)?(?:[\s,、;&]*(?:and|和|与)?[\s,]*\(?[A-J]\)?)+", part):
         return set(re.findall(r"[A-J]", part)) & labels
-    lead = re.match(r"(?:option|choice|选项?)?\s*[(\[]?([A-Ja-j]|\d{1,2})(?:[)\].:、,]|$|\s+(?:because|since|as|因为))", part, re.IGNORECASE)
+    lead = re.match(
+        r"(?:option|choice|选项?)?\s*[(\[]?([A-Ja-j]|\d{1,2})(?:[)\].:、,]|$|\s+(?:because|since|as|因为))",
+        part,
+        re.IGNORECASE,
+    )
     if lead and _label(lead[1], labels):
         return {_label(lead[1], labels)}
-    lead = re.match(r"(?:option|choice|选项?)\s*([A-Ja-j]|\d)(?![A-Za-z0-9])|([B-J])(?![A-Za-z'’])", part, re.IGNORECASE)
+    lead = re.match(
+        r"(?:option|choice|选项?)\s*([A-Ja-j]|\d)(?![A-Za-z0-9])|([B-HJ])(?![A-Za-z'’])", part, re.IGNORECASE
+    )
     if lead and _label(next(g for g in lead.groups() if g), labels):
         return {_label(next(g for g in lead.groups() if g), labels)}
     return _by_text(part, labelled)
@@ -138,7 +144,8 @@ def _by_text(place: str, labelled: dict[str, str]) -> set[str]:
     """The one option whose text stands in `place`; none where several do and none contains the others."""
     said = _plain(place)
     named = {label: _plain(text) for label, text in labelled.items() if _plain(text) and _stands_in(_plain(text), said)}
-    longest = {l for l, text in named.items() if not any(text != other and text in other for other in named.values())}
+    texts = set(named.values())
+    longest = {label for label, text in named.items() if not any(text != one and text in one for one in texts)}
     return longest if len(longest) == 1 else set()
 
 

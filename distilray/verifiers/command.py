@@ -39,18 +39,20 @@ class PairError(ValueError):
 def verify_file(path: str, kind: str, json_output: bool, workers: int | None = None, out: TextIO | None = None) -> int:
     """Print a verdict per line of `path` and a summary, as text or as JSON lines. 0 when all were decided and right,
     1 when any was wrong or undecided, 2 when the file cannot be read (with the reason on stderr)."""
-    out = out or sys.stdout
+    stream = out or sys.stdout
     try:
-        counts = asyncio.run(_verify(path, kind, json_output, workers or os.cpu_count() or 1, out))
+        counts = asyncio.run(_verify(path, kind, json_output, workers or os.cpu_count() or 1, stream))
     except (OSError, PairError) as error:
         print(f"verify: {error}", file=sys.stderr)
         return 2
     total = sum(counts.values())
     if json_output:
-        print(json.dumps({"summary": {"total": total, **{name: counts[name] for name in _MARK.values()}}}), file=out)
+        print(json.dumps({"summary": {"total": total, **{name: counts[name] for name in _MARK.values()}}}), file=stream)
     else:
         share = f", {counts['right'] / total:.1%} right" if total else ""
-        print(f"{total} checked: " + ", ".join(f"{counts[name]} {name}" for name in _MARK.values()) + share, file=out)
+        print(
+            f"{total} checked: " + ", ".join(f"{counts[name]} {name}" for name in _MARK.values()) + share, file=stream
+        )
     return int(counts["right"] != total)
 
 

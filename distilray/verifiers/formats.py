@@ -5,7 +5,7 @@ A reference is a mapping with a `type`:
   {"type": "json", "schema": {...}}                   and meets a JSON Schema
   {"type": "list", "items": 5, "style": "numbered"}   that many top-level items ("bulleted", "numbered" or any)
   {"type": "regex", "pattern": "..."}                 the whole reply matches
-  {"type": "ifeval", "instruction_id_list": [...], "kwargs": [...], "prompt": "..."}   lm-evaluation-harness's own checks
+  {"type": "ifeval", "instruction_id_list": [...], "kwargs": [...], "prompt": "..."}   lm-evaluation-harness's checks
 Just "json", or an IFEval row without `type`, will do as well.
 """
 
@@ -28,7 +28,7 @@ _ITEMS = {
 def verify_format(answer: str, reference: str | Mapping[str, Any], *, loose: bool = False) -> Verdict:
     """Whether `answer` has the shape that `reference` describes (see the module). `loose` is IFEval's: first and last
     line and asterisks may be dropped."""
-    wanted = {"type": reference} if isinstance(reference, str) else dict(reference)
+    wanted: dict[str, Any] = {"type": reference} if isinstance(reference, str) else dict(reference)
     kind = wanted.get("type") or ("ifeval" if "instruction_id_list" in wanted else "")
     if kind == "json":
         return _json(answer, wanted.get("schema"))
@@ -80,7 +80,9 @@ def _ifeval(answer: str, row: Mapping[str, Any], loose: bool) -> Verdict:
     unknown = [name for name in names if name not in INSTRUCTION_DICT]
     if unknown:
         return undecided(f"lm-evaluation-harness has no IFEval instruction {unknown[0]!r}")
-    example = utils.InputExample(row.get("key", 0), names, row.get("prompt", ""), row.get("kwargs") or [{}] * len(names))
+    example = utils.InputExample(
+        row.get("key", 0), names, row.get("prompt", ""), row.get("kwargs") or [{}] * len(names)
+    )
     check = utils.test_instruction_following_loose if loose else utils.test_instruction_following_strict
     outcome = check(example, answer)
     met = dict(zip(names, outcome.follow_instruction_list, strict=True))

@@ -25,8 +25,16 @@ def verify_now(kind: str, answer: str, reference: Any, **settings: Any) -> Verdi
 
     Raises ValueError for an unknown kind. A check that may run long or meet hostile input belongs in a VerifierPool.
     """
-    if reference is None and kind != "refusal":
+    if kind == "refusal":
+        return verify_refusal(answer, reference, **settings)
+    if kind not in KINDS:
+        raise ValueError(f"there is no verifier of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    if reference is None:
         return undecided("no reference")
+    return _verify(kind, answer, reference, settings)
+
+
+def _verify(kind: str, answer: str, reference: Any, settings: dict[str, Any]) -> Verdict:
     if kind == "math":
         return verify_maths(answer, reference, **settings)
     if kind == "code":
@@ -37,11 +45,7 @@ def verify_now(kind: str, answer: str, reference: Any, **settings: Any) -> Verdi
         return verify_format(answer, reference, **settings)
     if kind == "language":
         return verify_language(answer, reference, **settings)
-    if kind == "refusal":
-        return verify_refusal(answer, reference, **settings)
-    if kind == "numeric":
-        return numeric_equal(answer, str(reference), **settings)
-    raise ValueError(f"there is no verifier of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    return numeric_equal(answer, str(reference), **settings)
 
 
 def _the_sandbox() -> Sandbox:

@@ -37,9 +37,7 @@ def verify_maths(answer: str, reference: str | int | float | Sequence[str], *, r
     for one in references:
         expected = _reference(one)
         if _means(found, expected, relative):
-            return right(
-                f"{shorten(found.answer)} equals {shorten(expected)}", extracted=found.answer, found=found.how
-            )
+            return right(f"{shorten(found.answer)} equals {shorten(expected)}", extracted=found.answer, found=found.how)
     if found.how == "whole text" and _PROSE.search(answer):
         return undecided("no final answer found")
     reason = f"{shorten(found.answer)} is not {shorten(_reference(references[0]))}"
@@ -189,7 +187,11 @@ def _imaginary(parsed: list) -> bool:
 def _with_i(part):
     from sympy import I
 
-    return part.subs({symbol: I for symbol in getattr(part, "free_symbols", ()) if str(symbol) == "i"}) if _imaginary([part]) else part
+    return (
+        part.subs({symbol: I for symbol in getattr(part, "free_symbols", ()) if str(symbol) == "i"})
+        if _imaginary([part])
+        else part
+    )
 
 
 def _mathematical(text: str) -> bool:

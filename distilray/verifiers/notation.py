@@ -18,7 +18,9 @@ _SYMBOLS = str.maketrans(
         "≈": "=", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
     }
 )  # fmt: skip
-_ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*(?:\(([^()]*)\)|\{([^{}]*)\})")
+_ROOT = re.compile(
+    r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*(?:\(([^()]*)\)|\{([^{}]*)\})"
+)
 _NOISE = re.compile(
     r"\\(?:left|right|displaystyle|limits|bigl?|bigr?|Bigl?|Bigr?|phantom\{[^{}]*\})(?![a-zA-Z])"
     r"|(?<!\\)\\[,;:! ]|~|\\quad|\\qquad"
@@ -27,8 +29,12 @@ _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|hbox|oper
 _WRAP = re.compile(r"^(?:\$\$?(.*?)\$?\$|\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|`(.*)`|_\{(.*)\}_)$", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:(?:,|\{,\}|\\,|\\!,|,\\!|\\;|\s)\d{3})+)(?![\d]|,\d)")
 _FRAC_SHORT = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
-_MIXED = re.compile(r"(?<![\w.}])(-?)(\d+)\s*(?:\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)(?:\s+|\s*又\s*)(\d+)\s*/\s*(\d+)(?![\d/]))", re.ASCII)
-_SCIENTIFIC = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)\s*(?:[eE]([+-]?\d+)|(?:\\times|\\cdot|\*)\s*10\^\{?([+-]?\d+)\}?)(?!\w)", re.ASCII)
+_MIXED = re.compile(
+    r"(?<![\w.}])(-?)(\d+)\s*(?:\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)(?:\s+|\s*又\s*)(\d+)\s*/\s*(\d+)(?![\d/]))", re.ASCII
+)
+_SCIENTIFIC = re.compile(
+    r"(?<![\w.])(-?\d+(?:\.\d+)?)\s*(?:[eE]([+-]?\d+)|(?:\\times|\\cdot|\*)\s*10\^\{?([+-]?\d+)\}?)(?!\w)", re.ASCII
+)
 _IN_BRACKETS = re.compile(r"^\s*(?:\\\{|[(\[{]).*(?:\\\}|[)\]}])\s*$", re.DOTALL)
 
 

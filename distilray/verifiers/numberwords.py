@@ -16,12 +16,32 @@ _MIXED = re.compile(r"(\d+)又(\d+)/(\d+)")
 _SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*([十百千万亿]+)")
 _CHINESE = re.compile(rf"(负)?({_WORD}+(?:点[零〇一二三四五六七八九]+)?)(?![{''.join(_DIGITS)}])")
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
 _ENGLISH = {word: n for n, word in enumerate(_ONES)}
-_ENGLISH |= {w: 10 * n for n, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_ENGLISH |= {
+    w: 10 * n for n, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PIECES = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PIECES |= {"eighth": 8, "ninth": 9, "tenth": 10}

@@ -7,6 +7,7 @@ event loop. Everything symbolic belongs to maths.py, in a worker.
 from __future__ import annotations
 
 import re
+from collections import deque
 from fractions import Fraction
 
 from .verdict import Verdict, right, shorten, undecided, wrong
@@ -54,20 +55,16 @@ def _stated(text: str) -> tuple[Fraction, str] | None:
     """The stated number and how it was written."""
     text = text[-_TAIL:].translate(_SIGNS)
     for mark in _MARKS:
-        at = None
-        for at in mark.finditer(text):
-            pass
-        if at is not None:
-            tail = text[at.end() :]
+        at = deque(mark.finditer(text), maxlen=1)
+        if at:
+            tail = text[at[0].end() :]
             found = _first(tail[:200])
             if found is not None:
                 return found
     if "frac" in text:
         text = _FRAC.sub(r" \1\2/\3 ", text)
-    last = None
-    for last in _FORM.finditer(text):
-        pass
-    return _value(last) if last is not None else None
+    last = deque(_FORM.finditer(text), maxlen=1)
+    return _value(last[0]) if last else None
 
 
 def _first(text: str) -> tuple[Fraction, str] | None:

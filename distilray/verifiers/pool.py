@@ -155,7 +155,10 @@ class VerifierPool:
                 try:
                     verdict, retire = await asyncio.wait_for(_reply(worker), check.deadline_s + extra)
                 except TimeoutError:
-                    verdict, retire = undecided(f"no verdict within {check.deadline_s:g} s; the verifier was killed"), None
+                    verdict, retire = (
+                        undecided(f"no verdict within {check.deadline_s:g} s; the verifier was killed"),
+                        None,
+                    )
                 except (asyncio.IncompleteReadError, ConnectionError):
                     verdict, retire = undecided("the verifier died on it"), None
                 worker.loaded.add(check.kind)

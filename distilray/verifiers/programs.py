@@ -58,7 +58,8 @@ def verify_code(
 ) -> Verdict:
     """Run `answer`'s program against every test; right if all pass. `detail["tests"]` has each test's result.
 
-    `timeout_s` is per test, `total_s` for all of them. `stop_at_first` ends at the first failure, where a partial result is not wanted.
+    `timeout_s` is per test, `total_s` for all of them. `stop_at_first` ends at the first failure, where a partial
+    result is not wanted.
     """
     tests = read_tests(reference)
     if tests is None or not tests.tests:
@@ -152,11 +153,11 @@ def _from_mapping(row: Mapping[str, Any]) -> Tests | None:
 
 
 def _call(function: str, given: Any, wanted: Any) -> dict[str, Any]:
-    """APPS and LiveCodeBench write arguments as a list, or as one JSON value a line; an expected value may be wrapped."""
+    """Arguments are a list (APPS) or one JSON value a line (LiveCodeBench); APPS may wrap the expected in a list."""
     if isinstance(given, str):
         given = [json.loads(line) for line in given.splitlines() if line.strip()]
         wanted = json.loads(wanted) if isinstance(wanted, str) else wanted
-    return {"function": function, "args": given, "kwargs": {}, "expected": wanted}
+    return {"function": function, "args": given, "kwargs": {}, "expected": wanted, "wrapped": True}
 
 
 def _from_list(tests: list[Any]) -> Tests | None:
@@ -168,7 +169,9 @@ def _from_list(tests: list[Any]) -> Tests | None:
         calls = [{"args": [], "kwargs": {}, **test} for test in tests]
         return Tests("calls", calls, entry_point=tests[0]["function"])
     if all("output" in test for test in tests):
-        return Tests("script", [{"input": _text(test.get("input", "")), "output": _text(test["output"])} for test in tests])
+        return Tests(
+            "script", [{"input": _text(test.get("input", "")), "output": _text(test["output"])} for test in tests]
+        )
     return None
 
 
@@ -176,9 +179,7 @@ def _text(value: Any) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _run_script(
-    sandbox: Sandbox, program: str, tests: Tests, limits: Limits, until: float, stop: bool
-) -> list[str]:
+def _run_script(sandbox: Sandbox, program: str, tests: Tests, limits: Limits, until: float, stop: bool) -> list[str]:
     results: list[str] = []
     for test in tests.tests:
         if (stop and any(results)) or time.monotonic() > until:
@@ -207,20 +208,29 @@ def _run_parts(sandbox: Sandbox, program: str, tests: Tests, limits: Limits, unt
             position = message.get("test")
             if isinstance(position, int) and position in waiting and results[position] is None:
                 results[position] = _judge(message, tests, position, token)
-        broken = next((message["error"] for message in run.results if "error" in message and "test" not in message), None)
+        broken = next(
+            (message["error"] for message in run.results if "error" in message and "test" not in message), None
+        )
         if broken is not None:
             return [f"the program fails: {broken}"] * len(results)
         open_ones = [position for position in waiting if results[position] is None]
         if open_ones:
             results[open_ones[0]] = _failure(run)
-    return ["not run: too many tests ended the process or took too long" if result is None else result for result in results]
+    return [
+        "not run: too many tests ended the process or took too long" if result is None else result for result in results
+    ]
 
 
 def _job(program: str, tests: Tests, waiting: list[int], token: str) -> dict[str, Any]:
     if tests.form == "calls":
         calls = [(p, {name: tests.tests[p][name] for name in ("function", "args", "kwargs")}) for p in waiting]
         return {"form": "calls", "program": program, "calls": calls}
-    return {"form": "asserts", "program": program, "token": token, "asserts": [(p, tests.tests[p]["code"]) for p in waiting]}
+    return {
+        "form": "asserts",
+        "program": program,
+        "token": token,
+        "asserts": [(p, tests.tests[p]["code"]) for p in waiting],
+    }
 
 
 def _judge(message: dict[str, Any], tests: Tests, position: int, token: str) -> str:
@@ -230,10 +240,15 @@ def _judge(message: dict[str, Any], tests: Tests, position: int, token: str) -> 
         return "" if message.get("passed") == token else "the test's result was forged"
     test = tests.tests[position]
     value = _decoded(message.get("value"))
-    if same_value(value, test["expected"]):
+    expected = test["expected"]
+    if same_value(value, expected):
+        return ""
+    if test.get("wrapped") and isinstance(expected, list) and len(expected) == 1 and same_value(value, expected[0]):
         return ""
     given = ", ".join(map(repr, test["args"]))
-    return f"{test['function']}({shorten(given)}) gave {shorten(repr(value))}, expected {shorten(repr(test['expected']))}"
+    return (
+        f"{test['function']}({shorten(given)}) gave {shorten(repr(value))}, expected {shorten(repr(test['expected']))}"
+    )
 
 
 def _failure(run: RunResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E501 - lists of phrases, one alternative a line
 import re
 
 from .verdict import Verdict, right, wrong
@@ -27,7 +28,7 @@ _REFUSALS = {
         re.IGNORECASE,
     ),
 }  # fmt: skip
-_ENDS = tuple(".!?。！？…\"'”’)）]】}」』`*|~>：:;；%℃°$€_-=") + ("\\]", "\\)")
+_ENDS = (*tuple(".!?。！？…\"'”’)）]】}」』`*|~>：:;；%℃°$€_-="), "\\]", "\\)")
 _CONNECTS = re.compile(
     r"(?:,|，|、|\b(?:and|or|but|the|a|an|of|to|in|with|for|is|are|was|because|so|that|which|as|by|if|then)|[的和与或是在把被将为因而且但])\s*$",
     re.IGNORECASE,
@@ -57,7 +58,10 @@ def is_truncated(text: str) -> bool:
         return True
     if said.count("\\[") > said.count("\\]") or said.count("\\(") > said.count("\\)") or said.count("$$") % 2:
         return True
-    if any(said.count(f"\\begin{{{name}}}") > said.count(f"\\end{{{name}}}") for name in set(re.findall(r"\\begin\{(\w+\*?)\}", said))):
+    if any(
+        said.count(f"\\begin{{{name}}}") > said.count(f"\\end{{{name}}}")
+        for name in set(re.findall(r"\\begin\{(\w+\*?)\}", said))
+    ):
         return True
     boxed = said.rfind("\\boxed{")
     if boxed >= 0 and said[boxed:].count("{") > said[boxed:].count("}"):

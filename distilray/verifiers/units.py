@@ -56,7 +56,7 @@ _WORDS = re.compile(
     r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
     re.DOTALL,
 )
-_EXPRESSION_WORDS = frozenset("pi e i x y z n k a b c t r and or".split())
+_EXPRESSION_WORDS = frozenset(["pi", "e", "i", "x", "y", "z", "n", "k", "a", "b", "c", "t", "r", "and", "or"])
 
 Unit = tuple[str, Fraction]
 

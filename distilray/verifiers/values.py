@@ -16,7 +16,9 @@ _MATRIX = re.compile(r"\\begin\{([bpvBV]?(?:matrix|array)|smallmatrix)\}(?:\{[^{
 _NAME = r"(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+|[a-zA-Z]\(\s*[a-zA-Z]\s*\))"
 _ASSIGNED = re.compile(rf"^\s*({_NAME}|[A-Za-z ]{{3,40}}|[\u4e00-\u9fff]+)\s*=\s*(.+)$", re.DOTALL)
 _BETWEEN = re.compile(r"^(.+?)\s*(<|\\le)\s*([a-zA-Z])\s*(<|\\le)\s*(.+)$")
-_ONE_SIDED = re.compile(r"^(?:([a-zA-Z])\s*(<|>|\\le|\\ge)(?![a-z])\s*([^<>=a-zA-Z]+|[^<>=]*\\[^<>=]*)|([^<>=a-zA-Z]+)\s*(<|>|\\le|\\ge)\s*([a-zA-Z]))$")
+_ONE_SIDED = re.compile(
+    r"^(?:([a-zA-Z])\s*(<|>|\\le|\\ge)(?![a-z])\s*([^<>=a-zA-Z]+|[^<>=]*\\[^<>=]*)|([^<>=a-zA-Z]+)\s*(<|>|\\le|\\ge)\s*([a-zA-Z]))$"
+)
 _MEMBER = re.compile(r"^[a-zA-Z]\s*\\in\s*")
 _AND = re.compile(r"\s*(?:[;；]|\band\b|\bor\b|和|或者|或|以及|及|与)\s*")
 _FLIP = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}

@@ -18,6 +18,5 @@ def rows(name: str) -> list[dict[str, Any]]:
     path = SHARED / "data" / name
     if not path.exists():
         pytest.skip(f"needs {name} below {SHARED / 'data'} (set DISTILRAY_SHARED)")
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
-    with opened as handle:
-        return [json.loads(line) for line in handle if line.strip()]
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in data.splitlines() if line.strip()]

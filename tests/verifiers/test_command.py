@@ -30,7 +30,12 @@ def test_json_lines(tmp_path: Path):
     out = io.StringIO()
     assert verify_file(written(tmp_path, {"completion": "答案是C", "golden": "C"}), "choice", True, 1, out) == 0
     verdict, summary = map(json.loads, out.getvalue().splitlines())
-    assert verdict == {"line": 1, "right": True, "reason": "chose C", "detail": {"extracted": "C", "found": "announced"}}
+    assert verdict == {
+        "line": 1,
+        "right": True,
+        "reason": "chose C",
+        "detail": {"extracted": "C", "found": "announced"},
+    }
     assert summary["summary"] == {"total": 1, "right": 1, "wrong": 0, "undecided": 0}
 
 

@@ -108,7 +108,7 @@ def test_no_refusals(text: str):
         r"\[ x = 1",
         "We then add the two numbers and",
         "接下来我们把两个数相加，",
-        "Because the train leaves at nine and arrives at noon it must have travelled for exactly three hours on the way",
+        "Because the train leaves at nine and arrives at noon it must have travelled for three hours on the way",
     ],
 )
 def test_truncated(text: str):
@@ -116,7 +116,18 @@ def test_truncated(text: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["The answer is 5.", "答案是5。", "#### 72", r"\boxed{5}", "x = 5", "- a\n- b", "```python\nx\n```", "Yes", "It works!"]
+    "text",
+    [
+        "The answer is 5.",
+        "答案是5。",
+        "#### 72",
+        r"\boxed{5}",
+        "x = 5",
+        "- a\n- b",
+        "```python\nx\n```",
+        "Yes",
+        "It works!",
+    ],
 )
 def test_whole(text: str):
     assert not is_truncated(text)

@@ -28,7 +28,10 @@ def ask(pool: VerifierPool, *checks: tuple[str, str, object]) -> list[Verdict]:
 
 
 def test_many_checks_of_many_kinds_at_once():
-    checks = [("numeric", f"so {n}", str(n)) for n in range(500)] + [("choice", "(B)", "B"), ("language", "你好世界", "zh")]
+    checks = [("numeric", f"so {n}", str(n)) for n in range(500)] + [
+        ("choice", "(B)", "B"),
+        ("language", "你好世界", "zh"),
+    ]
     assert all(verdict.right for verdict in ask(VerifierPool(workers=2), *checks))
 
 

@@ -45,7 +45,9 @@ def test_apps_form_with_and_without_a_function():
 
 def test_livecodebench_arguments_come_one_a_line():
     program = "class Solution:\n    def pair(self, xs, n):\n        return [xs[0], n]\n"
-    assert verify_now("code", program, {"inputs": ["[1, 2]\n7"], "outputs": ["[1, 7]"], "fn_name": "pair"}).right is True
+    assert (
+        verify_now("code", program, {"inputs": ["[1, 2]\n7"], "outputs": ["[1, 7]"], "fn_name": "pair"}).right is True
+    )
 
 
 def test_mbpp_asserts_are_counted_one_by_one():

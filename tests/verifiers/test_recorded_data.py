@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 
 import pytest
@@ -26,7 +27,9 @@ def verdicts(kind: str, checks: list[tuple[str, object, dict]]) -> list[Verdict]
 
 
 def gsm8k() -> list[tuple[str, str]]:
-    return [(row["answer"], row["answer"].rpartition("####")[2].strip()) for row in rows("instructions/gsm8k/train.jsonl")]
+    return [
+        (row["answer"], row["answer"].rpartition("####")[2].strip()) for row in rows("instructions/gsm8k/train.jsonl")
+    ]
 
 
 def test_every_gsm8k_solution_is_right_against_its_own_answer():
@@ -37,7 +40,7 @@ def test_every_gsm8k_solution_is_right_against_its_own_answer():
 
 def test_no_gsm8k_solution_is_right_against_the_next_rows_answer():
     problems = gsm8k()
-    pairs = [(one[0], other[1], {}) for one, other in zip(problems, problems[1:], strict=False) if one[1] != other[1]]
+    pairs = [(one[0], other[1], {}) for one, other in itertools.pairwise(problems) if one[1] != other[1]]
     assert len(pairs) > 7000
     assert [v.reason for v in verdicts("math", pairs) if v.right is not False] == []
 
@@ -45,7 +48,7 @@ def test_no_gsm8k_solution_is_right_against_the_next_rows_answer():
 def test_the_cheap_check_agrees_on_gsm8k():
     problems = gsm8k()
     assert all(numeric_equal(solution, answer).right for solution, answer in problems)
-    pairs = [(one[0], other[1]) for one, other in zip(problems, problems[1:], strict=False) if one[1] != other[1]]
+    pairs = [(one[0], other[1]) for one, other in itertools.pairwise(problems) if one[1] != other[1]]
     assert not any(numeric_equal(solution, answer).right for solution, answer in pairs)
 
 
@@ -55,14 +58,17 @@ CMATH_FORMS = ("{}", "答案是{}。", "答：{}", "经过计算，最终答案�
 @pytest.mark.parametrize("form", CMATH_FORMS)
 def test_every_cmath_answer_is_right_however_it_is_stated(form: str):
     problems = [row["golden"] for row in rows("instructions/cmath/cmath_dev.jsonl")]
-    decided = verdicts("math", [(form.format(golden.replace("%", "\\%") if "boxed" in form else golden), golden, {}) for golden in problems])
+    decided = verdicts(
+        "math",
+        [(form.format(golden.replace("%", "\\%") if "boxed" in form else golden), golden, {}) for golden in problems],
+    )
     assert [v.reason for v in decided if v.right is not True] == []
 
 
 @pytest.mark.parametrize("form", CMATH_FORMS)
 def test_no_cmath_answer_is_right_against_the_next_rows(form: str):
     problems = [row["golden"] for row in rows("instructions/cmath/cmath_dev.jsonl")]
-    pairs = [(form.format(one), other, {}) for one, other in zip(problems, problems[1:], strict=False) if one != other]
+    pairs = [(form.format(one), other, {}) for one, other in itertools.pairwise(problems) if one != other]
     assert [(v.reason) for v in verdicts("math", pairs) if v.right is not False] == []
 
 
@@ -82,7 +88,7 @@ def test_every_canonical_humaneval_solution_passes():
 
 def test_no_humaneval_problem_accepts_another_ones_solution():
     problems = rows("evaluation/humaneval/HumanEval.jsonl.gz")[:40]
-    swapped = [(one["canonical_solution"], other, {}) for one, other in zip(problems, problems[1:], strict=False)]
+    swapped = [(one["canonical_solution"], other, {}) for one, other in itertools.pairwise(problems)]
     assert [v.reason for v in verdicts("code", swapped) if v.right is not False] == []
 
 

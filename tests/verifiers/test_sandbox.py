@@ -113,7 +113,9 @@ for path in glob.glob("/proc/*/environ"):
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/1/status", str(Path(__file__).resolve()), str(Path.home())])
 def test_files_outside_cannot_be_read(sandbox: Sandbox, path: str):
     needs(sandbox, "namespaces", "landlock")
-    run = script(sandbox, f"import os\nprint(os.listdir({path!r}) if os.path.isdir({path!r}) else open({path!r}).read())")
+    run = script(
+        sandbox, f"import os\nprint(os.listdir({path!r}) if os.path.isdir({path!r}) else open({path!r}).read())"
+    )
     assert run.code == 1
     assert run.stdout == ""
 

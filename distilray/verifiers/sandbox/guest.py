@@ -14,11 +14,43 @@ import os
 import sys
 from typing import Any
 
-_COMMON = (
-    "array ast bisect builtins calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions "
-    "functools hashlib heapq inspect io itertools json math operator queue random re statistics string textwrap "
-    "threading time traceback types typing unittest"
-).split()
+_COMMON = [
+    "array",
+    "ast",
+    "bisect",
+    "builtins",
+    "calendar",
+    "cmath",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "queue",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "threading",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+    "unittest",
+]
 _LONGEST_ERROR = 300
 
 

@@ -27,12 +27,16 @@ def describe(layers: dict) -> dict[str, dict[str, object]]:
 
     def promise(*how: str) -> dict[str, object]:
         ways = [way for way in how if way]
-        lacking = f"{no_namespaces}; Landlock {'in use' if landlock else 'absent'}; seccomp {'on' if seccomp else 'off'}"
+        lacking = (
+            f"{no_namespaces}; Landlock {'in use' if landlock else 'absent'}; seccomp {'on' if seccomp else 'off'}"
+        )
         return {"in_place": bool(ways), "how": ", ".join(ways) or lacking}
 
     return {
         "files outside are hidden": promise("own mount namespace" if namespaces else "", landlock_name),
-        "no network": promise("own network namespace" if namespaces else "", "seccomp refuses sockets" if seccomp else ""),
+        "no network": promise(
+            "own network namespace" if namespaces else "", "seccomp refuses sockets" if seccomp else ""
+        ),
         "other processes are out of reach": promise(
             "own PID namespace" if namespaces else "",
             "seccomp refuses foreign signals and ptrace" if seccomp else "",

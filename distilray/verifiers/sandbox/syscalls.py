@@ -30,7 +30,7 @@ def _checked(result: int, what: str) -> int:
     return result
 
 
-def syscall(number: int, *arguments: int | bytes | None | ctypes.Array, what: str = "syscall") -> int:
+def syscall(number: int, *arguments: int | bytes | ctypes.Array | None, what: str = "syscall") -> int:
     wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
     return _checked(_libc.syscall(ctypes.c_long(number), *wide), what)
 

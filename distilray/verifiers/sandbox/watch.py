@@ -10,7 +10,7 @@ _SLACK_MB = 192  # pages that forks share with the launcher are counted once per
 
 
 def reached(pid: int, box: str | None, limits: Limits) -> str:
-    """"memory" or "disk" if the run led by `pid` holds too much, else ""."""
+    """ "memory" or "disk" if the run led by `pid` holds too much, else ""."""
     if _resident_mb(_family(pid)) > limits.memory_mb + _SLACK_MB:
         return "memory"
     if box is not None and _disk_mb(box) > limits.disk_mb:
