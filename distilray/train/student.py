@@ -43,7 +43,9 @@ def read_student(path: str) -> Student:
             "Copy the whole checkpoint (git-lfs files included)"
         )
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise CannotTrain(f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights")
+        raise CannotTrain(
+            f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights"
+        )
     return Student(path, config)
 
 

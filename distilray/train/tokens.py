@@ -97,12 +97,16 @@ def prepare_tokens(
     made_of = {"chat": chat.hash, "max_length": settings.max_length, "long_rows": settings.long_rows}
     counts, names = TokenCounts(), [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
     keys = [fingerprint([made_of, unit.path, list(unit.decisions)]) for unit in inputs]
-    for unit_counts in _on_ray(store, list(zip(inputs, [f"{out}/{name}" for name in names], keys)), settings, student_path):
+    for unit_counts in _on_ray(
+        store, list(zip(inputs, [f"{out}/{name}" for name in names], keys)), settings, student_path
+    ):
         counts.add(unit_counts)
     if not counts.kept:
         why = ", ".join(f"{reason} ({n})" for reason, n in sorted(counts.reasons.items())) or "no rows came in"
         raise CannotTrain(f"train {settings.name!r}: no row is left to train on: {why}; see {store.shown}/{out}")
-    manifest = TokenManifest(folder=out, template_hash=chat.hash, fingerprint=fingerprint(keys), counts=counts, units=names)
+    manifest = TokenManifest(
+        folder=out, template_hash=chat.hash, fingerprint=fingerprint(keys), counts=counts, units=names
+    )
     store.write_json(f"{out}/{MANIFEST}", manifest)
     return manifest
 

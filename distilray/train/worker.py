@@ -14,7 +14,7 @@ import ray.train
 import torch
 from ray.actor import ActorHandle
 from ray.train import Checkpoint
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
 from distilray.ledger import Store
@@ -69,10 +69,9 @@ def train(job: Job) -> None:
         peft_config=_lora(settings),
         order=order,
     )
+    trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
     tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
-    trainer.add_callback(
-        Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board)
-    )
+    trainer.add_callback(Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board))
     if settings.sharding == "fsdp" and resources.workers > 1:
         trainer.add_callback(Sharded(trainer, resources.workers))
     _train(job, trainer)

@@ -1,0 +1,29 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+STARTS = 5
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One small local Ray cluster for the whole session."""
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    os.environ["RAY_worker_niceness"] = "0"  # otherwise workers run at nice 15
+    import ray
+
+    for start in range(1, STARTS + 1):
+        try:
+            ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=300 * 2**20)
+            break
+        except Exception:  # a raylet dies when its agent takes more than 15 s to start, as on a busy machine
+            ray.shutdown()
+            if start == STARTS:
+                raise
+    yield
+    ray.shutdown()
