@@ -1,4 +1,4 @@
-"""The command line: ``distilray run | plan | try | status | rows | verify | chat | serve | export | practice | doctor``.
+"""The command line: ``distilray run``, ``plan``, ``try``, ``status``, ``rows``, ``chat``, ``serve`` and more.
 
 Each command parses its words, calls the library, and turns what it raises into one screen of text and an exit code:
 0 done, 1 failed, 2 wrong input, 3 stopped cleanly before the end (run it again), 130 interrupted.

@@ -1,4 +1,4 @@
-"""The commands of ``distilray``: one module each, with NAME, HELP, ``arguments(parser)`` and ``call(options) -> int``."""
+"""The commands of ``distilray``: a module each: NAME, HELP, ``arguments(parser)``, ``call(options) -> int``."""
 
 from distilray.commands import (
     chat,

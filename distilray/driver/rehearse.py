@@ -1,4 +1,4 @@
-"""A rehearsal: a few rows through the steps up to one, in this process, with everything that is asked and answered shown.
+"""A rehearsal: a few rows through the steps up to one, in this process, all that is asked and answered shown.
 
 Nothing is published: replies go to a log that is thrown away, the rows to whoever looks.
 """

@@ -43,9 +43,9 @@ def run(
 ) -> Finished:
     """Runs the recipe at ``place`` in ``directory`` (default ``runs/NAME``), or goes on with it.
 
-    ``limit``: at most so many rows from all sources together; ``only_steps``: no training, no evaluation. Raises :class:`RecipeError` and ``SourceError`` for what is
-    wrong before anything starts, ``RunIsHeld`` where another driver is at it, :class:`RunStopped` where it stopped
-    cleanly before its end.
+    ``limit``: at most so many rows from all sources together; ``only_steps``: no training, no evaluation. Raises
+    :class:`RecipeError` and ``SourceError`` for what is wrong before anything starts, ``RunIsHeld`` where another
+    driver is at it, :class:`RunStopped` where it stopped cleanly before its end.
     """
     started = time.monotonic()
     loaded = load(place, overrides)

@@ -24,7 +24,7 @@ class Sizing:
 
 
 def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) -> Sizing:
-    """1.5 x replicas x sequences of the widest pool: rows wait at one model at a time, and the widest must stay full."""
+    """1.5 x replicas x sequences of the widest pool: a row waits at one model at a time, the widest must stay full."""
     if resources.rows_in_flight == "auto":
         rows = max(
             (math.ceil(1.5 * model.replicas * model.concurrency) for model in models.values()),
@@ -32,10 +32,7 @@ def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) 
         )
     else:
         rows = resources.rows_in_flight
-    if resources.runners == "auto":
-        runners = max(1, math.ceil(rows / ROWS_PER_RUNNER))
-    else:
-        runners = resources.runners
+    runners = math.ceil(rows / ROWS_PER_RUNNER) if resources.runners == "auto" else resources.runners
     runners = max(1, min(runners, units))
     each = max(1, math.ceil(rows / runners))
     return Sizing(runners, each, math.ceil(each / resources.unit_rows) + 1)

@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from distilray.prompts import ANSWER
-from distilray.rows import Outcome, Row, kept, rejected
+from distilray.rows import MalformedRecord, Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models, Step
-from distilray.steps.reasoning import UnfinishedReasoning, split_reasoning
+from distilray.steps.reasoning import split_reasoning
 
 
 class Answer(Step):
@@ -41,8 +41,8 @@ class Answer(Step):
                 continue
             try:
                 reasoning, answer = split_reasoning(reply)
-            except UnfinishedReasoning as unfinished:
-                reasons.append(str(unfinished))
+            except MalformedRecord as malformed:
+                reasons.append(str(malformed))
                 continue
             if answer:
                 whole.append((reasoning, answer, reply.tokens_out))

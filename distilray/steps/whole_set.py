@@ -23,7 +23,7 @@ class GlobalStep(BaseModel):
     writes: ClassVar[Mapping[str, str]] = {}
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
-        """SQL over ``rows`` that gives ``id``, ``reason`` (null: kept; text: rejected for it) and the columns written."""
+        """SQL over ``rows``: ``id``, ``unit``, ``reason`` (null: kept; text: rejected for it), the columns written."""
         raise NotImplementedError(f"{type(self).__name__} does not say which rows stay")
 
     def columns_read(self) -> set[str]:
