@@ -35,7 +35,6 @@ def call(options: argparse.Namespace) -> int:
         think=options.think,
         columns=options.columns,
     )
-    print(
-        f"{exported.rows:,} rows in {len(exported.files)} files in {options.out} ({exported.skipped.total():,} left out)"
-    )
+    left_out = exported.skipped.total()
+    print(f"{exported.rows:,} rows in {len(exported.files)} files in {options.out} ({left_out:,} left out)")
     return 0

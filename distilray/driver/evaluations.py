@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from distilray.driver.trainings import Students
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Examine, Result, measured
@@ -42,7 +43,9 @@ def run_evaluations(
     return results
 
 
-def _who(context: Context, loaded: Loaded, students: Students, name: str) -> tuple[ModelSettings, str]:
+def _who(
+    context: Context, loaded: Loaded, students: Students, name: str
+) -> tuple[ModelSettings, Literal["answer", "plain"]]:
     """The model behind a benchmark's name for it, and how it is asked.
 
     A student is asked as it was trained and will be served: its own system prompt and the question.

@@ -69,7 +69,6 @@ def _flow(store: Store) -> str:
     for stage in list_stages(store):
         manifest = Manifest.read(store, stage.folder)
         for step in manifest.steps if manifest is not None else ():
-            lines.append(
-                f"- {step.name}: {step.rows_in:,} in, {step.kept:,} kept, {step.rejected:,} rejected, {step.failed:,} failed"
-            )
+            went = f"{step.kept:,} kept, {step.rejected:,} rejected, {step.failed:,} failed"
+            lines.append(f"- {step.name}: {step.rows_in:,} in, {went}")
     return "\n".join(lines)

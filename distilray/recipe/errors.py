@@ -58,7 +58,7 @@ def problems_of(error: ValidationError, place: Place, model: type[BaseModel] | N
     problems = []
     for found in error.errors(include_url=False):
         where = tuple(part for part in found["loc"] if not _is_tag(part))
-        value = found.get("input")
+        value, context = found.get("input"), found.get("ctx", {})
         match found["type"]:
             case "extra_forbidden":
                 fields = _fields_at(model, where[:-1])
@@ -68,9 +68,9 @@ def problems_of(error: ValidationError, place: Place, model: type[BaseModel] | N
                 text = f"{where[-1]!r} is missing; it has no default"
                 where = where[:-1]
             case "union_tag_invalid":
-                text = f"{found['ctx']['tag']!r} is not one of {found['ctx']['expected_tags']}"
+                text = f"{context['tag']!r} is not one of {context['expected_tags']}"
             case "value_error":
-                text = str(found["ctx"]["error"])
+                text = str(context["error"])
             case _:
                 text = f"{found['msg'].removeprefix('Input ')}, not {_shown(value)}"
         problems.append(Problem((*place, *where), text))

@@ -156,7 +156,7 @@ class _Planner:
                 Problem(
                     (*entry.place, entry.uses),
                     f"step {entry.name!r} cannot fit: its models need {need['CPU']:g} CPUs and {need['GPU']:g} GPUs "
-                    f"({detail}) and its runners {runners:g} CPUs, but the cluster has {self.available.cpus:g} CPUs and "
+                    f"({detail}) and its runners {runners:g} CPUs, but there are {self.available.cpus:g} CPUs and "
                     f"{self.available.gpus:g} GPUs; lower replicas, cpus or gpus of the models, or add nodes",
                 )
             ],

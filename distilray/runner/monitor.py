@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import ray
+
 
 class Monitor:
     """Keeps the latest report of every runner of a phase and the sum of what they spent."""
@@ -38,3 +40,15 @@ class Monitor:
         if self._limits[1] is not None and money >= self._limits[1]:
             return f"budget.money: {money:.2f} of {self._limits[1]:.2f} is used"
         return None
+
+
+def start_monitor(spent_tokens: int, spent_money: float, tokens: int | None, money: float | None) -> Any:
+    """A monitor's handle; what was spent before counts against the limits."""
+    actor: Any = ray.remote(Monitor)
+    return actor.options(num_cpus=0, max_concurrency=64).remote(spent_tokens, spent_money, tokens, money)
+
+
+def reports(monitor: Any) -> dict[str, Any]:
+    """The newest report of every runner, and why they should stop, if they should."""
+    found: Any = ray.get(monitor.reports.remote())
+    return found

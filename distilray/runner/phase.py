@@ -16,7 +16,7 @@ from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
 from distilray.models import EnginePools
 from distilray.runner.context import Context, RunStopped
-from distilray.runner.monitor import Monitor
+from distilray.runner.monitor import reports, start_monitor
 from distilray.runner.progress import Progress
 from distilray.runner.row_runner import RowRunner, RunnerSpec
 from distilray.runner.sizing import Sizing, size
@@ -73,9 +73,7 @@ def _run_missing(
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
     spent_tokens, spent_money = spent(context.store)
-    monitor = ray.remote(num_cpus=0, max_concurrency=64)(Monitor).remote(
-        spent_tokens, spent_money, context.budget.tokens, context.budget.money
-    )
+    monitor = start_monitor(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
     progress = Progress(context, phase, counted, total, monitor)
     with EnginePools(context.run, context.logs) as pools, progress:
         handles = pools.start(phase.models)
@@ -96,7 +94,7 @@ def _run_missing(
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
             )
         if stopped:
-            why = ray.get(monitor.reports.remote())["stop"]
+            why = reports(monitor)["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again: nothing is asked twice")
 
 

@@ -6,10 +6,9 @@ import threading
 import time
 from typing import Any
 
-import ray
-
 from distilray.ledger import Manifest
 from distilray.runner.context import Context
+from distilray.runner.monitor import reports
 from distilray.runner.stage import Phase
 
 EVERY_S = 2.0
@@ -43,7 +42,7 @@ class Progress:
         seconds = max(now - self.started, 1e-6)
         done = self.counted.units - self.units_at_start
         rate = done / seconds
-        live = ray.get(self.monitor.reports.remote())["runners"]
+        live = reports(self.monitor)["runners"]
         models: dict[str, dict[str, float]] = {}
         outcomes: dict[str, dict[str, int]] = {}
         for report in live.values():

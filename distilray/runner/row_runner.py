@@ -1,8 +1,8 @@
 """A row runner: the light actor through which Ray Data sends unit references.
 
 It reads a unit's rows from Parquet, runs their coroutines and publishes one Parquet file. ``__call__`` is async and
-only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and several units
-are in flight (a synchronous class ran them one after another, at 0.55 of the speed).
+only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and several
+units are in flight (a synchronous class ran them one after another, at 0.55 of the speed).
 """
 
 from __future__ import annotations
