@@ -88,7 +88,7 @@ class VLLMEngine(Engine):
         return EngineInfo(self.engine, self.context, self.llm.model_config.get_vocab_size(), versions)
 
     async def _warm_up(self) -> None:
-        """The first request with log-probabilities and the first constrained one are slow; nobody should wait for it."""
+        """First requests with log-probabilities or a constraint are slow: nobody should have to wait for them."""
         ask = Ask([{"role": "user", "content": "1"}], 0, 0, 1, 0)
         sampling = self.settings.sampling.overridden(max_tokens=2, logprobs=1).model_dump()
         batch = Batch([sampling], [Constraint("choice", ["1", "2"])], [ask])
