@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 REASONS_SHOWN = 3
+OUTCOMES = ("rows_in", "created", "kept", "rejected", "failed")
 STATES = {"running": "green", "finished": "bold", "interrupted": "yellow", "never started": "dim"}
 
 
@@ -54,13 +55,14 @@ def _progress(progress: dict[str, Any]) -> Text:
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
-    table = _table("step", "in", "created", "kept", "rejected", "failed", "tokens out", "tok/s", "time", "")
+    outcomes = [key for key in OUTCOMES if key != "created" or any(step["created"] for step in steps)]
+    table = _table("step", *(key.replace("rows_", "") for key in outcomes), "tokens out", "tok/s", "time", "")
     stage = None
     for step in steps:
         first, stage = step["stage"] != stage, step["stage"]
         table.add_row(
             _step_name(step),
-            *(_number(step[key]) for key in ("rows_in", "created", "kept", "rejected", "failed")),
+            *(_number(step[key]) for key in outcomes),
             _short(step["tokens_out"]),
             _short(step["tokens_per_s"]),
             _duration(step["stage_seconds"]) if first else "",
@@ -137,7 +139,9 @@ def _set_aside(folders: list[str]) -> Text:
 def _table(*columns: str, left: int = 1) -> Table:
     table = Table(show_edge=False, pad_edge=False, box=None, header_style="dim")
     for k, column in enumerate(columns):
-        table.add_column(column, justify="left" if k < left else "right", no_wrap=k < left or columns[k] != "")
+        table.add_column(
+            column, justify="left" if k < left else "right", no_wrap=k < left or k == len(columns) - 1 or left == 1
+        )
     return table
 
 
@@ -146,9 +150,9 @@ def _number(value: float | None) -> str:
 
 
 def _short(value: float | None) -> str:
-    """``1234`` as ``1,234``, ``12345`` as ``12.3k``, ``12345678`` as ``12.3M``."""
+    """``1234`` as ``1,234``, ``12345`` as ``12.3k``, ``1234567`` as ``1.2M``."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value and value >= 10 * size:
+        if value and value >= (10 * size if unit == "k" else size):
             return f"{value / size:,.1f}{unit}"
     return _number(value)
 

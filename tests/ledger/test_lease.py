@@ -93,6 +93,7 @@ def test_a_holder_killed_with_9_is_followed_at_once_on_the_same_machine(store, s
         assert time.monotonic() - begun < 30
 
 
+@pytest.mark.slow
 def test_a_stopped_holder_that_wakes_after_a_takeover_knows_it_lost(store, start):
     holder = start(HOLDER, store.uri, 1.5)
     assert holder.stdout.readline() == "held\n"
@@ -163,7 +164,7 @@ def test_of_many_threads_on_an_object_store_exactly_one_wins(s3_store):
 
 @pytest.mark.slow
 def test_of_many_processes_that_claim_at_once_exactly_one_wins(store, start):
-    trials, drivers = 20, 4
+    trials, drivers = 10, 4
     contenders = [start(CONTENDER, store.uri, trials) for _ in range(drivers)]
     for trial in range(trials):
         for contender in contenders:
