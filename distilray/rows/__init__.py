@@ -12,6 +12,9 @@ from distilray.rows.row import Row
 from distilray.rows.schema import CORE, HISTORY, MESSAGES, SCHEMA_VERSION, column_type, schema_with
 from distilray.rows.sources import Source, SourceError
 from distilray.rows.tables import to_table
+from distilray.rows.traces import MalformedRecord
+from distilray.rows.traces import joined as join_trace
+from distilray.rows.traces import part as part_trace
 
 __all__ = [
     "CORE",
@@ -21,6 +24,7 @@ __all__ = [
     "ExportForm",
     "Exported",
     "Malformed",
+    "MalformedRecord",
     "Outcome",
     "Row",
     "Source",
@@ -34,8 +38,10 @@ __all__ = [
     "dataset_card",
     "export",
     "failed",
+    "join_trace",
     "kept",
     "list_files",
+    "part_trace",
     "read_batches",
     "read_records",
     "rejected",
