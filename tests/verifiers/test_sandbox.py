@@ -303,6 +303,11 @@ def test_nothing_of_one_run_is_left_for_the_next(sandbox: Sandbox):
     assert script(sandbox, "import os\nprint(os.listdir('.'))").stdout == "[]\n"
 
 
+def test_a_sandbox_with_its_own_root_keeps_no_folder_on_disk(sandbox: Sandbox):
+    needs(sandbox, "namespaces")
+    assert sandbox._folder == ""
+
+
 def test_protections_names_how_or_why_not():
     found = protections()
     assert found["memory, time, output and disk are bounded"]["in_place"] is True

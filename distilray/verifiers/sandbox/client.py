@@ -155,6 +155,10 @@ class Sandbox:
         self._link = ours
         self._greet(ours)
         ours.settimeout(None)
+        if self.layers["namespaces"]:
+            # The launcher has moved into its own root. Gone now, the mount point cannot outlive a killed worker.
+            shutil.rmtree(self._folder)
+            self._folder = ""
         return ours
 
     def _greet(self, link: socket.socket) -> None:
