@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import importlib
 
+from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
 from distilray.steps.base import Step
 from distilray.steps.check import Check
+from distilray.steps.cognitive_pairs import CognitivePairs
+from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
+from distilray.steps.rate_trace import RateTrace
+from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
+from distilray.steps.shorten_trace import ShortenTrace
 from distilray.steps.whole_set import GlobalStep
 
 StepClass = type[Step] | type[GlobalStep]
 
 STEPS: dict[str, StepClass] = {
+    "align_trace": AlignTrace,
     "answer": Answer,
     "check": Check,
+    "cognitive_pairs": CognitivePairs,
+    "inline_trace": InlineTrace,
     "judge": Judge,
+    "rate_trace": RateTrace,
+    "score_trace": ScoreTrace,
     "select": Select,
+    "shorten_trace": ShortenTrace,
 }
 
 

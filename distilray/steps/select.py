@@ -1,4 +1,10 @@
-"""Select: keep the rows whose score is high enough, or the best share or number of them (post A.4)."""
+"""Select: keep the rows whose score is high enough, the best share or number of them (post A.4), or those whose traces
+suit the student (post B.24).
+
+  - select: {by: accuracy, at_least: 7}
+  - select: {by: difficulty, share: 0.3, within: [task]}
+  - select: {match: 7B}                                  # after score_trace
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from typing import Annotated, ClassVar
 import duckdb
 from pydantic import Field, model_validator
 
+from distilray.steps.student_sizes import SCORES, SUITS, StudentSize
 from distilray.steps.whole_set import GlobalStep
 
 
@@ -16,8 +23,8 @@ class Select(GlobalStep):
     writes: ClassVar = {"rank": "int"}
 
     by: Annotated[
-        str, Field(pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected")
-    ]
+        str | None, Field(pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected")
+    ] = None
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
     at_most: Annotated[float | None, Field(description="highest value that stays")] = None
     share: Annotated[float | None, Field(gt=0, le=1, description="best share that stays, 0 to 1")] = None
@@ -26,40 +33,58 @@ class Select(GlobalStep):
         tuple[str, ...], Field(description="columns whose values form groups; share and top hold in each")
     ] = ()
     smallest_first: Annotated[bool, Field(description="the smallest values are the best")] = False
+    match: Annotated[
+        StudentSize | None,
+        Field(description="traces whose verbosity and difficulty suit a student of that size (see student_sizes)"),
+    ] = None
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Select:
-        if self.at_least is None and self.at_most is None and self.share is None and self.top is None:
-            raise ValueError("nothing to select by: give at_least, at_most, share or top")
+        limited = any(limit is not None for limit in (self.at_least, self.at_most, self.share, self.top))
+        if limited and self.by is None:
+            raise ValueError("at_least, at_most, share and top need a column: name it in `by`")
+        if not limited and self.match is None:
+            raise ValueError("nothing to select by: give at_least, at_most, share or top (of a column `by`), or match")
         return self
 
     def columns_read(self) -> set[str]:
-        return {self.by, *self.within}
+        scores = SCORES if self.match is not None else ()
+        return {*([self.by] if self.by else []), *self.within, *scores}
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         groups = f"PARTITION BY {', '.join(_quoted(name) for name in self.within)}" if self.within else ""
         order = "ASC" if self.smallest_first else "DESC"
-        limits = []
-        if self.share is not None:
-            limits.append(f"WHEN rank > ceil({self.share} * total) THEN 'not among the best {self.share:.0%}'")
-        if self.top is not None:
-            limits.append(f"WHEN rank > {self.top} THEN 'not among the best {self.top}'")
-        bounds = [f"WHEN value IS NULL THEN 'no {self.by}'"]
-        if self.at_least is not None:
-            bounds.append(f"WHEN value < {self.at_least} THEN '{self.by} below {self.at_least:g}'")
-        if self.at_most is not None:
-            bounds.append(f"WHEN value > {self.at_most} THEN '{self.by} above {self.at_most:g}'")
+        value = f"{_quoted(self.by)}::DOUBLE" if self.by else "0::DOUBLE"
+        columns = ["id", "unit", *(SCORES if self.match is not None else ())]
         # Ties are broken by id's hash, so that the choice depends neither on sharding nor on the order of sources.
         return f"""
             WITH ranked AS (
-                SELECT id, unit, {_quoted(self.by)}::DOUBLE AS value,
+                SELECT {", ".join(columns)}, {value} AS value,
                        row_number() OVER best AS rank, count(*) OVER (best RANGE BETWEEN UNBOUNDED PRECEDING
                                                                       AND UNBOUNDED FOLLOWING) AS total
                 FROM rows
-                WINDOW best AS ({groups} ORDER BY {_quoted(self.by)}::DOUBLE {order} NULLS LAST, md5(id))
+                WINDOW best AS ({groups} ORDER BY {value} {order} NULLS LAST, md5(id))
             )
-            SELECT id, unit, CASE {" ".join(bounds + limits)} END AS reason, rank FROM ranked
+            SELECT id, unit, CASE {" ".join(self._reasons())} END AS reason, rank FROM ranked
         """
+
+    def _reasons(self) -> list[str]:
+        """Branches of a CASE, the first that holds is why a row is rejected."""
+        reasons = [f"WHEN value IS NULL THEN 'no {self.by}'"]
+        if self.at_least is not None:
+            reasons.append(f"WHEN value < {self.at_least} THEN '{self.by} below {self.at_least:g}'")
+        if self.at_most is not None:
+            reasons.append(f"WHEN value > {self.at_most} THEN '{self.by} above {self.at_most:g}'")
+        if self.match is not None:
+            for column, (lowest, highest) in zip(SCORES, SUITS[self.match], strict=True):
+                reasons.append(f"WHEN {column} IS NULL THEN 'no {column}'")
+                reasons.append(f"WHEN {column} < {lowest} THEN '{column} too low for {self.match}'")
+                reasons.append(f"WHEN {column} > {highest} THEN '{column} too high for {self.match}'")
+        if self.share is not None:
+            reasons.append(f"WHEN rank > ceil({self.share} * total) THEN 'not among the best {self.share:.0%}'")
+        if self.top is not None:
+            reasons.append(f"WHEN rank > {self.top} THEN 'not among the best {self.top}'")
+        return reasons
 
 
 def _quoted(column: str) -> str:

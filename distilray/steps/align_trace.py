@@ -1,0 +1,152 @@
+"""Align trace: bring every trace to the level that a small model can follow (posts B.19-B.21).
+
+medium stays; easy is extended, hard is shortened, and the new trace has to pass both verifications (post B.20): it is
+rated again, and it still reaches the right answer. Until it is medium, or a cap is met, or it is plain that the rounds
+lead nowhere. The direction may flip from round to round. Nothing is lost: a row that does not converge is rejected with
+every rating and every rewrite that it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from distilray.prompts import CONTINUE_TRACE, EXTEND_TRACE, RATE_TRACE, SHORTEN_TRACE, Prompt, Rating
+from distilray.rows import Outcome, Row, kept, rejected
+from distilray.steps.base import ModelName, ModelRole, Models
+from distilray.steps.following import follows
+from distilray.steps.rating import By, Votes, check_way, rated
+from distilray.steps.tokens import TokenizerPath, token_counts
+from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
+
+NOT_IN_TIME = "not medium after the last round"
+BACK_AND_FORTH = "oscillates between easy and hard"
+REPEATED = "a rewrite comes again"
+LOST = "rewriting loses the answer"
+
+
+@dataclass
+class Alignment:
+    """What became of one trace so far. ``ratings[i]`` is of ``traces[i]``; all traces here reach the answer."""
+
+    traces: list[str] = field(default_factory=list)
+    ratings: list[Rating] = field(default_factory=list)
+    rewrites: list[str] = field(default_factory=list)
+    """What each rewrite was, those that lost the answer included: ``["extended: wrong answer", "extended"]``."""
+    seen: set[str] = field(default_factory=set)
+    verdict: str = ""
+    """The verifier's word on the last trace."""
+
+    def add(self, trace: str, rating: Rating, verdict: str) -> None:
+        self.seen.add(trace)
+        self.traces.append(trace)
+        self.ratings.append(rating)
+        self.verdict = verdict
+
+    @property
+    def lost(self) -> bool:
+        return bool(self.rewrites) and ":" in self.rewrites[-1]
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "origin": self.ratings[0],
+            "ratings": self.ratings,
+            "rewrites": self.rewrites,
+            "traces": self.traces,
+            "rounds": len(self.rewrites),
+            "verdict": self.verdict,
+        }
+
+
+class AlignTrace(TraceStep):
+    """Rewrites traces until they are medium; ``origin`` says what each was at first."""
+
+    writes: ClassVar = {
+        "reasoning": "string",
+        "answer": "string",
+        "origin": "string",
+        "ratings": "list<string>",
+        "rewrites": "list<string>",
+        "traces": "list<string>",
+        "rounds": "int",
+        "trace_tokens_before": "int",
+        "trace_tokens_after": "int",
+        "verdict": "string",
+    }
+
+    judge: ModelName
+    rewriter: ModelName
+    max_rounds: Annotated[int, Field(ge=0, le=32, description="rewrites of one trace at most")] = 4
+    votes: Votes = 1
+    by: By = "word"
+    student: Annotated[
+        ModelName | None,
+        ModelRole(),
+        Field(description="a real student that decides what is medium: a trace from which it finds the answer"),
+    ] = None
+    student_samples: Annotated[int, Field(ge=1, le=64, description="how often the student tries a trace")] = 4
+    student_share: Annotated[float, Field(gt=0, le=1, description="share of tries that must succeed")] = 0.5
+    tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
+
+    @model_validator(mode="after")
+    def _one_way_to_rate(self) -> AlignTrace:
+        check_way(self.votes, self.by)
+        return self
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        trace = trace_of(row)
+        if not trace:
+            return rejected("no trace")
+        verdict = await self.reaches(row, trace, models)
+        if verdict.right is not True:
+            return rejected(objection(verdict), verdict=verdict.reason)
+        way = Alignment()
+        way.add(trace, await self._rating(row, trace, models), verdict.reason)
+        reason = None
+        while way.ratings[-1] != "medium" and reason is None:
+            reason = await self._round(row, way, models)
+        before, after = await token_counts(self.tokenizer, trace, way.traces[-1])
+        columns = way.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
+        if reason is not None:
+            return rejected(reason, **columns)
+        return kept(**with_trace(row, way.traces[-1]), **columns)
+
+    async def _round(self, row: Row, way: Alignment, models: Models) -> str | None:
+        """One rewrite and its two verifications; why there is no point in another one, or ``None``."""
+        if len(way.rewrites) == self.max_rounds:
+            return LOST if way.lost else NOT_IN_TIME
+        prompt, deed = (SHORTEN_TRACE, "shortened") if way.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
+        text = await models[self.rewriter].ask(prompt, row, trace=way.traces[-1], answer=conclusion_of(row))
+        if text in way.seen:
+            way.rewrites.append(f"{deed}: a text seen before")
+            return LOST if text not in way.traces else REPEATED
+        verdict = await self.reaches(row, text, models)
+        if verdict.right is not True:
+            way.seen.add(text)
+            way.rewrites.append(f"{deed}: {objection(verdict)}")
+            return None
+        way.rewrites.append(deed)
+        way.add(text, await self._rating(row, text, models), verdict.reason)
+        return BACK_AND_FORTH if goes_back_and_forth(way.ratings) else None
+
+    async def _rating(self, row: Row, trace: str, models: Models) -> Rating:
+        """A student's word counts before the judge's: what it cannot follow and the judge finds medium lacks steps."""
+        if self.student is None:
+            return (await rated(models[self.judge], row, trace, self.votes, self.by)).word
+        if await follows(self, row, trace, models, self.student, self.student_samples) >= self.student_share:
+            return "medium"
+        word = (await rated(models[self.judge], row, trace, self.votes, self.by)).word
+        return "easy" if word == "medium" else word
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        rating = (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE)
+        return (*super().prompts_used(), *rating, *((CONTINUE_TRACE,) if self.student is not None else ()))
+
+
+def goes_back_and_forth(ratings: Sequence[Rating]) -> bool:
+    """Whether the last four ratings are easy and hard in turns: each rewrite undoes the one before."""
+    last = list(ratings[-4:])
+    return len(last) == 4 and last[:2] == last[2:] and {*last} == {"easy", "hard"}

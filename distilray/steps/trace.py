@@ -1,0 +1,103 @@
+"""What steps on reasoning traces share: where a row has its trace, and whether the trace still reaches the answer.
+
+A deep-thinking teacher leaves its trace apart (``reasoning`` beside ``answer``); a fast-thinking one writes its steps
+into the answer, which then is the trace.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from distilray import verifiers
+from distilray.prompts import JUDGE, Prompt
+from distilray.rows import Row
+from distilray.steps.base import ModelName, ModelRole, Models, Step
+from distilray.verifiers import Verdict
+
+Kind = Literal["by_task", "numeric", "math", "code", "choice", "none"]
+
+_CALCULATED = {"math", "physics", "chemistry", "economy", "reasoning"}
+_LETTER = re.compile(r"\(?[A-J]\)?\.?")
+_NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+\s*%?")
+
+
+def trace_of(row: Row) -> str | None:
+    return row["reasoning"] or row["answer"]
+
+
+def with_trace(row: Row, trace: str) -> dict[str, Any]:
+    """The columns that make ``trace`` the row's trace."""
+    return {"reasoning": trace} if row["reasoning"] else {"answer": trace}
+
+
+def conclusion_of(row: Row) -> str | None:
+    """What the trace has to arrive at, as raters and rewriters are told; ``None`` where it is not known as text."""
+    if row["reasoning"]:
+        return row["answer"]
+    return None if row.task.startswith("code") else row["reference"]  # of code the reference is its tests
+
+
+def inlined(trace: str, answer: str) -> str:
+    """Trace and answer as one text; an answer that the trace already ends on is not said twice."""
+    return trace if trace.rstrip().endswith(answer.strip()) else f"{trace}\n\n{answer}"
+
+
+def verifier_for(row: Row) -> Kind:
+    """The verifier that the row's task and reference call for; ``none`` where only a reader could tell."""
+    reference = (row["reference"] or "").strip()
+    if not reference:
+        return "none"
+    if row.task.startswith("code"):
+        return "code"
+    if _LETTER.fullmatch(reference):
+        return "choice"
+    if _NUMBER.fullmatch(reference):
+        return "numeric"
+    return "math" if row.task in _CALCULATED else "none"
+
+
+class TraceStep(Step):
+    """A step that may change a trace and then finds out whether it is still right (posts B.17, B.20)."""
+
+    reads: ClassVar = ("messages", "answer")
+
+    verifier: Annotated[
+        Kind, Field(description="how a result is compared with the reference; by_task: as task and reference ask")
+    ] = "by_task"
+    checker: Annotated[
+        ModelName | None,
+        ModelRole(),
+        Field(description="judge of the traces that no verifier can decide; none: they are rejected"),
+    ] = None
+    sound_at: Annotated[int, Field(ge=0, le=9, description="lowest accuracy from the checker that counts as right")] = 7
+
+    async def reaches(self, row: Row, trace: str, models: Models) -> Verdict:
+        """Whether ``trace`` arrives at the right answer; ``right`` is ``None`` where nobody could tell."""
+        verdict = await self._verified(row, trace)
+        if verdict.right is not None or self.checker is None:
+            return verdict
+        solution = inlined(trace, row["answer"]) if row["reasoning"] else trace
+        judged = await models[self.checker].ask(JUDGE, row, answer=solution)
+        right = judged.accuracy >= self.sound_at
+        return Verdict(right, f"the checker gives accuracy {judged.accuracy}")
+
+    async def _verified(self, row: Row, trace: str) -> Verdict:
+        kind = verifier_for(row) if self.verifier == "by_task" else self.verifier
+        if kind == "none" or row["reference"] is None:
+            return Verdict(None, "nothing to compare with")
+        if kind == "code" and row["reasoning"]:
+            return Verdict(None, "thoughts about code cannot be run")
+        if kind == "numeric":
+            return verifiers.numeric_equal(trace, row["reference"])
+        return await verifiers.verify(kind, trace, row["reference"])
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return (*self.prompts, *((JUDGE,) if self.checker is not None else ()))
+
+
+def objection(verdict: Verdict) -> str:
+    """Why a trace with this verdict cannot stay, as a countable reason."""
+    return "wrong answer" if verdict.right is False else "cannot be verified"
