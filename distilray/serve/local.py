@@ -12,6 +12,7 @@ import psutil
 OBJECT_STORE_BYTES = 256 * 2**20
 """Serving hands requests from process to process; it stores nothing big."""
 
+START_ATTEMPTS = 3
 STOP_WITHIN_S = 15
 
 
@@ -57,34 +58,45 @@ def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
     import ray
     from ray import serve
 
-    others = {child.pid for child in psutil.Process().children(recursive=True)}
+    others = _children()
     try:
+        context = _start_ray(cpus, others)
+        _catch_signals()  # ray.init takes SIGTERM over
+        serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port, "keep_alive_timeout_s": 90})
+        yield Path(str(context.address_info["session_dir"]), "logs")
+    finally:
+        started = _children() - others
+        if ray.is_initialized():
+            serve.shutdown()
+            ray.shutdown()
+        _end(started)
+
+
+def _start_ray(cpus: int, others: set[psutil.Process]) -> Any:
+    import ray
+
+    for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            context: Any = ray.init(
+            return ray.init(
                 address="local",  # never a cluster that happens to run here
                 num_cpus=cpus,
                 include_dashboard=False,
                 log_to_driver=False,
                 object_store_memory=OBJECT_STORE_BYTES,
             )
-        except Exception as error:  # Ray has no narrower type for a node that does not come up
-            raise DidNotStart(f"Ray did not start on this machine, try again when it is less busy ({error})") from error
-        _catch_signals()  # ray.init takes SIGTERM over
-        serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port, "keep_alive_timeout_s": 90})
-        yield Path(str(context.address_info["session_dir"]), "logs")
-    finally:
-        _stop(others)
+        except Exception as error:  # Ray has no narrower type for a node that does not come up in its 30 s
+            if attempt == START_ATTEMPTS:
+                raise DidNotStart(f"Ray did not start, {attempt} times; is this machine too busy? ({error})") from error
+            _end(_children() - others, grace_s=0)
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _stop(others: set[int]) -> None:
-    import ray
-    from ray import serve
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
-    started = [child for child in psutil.Process().children(recursive=True) if child.pid not in others]
-    if ray.is_initialized():
-        serve.shutdown()
-        ray.shutdown()
-    _, alive = psutil.wait_procs(started, timeout=STOP_WITHIN_S)
+
+def _end(processes: set[psutil.Process], grace_s: float = STOP_WITHIN_S) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=grace_s)
     for process in alive:
         process.kill()
     psutil.wait_procs(alive, timeout=STOP_WITHIN_S)
