@@ -1,0 +1,97 @@
+"""Numbers as the page writes them, and the few that stand at its top."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
+from distilray.report.page.results import BenchmarkResults
+
+NONE = "–"
+_LINE = re.compile(r"^(\s*(?:- )*)([\w./:{}-]+:(?=\s|$))?(.*)$")
+
+
+def number(value: float | None) -> str:
+    """``12345`` as ``12,345``."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def short(value: float | None) -> str:
+    """``12345`` as ``12.3k``; up to four digits as they are."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value is not None and value >= max(size, 10_000):
+            return f"{value / size:,.1f}{unit}"
+    return number(value)
+
+
+def plain(value: float | None) -> str:
+    """A measured value: whole numbers whole, others with four digits."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
+
+
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return NONE
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def percent(share: float | None) -> str:
+    return NONE if share is None else f"{100 * share:.1f} %"
+
+
+def money(value: float | None) -> str:
+    """In the currency of the recipe's prices, which is not known."""
+    if not value:
+        return NONE
+    return f"{value:,.2f}" if value >= 1 else f"{value:.4f}"
+
+
+def moment(text: str | None) -> str:
+    """An ISO time for people."""
+    return NONE if not text else text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def yaml_lines(text: str) -> list[tuple[str, str, str]]:
+    """(indent, key, rest) of each line, for a quiet highlighting of the keys."""
+    return [tuple(part or "" for part in _LINE.match(line).groups()) for line in text.splitlines()]  # type: ignore[union-attr]
+
+
+def summary(found: dict[str, Any], by_benchmark: list[BenchmarkResults]) -> dict[str, Any]:
+    """The figures at the top: rows, tokens, time, cost and what the student gained."""
+    steps = found["steps"]
+    stages = {step["stage"]: step["stage_seconds"] for step in steps}
+    trainings = sum(training["seconds"] for training in found["training"])
+    gained = next((benchmark for benchmark in by_benchmark if benchmark.value(STUDENT_AFTER) is not None), None)
+    return {
+        "rows_in": steps[0]["rows_in"] if steps else 0,
+        "rows_kept": steps[-1]["kept"] if steps else 0,
+        "tokens_in": sum(model["tokens_in"] for model in found["models"]),
+        "tokens_out": sum(model["tokens_out"] for model in found["models"]),
+        "seconds": sum(stages.values()) + trainings,
+        "training_seconds": trainings,
+        "cost": sum(model["cost"] for model in found["models"]),
+        "benchmark": gained.name if gained else None,
+        "after": gained.value(STUDENT_AFTER) if gained else None,
+        "before": gained.value(STUDENT_BEFORE) if gained else None,
+    }
+
+
+FILTERS = {
+    "number": number,
+    "short": short,
+    "plain": plain,
+    "duration": duration,
+    "percent": percent,
+    "money": money,
+    "moment": moment,
+    "yaml_lines": yaml_lines,
+}

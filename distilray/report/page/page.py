@@ -1,0 +1,112 @@
+"""Puts the page together: what the ledger says, what the rows look like, in one template."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from distilray.ledger import Store, list_stages, list_trainings
+from distilray.report.page import figures
+from distilray.report.page.agreement import agreement
+from distilray.report.page.curves import curve
+from distilray.report.page.flow import MAIN_WAY, flow, label
+from distilray.report.page.histograms import histograms
+from distilray.report.page.results import benchmarks
+from distilray.report.page.samples import sample_rows
+from distilray.report.page.survey import decisions_by_rows, survey
+from distilray.report.page.words import in_both, words_of
+from distilray.report.status import status
+from distilray.train.metrics import read_metrics
+
+REPORT = "report.html"
+SCRIPTS = ("first.js", "page.js")
+READS_AT_ONCE = 8
+
+
+def write_report(store: Store, out: str | os.PathLike[str] | None = None) -> str:
+    """Writes the page about the run in ``store`` to the local file ``out``, or into the run as ``report.html``.
+
+    Returns where it lies. The run may still be going; the page then says how far it is.
+    """
+    html = render(store).encode()
+    if out is None:
+        store.write(REPORT, html)
+        return store.full(REPORT)
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(html)
+    return str(path)
+
+
+def render(store: Store) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("distilray.report", "assets"),
+        autoescape=True,  # rows, reasons and recipes are others' text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    environment.globals |= {"t": in_both, "words": words_of}
+    environment.filters |= figures.FILTERS
+    scripts = {name: _asset(environment, name) for name in SCRIPTS}
+    return environment.get_template("page.html.jinja").render(
+        **contents(store),
+        scripts=scripts,
+        script_hashes=Markup(" ".join(_hash(text) for text in scripts.values())),
+        style=_asset(environment, "page.css"),
+    )
+
+
+def _asset(environment: Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
+
+
+def _hash(script: str) -> str:
+    """How a content security policy names a script: no other one runs, whatever a row holds."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def contents(store: Store) -> dict[str, Any]:
+    """What the template shows."""
+    found = status(store)
+    everywhere = list_stages(store)
+    stages = [stage for stage in everywhere if stage.folder.startswith(MAIN_WAY)]
+    decided = decisions_by_rows(stages)
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        surveys = [survey(store, stage, decided, pool) for stage in stages if stage.units]
+        rows = sample_rows(store, surveys, found["steps"], pool)
+    recipe = store.read("recipe.yaml").decode() if store.exists("recipe.yaml") else ""
+    settings = yaml.safe_load(recipe) or {}
+    trainings = list_trainings(store)
+    by_benchmark = benchmarks(found["evaluations"])
+    return {
+        "run": found,
+        "record": store.read_json("run.json") if store.exists("run.json") else {},
+        "summary": figures.summary(found, by_benchmark),
+        "flow": flow(found["steps"]),
+        "labels": [label(step) for step in found["steps"]],
+        "histograms": histograms(surveys),
+        "agreement": agreement(surveys),
+        "trainings": [
+            {**training, "curve": curve(read_metrics(store, f"{folder}/metrics.jsonl"))}
+            for training, (folder, _) in zip(found["training"], trainings, strict=True)
+        ],
+        "benchmarks": by_benchmark,
+        "rows": rows,
+        "recipe": recipe,
+        "models": settings.get("models") or {},
+        "seed": settings.get("seed"),
+        "description": settings.get("description"),
+        "manifests": [(stage.folder, stage.manifest) for stage in everywhere if stage.manifest] + trainings,
+    }
