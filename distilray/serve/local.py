@@ -12,7 +12,7 @@ import psutil
 OBJECT_STORE_BYTES = 256 * 2**20
 """Serving hands requests from process to process; it stores nothing big."""
 
-START_ATTEMPTS = 3
+START_ATTEMPTS = 5
 STOP_WITHIN_S = 15
 
 
@@ -55,6 +55,7 @@ def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
     """Ray on this machine with Serve's HTTP proxy on ``host:port``; gives the directory of Ray's logs."""
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run its workers at nice 15
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine starts Ray's agents slowly
     import ray
     from ray import serve
 
