@@ -49,7 +49,7 @@ CURRICULA: dict[str, Curriculum] = {
         starts_from="teacher",
     ),
     "student_blank": Curriculum(64, {"conversation": 1.0}, steps=0, rate=0.0),
-    "student_warm": Curriculum(64, {"conversation": 1.0}, steps=60, rate=4e-3, gold=100),
+    "student_warm": Curriculum(64, {"conversation": 1.0}, steps=200, rate=4e-3, gold=100),
 }
 
 
