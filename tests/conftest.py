@@ -14,7 +14,7 @@ STARTS = 5
 def ray_cluster() -> Iterator[None]:
     """One small local Ray cluster for the whole session."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
-    os.environ["RAY_worker_niceness"] = "0"  # otherwise workers run at nice 15
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (otherwise workers run at nice 15)
     import ray
 
     for start in range(1, STARTS + 1):

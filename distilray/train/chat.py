@@ -98,13 +98,13 @@ def load_chat(path: str, settings: SFTSettings) -> ChatFormat:
     for part in (template, settings.system or "", str(settings.think), settings.loss_on):
         digest.update(part.encode() + b"\0")
     chat = ChatFormat(
-        tokenizer,
-        template,
-        settings.system,
-        settings.think,
-        settings.loss_on,
-        _stop_ids(path, tokenizer),
-        digest.hexdigest(),
+        tokenizer=tokenizer,
+        template=template,
+        system=settings.system,
+        think=settings.think,
+        loss_on=settings.loss_on,
+        stop_ids=_stop_ids(path, tokenizer),
+        hash=digest.hexdigest(),
     )
     _check(path, chat)
     return chat
@@ -144,9 +144,7 @@ def _check(path: str, chat: ChatFormat) -> None:
     """Renders a probe, so that what is wrong with a template is said before anything starts."""
     rendered = chat.render(PROBE, PROBE_ANSWER, None)
     if all(label == IGNORED for label in rendered.labels):
-        raise CannotTrain(
-            f"student {path!r}: the generation marks of its chat template enclose nothing; nothing to train"
-        )
+        raise CannotTrain(f"student {path!r}: the generation marks of its chat template enclose nothing")
     if not chat.stops(rendered):
         last = chat.tokenizer.decode([label for label in rendered.labels if label != IGNORED][-1:])
         raise CannotTrain(

@@ -154,7 +154,7 @@ def _progress(name: str, record: dict[str, Any]) -> TrainProgress:
 
 
 def _details(store: Store, settings: SFTSettings, out: str, resources: TrainResources) -> dict[str, Any]:
-    records = [record for record in read_metrics(store, f"{out}/metrics.jsonl") if "loss" in record]
+    records = [record for record in read_metrics(store, out) if "loss" in record]
     last = records[-1]
     return {
         "checkpoint": f"{out}/final",

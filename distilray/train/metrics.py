@@ -16,20 +16,21 @@ from typing import Any
 
 from distilray.ledger import Store
 
+METRICS = "metrics.jsonl"
 FLUSH_EVERY_S = 5.0
 
 
 class MetricsLog:
-    """The records of a training at ``path`` in ``store``; those after ``resumed_step`` are dropped: they come again."""
+    """Records of the training in ``out``; those after ``resumed_step`` are dropped, for they come again."""
 
-    def __init__(self, store: Store, path: str, tensorboard: str, scratch: str, resumed_step: int) -> None:
+    def __init__(self, store: Store, out: str, scratch: str, resumed_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.store, self.path, self.tensorboard = store, path, tensorboard
-        self.records = [record for record in read_metrics(store, path) if record["step"] <= resumed_step]
+        self.store, self.out, self.tensorboard = store, out, f"{out}/tensorboard"
+        self.records = [record for record in read_metrics(store, out) if record["step"] <= resumed_step]
         self._flushed = time.monotonic()
         # Event files are appended to, which only disks can do; elsewhere they are copied when they are flushed.
-        self._folder = store.full(tensorboard) if store.local else scratch
+        self._folder = store.full(self.tensorboard) if store.local else scratch
         self._events = SummaryWriter(self._folder, purge_step=resumed_step + 1 if resumed_step else None)
 
     @property
@@ -48,7 +49,7 @@ class MetricsLog:
     def flush(self) -> None:
         """Publishes what there is; called at every checkpoint, so that records and checkpoint agree."""
         text = "".join(json.dumps(record) + "\n" for record in self.records)
-        self.store.write(self.path, text.encode(), durable=False)
+        self.store.write(f"{self.out}/{METRICS}", text.encode(), durable=False)
         self._events.flush()
         if not self.store.local:
             for name in os.listdir(self._folder):
@@ -61,8 +62,9 @@ class MetricsLog:
         self._events.close()
 
 
-def read_metrics(store: Store, path: str) -> list[dict[str, Any]]:
-    """The records at ``path``, oldest first; none where there is no file yet."""
+def read_metrics(store: Store, out: str) -> list[dict[str, Any]]:
+    """The records of the training in ``out``, oldest first; none where it has not written any yet."""
+    path = f"{out}/{METRICS}"
     if not store.exists(path):
         return []
     return [json.loads(line) for line in store.read(path).decode().splitlines()]

@@ -32,7 +32,7 @@ class LossExploded(RuntimeError):
 
 
 class Reporting(TrainerCallback):
-    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers; ``rows_at`` the same for rows."""
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are."""
 
     def __init__(
         self, store: Store, out: str, tokens_at: np.ndarray, rows: int, batch_size: int, board: ActorHandle
@@ -46,9 +46,7 @@ class Reporting(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.first:
             scratch = os.path.join(args.output_dir, "tensorboard")
-            self.log = MetricsLog(
-                self.store, f"{self.out}/metrics.jsonl", f"{self.out}/tensorboard", scratch, state.global_step
-            )
+            self.log = MetricsLog(self.store, self.out, scratch, state.global_step)
         self.steps = state.max_steps
         self._mark, self._marked_step = time.monotonic(), state.global_step
 

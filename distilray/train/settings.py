@@ -51,9 +51,7 @@ class TrainSettings(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")
     start_from: str | None = Field(None, description="name of an earlier training whose result to start from")
-    system: str | None = Field(
-        None, description="the student's system prompt; also used when it is evaluated and served"
-    )
+    system: str | None = Field(None, description="the student's system prompt, here and wherever it answers")
     think: bool = Field(False, description="put the row's reasoning into a <think> block before the answer")
 
     epochs: float | None = Field(None, gt=0, description="passes over the rows; this or max_steps")

@@ -28,7 +28,7 @@ class InOrder(Sampler[int], Sized):
 
 
 class StudentTrainer(SFTTrainer):
-    """``order`` are the indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``."""
+    """``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``."""
 
     def __init__(self, *args: Any, order: Any, **kwargs: Any) -> None:
         self.order = order

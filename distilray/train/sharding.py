@@ -1,4 +1,4 @@
-"""One setting, ``sharding``, as the words that transformers, accelerate and DeepSpeed want; and the proof that it took."""
+"""One setting, ``sharding``, in the words of accelerate and DeepSpeed; and the proof that FSDP took it."""
 
 from __future__ import annotations
 

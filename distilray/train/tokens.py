@@ -8,7 +8,7 @@ not made again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -95,23 +95,24 @@ def prepare_tokens(
         )
     chat = load_chat(student_path, settings)
     made_of = {"chat": chat.hash, "max_length": settings.max_length, "long_rows": settings.long_rows}
-    counts, names = TokenCounts(), [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
+    names = [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
     keys = [fingerprint([made_of, unit.path, list(unit.decisions)]) for unit in inputs]
-    for unit_counts in _on_ray(
-        store, list(zip(inputs, [f"{out}/{name}" for name in names], keys)), settings, student_path
-    ):
+    work = [(unit, f"{out}/{name}", key) for unit, name, key in zip(inputs, names, keys, strict=True)]
+    counts = TokenCounts()
+    for unit_counts in _on_ray(store, work, settings, student_path):
         counts.add(unit_counts)
     if not counts.kept:
         why = ", ".join(f"{reason} ({n})" for reason, n in sorted(counts.reasons.items())) or "no rows came in"
         raise CannotTrain(f"train {settings.name!r}: no row is left to train on: {why}; see {store.shown}/{out}")
-    manifest = TokenManifest(
-        folder=out, template_hash=chat.hash, fingerprint=fingerprint(keys), counts=counts, units=names
-    )
+    made = fingerprint(keys)
+    manifest = TokenManifest(folder=out, template_hash=chat.hash, fingerprint=made, counts=counts, units=names)
     store.write_json(f"{out}/{MANIFEST}", manifest)
     return manifest
 
 
-def _on_ray(store: Store, work: list[tuple[UnitInput, str, str]], settings: SFTSettings, student_path: str):
+def _on_ray(
+    store: Store, work: list[tuple[UnitInput, str, str]], settings: SFTSettings, student_path: str
+) -> Iterator[TokenCounts]:
     """Yields the counts of every unit, as they come."""
     import ray
 
