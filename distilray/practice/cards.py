@@ -13,6 +13,7 @@ import copy
 import hashlib
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from distilray.practice.examples import PROMPTS, ROLES
 from distilray.practice.tokenizer import CHAT_TEMPLATE
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
 def wordings(roles: list[str]) -> dict[str, str]:
@@ -41,7 +43,11 @@ def wordings(roles: list[str]) -> dict[str, str]:
 def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any]) -> None:
     """Write an ordinary Hugging Face checkpoint in bf16 with its tokenizer, and the card."""
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(out)  # type: ignore[arg-type]
-    tokenizer.save_pretrained(out)
+    learned = Path(tokenizer.name_or_path)
+    if learned.resolve() != out.resolve():
+        # Copied, not saved: transformers writes another file for each class that it loads the tokenizer as.
+        for file in TOKENIZER_FILES:
+            shutil.copyfile(learned / file, out / file)
     (out / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

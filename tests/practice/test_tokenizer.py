@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from distilray.practice.cards import CHECKPOINTS
+from distilray.practice.cards import CHECKPOINTS, TOKENIZER_FILES
 from distilray.practice.examples import ROLES
 from distilray.practice.measure import held_out
 from distilray.practice.tokenizer import END
@@ -60,5 +60,5 @@ def test_the_assistants_mask_covers_the_reply_and_its_end(tokenizer) -> None:
 
 @pytest.mark.parametrize("role", ["judge", "student_blank", "student_warm"])
 def test_every_model_of_the_world_has_the_same_tokenizer(role: str) -> None:
-    for file in ("tokenizer.json", "chat_template.jinja"):
+    for file in TOKENIZER_FILES:
         assert (CHECKPOINTS / role / file).read_bytes() == (TEACHER / file).read_bytes()
