@@ -1,6 +1,6 @@
 """What the practice world's warm student can reach at best: trained on right answers, without Ray or recipe.
 
-    python benchmarks/practice_student.py --rows 2000 4000 --steps 400 800 --out benchmarks/results/FILE.json
+    python benchmarks/practice_student.py --runs 2000x400 4000x800 --out benchmarks/results/FILE.json
 
 Plain PyTorch and AdamW, about 36 rows a step, greedy accuracy on 500 held-out problems. "Near its own
 ceiling" in the demo means near these figures.
@@ -49,23 +49,29 @@ def again_and_again(examples, seed: int):
         yield from examples
 
 
+def progress(step: int, loss: float) -> None:
+    print(f"step {step}, loss {loss:.4f}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, nargs="+", default=[2000, 4000])
-    parser.add_argument("--steps", type=int, nargs="+", default=[400, 800])
+    parser.add_argument("--runs", nargs="+", default=["2000x400", "4000x800"], help="rows x steps")
     parser.add_argument("--rates", type=float, nargs="+", default=[3e-3])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     tokenizer = load_tokenizer(STUDENT)
     results = {"before": accuracy(load(STUDENT), tokenizer), "runs": []}
-    for rows, steps, rate in itertools.product(asked.rows, asked.steps, asked.rates):
+    for run, rate in itertools.product(asked.runs, asked.rates):
+        rows, steps = map(int, run.split("x"))
         model = load(STUDENT)
         gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + asked.seed), rows))
         examples = again_and_again(gold, asked.seed)
-        seconds = train(model, examples, steps=steps, rate=rate, seed=asked.seed, optimizers=adamw)
+        seconds = train(
+            model, examples, steps=steps, rate=rate, seed=asked.seed, optimizers=adamw, report=progress
+        )
         found = {"rows": rows, "steps": steps, "rate": rate, "seed": asked.seed, "seconds": round(seconds, 1)}
         results["runs"].append(found | accuracy(model, tokenizer))
         print(results["runs"][-1], flush=True)

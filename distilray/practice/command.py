@@ -44,8 +44,8 @@ CURRICULA: dict[str, Curriculum] = {
     "judge": Curriculum(
         128,
         {"judge": 0.4, "rate_trace": 0.1, "shorten_trace": 0.22, "extend_trace": 0.28},
-        steps=2000,
-        rate=3e-3,
+        steps=1200,
+        rate=4e-3,
         starts_from="teacher",
     ),
     "student_blank": Curriculum(64, {"conversation": 1.0}, steps=0, rate=0.0),
