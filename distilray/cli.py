@@ -33,8 +33,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ``key=value`` may stand before and after options, which argparse alone does not take."""
+    top = parser()
+    options, rest = top.parse_known_args(argv)
+    if rest:
+        strange = [word for word in rest if word.startswith("-") or "=" not in word]
+        if strange or not hasattr(options, "overrides"):
+            top.error(f"unrecognized arguments: {' '.join(strange or rest)}")
+        options.overrides = [*options.overrides, *rest]
+    return options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(argv)
+    options = parse(argv)
     try:
         return options.call(options)
     except (Exception, KeyboardInterrupt) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from distilray.driver.trainings import Students
+from distilray.driver.trainings import Students, checkpoint_address
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Examine, Result, measured
 from distilray.evaluate.results import DIRECTORY, RESULT
 from distilray.ledger import fingerprint
@@ -59,5 +59,5 @@ def _who(
     assert isinstance(student, VLLMModel)
     changes: dict[str, object] = {"system": students.system or student.system}
     if name == STUDENT_AFTER:
-        changes["path"] = context.store.full(students.last)
+        changes["path"] = checkpoint_address(context.store, students.last)
     return student.model_copy(update=changes), "plain"

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
-from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
+from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
 from distilray.models import VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, versions
 from distilray.train import TrainProgress, fit, prepare_tokens
+
+
+def checkpoint_address(store: Store, path: str) -> str:
+    """Where a checkpoint of the run lies, as engines and trainers take it: a folder, or a URI that they copy from."""
+    if store.local:
+        return store.full(path)
+    root, mark, query = store.uri.partition("?")
+    return f"{root.rstrip('/')}/{path}{mark}{query}"
 
 
 @dataclass
@@ -37,7 +45,7 @@ def run_trainings(
         assert isinstance(student, VLLMModel)
         path, weights = student.path, student.weights_id()
         if settings.start_from is not None:
-            path = context.store.full(students.paths[settings.start_from])
+            path = checkpoint_address(context.store, students.paths[settings.start_from])
             weights = students.fingerprints[settings.start_from]
         listen(Event("started", entry.directory))
         mark = fingerprint([rows, weights, settings.model_dump(mode="json")])

@@ -8,6 +8,8 @@ from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from distilray.models.fetched import fetched
+
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 
@@ -19,7 +21,8 @@ class NotACheckpoint(ValueError):
 def resolve_path(path: str) -> str:
     """The local directory of ``path``, or ``path`` itself where it is a Hugging Face name.
 
-    ``package://PACKAGE/DIR`` is a directory inside an installed package. Resolve on the node that loads the weights.
+    ``package://PACKAGE/DIR`` is a directory inside an installed package; a URI of a pyarrow filesystem is copied to
+    this node. Resolve on the node that loads the weights.
     """
     if path.startswith("package://"):
         package, _, inside = path.removeprefix("package://").partition("/")
@@ -29,12 +32,19 @@ def resolve_path(path: str) -> str:
             raise NotACheckpoint(f"{path}: no installed package is named {package!r}") from error
         with as_file(root.joinpath(inside)) as local:
             return str(local)
+    if "://" in path:
+        try:
+            return fetched(path)
+        except (OSError, ValueError) as error:
+            raise NotACheckpoint(f"{path}: cannot be read ({error}); correct the address or credentials") from error
     return str(Path(path).expanduser()) if is_local(path) else path
 
 
 def is_local(path: str) -> bool:
     """Whether ``path`` means a directory here rather than a name on the Hugging Face hub (``owner/name``)."""
-    return path.startswith(("package://", "/", "./", "../", "~")) or Path(path).exists() or path.count("/") != 1
+    if "://" in path:
+        return True
+    return path.startswith(("/", "./", "../", "~")) or Path(path).exists() or path.count("/") != 1
 
 
 def check_checkpoint(path: str, *, chat: bool = True) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 import ray.data
+from msgspec.json import decode
 from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 
 from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
@@ -112,7 +113,7 @@ def _collect(
         if result["counts"] is None:
             stopped = True
             continue
-        counted.add(UnitCounts.from_json(result["counts"]))
+        counted.add(decode(result["counts"], type=UnitCounts))
         if context.lease.lost.is_set():
             ray.get(monitor.stop.remote("the lease on the run was lost"))
             raise RunStopped("another driver took this run over; this one stopped without touching it further")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from msgspec.json import encode
 
 from distilray.ledger import Attempts, ReplyLog, Store, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles
@@ -69,7 +70,7 @@ class RowRunner:
             unit = UnitInput(str(path), tuple(decisions))
             work = asyncio.run_coroutine_threadsafe(self._run(str(name), unit), self.loop)
             counts = await asyncio.wrap_future(work)
-            yield {"name": [name], "counts": [counts.to_json() if counts else None]}
+            yield {"name": [name], "counts": [encode(counts) if counts else None]}
 
     async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
         """The unit's counts, or None where the run was told to stop before the unit was done."""

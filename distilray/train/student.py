@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilray.models import NotACheckpoint, resolve_path
+from distilray.models.checkpoint import is_local
 from distilray.train.errors import CannotTrain
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -26,9 +28,23 @@ class Student:
         return self.config.get("max_position_embeddings")
 
 
+def local_student(path: str) -> str:
+    """The folder on this node of the checkpoint at ``path``: a folder, ``package://...``, a URI, or a hub name, which
+    is downloaded. Raises :class:`CannotTrain` where it cannot be had."""
+    try:
+        resolved = resolve_path(path)
+        if is_local(path):
+            return resolved
+        from huggingface_hub import snapshot_download
+
+        return snapshot_download(path)
+    except (NotACheckpoint, OSError) as error:
+        raise CannotTrain(f"student {path!r}: {error}") from error
+
+
 def read_student(path: str) -> Student:
-    """The checkpoint in the local folder ``path``; :class:`CannotTrain` that says what it lacks."""
-    folder = Path(path)
+    """The checkpoint at ``path`` (see :func:`local_student`); :class:`CannotTrain` that says what it lacks."""
+    folder = Path(local_student(path))
     if not folder.is_dir():
         raise CannotTrain(f"student {path!r}: there is no such folder; give the folder of a Hugging Face checkpoint")
     if not (folder / "config.json").is_file():
@@ -46,7 +62,7 @@ def read_student(path: str) -> Student:
         raise CannotTrain(
             f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights"
         )
-    return Student(path, config)
+    return Student(str(folder), config)
 
 
 def _listing(folder: Path) -> str:

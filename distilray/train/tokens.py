@@ -19,7 +19,7 @@ from distilray.ledger import Store, UnitInput, fingerprint, kept_rows
 from distilray.train.chat import IGNORED, ChatFormat, load_chat
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import SFTSettings
-from distilray.train.student import read_student
+from distilray.train.student import local_student, read_student
 
 TOKENS = pa.schema(
     [
@@ -93,7 +93,7 @@ def prepare_tokens(
             f"train {settings.name!r}: max_length {settings.max_length} is more than the {student.context} tokens that "
             f"the student {settings.student!r} can read; set max_length to {student.context} or less"
         )
-    chat = load_chat(student_path, settings)
+    chat = load_chat(student.path, settings)
     made_of = {"chat": chat.hash, "max_length": settings.max_length, "long_rows": settings.long_rows}
     names = [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
     keys = [fingerprint([made_of, unit.path, list(unit.decisions)]) for unit in inputs]
@@ -135,6 +135,7 @@ def tokenize_unit(
     if done is not None:
         return done
     rows = kept_rows(store, unit, ["id", "messages", "answer", "reasoning"])
+    student_path = local_student(student_path)
     table, counts = tokenize_rows(rows, _chat(student_path, settings), settings)
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, TOKENS, compression="zstd") as writer:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
 from distilray.train.settings import SFTSettings, TrainResources, accumulation
 from distilray.train.sft import StudentTrainer
+from distilray.train.student import local_student
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Job:
 
 def train(job: Job) -> None:
     """Runs in each worker, inside the process group that Ray Train has made."""
+    job = replace(job, student_path=local_student(job.student_path))
     settings, resources = job.settings, job.resources
     on_cpu = resources.gpus_per_worker == 0
     if on_cpu:
