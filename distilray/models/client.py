@@ -27,7 +27,7 @@ GONE_S = 1800.0
 
 
 class EngineDied(Exception):
-    """The engine died with the request in flight; ``began`` is whether it can have been the cause."""
+    """The engine died with the request in flight; ``began`` is whether the request can have been the cause."""
 
     def __init__(self, began: bool) -> None:
         self.began = began
@@ -217,8 +217,9 @@ class EngineLine:
         stream = self._actor.answer.remote(encode_batch([asked.request for asked in batch]), alone)
         try:
             async for ref in stream:
+                answers = decode_answers(await ref)  # raises what ended the stream
                 began = True
-                for index, answer in decode_answers(await ref):
+                for index, answer in answers:
                     self._settle(left.pop(index), answer)
         except ray.exceptions.RayActorError as death:
             self._down(death)

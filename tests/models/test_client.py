@@ -166,13 +166,13 @@ def test_engines_that_cannot_be_placed_are_refused_with_what_there_is():
 def test_stopped_pools_leave_nothing_reserved(pools):
     import ray
 
-    before = ray.available_resources()["CPU"]
     pools.start({"m": echo(cpus=2)})
+    free = ray.available_resources().get("CPU", 0)
     pools.stop()
     deadline = time.monotonic() + 30
-    while ray.available_resources()["CPU"] < before and time.monotonic() < deadline:
+    while ray.available_resources().get("CPU", 0) < free + 2 and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert ray.available_resources()["CPU"] == before
+    assert ray.available_resources()["CPU"] >= free + 2
 
 
 def test_a_new_driver_of_the_run_removes_what_the_last_one_left():
