@@ -80,7 +80,7 @@ def _launch(
     from ray.train.torch import TorchTrainer
 
     from distilray.train import cpu
-    from distilray.train.worker import Job, train
+    from distilray.train.job import Job, enter
 
     folder = f"{out}/checkpoints"
     checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
@@ -88,8 +88,8 @@ def _launch(
     gpus = resources.gpus_per_worker
     job = Job(store, out, tokens, settings, resources, student_path, board, uuid.uuid4().hex[:12])
     trainer = TorchTrainer(
-        train,
-        train_loop_config=job,
+        enter,
+        train_loop_config={"job": job},
         scaling_config=ScalingConfig(
             num_workers=resources.workers,
             use_gpu=gpus > 0,

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import ray.train
 import torch
-from ray.actor import ActorHandle
 from ray.train import Checkpoint
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import SFTConfig
 
-from distilray.ledger import Store
 from distilray.train import checkpoints, cpu, sharding
 from distilray.train.export import gathered_weights, publish, write_checkpoint
 from distilray.train.feed import Feed, open_feed, write_feed
+from distilray.train.job import Job
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
-from distilray.train.settings import SFTSettings, TrainResources, accumulation
+from distilray.train.settings import SFTSettings, accumulation
 from distilray.train.sft import StudentTrainer
 from distilray.train.student import local_student
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a worker is told; the same for every worker."""
-
-    store: Store
-    out: str
-    tokens: list[str]
-    settings: SFTSettings
-    resources: TrainResources
-    student_path: str
-    board: ActorHandle
-    token: str
-    """Names this launch: workers of one node share a scratch folder of this name."""
-
-    @property
-    def scratch(self) -> str:
-        return os.path.join(tempfile.gettempdir(), f"distilray-train-{self.token}")
 
 
 def train(job: Job) -> None:

@@ -1,0 +1,43 @@
+"""What a driver sends to its training workers, and the door through which they enter.
+
+Kept apart from the worker itself, so that a driver starts a training without importing torch, transformers and TRL.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distilray.ledger import Store
+from distilray.train.settings import SFTSettings, TrainResources
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker is told; the same for every worker."""
+
+    store: Store
+    out: str
+    tokens: list[str]
+    settings: SFTSettings
+    resources: TrainResources
+    student_path: str
+    board: ActorHandle
+    token: str
+    """Names this launch: workers of one node share a scratch folder of this name."""
+
+    @property
+    def scratch(self) -> str:
+        return os.path.join(tempfile.gettempdir(), f"distilray-train-{self.token}")
+
+
+def enter(config: dict[str, Job]) -> None:
+    """The training loop that Ray Train calls in each worker."""
+    from distilray.train.worker import train
+
+    train(config["job"])
