@@ -49,28 +49,35 @@ steps:
 
 def write_practice_run(store, units=3, unit_rows=128):
     """Writes it and returns the rows of the phase."""
-    rng = random.Random(7)
-    everything = []
+    everything, units_of = [], {}
     stages = {
         SOURCES: Manifest(name="00-sources", kind="sources", fingerprint="5a1f0c94e2d87b36"),
         PHASE: Manifest(name="01-answer+judge+check", kind="phase", fingerprint="832a8470a2a3e364"),
         SELECT: Manifest(name="02-select", kind="global", fingerprint="897ed308c88e7c4c"),
     }
     for number in range(units):
-        rows = [problem(rng, number * unit_rows + k + 1) for k in range(unit_rows)]
+        rows = [problem(number * unit_rows + k + 1) for k in range(unit_rows)]
         name = f"unit-00-0000-{number:06d}"
         counts = UnitCounts([StepCounts("sources", rows_in=unit_rows, kept=unit_rows)])
         write_unit(store, f"{SOURCES}/{name}.parquet", rows, ROWS, counts)
         stages[SOURCES].add(counts)
-        counts = go_through_phase(rng, rows, number)
+        counts = go_through_phase(rows, number)
         write_unit(store, f"{PHASE}/{name}.parquet", rows, ROWS, counts)
         stages[PHASE].add(counts)
-        decisions, counts = select([row for row in rows if row["outcome"] == "kept"])
+        units_of[name] = [row for row in rows if row["outcome"] == "kept"]
+        everything += rows
+    best_first = sorted((row for rows in units_of.values() for row in rows), key=lambda row: -row["score"])
+    ranks = {row["id"]: rank for rank, row in enumerate(best_first, 1)}
+    for name, rows in units_of.items():
+        decisions, counts = select(rows, ranks)
         write_unit(store, f"{SELECT}/decisions/{name}.parquet", decisions, DECISION, counts)
         stages[SELECT].add(counts)
-        everything += rows
     for (folder, manifest), seconds in zip(stages.items(), (1.4, 96.0, 2.1), strict=True):
-        manifest.seconds, manifest.started, manifest.finished = seconds, "2026-11-22T07:32:10+00:00", "2026-11-22T07:34:10+00:00"
+        manifest.seconds, manifest.started, manifest.finished = (
+            seconds,
+            "2026-11-22T07:32:10+00:00",
+            "2026-11-22T07:34:10+00:00",
+        )
         manifest.write(store, folder)
     write_training(store)
     write_results(store)
@@ -86,12 +93,13 @@ def write_practice_run(store, units=3, unit_rows=128):
     return everything
 
 
-def problem(rng, position):
+def problem(position):
+    rng = random.Random(position)
     language = "zh" if rng.random() < 0.4 else "en"
     a, b, name = rng.randint(10, 900), rng.randint(2, 99), rng.choice(NAMES[language])
     texts = {
         "en": f"{name} has {a} marbles and gets {b} more. How many marbles does {name} have now?",
-        "zh": f"{name}有{a}颗弹珠,又得到{b}颗。{name}现在有多少颗弹珠?",
+        "zh": f"{name}有{a}颗弹珠，又得到{b}颗。{name}现在有多少颗弹珠？",
     }
     return {
         "id": f"practice/problems:{position}", "source": "practice", "language": language, "task": "math",
@@ -100,19 +108,32 @@ def problem(rng, position):
     }  # fmt: skip
 
 
-def go_through_phase(rng, rows, number):
+def go_through_phase(rows, number):
     """Sets what the phase's steps write, in place, and returns the unit's counts."""
     steps = {name: StepCounts(name) for name in ("answer", "judge", "check")}
-    usage = {name: {"requests": 0, "replies": 0, "tokens_in": 0, "tokens_out": 0, "cost": 0.0} for name in ("teacher", "judge")}
+    usage = {
+        name: {"requests": 0, "replies": 0, "tokens_in": 0, "tokens_out": 0, "cost": 0.0}
+        for name in ("teacher", "judge")
+    }
     for row in rows:
+        rng = random.Random(row["id"])
         row["history"] = []
         true = rng.random() < 0.86
         total = int(row["reference"]) + (0 if true else rng.choice((-10, 1, 10)))
         a, b = json.loads(row["extra"]).values()
         digits = f"{a} + {b}: {a % 10} + {b % 10} = {a % 10 + b % 10}, {a - a % 10} + {b - b % 10} = {a + b - a % 10 - b % 10}."
-        row["answer"] = f"{digits}\nSo the answer is {total}." if row["language"] == "en" else f"{digits}\n所以答案是{total}。"
+        row["answer"] = (
+            f"{digits}\nSo the answer is {total}." if row["language"] == "en" else f"{digits}\n所以答案是{total}。"
+        )
         row["answers"], row["answer_tokens"] = [row["answer"]], int(rng.gauss(48, 7)) + len(digits) // 8
-        if not _passes(row, steps, "answer", 0.7, row["answer_tokens"], "answer cut by length" if row["answer_tokens"] > 64 else None):
+        if not _passes(
+            row,
+            steps,
+            "answer",
+            0.7,
+            row["answer_tokens"],
+            "answer cut by length" if row["answer_tokens"] > 64 else None,
+        ):
             row["outcome"], row["stopped_at"] = "rejected", "answer"
         elif rng.random() < 0.012:
             _passes(row, steps, "judge", 0.9, 0, "reply does not parse", "failed")
@@ -133,7 +154,9 @@ def go_through_phase(rng, rows, number):
                 usage[model]["replies"] += 1
                 usage[model]["tokens_in"] += 118
                 usage[model]["tokens_out"] += row["history"][k]["tokens_out"]
-    return UnitCounts(list(steps.values()), usage, f"runner-{number % 2}", {"teacher/0": len(rows), "judge/0": len(rows)}, 3.0)
+    return UnitCounts(
+        list(steps.values()), usage, f"runner-{number % 2}", {"teacher/0": len(rows), "judge/0": len(rows)}, 3.0
+    )
 
 
 def _passes(row, steps, step, seconds, tokens, reason, kind="rejected"):
@@ -141,18 +164,25 @@ def _passes(row, steps, step, seconds, tokens, reason, kind="rejected"):
     steps[step].rows_in += 1
     steps[step].tokens_out += tokens
     steps[step].count(outcome, reason)
-    entry = {"step": step, "outcome": outcome, "reason": reason, "seconds": seconds, "tokens_in": 118, "tokens_out": tokens}
+    entry = {
+        "step": step,
+        "outcome": outcome,
+        "reason": reason,
+        "seconds": seconds,
+        "tokens_in": 118,
+        "tokens_out": tokens,
+    }
     row["history"].append(entry)
     return reason is None
 
 
-def select(rows):
+def select(rows, ranks):
     step = StepCounts("select", rows_in=len(rows))
     decisions = []
-    for rank, row in enumerate(sorted(rows, key=lambda row: -row["score"]), 1):
-        reason = None if row["score"] >= 7 else "score below 7"
-        step.count("rejected" if reason else "kept", reason)
-        decisions.append({"id": row["id"], "outcome": "rejected" if reason else "kept", "reason": reason, "rank": rank})
+    for row in rows:
+        outcome, reason = ("kept", None) if row["score"] >= 7 else ("rejected", "score below 7")
+        step.count(outcome, reason)
+        decisions.append({"id": row["id"], "outcome": outcome, "reason": reason, "rank": ranks[row["id"]]})
     return decisions, UnitCounts([step])
 
 
@@ -176,7 +206,11 @@ def write_training(store):
 
 
 def write_results(store):
-    for model, value, tokens, cut in (("student_before", 0.013, 96.4, 41), ("student_after", 0.847, 51.2, 0), ("teacher", 0.883, 50.6, 0)):
+    for model, value, tokens, cut in (
+        ("student_before", 0.013, 96.4, 41),
+        ("student_after", 0.847, 51.2, 0),
+        ("teacher", 0.883, 50.6, 0),
+    ):
         result = {
             "model": model, "benchmark": "held-out", "metric": "exact_match", "value": value,
             "stderr": math.sqrt(value * (1 - value) / 300), "mean_output_tokens": tokens, "questions": 300, "cut": cut,

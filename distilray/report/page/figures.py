@@ -9,6 +9,7 @@ from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
 from distilray.report.page.results import BenchmarkResults
 
 NONE = "–"
+NBSP = "\N{NO-BREAK SPACE}"
 _LINE = re.compile(r"^(\s*(?:- )*)([\w./:{}-]+:(?=\s|$))?(.*)$")
 
 
@@ -36,16 +37,16 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return NONE
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}{NBSP}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+        return f"{hours}{NBSP}h {minutes:02d}{NBSP}min"
+    return f"{minutes}{NBSP}min {rest:02d}{NBSP}s" if minutes else f"{rest}{NBSP}s"
 
 
 def percent(share: float | None) -> str:
-    return NONE if share is None else f"{100 * share:.1f} %"
+    return NONE if share is None else f"{100 * share:.1f}{NBSP}%"
 
 
 def money(value: float | None) -> str:
@@ -58,6 +59,11 @@ def money(value: float | None) -> str:
 def moment(text: str | None) -> str:
     """An ISO time for people."""
     return NONE if not text else text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def stage_name(name: str) -> str:
+    """A stage's name without its number."""
+    return re.sub(r"^\d+-", "", name)
 
 
 def yaml_lines(text: str) -> list[tuple[str, str, str]]:
@@ -93,5 +99,6 @@ FILTERS = {
     "percent": percent,
     "money": money,
     "moment": moment,
+    "stage_name": stage_name,
     "yaml_lines": yaml_lines,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAIN_WAY = "steps/"
-FULL = 760.0
+FULL = 800.0
 """Width of the widest band; the rest is room for the branches."""
 BEND = 30.0
 """Height at which rows leave the stream."""

@@ -86,20 +86,21 @@ def contents(store: Store) -> dict[str, Any]:
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         surveys = [survey(store, stage, decided, pool) for stage in stages if stage.units]
         rows = sample_rows(store, surveys, found["steps"], pool)
+    record = store.read_json("run.json") if store.exists("run.json") else {}
     recipe = store.read("recipe.yaml").decode() if store.exists("recipe.yaml") else ""
     settings = yaml.safe_load(recipe) or {}
     trainings = list_trainings(store)
     by_benchmark = benchmarks(found["evaluations"])
     return {
         "run": found,
-        "record": store.read_json("run.json") if store.exists("run.json") else {},
+        "record": {"id": None, "origin": None, "versions": {}, **record},
         "summary": figures.summary(found, by_benchmark),
         "flow": flow(found["steps"]),
         "labels": [label(step) for step in found["steps"]],
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
         "trainings": [
-            {**training, "curve": curve(read_metrics(store, f"{folder}/metrics.jsonl"))}
+            {**training, "curve": curve(read_metrics(store, folder))}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)
         ],
         "benchmarks": by_benchmark,

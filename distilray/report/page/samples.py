@@ -37,9 +37,7 @@ def sample_rows(store: Store, surveys: Sequence[Survey], steps: list[dict[str, A
     for survey in surveys:
         chosen = _chosen(survey)
         wanted = {candidate for rows in chosen for candidate in rows}
-        places = {
-            step["name"]: k for k, step in enumerate(steps) if step["stage"] == survey.stage.folder
-        }
+        places = {step["name"]: k for k, step in enumerate(steps) if step["stage"] == survey.stage.folder}
         read = dict(_read(store, survey, wanted, places, pool))
         strata += [[read[candidate.id] for candidate in rows if candidate.id in read] for rows in chosen]
     rank_of = [(rank, k) for k, rows in enumerate(strata) for rank in range(len(rows))]
@@ -105,7 +103,13 @@ def _shown(row: dict[str, Any], places: dict[str, int]) -> Shown:
         "texts": [(name, text[:LONG], max(0, len(text) - LONG)) for name, text in texts],
         "values": values,
         "history": [
-            [entry["step"], entry["outcome"], entry["reason"] or "", round(entry["seconds"] or 0, 2), entry["tokens_out"] or 0]
+            [
+                entry["step"],
+                entry["outcome"],
+                entry["reason"] or "",
+                round(entry["seconds"] or 0, 2),
+                entry["tokens_out"] or 0,
+            ]
             for entry in row["history"] or []
         ],
     }
@@ -129,5 +133,11 @@ def _repeats(name: str, value: Any, row: dict[str, Any]) -> bool:
 
 
 def _value(value: Any) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = (
+        f"{value:.4g}"
+        if isinstance(value, float)
+        else value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False)
+    )
     return text if len(text) <= LONG_VALUE else f"{text[:LONG_VALUE]} …"

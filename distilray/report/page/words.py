@@ -11,7 +11,10 @@ WORDS = {
     "report": ("distilray run", "distilray 运行报告"),
     "contents": ("Contents", "目录"),
     "theme": ("Light or dark", "浅色或深色"),
-    "running": ("Still running; the page shows what there was when it was written.", "仍在运行;本页显示写入时的状态。"),
+    "running": (
+        "Still running; the page shows what there was when it was written.",
+        "仍在运行；本页显示写入时的状态。",
+    ),
     "interrupted": (
         "Interrupted. The same command, run again, goes on from here.",
         "已中断。再次运行同一命令即可继续。",
@@ -34,7 +37,7 @@ WORDS = {
     "flow": ("The rows’ way", "样本的去向"),
     "flow lead": (
         "Each band is one step, as wide as there are rows. What leaves to the right was rejected, or failed.",
-        "每一段是一个步骤,宽度代表样本数;向右离开的样本被拒绝或失败。",
+        "每一段是一个步骤，宽度代表样本数；向右离开的样本被拒绝或失败。",
     ),
     "step": ("Step", "步骤"),
     "in": ("In", "进入"),
@@ -63,7 +66,7 @@ WORDS = {
     "models": ("Models", "模型"),
     "models lead": (
         "What each model read and wrote; replayed replies came from the log and were not bought again.",
-        "每个模型读入与生成的数量;重放的回复来自日志,没有重复计费。",
+        "每个模型读入与生成的数量；重放的回复来自日志，没有重复计费。",
     ),
     "model": ("Model", "模型"),
     "requests": ("Requests", "请求"),
@@ -78,8 +81,8 @@ WORDS = {
     "runner": ("Runner", "执行者"),
     "scores": ("What was measured", "测得的数值"),
     "scores lead": (
-        "The numbers that steps wrote. Dark: rows that stayed; light: rows that left at this step or a selection after it.",
-        "各步骤写入的数值。深色:留下的样本;浅色:在该步骤或其后的筛选中离开的样本。",
+        "The numbers that steps wrote: of rows that stayed, and of rows that left here or at a selection after it.",
+        "各步骤写入的数值：留下的样本，以及在此处或其后的筛选中离开的样本。",
     ),
     "stayed": ("stayed", "留下"),
     "left": ("left", "离开"),
@@ -91,7 +94,7 @@ WORDS = {
     "agreement lead": (
         "The judge’s accuracy score beside what the verifier knows, over {n} rows that have both. "
         "A right answer scores above a wrong one {auc} of the time (50 % would be guessing).",
-        "评审给出的准确性分数与验证结果对照,共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}(50 % 即随机)。",
+        "评审给出的准确性分数与验证结果对照，共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}（50 % 即随机）。",
     ),
     "score": ("Score", "分数"),
     "right": ("Right", "正确"),
@@ -101,7 +104,7 @@ WORDS = {
     "loss": ("Loss", "损失"),
     "loss label": (
         "Loss over {n} steps, from {first} to {last}",
-        "{n} 步的损失,从 {first} 到 {last}",
+        "{n} 步的损失，从 {first} 到 {last}",
     ),
     "held out": ("held out", "留出集"),
     "steps": ("Steps", "步数"),
@@ -114,19 +117,22 @@ WORDS = {
     "results": ("Before and after", "训练前后"),
     "results lead": (
         "Share of right answers with its standard error; the whisker is the 95 % interval.",
-        "正确率及其标准误;须线为 95 % 置信区间。",
+        "正确率及其标准误；须线为 95 % 置信区间。",
     ),
-    "student_before": ("student, before", "学生(训练前)"),
-    "student_after": ("student, after", "学生(训练后)"),
+    "student_before": ("student, before", "学生（训练前）"),
+    "student_after": ("student, after", "学生（训练后）"),
     "std error": ("Std. error", "标准误"),
     "mean tokens": ("Mean tokens", "平均词元"),
     "questions": ("Questions", "题数"),
     "cut": ("Cut by length", "超长截断"),
-    "gain": ("The student gained {gain} ± {error} points.", "学生提高了 {gain} ± {error} 个百分点。"),
+    "gain": (
+        "The student, after minus before: {gain} ± {error} points (standard error).",
+        "学生训练后减训练前：{gain} ± {error} 个百分点（标准误）。",
+    ),
     "samples": ("Rows to look at", "样本示例"),
     "samples lead": (
         "A repeatable sample of {n} rows: some of every step, outcome and reason.",
-        "可重复抽取的 {n} 条样本,涵盖各步骤、结果与原因。",
+        "可重复抽取的 {n} 条样本，涵盖各步骤、结果与原因。",
     ),
     "outcome": ("Outcome", "结果"),
     "language": ("Language", "语言"),
@@ -142,7 +148,7 @@ WORDS = {
     "history": ("history", "经过"),
     "none found": ("No row matches.", "没有符合条件的样本。"),
     "record": ("Recipe and record", "配方与记录"),
-    "recipe": ("Recipe, with every default", "配方(含全部默认值)"),
+    "recipe": ("Recipe, with every default", "配方（含全部默认值）"),
     "versions": ("Versions", "版本"),
     "stages": ("Stages and fingerprints", "阶段与指纹"),
     "stage": ("Stage", "阶段"),
