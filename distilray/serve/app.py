@@ -104,6 +104,8 @@ def _model_deployment(model: ServedModel, settings: ServeSettings, accelerator: 
 
 def _context(model: ServedModel) -> int | None:
     """Tokens of the context as the checkpoint says; ``None`` where it does not lie on this machine."""
+    if "://" in model.source and not model.source.startswith("package://"):
+        return None  # only replicas fetch weights
     config = Path(resolve_path(model.source)) / "config.json"
     return json.loads(config.read_text("utf-8")).get("max_position_embeddings") if config.is_file() else None
 

@@ -48,13 +48,10 @@ def _is_run(target: str) -> bool:
 
 def _students_of_run(run: Store, model_id: str, before: bool) -> list[ServedModel]:
     training = _newest_training(run)
-    if not run.local:
-        raise CannotServe(
-            f"{run.shown} is not on this machine: copy training/{training.name}/final here and serve that directory"
-        )
     recipe = _recipe(run)
     settings = _settings_of(recipe, training.name)
-    final = run.full(f"training/{training.name}/final")
+    address, mark, query = run.uri.partition("?")
+    final = f"{address}/training/{training.name}/final{mark}{query}"
     student = _checked(final, model_id, settings.system)
     _check_as_trained(run, training.name, final, settings)
     return [student, _student_before(run, recipe, settings, model_id)] if before else [student]
@@ -100,7 +97,7 @@ def _check_as_trained(run: Store, training: str, final: str, settings: SFTSettin
     tokens = f"training/{training}/tokens/manifest.json"
     if not run.exists(tokens):
         return  # given up to save space
-    trained, served = run.read_json(tokens)["template_hash"], load_chat(final, settings).hash
+    trained, served = run.read_json(tokens)["template_hash"], load_chat(resolve_path(final), settings).hash
     if trained != served:
         raise CannotServe(
             f"{final}: its chat template, or the system prompt in {run.shown}/recipe.yaml, is not the one of the "
@@ -123,6 +120,7 @@ def _checked(path: str, model_id: str, system: str | None) -> ServedModel:
         check_checkpoint(path)
     except NotACheckpoint as error:
         raise CannotServe(str(error)) from error
-    source = path if not is_local(path) or path.startswith("package://") else str(Path(resolve_path(path)).resolve())
+    # What every node finds by itself (a name, a package, an object store) stays as it is written.
+    source = path if not is_local(path) or "://" in path else str(Path(resolve_path(path)).resolve())
     known = template_hash(Path(resolve_path(path))) if is_local(path) else None
     return ServedModel(id=model_id, source=source, system_prompt=system, template_hash=known)

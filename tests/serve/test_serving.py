@@ -65,7 +65,7 @@ def finished_run(folder: Path) -> Path:
     training = {"kind": "sft", "name": "sft", "student": "blank", "system": SYSTEM, "epochs": 1.0}
     recipe = {"models": {"blank": {"kind": "vllm", "path": blank}}, "train": [training]}
     store.write("recipe.yaml", yaml.safe_dump(recipe).encode())
-    make_student(run / "training" / "sft" / "final", seed=1)
+    make_student(run / "training" / "sft" / "final")
     Manifest(name="sft", kind="training", fingerprint="f", finished="2026-01-01").write(store, "training/sft")
     return run
 
