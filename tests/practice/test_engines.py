@@ -17,7 +17,7 @@ from distilray.practice.measure import figures, greedy, held_out
 from distilray.practice.tokenizer import load_tokenizer
 from distilray.prompts import JUDGE, RATE_TRACE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROWS = 300
 
