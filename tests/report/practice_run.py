@@ -20,6 +20,7 @@ WRITTEN = {
 ROWS = schema_with(WRITTEN)
 DECISION = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string()), ("rank", pa.int64())])
 NAMES = {"en": ("Mia", "Omar", "Lena", "Ravi"), "zh": ("小明", "小红", "丽丽", "阿强")}
+CLOSING = {"en": "So the answer is {}.", "zh": "所以答案是{}。"}
 RECIPE = """\
 name: practice
 description: Addition and subtraction within a thousand, in English and Chinese.
@@ -121,19 +122,12 @@ def go_through_phase(rows, number):
         true = rng.random() < 0.86
         total = int(row["reference"]) + (0 if true else rng.choice((-10, 1, 10)))
         a, b = json.loads(row["extra"]).values()
-        digits = f"{a} + {b}: {a % 10} + {b % 10} = {a % 10 + b % 10}, {a - a % 10} + {b - b % 10} = {a + b - a % 10 - b % 10}."
-        row["answer"] = (
-            f"{digits}\nSo the answer is {total}." if row["language"] == "en" else f"{digits}\n所以答案是{total}。"
-        )
+        ones, tens = a % 10 + b % 10, a + b - a % 10 - b % 10
+        digits = f"{a} + {b}: {a % 10} + {b % 10} = {ones}, {a - a % 10} + {b - b % 10} = {tens}."
+        row["answer"] = f"{digits}\n{CLOSING[row['language']]}".format(total)
         row["answers"], row["answer_tokens"] = [row["answer"]], int(rng.gauss(48, 7)) + len(digits) // 8
-        if not _passes(
-            row,
-            steps,
-            "answer",
-            0.7,
-            row["answer_tokens"],
-            "answer cut by length" if row["answer_tokens"] > 64 else None,
-        ):
+        cut = "answer cut by length" if row["answer_tokens"] > 64 else None
+        if not _passes(row, steps, "answer", 0.7, row["answer_tokens"], cut):
             row["outcome"], row["stopped_at"] = "rejected", "answer"
         elif rng.random() < 0.012:
             _passes(row, steps, "judge", 0.9, 0, "reply does not parse", "failed")
@@ -164,15 +158,8 @@ def _passes(row, steps, step, seconds, tokens, reason, kind="rejected"):
     steps[step].rows_in += 1
     steps[step].tokens_out += tokens
     steps[step].count(outcome, reason)
-    entry = {
-        "step": step,
-        "outcome": outcome,
-        "reason": reason,
-        "seconds": seconds,
-        "tokens_in": 118,
-        "tokens_out": tokens,
-    }
-    row["history"].append(entry)
+    spent = {"seconds": seconds, "tokens_in": 118, "tokens_out": tokens}
+    row["history"].append({"step": step, "outcome": outcome, "reason": reason, **spent})
     return reason is None
 
 
@@ -197,7 +184,8 @@ def write_training(store):
     store.write("training/sft/metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
     details = {
         "kind": "sft", "sharding": "fsdp2", "workers": 2, "steps": 800, "epochs": 4.0, "tokens": 3_276_800,
-        "loss_first": records[0]["loss"], "loss_last": records[-2]["loss"], "tokens_per_second": 13_640.0, "memory_gib": 0.9,
+        "loss_first": records[0]["loss"], "loss_last": records[-2]["loss"], "tokens_per_second": 13_640.0,
+        "memory_gib": 0.9,
     }  # fmt: skip
     Manifest(
         name="sft", kind="training", fingerprint="c1d2e3f4a5b69788", seconds=251.0, started="2026-11-22T07:34:12+00:00",

@@ -51,7 +51,8 @@ function passes(row, { step, outcome, reason }) {
 }
 
 const shortened = (reason) => reason.split("\n")[0].split(";")[0].trim().slice(0, 120);
-const chosen = () => Object.fromEntries(new FormData(form));
+// A form leaves out what is disabled.
+const chosen = () => ({ step: "", outcome: "", reason: "", language: "", search: "", ...Object.fromEntries(new FormData(form)) });
 const textOf = (row) => [row.id, ...row.texts.map((entry) => entry[1]), ...Object.values(row.values)].join("\n").toLowerCase();
 
 function fill(name, options, value) {

@@ -46,7 +46,9 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    return NONE if share is None else f"{100 * share:.1f}{NBSP}%"
+    if share is None:
+        return NONE
+    return f"< 0.1{NBSP}%" if 0 < share < 0.0005 else f"{100 * share:.1f}{NBSP}%"
 
 
 def money(value: float | None) -> str:

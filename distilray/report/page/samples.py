@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -80,7 +79,7 @@ def _read(
 def _rows(store: Store, path: str, ids: list[str]) -> list[dict[str, Any]]:
     with store.open_input(path) as source:
         table = pq.read_table(source, use_threads=False)
-    return table.filter(pc.is_in(table["id"], value_set=pa.array(ids, pa.string()))).to_pylist()
+    return table.filter(pc.field("id").isin(ids)).to_pylist()
 
 
 def _shown(row: dict[str, Any], places: dict[str, int]) -> Shown:
@@ -102,17 +101,13 @@ def _shown(row: dict[str, Any], places: dict[str, int]) -> Shown:
         "parent": row["parent"] or "",
         "texts": [(name, text[:LONG], max(0, len(text) - LONG)) for name, text in texts],
         "values": values,
-        "history": [
-            [
-                entry["step"],
-                entry["outcome"],
-                entry["reason"] or "",
-                round(entry["seconds"] or 0, 2),
-                entry["tokens_out"] or 0,
-            ]
-            for entry in row["history"] or []
-        ],
+        "history": [_entry(entry) for entry in row["history"] or []],
     }
+
+
+def _entry(entry: dict[str, Any]) -> list[Any]:
+    seconds, tokens = round(entry["seconds"] or 0, 2), entry["tokens_out"] or 0
+    return [entry["step"], entry["outcome"], entry["reason"] or "", seconds, tokens]
 
 
 def _passes(row: dict[str, Any], places: dict[str, int]) -> list[tuple[int, str, str]]:
@@ -133,11 +128,7 @@ def _repeats(name: str, value: Any, row: dict[str, Any]) -> bool:
 
 
 def _value(value: Any) -> str:
-    text = (
-        f"{value:.4g}"
-        if isinstance(value, float)
-        else value
-        if isinstance(value, str)
-        else json.dumps(value, ensure_ascii=False)
-    )
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONG_VALUE else f"{text[:LONG_VALUE]} …"
