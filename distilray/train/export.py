@@ -60,6 +60,8 @@ def write_checkpoint(
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
             shutil.copyfile(source, os.path.join(folder, name))
+    for path in Path(folder).rglob("*.safetensors"):
+        path.chmod(0o644)  # safetensors keeps its files from everybody else, servers included
 
 
 def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:

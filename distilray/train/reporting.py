@@ -89,7 +89,12 @@ class Reporting(TrainerCallback):
         folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
         torch.distributed.barrier()  # all ranks of this node have written
         mine = Checkpoint.from_directory(folder) if self.context.get_local_rank() == 0 else None
-        ray.train.report({"step": state.global_step}, checkpoint=mine, checkpoint_dir_name=name)
+        ray.train.report(
+            {"step": state.global_step},
+            checkpoint=mine,
+            checkpoint_dir_name=name,
+            delete_local_checkpoint_after_upload=True,  # the store has it; scratch disks are small
+        )
         torch.distributed.barrier()  # all nodes have handed over
         if self.log is not None:
             self.log.flush()
