@@ -87,7 +87,6 @@ class VerifierPool:
         if len(self._lanes) < self._size:
             lane = asyncio.get_running_loop().create_task(self._work())
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
         return await future
 
     async def close(self) -> None:
@@ -120,18 +119,25 @@ class VerifierPool:
 
     async def _work(self) -> None:
         """One lane: a worker, and batches for it until nothing waits."""
-        while self._waiting:
-            try:
-                worker = await self._take_worker()
-            except OSError as error:  # no process to be had: whoever waits must hear of it
-                self._fail_waiting(error)
-                return
-            if await self._serve(worker, self._take_batch()):
-                self._idle.append(worker)
-            else:
-                worker.kill()
-                self.replaced += 1
-            self._busy.remove(worker)  # a cancelled lane leaves it there, for close_now to kill
+        lane = asyncio.current_task()
+        assert lane is not None
+        try:
+            while self._waiting:
+                try:
+                    worker = await self._take_worker()
+                except OSError as error:  # no process to be had: whoever waits must hear of it
+                    self._fail_waiting(error)
+                    return
+                if await self._serve(worker, self._take_batch()):
+                    self._idle.append(worker)
+                else:
+                    worker.kill()
+                    self.replaced += 1
+                self._busy.remove(worker)  # a cancelled lane leaves it there, for close_now to kill
+        finally:
+            # At once, not in a callback: a caller that has its verdict may ask again before callbacks run, and would
+            # wait for this lane, which has ended.
+            self._lanes.discard(lane)
 
     def _take_batch(self) -> deque[_Check]:
         """A fair share of what waits; code alone, as it takes its time."""

@@ -35,6 +35,16 @@ def test_many_checks_of_many_kinds_at_once():
     assert all(verdict.right for verdict in ask(VerifierPool(workers=2), *checks))
 
 
+def test_one_check_after_the_other_each_gets_its_verdict():
+    async def in_turn() -> list[bool | None]:
+        pool = VerifierPool(workers=1)
+        rights = [(await asyncio.wait_for(pool.verify("numeric", "5", str(n)), 300)).right for n in (5, 6, 5, 6)]
+        await pool.close()
+        return rights
+
+    assert asyncio.run(in_turn()) == [True, False, True, False]
+
+
 def test_a_check_that_hangs_costs_itself_only():
     checks = [("math", r"\boxed{\sqrt{8}}", r"2\sqrt2"), ("math", HANGS, "5"), ("math", r"\boxed{1}", "1")]
     pool = VerifierPool(workers=1, deadline_s=20.0)
