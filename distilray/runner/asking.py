@@ -16,7 +16,7 @@ import msgspec
 from distilray.ledger import ReplyLog
 from distilray.models import BadReply, ModelSettings, Reply, Request, Sampling
 from distilray.prompts import Prompt
-from distilray.rows import Row
+from distilray.rows import Row, part_trace
 from distilray.steps import ModelChoice
 
 T = TypeVar("T")
@@ -154,7 +154,8 @@ class RowModel:
                 bad = BadReply(f"{prompt.name}: reply cut by length at {reply.tokens_out} tokens", reply.text)
                 continue
             try:
-                return prompt.parse(reply.text)
+                # A deep-thinking model's thoughts come before its reply and are no part of it.
+                return prompt.parse(part_trace(reply.text)[1])
             except ValueError as error:
                 bad = BadReply(f"{prompt.name}: {error}", reply.text)
         assert bad is not None

@@ -31,8 +31,13 @@ class Answer(Step):
 
     model: ModelName
     n: Annotated[int, Field(ge=1, le=256, description="answers sampled for a row")] = 1
+    unanswered_only: Annotated[
+        bool, Field(description="rows whose source brought an answer (a trace of another model's) keep it")
+    ] = False
 
     async def process(self, row: Row, models: Models) -> Outcome:
+        if self.unanswered_only and row["answer"]:
+            return kept()
         replies = await models[self.model].replies(ANSWER, row, n=self.n)
         whole, reasons = [], []
         for reply in replies:

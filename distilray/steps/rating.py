@@ -61,7 +61,8 @@ async def rated(model: Model, row: Row, trace: str, votes: int = 1, by: Literal[
 
 def majority(replies: Sequence[Reply]) -> Rated:
     """The commonest rating; replies that are none do not vote."""
-    valid = tuple(word for reply in replies if (word := reply.text.strip()) in RATINGS)
+    said = [reply.text.rpartition("</think>")[2].strip() for reply in replies]
+    valid = tuple(word for word in said if word in RATINGS)
     if not valid:
         raise BadReply(f"rate_trace: none of {len(replies)} replies is a rating", replies[0].text)
     counts = Counter(valid)

@@ -4,6 +4,7 @@ suit the student (post B.24).
   - select: {by: accuracy, at_least: 7}
   - select: {by: difficulty, share: 0.3, within: [task]}
   - select: {match: 7B}                                  # after score_trace
+  - select: {top: 4000}                                  # a sample: no column, so by a hash of the id
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ class Select(GlobalStep):
     writes: ClassVar = {"rank": "int"}
 
     by: Annotated[
-        str | None, Field(pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected")
+        str | None,
+        Field(
+            pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected; none: a sample"
+        ),
     ] = None
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
     at_most: Annotated[float | None, Field(description="highest value that stays")] = None
@@ -40,11 +44,11 @@ class Select(GlobalStep):
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Select:
-        limited = any(limit is not None for limit in (self.at_least, self.at_most, self.share, self.top))
-        if limited and self.by is None:
-            raise ValueError("at_least, at_most, share and top need a column: name it in `by`")
-        if not limited and self.match is None:
-            raise ValueError("nothing to select by: give at_least, at_most, share or top (of a column `by`), or match")
+        bounded = self.at_least is not None or self.at_most is not None
+        if bounded and self.by is None:
+            raise ValueError("at_least and at_most are values of a column: name it in `by`")
+        if not bounded and self.share is None and self.top is None and self.match is None:
+            raise ValueError("nothing to select by: give at_least, at_most, share, top or match")
         return self
 
     def columns_read(self) -> set[str]:

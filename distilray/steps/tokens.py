@@ -20,6 +20,8 @@ _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 def _with_tokenizer(path: str) -> str:
+    if "://" in path and not path.startswith("package://"):
+        return path  # on another filesystem: seen where it is used
     folder = Path(resolve_path(path))
     if (folder.is_dir() or folder.is_absolute()) and not any((folder / name).is_file() for name in _FILES):
         raise ValueError(f"{path}: there is no tokenizer ({' or '.join(_FILES)}); give the student's checkpoint")

@@ -24,7 +24,11 @@ def test_a_medium_trace_stays_as_it_is(tmp_path: Path) -> None:
     outcome, engine = go(tmp_path, ALIGN, problem(reasoning=GOOD), judge=["medium"], rewriter=[])
     assert outcome.kind == "kept"
     assert outcome.columns["reasoning"] == GOOD
-    assert (outcome.columns["origin"], outcome.columns["ratings"], outcome.columns["rounds"]) == ("medium", ["medium"], 0)
+    assert (outcome.columns["origin"], outcome.columns["ratings"], outcome.columns["rounds"]) == (
+        "medium",
+        ["medium"],
+        0,
+    )
     assert engine.models() == ["judge"]
 
 
@@ -73,7 +77,11 @@ def test_a_rewrite_that_is_wrong_never_becomes_the_trace(tmp_path: Path) -> None
 
 def test_medium_alone_is_not_enough(tmp_path: Path) -> None:
     outcome, _ = go(
-        tmp_path, AlignTrace(judge="judge", rewriter="rewriter", max_rounds=1), problem(), judge=["hard"], rewriter=[WRONG]
+        tmp_path,
+        AlignTrace(judge="judge", rewriter="rewriter", max_rounds=1),
+        problem(),
+        judge=["hard"],
+        rewriter=[WRONG],
     )
     assert (outcome.kind, outcome.reason) == ("rejected", "rewriting loses the answer")
     assert outcome.columns["ratings"] == ["hard"]
@@ -140,9 +148,7 @@ def test_a_trace_in_the_answer_is_rewritten_there(tmp_path: Path) -> None:
 
 def test_without_a_reference_a_checker_decides(tmp_path: Path) -> None:
     step = AlignTrace(judge="judge", rewriter="rewriter", checker="checker")
-    good, bad = (
-        f'{{"check": "", "accuracy": {n}, "relevance": 9, "helpfulness": 9, "detail": 9}}' for n in (9, 2)
-    )
+    good, bad = (f'{{"check": "", "accuracy": {n}, "relevance": 9, "helpfulness": 9, "detail": 9}}' for n in (9, 2))
     row = problem(reference=None)
     outcome, engine = go(
         tmp_path, step, row, judge=["hard", "medium"], rewriter=[WRONG, GOOD], checker=[good, bad, good]
@@ -174,6 +180,7 @@ def test_a_real_student_decides_what_is_medium(tmp_path: Path) -> None:
     assert all("861" not in question for question in engine.questions("student"))
 
 
+@pytest.mark.slow  # transformers takes seconds to import
 def test_tokens_are_counted_before_and_after(tmp_path: Path) -> None:
     package = "package://distilray.practice/checkpoints/teacher"
     step = AlignTrace(judge="judge", rewriter="rewriter", tokenizer=package)
