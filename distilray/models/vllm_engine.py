@@ -156,6 +156,10 @@ class VLLMEngine(Engine):
         return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
 
 
+PREFILL_TOKENS = 8192
+"""Prompt tokens that an engine on CPU takes in one step, at least."""
+
+
 def environment(settings: VLLMModel) -> dict[str, str]:
     """Environment variables that vLLM reads, set before it is imported."""
     variables = {"VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "INFO"), "TOKENIZERS_PARALLELISM": "false"}
@@ -189,6 +193,11 @@ def engine_args(settings: VLLMModel) -> Any:
     }
     if settings.max_model_len is not None:
         passed["max_model_len"] = settings.max_model_len
+    if not settings.gpus:
+        # A seeded request whose prompt is prefilled in parts kills the core on CPU (vLLM 0.29: "CPU Generator does
+        # not use offset"), so prompts there are prefilled whole, and a step must have room for the longest.
+        passed["enable_chunked_prefill"] = False
+        passed["max_num_batched_tokens"] = max(_context(passed["model"], settings), PREFILL_TOKENS)
     if settings.gpus:
         passed["gpu_memory_utilization"] = settings.memory_share
     if settings.kv_cache_gib or not settings.gpus:
@@ -200,6 +209,15 @@ def engine_args(settings: VLLMModel) -> Any:
     elif settings.world_size > 1:
         passed["distributed_executor_backend"] = "mp"
     return AsyncEngineArgs(**{**passed, **settings.engine})
+
+
+def _context(path: str, settings: VLLMModel) -> int:
+    """Tokens of the longest prompt that the engine will take."""
+    if settings.max_model_len is not None:
+        return settings.max_model_len
+    from transformers import AutoConfig
+
+    return int(getattr(AutoConfig.from_pretrained(path), "max_position_embeddings", PREFILL_TOKENS))
 
 
 def sampling_params(batch: Batch, ask: Ask, room: int) -> SamplingParams:
@@ -215,7 +233,7 @@ def sampling_params(batch: Batch, ask: Ask, room: int) -> SamplingParams:
     return SamplingParams(
         **{**sampling, "stop": list(sampling["stop"]), "max_tokens": min(sampling["max_tokens"], room)},
         n=ask.n,
-        seed=ask.seed,
+        seed=ask.seed if sampling["temperature"] else None,  # greedy needs no generator of its own
         structured_outputs=structured,
         output_kind=RequestOutputKind.FINAL_ONLY,
         skip_clone=True,
