@@ -1,0 +1,66 @@
+"""The steps on traces with the practice world's judge on a real engine: what they are worth is known there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+
+from distilray.driver import run
+from distilray.ledger import Store, reconcile
+from distilray.verifiers import numeric_equal
+
+RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "practice_ds3.yaml"
+SHORT = [
+    "sources.traces.with.rows=96",
+    "sources.traces.with.split=held_out",
+    "resources.unit_rows=32",
+    "train=[]",
+    "evaluate=[]",
+]
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory: pytest.TempPathFactory, ray_cluster: None) -> Path:
+    directory = tmp_path_factory.mktemp("aligned")
+    run(str(RECIPE), SHORT, directory=str(directory))
+    return directory
+
+
+def rows_of(directory: Path) -> list[dict]:
+    [phase] = (directory / "steps").glob("01-*")
+    return ds.dataset(sorted(str(path) for path in phase.glob("unit-*.parquet"))).to_table().to_pylist()
+
+
+@pytest.mark.slow
+def test_most_right_traces_end_up_medium_and_right(aligned: Path) -> None:
+    right = [row for row in rows_of(aligned) if row["truth_right"]]
+    kept = [row for row in right if row["outcome"] == "kept"]
+    assert len(kept) > 0.7 * len(right)
+    assert all(row["ratings"][-1] == "medium" for row in kept)
+    assert all(numeric_equal(row["answer"], row["reference"]).right for row in kept)
+
+
+@pytest.mark.slow
+def test_no_wrong_trace_is_let_through(aligned: Path) -> None:
+    wrong = [row for row in rows_of(aligned) if not row["truth_right"]]
+    assert wrong
+    assert all(row["outcome"] == "rejected" and row["reason"] == "wrong answer" for row in wrong)
+
+
+@pytest.mark.slow
+def test_hard_traces_get_shorter_and_easy_ones_longer(aligned: Path) -> None:
+    moved = [row for row in rows_of(aligned) if row["outcome"] == "kept" and row["rounds"]]
+    hard = [row["trace_tokens_before"] > row["trace_tokens_after"] for row in moved if row["origin"] == "hard"]
+    easy = [row["trace_tokens_before"] < row["trace_tokens_after"] for row in moved if row["origin"] == "easy"]
+    assert hard and easy
+    assert all(hard) and all(easy)
+
+
+@pytest.mark.slow
+def test_every_row_is_accounted_for(aligned: Path) -> None:
+    rows = rows_of(aligned)
+    assert len(rows) == 96
+    assert {row["outcome"] for row in rows} <= {"kept", "rejected", "failed"}
+    assert not reconcile(Store(str(aligned)), deep=True).problems
