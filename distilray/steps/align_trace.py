@@ -109,7 +109,7 @@ class AlignTrace(TraceStep):
         while way.ratings[-1] != "medium" and reason is None:
             reason = await self._round(row, way, models)
         before, after = await token_counts(self.tokenizer, trace, way.traces[-1])
-        columns = way.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
+        columns: dict[str, Any] = way.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
         if reason is not None:
             return rejected(reason, **columns)
         return kept(**with_trace(row, way.traces[-1]), **columns)

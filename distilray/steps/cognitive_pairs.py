@@ -33,9 +33,9 @@ class Betas(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    small: float = Field(0.05, gt=0, description="aligned over original")
-    medium: float = Field(0.1, gt=0, description="original over wrong")
-    large: float = Field(0.2, gt=0, description="aligned over wrong")
+    small: Annotated[float, Field(gt=0, description="aligned over original")] = 0.05
+    medium: Annotated[float, Field(gt=0, description="original over wrong")] = 0.1
+    large: Annotated[float, Field(gt=0, description="aligned over wrong")] = 0.2
 
 
 class CognitivePairs(TraceStep):
