@@ -6,6 +6,7 @@ from distilray.commands import (
     export,
     plan,
     practice,
+    report,
     rows,
     run,
     serve,
@@ -14,6 +15,6 @@ from distilray.commands import (
     verify,
 )
 
-COMMANDS = (run, plan, try_, status, rows, chat, serve, export, verify, practice, doctor)
+COMMANDS = (run, plan, try_, status, rows, report, chat, serve, export, verify, practice, doctor)
 
 __all__ = ["COMMANDS"]

@@ -41,7 +41,11 @@ def call(options: argparse.Namespace) -> int:
     if finished.results:
         console.print()
         console.print(results_table(finished.results))
+    from distilray.report.page import write_report
+
+    page = write_report(store)
     console.print(f"\ndone in {duration(finished.seconds)}")
+    console.print(f"report    {page}")
     if finished.student:
         console.print(f"student   {store.shown}/{finished.student}")
         console.print(f"chat      distilray chat {directory}")
