@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
+import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,11 +31,31 @@ def cluster(resources: Resources) -> Iterator[None]:
     else:
         # A token would protect the dashboard and the jobs server, which a local cluster does not start.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what Ray's C++ says of itself is not the user's
         _start_local(resources)
+    _stop_cleanly_on_sigterm()
+    _quiet()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _stop_cleanly_on_sigterm() -> None:
+    """A driver that is told to end (``ray job stop``, a batch system) ends as with Ctrl-C, after Ray's own handler was
+    put in place: that one prints the stack of C++ and leaves."""
+
+    def interrupt(signum: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
+
+
+def _quiet() -> None:
+    """Ray Data's notes on its own deprecations and executions go to its log file, not to the user's terminal."""
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=ray.util.annotations.RayDeprecationWarning)
 
 
 def _start_local(resources: Resources) -> None:
