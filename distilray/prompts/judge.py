@@ -17,8 +17,8 @@ Score = Annotated[StrictInt, Field(ge=0, le=9)]
 
 
 class Judgement(BaseModel):
-    """Scores are integers from 0 (worst) to 9 (best). ``check`` comes first: a judge that scores before it has
-    compared is blind to the content."""
+    """Scores are integers from 0 (worst) to 9 (best). ``check`` comes first: a judge that scores before it
+    has compared is blind to the content."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

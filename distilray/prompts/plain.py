@@ -1,4 +1,5 @@
-"""PLAIN: the row's own conversation and nothing else, as a student is asked in training, evaluation and service."""
+"""PLAIN: the row's own conversation and nothing else, as a student is asked in training, evaluation and
+service."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A prompt: a template and the strict parser of its reply, together, with a hash.
 
-The template is a Jinja file a language, ``templates/NAME.LANGUAGE.jinja``. Its first block (up to a line of ``---``)
-is the system message, the rest the user message; with nothing after that line the row's own conversation is the
-user's side. What is constant comes first, then the row, then what varies between calls about the same row, so that
-engines share cached prefixes.
+The template is a Jinja file a language, ``templates/NAME.LANGUAGE.jinja``. Its first block (up to a line of
+``---``) is the system message, the rest the user message; with nothing after that line the row's own
+conversation is the user's side. What is constant comes first, then the row, then what varies between calls
+about the same row, so that engines share cached prefixes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def conversation(row: Row) -> str:
-    """The row's conversation as a template shows it: the question alone, or every turn under its speaker's name."""
+    """The row's conversation as a template shows it: the question alone, or every turn under its speaker's
+    name."""
     if len(row.messages) == 1:
         return row.instruction
     return "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in row.messages)
@@ -50,9 +51,9 @@ def _compiled(text: str) -> jinja2.Template:
 class Prompt(Generic[T]):
     """What is asked and how the reply is read.
 
-    ``templates`` maps a language to template text (or give ``name`` alone to read the files beside this module);
-    ``parse`` turns the text of a whole reply into ``T`` or raises :class:`ValueError` that says what was expected;
-    ``constraint`` makes the engine produce only replies of that form.
+    ``templates`` maps a language to template text (or give ``name`` alone to read the files beside this
+    module); ``parse`` turns the text of a whole reply into ``T`` or raises :class:`ValueError` that says what
+    was expected; ``constraint`` makes the engine produce only replies of that form.
     """
 
     def __init__(
@@ -77,7 +78,8 @@ class Prompt(Generic[T]):
 
     @cached_property
     def wording(self) -> str:
-        """Hash of the templates alone: what a model that was trained on this prompt depends on (12 hex digits)."""
+        """Hash of the templates alone: what a model that was trained on this prompt depends on (12 hex
+        digits)."""
         digest = hashlib.blake2b(digest_size=6)
         for language in sorted(self.templates):
             digest.update(f"{language}\0{self.templates[language]}\0".encode())
@@ -94,9 +96,9 @@ class Prompt(Generic[T]):
     def messages(self, row: Row, **variables: Any) -> list[dict[str, str]]:
         """The conversation to send about ``row``: ``[{"role": "system", ...}, {"role": "user", ...}]``.
 
-        The template sees ``row`` and ``variables``; a variable that it needs and does not get is an error. Where the
-        template leaves the user's side to the row, a system message of the row follows the template's own in one
-        system message, since chat templates know only one.
+        The template sees ``row`` and ``variables``; a variable that it needs and does not get is an error.
+        Where the template leaves the user's side to the row, a system message of the row follows the
+        template's own in one system message, since chat templates know only one.
         """
         template = self.templates.get(row.language) or self.templates["en"]
         system, mark, user = f"\n{template.strip()}\n".partition("\n---\n")

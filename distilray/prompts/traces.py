@@ -1,8 +1,8 @@
 """Rating a reasoning trace from a small model's view, and rewriting it towards what such a model can follow.
 
-The trace of a row is ``row["reasoning"]`` where it is present, else ``row["answer"]``; callers pass it as ``trace``,
-since it changes between calls about one row, and the final result as ``answer`` (or ``None`` where it is not known).
-Definitions of the three ratings: the DistilQwen2.5-DS3-0324 post.
+The trace of a row is ``row["reasoning"]`` where it is present, else ``row["answer"]``; callers pass it as
+``trace``, since it changes between calls about one row, and the final result as ``answer`` (or ``None`` where
+it is not known). Definitions of the three ratings: the DistilQwen2.5-DS3-0324 post.
 """
 
 from __future__ import annotations
