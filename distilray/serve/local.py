@@ -12,7 +12,7 @@ import psutil
 OBJECT_STORE_BYTES = 256 * 2**20
 """Serving hands requests from process to process; it stores nothing big."""
 
-START_ATTEMPTS = 5
+START_ATTEMPTS = 3
 STOP_WITHIN_S = 15
 
 
@@ -55,7 +55,9 @@ def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
     """Ray on this machine with Serve's HTTP proxy on ``host:port``; gives the directory of Ray's logs."""
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run its workers at nice 15
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")  # a busy machine starts Ray's agents slowly
+    # A busy machine starts Ray's processes slowly, and Ray would give a node up after seconds.
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", "120000")
     import ray
     from ray import serve
 
@@ -85,7 +87,7 @@ def _start_ray(cpus: int, others: set[psutil.Process]) -> Any:
                 log_to_driver=False,
                 object_store_memory=OBJECT_STORE_BYTES,
             )
-        except Exception as error:  # Ray has no narrower type for a node that does not come up in its 30 s
+        except Exception as error:  # Ray has no narrower type for a node that does not come up
             if attempt == START_ATTEMPTS:
                 raise DidNotStart(f"Ray did not start, {attempt} times; is this machine too busy? ({error})") from error
             _end(_children() - others, grace_s=0)
