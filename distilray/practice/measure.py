@@ -33,7 +33,7 @@ def greedy(
         places = order[first : first + 128]
         longest = max(len(prompts[place]) for place in places)
         ids = torch.tensor([[pad] * (longest - len(prompts[place])) + prompts[place] for place in places])
-        produced = model.generate(
+        produced = model.generate(  # pyright: ignore[reportAttributeAccessIssue]
             input_ids=ids,
             attention_mask=(ids != pad).long(),
             max_new_tokens=max_tokens,

@@ -186,7 +186,8 @@ def train(
             loss.backward()
             total_loss, total_weight = total_loss + loss.item(), total_weight + weight
         for parameter in model.parameters():
-            parameter.grad /= total_weight
+            if parameter.grad is not None:
+                parameter.grad /= total_weight
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in opts:
             for group in optimizer.param_groups:
