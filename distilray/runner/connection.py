@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray.util.annotations import RayDeprecationWarning
 
 from distilray.runner.context import Resources
 
@@ -55,7 +56,7 @@ def _stop_cleanly_on_sigterm() -> None:
 def _quiet() -> None:
     """Ray Data's notes on its own deprecations and executions go to its log file, not to the user's terminal."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=ray.util.annotations.RayDeprecationWarning)
+    warnings.filterwarnings("ignore", category=RayDeprecationWarning)
 
 
 def _start_local(resources: Resources) -> None:
