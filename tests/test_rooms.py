@@ -17,9 +17,9 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def little_house(tmp_path: Path) -> Path:
-    """A project with three empty rooms and our contracts."""
+    """A project with a few empty rooms and our contracts."""
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    for room in ["", "rows", "ledger", "prompts", "verifiers", "models", "steps", "recipe", "report"]:
+    for room in ["", "rows", "ledger", "prompts", "verifiers", "models", "steps", "evaluate", "recipe", "report"]:
         folder = tmp_path / "distilray" / room
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "__init__.py").write_text("")
