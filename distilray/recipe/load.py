@@ -136,9 +136,13 @@ def _override(document: dict[str, Any], override: str) -> Problem | None:
     except yaml.YAMLError:
         value = text
     if isinstance(here, list):
-        if not last.isdigit() or int(last) >= len(here):
-            return Problem(tuple(parents), f"no item {last!r} in a list of {len(here)}")
-        here[int(last)] = value
+        named = next((item for item in here if isinstance(item, dict) and len(item) == 1 and last in item), None)
+        if named is not None:
+            named[last] = value
+        elif last.isdigit() and int(last) < len(here):
+            here[int(last)] = value
+        else:
+            return Problem(tuple(parents), f"no item {last!r} in this list{closest(last, _item_names(here))}")
     elif isinstance(here, dict):
         here[last] = value
     else:
