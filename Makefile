@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export EXTRA PYTHON VENV
 
-.PHONY: setup demo test test-fast test-slow bench prove lint clean
+.PHONY: setup demo test test-fast test-slow test-long bench prove lint clean
 
 setup:  ## make .venv with everything pinned in pyproject.toml
 	@scripts/setup.sh
@@ -14,16 +14,19 @@ demo: setup  ## a whole recipe on the practice world: data, student, before and 
 test: test-fast test-slow
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not long"
+
+test-long: setup  ## what takes minutes a test: every sharding, serving, engines killed
+	$(BIN)/python -m pytest -m long
 
 bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
 	$(BIN)/python -m benchmarks
 
-prove: setup  ## what each step is worth, measured where the truth is known
-	$(BIN)/distilray practice prove
+prove: setup  ## what the steps are worth, measured where the truth is known
+	PYTHONPATH=. $(BIN)/python benchmarks/ds3.py
 
 lint: setup  ## style, types and which room may import which
 	$(BIN)/ruff check .

@@ -48,6 +48,11 @@ def ask_all(handles: PoolHandles, *requests, model: str = "m"):
     return with_client(handles, work)
 
 
+def whole_characters(text: str) -> str:
+    """Random bytes are rarely UTF-8, and vLLM and transformers mark what is not in different places."""
+    return text.replace("\ufffd", "")
+
+
 def test_greedy_replies_are_those_of_transformers(handles, tiny_model):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -61,7 +66,7 @@ def test_greedy_replies_are_those_of_transformers(handles, tiny_model):
         )
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)["input_ids"]
         generated = model.generate(ids, max_new_tokens=24, do_sample=False)[0, ids.shape[1] :]
-        assert reply.text == tokenizer.decode(generated, skip_special_tokens=True)
+        assert whole_characters(reply.text) == whole_characters(tokenizer.decode(generated, skip_special_tokens=True))
         assert (reply.tokens_in, reply.tokens_out) == (ids.shape[1], len(generated))
         assert reply.finish_reason == ("stop" if generated[-1] == tokenizer.eos_token_id else "length")
 
@@ -135,6 +140,7 @@ def test_a_request_that_takes_too_long_is_given_up(handles):
     assert isinstance(answer, RequestTimedOut)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["actor", "core"])
 def test_a_killed_engine_costs_no_reply_and_none_is_bought_twice(handles, victim):
     import ray
@@ -161,6 +167,8 @@ def test_a_killed_engine_costs_no_reply_and_none_is_bought_twice(handles, victim
     assert in_flight > 10
     assert usage.replies == 128 and all(answer[0].tokens_out == 150 for answer in answers)
     assert after[0]["pid"] != before[0]["pid"]
+    with pytest.raises(ProcessLookupError):  # no core is left behind by an actor that was killed
+        os.kill(before[0]["core_pids"][0], 0)
     survivor = after[1]["replies"] - before[1]["replies"]
     # What the engines answered: by the victim before it died, by the survivor, by the victim started anew.
     assert 128 - in_flight <= answered + survivor + after[0]["replies"] <= 128
@@ -168,6 +176,7 @@ def test_a_killed_engine_costs_no_reply_and_none_is_bought_twice(handles, victim
     assert [answer[0].text for answer in answers[:8]] == [answer[0].text for answer in expected]
 
 
+@pytest.mark.long
 def test_an_engine_that_cannot_load_its_weights_says_why(ray_cluster, tiny_model, tmp_path):
     broken = copy_of(tiny_model, tmp_path / "m")
     (broken / "model.safetensors").write_bytes(b"these are no weights")

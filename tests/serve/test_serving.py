@@ -24,7 +24,7 @@ import yaml
 from distilray.ledger import Manifest, Store
 from tests.train.tiny import make_student
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 KEY = "sk-right"
 SYSTEM = "You add numbers."

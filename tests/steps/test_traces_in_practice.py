@@ -33,7 +33,7 @@ def rows_of(directory: Path) -> list[dict]:
     return ds.dataset(sorted(str(path) for path in phase.glob("unit-*.parquet"))).to_table().to_pylist()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_most_right_traces_end_up_medium_and_right(aligned: Path) -> None:
     right = [row for row in rows_of(aligned) if row["truth_right"]]
     kept = [row for row in right if row["outcome"] == "kept"]
@@ -42,14 +42,14 @@ def test_most_right_traces_end_up_medium_and_right(aligned: Path) -> None:
     assert all(numeric_equal(row["answer"], row["reference"]).right for row in kept)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_wrong_trace_is_let_through(aligned: Path) -> None:
     wrong = [row for row in rows_of(aligned) if not row["truth_right"]]
     assert wrong
     assert all(row["outcome"] == "rejected" and row["reason"] == "wrong answer" for row in wrong)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hard_traces_get_shorter_and_easy_ones_longer(aligned: Path) -> None:
     moved = [row for row in rows_of(aligned) if row["outcome"] == "kept" and row["rounds"]]
     hard = [row["trace_tokens_before"] > row["trace_tokens_after"] for row in moved if row["origin"] == "hard"]
@@ -58,7 +58,7 @@ def test_hard_traces_get_shorter_and_easy_ones_longer(aligned: Path) -> None:
     assert all(hard) and all(easy)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_row_is_accounted_for(aligned: Path) -> None:
     rows = rows_of(aligned)
     assert len(rows) == 96

@@ -83,6 +83,7 @@ def test_two_workers_give_the_losses_of_one(undisturbed: tuple[Store, Manifest],
     assert losses(undisturbed[0]) == pytest.approx(losses(alone), abs=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sharding", ["ddp", "zero2", "zero3"])
 def test_every_sharding_gives_the_same_losses(
     undisturbed: tuple[Store, Manifest], student: str, tmp_path: Path, sharding: str
@@ -150,6 +151,7 @@ def test_the_exported_checkpoint_answers_alike_in_transformers_and_vllm(undistur
     assert texts["vllm"] == texts["transformers"]
 
 
+@pytest.mark.long
 def test_the_export_keeps_the_precision_and_the_tokenizer_of_the_student(
     undisturbed: tuple[Store, Manifest], student: str
 ) -> None:
@@ -164,6 +166,7 @@ def test_the_export_keeps_the_precision_and_the_tokenizer_of_the_student(
         assert (final / name).read_bytes() == (Path(student) / name).read_bytes()
 
 
+@pytest.mark.long
 def test_adapters_are_merged_into_a_plain_checkpoint(student: str, tmp_path: Path) -> None:
     store, _ = train(tmp_path, student, settings(lora={"r": 4}), TWO)
     curve = losses(store)
@@ -171,11 +174,13 @@ def test_adapters_are_merged_into_a_plain_checkpoint(student: str, tmp_path: Pat
     assert {"model.safetensors", "config.json", "adapter"} <= set(store.names(f"{OUT}/final"))
 
 
+@pytest.mark.long
 def test_packed_rows_train_like_unpacked_ones(student: str, tmp_path: Path) -> None:
     store, _ = train(tmp_path, student, settings(packing=True, batch_size=4, micro_batch_size=2), TWO)
     assert losses(store)[-1] < losses(store)[0]
 
 
+@pytest.mark.long
 def test_held_out_rows_are_looked_at_while_training(student: str, tmp_path: Path) -> None:
     store, _ = train(tmp_path, student, settings(holdout=0.1, evaluate_every=6), TWO)
     held_out = [record["held_out_loss"] for record in read_metrics(store, OUT) if "held_out_loss" in record]
@@ -183,12 +188,14 @@ def test_held_out_rows_are_looked_at_while_training(student: str, tmp_path: Path
     assert held_out[1] < held_out[0]
 
 
+@pytest.mark.long
 def test_a_set_of_rows_that_all_fall_away_is_refused_before_training(student: str, tmp_path: Path) -> None:
     store, chosen = Store(tmp_path), settings(max_length=8)
     with pytest.raises(CannotTrain, match=r"no row is left.*longer than max_length \(200\)"):
         prepare_tokens(store, write_units(store, rows(200)), chosen, student, f"{OUT}/tokens")
 
 
+@pytest.mark.long
 def test_progress_reaches_the_driver_with_an_eta(student: str, tmp_path: Path) -> None:
     seen: list[TrainProgress] = []
     train(tmp_path, student, settings(max_steps=30), ONE, seen.append)
