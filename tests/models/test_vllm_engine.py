@@ -53,6 +53,7 @@ def whole_characters(text: str) -> str:
     return text.replace("\ufffd", "")
 
 
+@pytest.mark.long
 def test_greedy_replies_are_those_of_transformers(handles, tiny_model):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
