@@ -132,7 +132,6 @@ def test_a_killed_driver_goes_on_where_it_was(
     assert losses(store) == losses(undisturbed[0])
 
 
-@pytest.mark.long
 def test_the_exported_checkpoint_answers_alike_in_transformers_and_vllm(undisturbed: tuple[Store, Manifest]) -> None:
     final = undisturbed[0].full(f"{OUT}/final")
     script = Path(__file__).with_name("greedy.py")
