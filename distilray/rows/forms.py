@@ -57,21 +57,19 @@ def instruction(record: Record) -> Conversation:
         text = f"{text}\n{context}" if text.strip() else context
     messages = _opening(record)
     messages.append({"role": "user", "content": text})
-    given = _take(record, TRACE, str)
-    answer = as_text(_take(record, ANSWER), "answer")
-    if given and given.strip():
-        return Conversation(check_messages(messages), whole(given), answer if answer.strip() else None)
-    reasoning, answer = part(answer)
-    return Conversation(check_messages(messages), reasoning, answer if answer.strip() else None)
+    return Conversation(check_messages(messages), *_answer(record))
 
 
 def conversation(record: Record) -> Conversation:
-    """ShareGPT (conversations of from and value) and messages (role and content)."""
+    """ShareGPT (conversations of from and value) and messages (role and content). Turns that end with the user's may
+    have their answer, and its trace, in columns beside them."""
     if record.get("tools"):
         raise MalformedRecord("tool turns are not supported")
     turns = _take(record, TURNS)
     system = _system(record)
     messages, reasoning, answer = read_turns([*system, *turns] if isinstance(turns, list) else turns)
+    if answer is None:
+        reasoning, answer = _answer(record)
     return Conversation(messages, reasoning, answer)
 
 
@@ -165,6 +163,14 @@ def _prompt(record: Record) -> list[Message]:
             raise MalformedRecord("prompt ends with an assistant turn")
         return messages
     return check_messages([*_opening(record), {"role": "user", "content": as_text(prompt, "prompt")}])
+
+
+def _answer(record: Record) -> tuple[str | None, str | None]:
+    """Trace and answer in columns of their own, or the one inside the other."""
+    given = _take(record, TRACE, str)
+    answer = as_text(_take(record, ANSWER), "answer")
+    reasoning, answer = (whole(given), answer) if given and given.strip() else part(answer)
+    return reasoning, answer if answer.strip() else None
 
 
 def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, str | None]:

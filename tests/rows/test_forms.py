@@ -252,3 +252,14 @@ def test_a_named_form_is_not_guessed(tmp_path):
     record = {"instruction": "Add 2 and 3.", "output": "5", "messages": [USER]}
     assert row(tmp_path, record)["messages"] == [USER]
     assert row(tmp_path, record, form="alpaca")["messages"] == ADD
+
+
+def test_turns_that_end_with_the_users_have_trace_and_answer_beside_them(tmp_path):
+    found = row(tmp_path, {"messages": TALK, "reasoning_content": "2 and 3 make 5.", "answer": "5", "level": 2})
+    assert found["messages"] == TALK
+    assert (found["reasoning"], found["answer"], found["extra"]) == ("2 and 3 make 5.", "5", '{"level":2}')
+
+
+def test_an_answer_among_the_turns_is_not_replaced_by_a_column(tmp_path):
+    found = row(tmp_path, {"messages": [*ADD, {"role": "assistant", "content": THINK}], "response": "6"})
+    assert (found["reasoning"], found["answer"], found["extra"]) == ("2 and 3 make 5.", "5", '{"response":"6"}')
