@@ -7,7 +7,7 @@
       -> ... docker run --shm-size=8g
 
 Versions are compared with what the installed packages ask of one another in their own metadata, so there is
-no second list of pins here. What is slow or may crash (torch, vLLM) is imported in two processes of its own.
+no second list of pins here. What is slow or may crash (torch, then vLLM) is imported in a process of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STACK = ("torch", "vllm", "ray", "trl", "transformers", "accelerate", "deepspeed
 Ask = tuple[str, str, Requirement]
 """(asker, package, requirement): accelerate asks for torch>=2.0."""
 PROBE_SECONDS = 120
-"""How long torch or vLLM may take to import. Seconds on a quiet machine; a loaded one deserves patience."""
+"""How long torch and vLLM may take to import. Seconds on a quiet machine; a loaded one deserves patience."""
 
 SETUP_AGAIN = "run make setup again (EXTRA=gpu or EXTRA=cpu chooses the build)"
 
@@ -72,25 +72,32 @@ class Finding:
 
 
 class Probe:
-    """A short program in a process of its own, started at once and read later."""
+    """Short programs one after another in a process of their own, started at once and read later.
 
-    def __init__(self, program: str) -> None:
+    Each prints one JSON object. They share a process because each of them would otherwise import torch again.
+    """
+
+    def __init__(self, *programs: str) -> None:
+        self.programs = len(programs)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-u", "-c", "\n".join(programs)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
-    def facts(self, seconds: float) -> dict[str, Any] | str:
-        """The JSON object in the program's last line, or the last line of its error."""
+    def facts(self, seconds: float) -> list[dict[str, Any] | str]:
+        """Of each program its JSON object, or the last line of the error that kept it from printing one."""
         try:
             out, err = self.process.communicate(timeout=seconds)
+            lines = err.strip().splitlines()
+            failure = lines[-1] if lines else f"exit status {self.process.returncode}"
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate()
-            return f"no answer in {seconds:.0f} s; the machine is overloaded or the import hangs"
-        if self.process.returncode != 0:
-            lines = err.strip().splitlines()
-            return lines[-1] if lines else f"exit status {self.process.returncode}"
-        return json.loads(out.strip().splitlines()[-1])
+            out, _ = self.process.communicate()
+            failure = f"no answer in {seconds:.0f} s; the machine is overloaded or the import hangs"
+        found: list[dict[str, Any] | str] = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        return found + [failure] * (self.programs - len(found))
 
 
 def cgroup_memory_limit() -> int | None:
@@ -116,9 +123,7 @@ def check_disk(free: int, place: Path) -> Finding:
     if free < 2 * GB:
         return Finding("disk", found, "stop", "free some space, or give --run a directory on a larger disk")
     if free < 20 * GB:
-        return Finding(
-            "disk", found, "look", "enough for small runs; checkpoints of larger students need more"
-        )
+        return Finding("disk", found, "look", "enough for small runs; checkpoints of larger students need more")
     return Finding("disk", found)
 
 
@@ -139,9 +144,7 @@ def check_open_files(soft: int) -> Finding:
 
 def check_compiler(path: str | None) -> Finding:
     if path is None:
-        return Finding(
-            "C++ compiler", "none", "look", "DeepSpeed and torch.compile need one: apt install g++"
-        )
+        return Finding("C++ compiler", "none", "look", "DeepSpeed and torch.compile need one: apt install g++")
     return Finding("C++ compiler", path)
 
 
@@ -194,9 +197,7 @@ def everything_asked() -> list[Ask]:
         *((name, "") for name in STACK),
     ]:
         try:
-            asked += [
-                (asker, name, requirement) for name, requirement in asked_by(distribution_of(asker), extra)
-            ]
+            asked += [(asker, name, requirement) for name, requirement in asked_by(distribution_of(asker), extra)]
         except PackageNotFoundError:
             continue  # check_versions names what is missing
     return list(dict.fromkeys(asked))
@@ -257,7 +258,7 @@ def check_vllm(has_gpu: bool, facts: dict[str, Any] | str) -> Finding:
 
 def examine() -> list[Finding]:
     """Everything that doctor looks at, in the order of the screen."""
-    torch, vllm = Probe(TORCH_PROBE), Probe(VLLM_PROBE)
+    probe = Probe(TORCH_PROBE, VLLM_PROBE)
     memory = psutil.virtual_memory()
     limit = min(memory.total, cgroup_memory_limit() or memory.total)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -271,12 +272,11 @@ def examine() -> list[Finding]:
         *([check_shared_memory(shutil.disk_usage(shm).total)] if shm.exists() else []),
         check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         check_compiler(shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")),
-        *check_versions(
-            {name: installed_version(distribution_of(name)) for name in STACK}, everything_asked()
-        ),
+        *check_versions({name: installed_version(distribution_of(name)) for name in STACK}, everything_asked()),
     ]
-    findings += check_torch(driver, torch.facts(PROBE_SECONDS))
-    findings.append(check_vllm(bool(driver), vllm.facts(PROBE_SECONDS)))
+    torch, vllm = probe.facts(PROBE_SECONDS)
+    findings += check_torch(driver, torch)
+    findings.append(check_vllm(bool(driver), vllm))
     return findings
 
 
@@ -288,9 +288,7 @@ def show(findings: list[Finding], console: Console) -> None:
     table.add_column(overflow="fold")
     table.add_column(no_wrap=True)
     for finding in findings:
-        found = finding.found + (
-            f"\n[{colour[finding.mark]}]-> {finding.remedy}[/]" if finding.remedy else ""
-        )
+        found = finding.found + (f"\n[{colour[finding.mark]}]-> {finding.remedy}[/]" if finding.remedy else "")
         table.add_row(finding.what, found, f"[{colour[finding.mark]}]{finding.mark}[/]")
     console.print(table)
 
