@@ -1,15 +1,9 @@
-"""Errors in the user's words: which exit code, and what to print."""
+"""Errors in the user's words: which exit code, and what to print.
+
+The rooms whose errors these are load only when there is an error to explain: `distilray --help` must not wait for them.
+"""
 
 from __future__ import annotations
-
-from distilray.ledger import RunIsHeld
-from distilray.models import ModelError, NotACheckpoint
-from distilray.recipe import RecipeError
-from distilray.rows import SourceError
-from distilray.runner import RunStopped
-from distilray.train import CannotTrain, TrainingFailed
-
-WRONG_INPUT = (RecipeError, SourceError, NotACheckpoint, CannotTrain, RunIsHeld)
 
 
 class UsageError(Exception):
@@ -20,9 +14,18 @@ def exit_code(error: BaseException) -> tuple[int | None, str]:
     """Exit code and text for ``error``; ``(None, "")`` for what nobody foresaw: its traceback is the best report."""
     if isinstance(error, KeyboardInterrupt):
         return 130, "interrupted; what is done is kept, run the same command again to go on"
+    if isinstance(error, UsageError):
+        return 2, str(error)
+    from distilray.ledger import RunIsHeld
+    from distilray.models import ModelError, NotACheckpoint
+    from distilray.recipe import RecipeError
+    from distilray.rows import SourceError
+    from distilray.runner import RunStopped
+    from distilray.train import CannotTrain, TrainingFailed
+
     if isinstance(error, RunStopped):
         return 3, f"stopped: {error}"
-    if isinstance(error, (*WRONG_INPUT, UsageError)):
+    if isinstance(error, RecipeError | SourceError | NotACheckpoint | CannotTrain | RunIsHeld):
         return 2, str(error)
     if isinstance(error, TrainingFailed | ModelError):
         return 1, f"failed: {error}"
