@@ -1,0 +1,254 @@
+"""Real texts through every step on traces: are all rows accounted for, and does a kill cost or double any?
+
+    python benchmarks/ds3_real_input.py --data DIR [--rows 2000] [--out benchmarks/results/ds3_real_input.json]
+
+DIR holds ``instructions/gsm8k/*.jsonl``, ``instructions/cmath/*.jsonl`` and ``tokenizer/qwen2.5``. Three sources: gsm8k
+problems with their worked solutions as traces; cmath with its bare results, which is as terse as a trace can be; cmath
+again without answers, so that a teacher writes them. The models are one random Qwen2 under the real tokenizer: what it
+says is babble, so the verifier and the parsers have everything to refuse, and prompts, lengths and token counts are
+those of real use.
+
+The recipe is run twice: once in peace, once with the driver killed (SIGKILL) in the middle of the loop and started
+again. Then: the ledger reconciles, every record of the sources is in exactly one row, what was kept is right by the
+record's own result, and both runs agree row by row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+import yaml
+
+from benchmarks.ds3 import machine
+from benchmarks.random_model import random_model
+from distilray.ledger import Manifest, Store, reconcile
+from distilray.report.status import status
+
+LOOP = "01-*"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with instructions/ and tokenizer/")
+    parser.add_argument("--rows", type=int, default=2000, help="rows of gsm8k")
+    parser.add_argument("--directory", type=Path, help="where the runs lie; default: a temporary folder")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_real_input.json"))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        directory = arguments.directory or Path(folder)
+        directory.mkdir(parents=True, exist_ok=True)
+        recipe = write_recipe(directory, arguments.data.resolve(), arguments.rows)
+        whole = in_peace(recipe, directory / "whole")
+        killed = killed_and_resumed(recipe, directory / "killed")
+        result = {
+            "machine": machine(),
+            "gsm8k_rows": arguments.rows,
+            "whole": whole | account(directory / "whole", arguments.data, arguments.rows),
+            "killed": killed | account(directory / "killed", arguments.data, arguments.rows),
+            "rows_that_differ": differing(directory / "whole", directory / "killed"),
+        }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    print(table(result))
+
+
+def write_recipe(directory: Path, data: Path, rows: int) -> Path:
+    model = directory / "model"
+    random_model("64k", model, tokenizer=data / "tokenizer" / "qwen2.5")
+    cmath = str(data / "instructions" / "cmath" / "*.jsonl")
+    recipe = {
+        "name": "ds3-real-input",
+        "models": {
+            # fp32, so that a row's replies do not depend on its company; a full stop ends a reply of babble
+            "tiny": {
+                "path": str(model),
+                "dtype": "float32",
+                "cpus": 0.75,
+                "max_num_seqs": 64,
+                "max_model_len": 1024,
+                "sampling": {"max_tokens": 256, "temperature": 1.0, "stop": [".", "。", "e"]},
+                "engine": {"structured_outputs_config": {"disable_any_whitespace": True}},
+            }
+        },
+        "sources": [
+            {
+                "name": "gsm8k",
+                "path": str(data / "instructions" / "gsm8k" / "*.jsonl"),
+                "form": "trace",
+                "reference_pattern": "#### (.+)$",
+                "trace_pattern": r"(?s)(?P<reasoning>.+)\n#### (?P<answer>.+)",
+                "task": "math",
+                "limit": rows,
+            },
+            {
+                "name": "cmath-bare",
+                "path": cmath,
+                "columns": {"instruction": "input", "answer": "golden", "reference": "golden"},
+                "task": "math",
+            },
+            {
+                "name": "cmath",
+                "path": cmath,
+                "columns": {"instruction": "input", "reference": "golden"},
+                "task": "math",
+            },
+        ],
+        "steps": [
+            {"answer": {"model": "tiny", "unanswered_only": True}},
+            {"shorten_trace": {"model": "tiny", "tokenizer": str(model), "above": 250}},
+            {"rate_trace": {"model": "tiny"}},
+            {"align_trace": {"judge": "tiny", "rewriter": "tiny", "tokenizer": str(model), "max_rounds": 2}},
+            {"score_trace": {"model": "tiny"}},
+            {"cognitive_pairs": {"model": "tiny", "samples": 2}},
+            "inline_trace",
+            {"select": {"match": "14B"}},
+        ],
+        "resources": {"unit_rows": 64},
+    }
+    place = directory / "recipe.yaml"
+    place.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), "utf-8")
+    return place
+
+
+def driver(recipe: Path, run: Path) -> subprocess.Popen[bytes]:
+    with run.with_suffix(".log").open("ab") as log:
+        command = [sys.executable, "-m", "distilray.cli", "run", str(recipe), "--run", str(run)]
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def in_peace(recipe: Path, run: Path) -> dict[str, Any]:
+    started = time.monotonic()
+    finish(driver(recipe, run), run)
+    return {"seconds": round(time.monotonic() - started, 1)}
+
+
+def killed_and_resumed(recipe: Path, run: Path) -> dict[str, Any]:
+    """Kills the driver when a third of the loop's units are published, and starts it again."""
+    first = driver(recipe, run)
+    deadline = time.monotonic() + 1800
+    while not (total := units_to_do(run)) or len(published(run)) < total / 3:
+        if first.poll() is not None or time.monotonic() > deadline:
+            os.kill(first.pid, signal.SIGKILL) if first.poll() is None else None
+            raise RuntimeError(f"the driver never came to a third of the loop; see {run.with_suffix('.log')}")
+        time.sleep(0.2)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    stamps = {path.name: path.stat().st_mtime_ns for path in published(run)}
+    finish(driver(recipe, run), run)
+    again = sum(stamps[path.name] != path.stat().st_mtime_ns for path in published(run) if path.name in stamps)
+    spent = loop(run).models["tiny"]
+    return {
+        "units": total,
+        "units_published_before_the_kill": len(stamps),
+        "units_written_again": again,
+        "replies": spent["replies"],
+        "replies_replayed_from_the_log": spent["replayed"],
+    }
+
+
+def finish(process: subprocess.Popen[bytes], run: Path) -> None:
+    if process.wait(timeout=3600):
+        raise RuntimeError(f"the run ended with {process.returncode}:\n{run.with_suffix('.log').read_text()[-2000:]}")
+
+
+def units_to_do(run: Path) -> int:
+    store = Store(str(run))
+    manifest = Manifest.read(store, "steps/00-sources") if store.exists("steps/00-sources") else None
+    return len(manifest.details["units"]) if manifest and manifest.finished else 0
+
+
+def published(run: Path) -> list[Path]:
+    return sorted(run.glob(f"steps/{LOOP}/unit-*.parquet"))
+
+
+def loop(run: Path) -> Manifest:
+    [folder] = run.glob(f"steps/{LOOP}")
+    manifest = Manifest.read(Store(str(run)), f"steps/{folder.name}")
+    assert manifest is not None
+    return manifest
+
+
+def rows_of(run: Path) -> list[dict[str, Any]]:
+    return ds.dataset([str(path) for path in published(run)]).to_table().to_pylist()
+
+
+def account(run: Path, data: Path, rows: int) -> dict[str, Any]:
+    """Are all records of the sources there, once; do the counts agree; is what was kept right?"""
+    found = rows_of(run)
+    parents = [row for row in found if row["parent"] is None]
+    ids = Counter(row["id"] for row in found)
+    aligned = [row for row in parents if row["ratings"] and row["stopped_at"] != "align_trace"]
+    report = reconcile(Store(str(run)), deep=True)
+    return {
+        "records": expected(data, rows),
+        "rows": dict(sorted(Counter(row["source"] for row in parents).items())),
+        "ids_doubled": sum(count > 1 for count in ids.values()),
+        "pairs": len(found) - len(parents),
+        "reconciled": report.ok,
+        "problems": report.problems,
+        "outcomes": dict(Counter(f"{row['stopped_at'] or 'end'}: {row['reason'] or row['outcome']}"[:90]
+                                 if row["outcome"] != "failed" else f"{row['stopped_at']}: failed" for row in parents)),
+        "aligned": len(aligned),
+        "aligned_and_wrong": sum(not right(row) for row in aligned),
+        "steps": [
+            {name: step[name] for name in ("name", "rows_in", "created", "kept", "rejected", "failed")}
+            for step in status(Store(str(run)))["steps"]
+        ],
+    }  # fmt: skip
+
+
+def expected(data: Path, rows: int) -> dict[str, int]:
+    """Records of each source, counted by hand."""
+    lines = {
+        name: sum(bool(line.strip()) for path in (data / "instructions" / name).glob("*.jsonl") for line in path.open())
+        for name in ("gsm8k", "cmath")
+    }
+    return {"cmath": lines["cmath"], "cmath-bare": lines["cmath"], "gsm8k": min(rows, lines["gsm8k"])}
+
+
+def right(row: dict[str, Any]) -> bool:
+    """By a reading of our own, not the verifier's: the last number of the final trace is the record's result."""
+    numbers = re.findall(r"-?\d[\d,]*\.?\d*", row["traces"][-1])
+    return bool(numbers) and abs(float(numbers[-1].replace(",", "")) - float(row["reference"].replace(",", ""))) < 1e-6
+
+
+def differing(one: Path, other: Path) -> int:
+    """Rows of two runs whose outcome or text is not the same."""
+    columns = ("outcome", "stopped_at", "reason", "answer", "reasoning", "ratings", "rewrites", "rejected_answer")
+    first, second = ({row["id"]: [row[name] for name in columns] for row in rows_of(run)} for run in (one, other))
+    return sum(first.get(key) != second.get(key) for key in first.keys() | second.keys())
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = []
+    for name in ("whole", "killed"):
+        found = result[name]
+        lines.append(
+            f"{name}: {found['rows']} rows of {found['records']} records, {found['ids_doubled']} doubled, "
+            f"{found['pairs']} pairs, reconciled: {found['reconciled']}, "
+            f"aligned {found['aligned']}, of these wrong {found['aligned_and_wrong']}"
+        )
+    killed = result["killed"]
+    lines.append(
+        f"killed at {killed['units_published_before_the_kill']} of {killed['units']} units; written again: "
+        f"{killed['units_written_again']}; replies replayed {killed['replies_replayed_from_the_log']:.0f} of "
+        f"{killed['replies']:.0f}; rows that differ from the run in peace: {result['rows_that_differ']}"
+    )
+    lines += [f"  {step}" for step in killed["steps"]]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
