@@ -10,7 +10,7 @@ from distilray.ledger.reconcile import Reconciliation, StageReport, read_footers
 from distilray.ledger.replies import DamagedLog, ReplyLog
 from distilray.ledger.stages import StageFiles, list_stages, list_trainings
 from distilray.ledger.store import Store
-from distilray.ledger.unit import UnitInput, kept_rows, read_unit_counts, write_unit
+from distilray.ledger.unit import UnitInput, kept_rows, read_unit_counts, unit_columns, write_unit
 
 __all__ = [
     "SET_ASIDE",
@@ -45,5 +45,6 @@ __all__ = [
     "read_footers",
     "read_unit_counts",
     "reconcile",
+    "unit_columns",
     "write_unit",
 ]

@@ -81,6 +81,15 @@ def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = Non
     return table if columns is None else table.select(columns)
 
 
+def unit_columns(store: Store, unit: UnitInput) -> list[str]:
+    """Columns that :func:`kept_rows` can give of ``unit``; no rows are read."""
+    names: list[str] = []
+    for path in (unit.path, *unit.decisions):
+        with store.open_input(path) as source:
+            names += [name for name in pq.read_schema(source).names if name not in names]
+    return names
+
+
 def _read(store: Store, path: str, wanted: set[str] | None) -> pa.Table:
     with store.open_input(path) as source, pq.ParquetFile(source) as file:
         names = file.schema_arrow.names

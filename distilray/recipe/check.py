@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
 from distilray.models import VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
-from distilray.rows import CORE
+from distilray.rows import CORE, schema_with
 from distilray.steps import Step
+from distilray.train import CannotTrain, check_condition, kind_of
 
 if TYPE_CHECKING:
     from distilray.recipe.load import Loaded
@@ -77,10 +78,23 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
             text = f"step {entry.name!r} reads the column {column!r}, which no source and no earlier step writes{hint}"
             problems.append(Problem((*entry.place, entry.uses), text))
         known |= set(step.columns_written())
-    if loaded.trainings and "answer" not in known:
-        text = "trains on the column 'answer', which no source and no step writes; add an `answer` step"
-        problems.append(Problem(("train", 0), text))
+    written = [source.columns_written() for source in loaded.recipe.sources]
+    written += [entry.named.step.columns_written() for entry in loaded.steps()]
+    columns = schema_with({name: kind for columns in written for name, kind in columns.items()})
+    for entry in loaded.trainings:
+        for column in kind_of(entry.settings).needs:
+            if column not in known:
+                step = _MAKERS[column]
+                text = f"trains on the column {column!r}, which no source and no step writes; add {step}"
+                problems.append(Problem(entry.place, text))
+        try:
+            check_condition(entry.settings.rows, columns)
+        except CannotTrain as error:
+            problems.append(Problem((*entry.place, "rows"), str(error)))
     return problems
+
+
+_MAKERS = {"answer": "an `answer` step", "rejected_answer": "a `cognitive_pairs` step, or a source of preferences"}
 
 
 def _writers(loaded: Loaded, column: str) -> str:

@@ -12,15 +12,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distilray.recipe.errors import Place, Problem, closest, problems_of
-from distilray.train import SFTSettings, TrainResources
-
-KINDS: dict[str, type[SFTSettings]] = {"sft": SFTSettings}
+from distilray.train import KINDS, TrainResources, TrainSettings
 
 
 @dataclass(frozen=True)
 class TrainEntry:
     place: Place
-    settings: SFTSettings
+    settings: TrainSettings
     resources: TrainResources
 
     @property
@@ -51,7 +49,7 @@ def parse_trainings(items: list[Any], place: Place) -> tuple[list[TrainEntry], l
             problems.append(Problem((*here, "kind"), f"unknown kind {kind!r}{closest(str(kind), KINDS)}"))
             continue
         written = {key: value for key, value in item.items() if key != "resources"}
-        settings = _parsed(KINDS[kind], written, here, problems)
+        settings = _parsed(KINDS[kind].settings, written, here, problems)
         resources = _parsed(TrainResources, item.get("resources") or {}, (*here, "resources"), problems)
         if settings is None or resources is None:
             continue

@@ -15,7 +15,7 @@ from distilray.models import NotACheckpoint, resolve_path
 from distilray.models.checkpoint import check_checkpoint, is_local
 from distilray.serve.settings import ServedModel
 from distilray.serve.template import template_hash
-from distilray.train import SFTSettings
+from distilray.train import TrainSettings, parse_settings
 from distilray.train.chat import load_chat
 
 
@@ -84,15 +84,14 @@ def _recipe(run: Store) -> dict[str, Any]:
     return yaml.safe_load(run.read("recipe.yaml"))
 
 
-def _settings_of(recipe: dict[str, Any], training: str) -> SFTSettings:
-    written = [{key: value for key, value in entry.items() if key != "resources"} for entry in recipe.get("train", [])]
-    for settings in map(SFTSettings.model_validate, written):
+def _settings_of(recipe: dict[str, Any], training: str) -> TrainSettings:
+    for settings in map(parse_settings, recipe.get("train", [])):
         if settings.name == training:
             return settings
     raise CannotServe(f"recipe.yaml of the run has no training {training!r} any more; serve training/{training}/final")
 
 
-def _check_as_trained(run: Store, training: str, final: str, settings: SFTSettings) -> None:
+def _check_as_trained(run: Store, training: str, final: str, settings: TrainSettings) -> None:
     """The template and system prompt that will be served are those that the training's tokens were rendered with."""
     tokens = f"training/{training}/tokens/manifest.json"
     if not run.exists(tokens):
@@ -105,7 +104,7 @@ def _check_as_trained(run: Store, training: str, final: str, settings: SFTSettin
         )
 
 
-def _student_before(run: Store, recipe: dict[str, Any], settings: SFTSettings, model_id: str) -> ServedModel:
+def _student_before(run: Store, recipe: dict[str, Any], settings: TrainSettings, model_id: str) -> ServedModel:
     model: dict[str, Any] = recipe.get("models", {}).get(settings.student, {})
     if "path" not in model:
         raise CannotServe(

@@ -3,14 +3,18 @@
 Importing this room imports neither torch nor Ray: recipes embed its settings.
 """
 
+from distilray.train.choose import check_condition
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.fit import fit
+from distilray.train.kinds import KINDS, kind_of, parse_settings
 from distilray.train.progress import OnProgress, TrainProgress
-from distilray.train.settings import LoraSettings, SFTSettings, TrainResources, TrainSettings
+from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
+from distilray.train.sft import SFTSettings
 from distilray.train.student import Student, read_student
 from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
 
 __all__ = [
+    "KINDS",
     "CannotTrain",
     "LoraSettings",
     "OnProgress",
@@ -22,7 +26,10 @@ __all__ = [
     "TrainResources",
     "TrainSettings",
     "TrainingFailed",
+    "check_condition",
     "fit",
+    "kind_of",
+    "parse_settings",
     "prepare_tokens",
     "read_student",
 ]

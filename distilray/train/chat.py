@@ -18,13 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilray.train.errors import CannotTrain
-from distilray.train.settings import SFTSettings
+from distilray.train.settings import IGNORED, TrainSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-IGNORED = -100
-"""Label of a token that is not trained on."""
 
 PROBE = [{"role": "user", "content": "What is 2 + 3?"}]
 PROBE_ANSWER = "It is 5."
@@ -80,7 +77,7 @@ class ChatFormat:
         return bool(trained) and any(label in self.stop_ids for label in trained[-3:])  # some end a turn with a newline
 
 
-def load_chat(path: str, settings: SFTSettings) -> ChatFormat:
+def load_chat(path: str, settings: TrainSettings) -> ChatFormat:
     """The chat format of the checkpoint at ``path``; :class:`CannotTrain` where rows could not be trained on."""
     from transformers import AutoTokenizer
 
@@ -95,14 +92,14 @@ def load_chat(path: str, settings: SFTSettings) -> ChatFormat:
         )
     template = _marked_template(path, tokenizer)
     digest = hashlib.blake2b(digest_size=6)
-    for part in (template, settings.system or "", str(settings.think), settings.loss_on):
+    for part in (template, settings.system or "", str(settings.think), settings.trained_turns):
         digest.update(part.encode() + b"\0")
     chat = ChatFormat(
         tokenizer=tokenizer,
         template=template,
         system=settings.system,
         think=settings.think,
-        loss_on=settings.loss_on,
+        loss_on=settings.trained_turns,
         stop_ids=_stop_ids(path, tokenizer),
         hash=digest.hexdigest(),
     )

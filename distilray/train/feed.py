@@ -1,5 +1,7 @@
 """Token Parquet as a worker reads it: one Arrow file on the node's own disk, memory-mapped by every worker there.
 
+It has ``id``, ``length`` and the columns of the kind of training.
+
 The first worker of a node writes the file from the store, the others wait for it; so tokens take disk, not memory,
 and are fetched once a node. With packing, rows are packed here (best-fit decreasing, whole rows, TRL's own packer).
 """
@@ -18,7 +20,6 @@ import pyarrow.parquet as pq
 
 from distilray.ledger import Store
 
-COLUMNS = ("id", "length", "input_ids", "labels")
 TRAIN, HELD_OUT, PACKED = "train.arrow", "held-out.arrow", "packed.arrow"
 
 
@@ -52,8 +53,9 @@ def write_feed(store: Store, paths: Sequence[str], folder: str, *, holdout: floa
     if pack_to:
         from trl import pack_dataset
 
-        rows = _open(folder, TRAIN).select_columns(["input_ids", "labels"])
-        pack_dataset(rows, pack_to, "bfd", {"cache_file_name": os.path.join(folder, PACKED)})
+        rows = _open(folder, TRAIN)
+        lists = [field.name for field in schema if pa.types.is_list(field.type)]
+        pack_dataset(rows.select_columns(lists), pack_to, "bfd", {"cache_file_name": os.path.join(folder, PACKED)})
 
 
 def open_feed(folder: str, *, packed: bool) -> Feed:
@@ -75,8 +77,8 @@ def _open(folder: str, name: str):
 
 def _read(store: Store, path: str) -> pa.Table:
     with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        table = file.read(columns=["outcome", *COLUMNS])
-    return table.filter(pc.equal(table["outcome"], "kept")).select(COLUMNS)
+        table = file.read()
+    return table.filter(pc.equal(table["outcome"], "kept")).drop_columns(["outcome", "reason"])
 
 
 def _share(row_id: str) -> float:

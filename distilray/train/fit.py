@@ -13,7 +13,7 @@ from distilray.train import checkpoints
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.metrics import read_metrics
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
-from distilray.train.settings import SFTSettings, TrainResources, accumulation
+from distilray.train.settings import TrainResources, TrainSettings, accumulation
 from distilray.train.student import read_student
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ RESTARTS = 3
 def fit(
     store: Store,
     tokens: list[str],
-    settings: SFTSettings,
+    settings: TrainSettings,
     student_path: str,
     out: str,
     resources: TrainResources,
@@ -69,7 +69,7 @@ def fit(
 def _launch(
     store: Store,
     tokens: list[str],
-    settings: SFTSettings,
+    settings: TrainSettings,
     student_path: str,
     out: str,
     resources: TrainResources,
@@ -111,7 +111,7 @@ def _launch(
         ray.kill(board)
 
 
-def _environment(settings: SFTSettings, resources: TrainResources, cpu: Any) -> dict[str, str]:
+def _environment(settings: TrainSettings, resources: TrainResources, cpu: Any) -> dict[str, str]:
     threads = {"OMP_NUM_THREADS": str(max(1, int(resources.cpus_per_worker))), "TOKENIZERS_PARALLELISM": "false"}
     return threads if resources.gpus_per_worker else {**threads, **cpu.worker_environment(settings.sharding)}
 
@@ -153,7 +153,7 @@ def _progress(name: str, record: dict[str, Any]) -> TrainProgress:
     )
 
 
-def _details(store: Store, settings: SFTSettings, out: str, resources: TrainResources) -> dict[str, Any]:
+def _details(store: Store, settings: TrainSettings, out: str, resources: TrainResources) -> dict[str, Any]:
     records = [record for record in read_metrics(store, out) if "loss" in record]
     last = records[-1]
     return {

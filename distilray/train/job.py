@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distilray.ledger import Store
-from distilray.train.settings import SFTSettings, TrainResources
+from distilray.train.settings import TrainResources, TrainSettings
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -24,7 +24,7 @@ class Job:
     store: Store
     out: str
     tokens: list[str]
-    settings: SFTSettings
+    settings: TrainSettings
     resources: TrainResources
     student_path: str
     board: ActorHandle

@@ -11,6 +11,7 @@ import math
 import os
 import resource
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,20 @@ class LossExploded(RuntimeError):
 
 
 class Reporting(TrainerCallback):
-    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are."""
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are, ``names`` what
+    else of the trainer's log is recorded, and under which name."""
 
     def __init__(
-        self, store: Store, out: str, tokens_at: np.ndarray, rows: int, batch_size: int, board: ActorHandle
+        self,
+        store: Store,
+        out: str,
+        tokens_at: np.ndarray,
+        rows: int,
+        batch_size: int,
+        board: ActorHandle,
+        names: Mapping[str, str],
     ) -> None:
-        self.store, self.out, self.board = store, out, board
+        self.store, self.out, self.board, self.names = store, out, board, names
         self.tokens_at, self.rows, self.batch_size = tokens_at, rows, batch_size
         self.context = ray.train.get_context()
         self.first = self.context.get_world_rank() == 0
@@ -62,7 +71,10 @@ class Reporting(TrainerCallback):
         if self.log is None:
             return
         if "eval_loss" in logs:
-            self.log.add({"step": step, "held_out_loss": logs["eval_loss"]})
+            others = {
+                f"held_out_{name}": logs[f"eval_{key}"] for key, name in self.names.items() if f"eval_{key}" in logs
+            }
+            self.log.add({"step": step, "held_out_loss": logs["eval_loss"], **others})
             return
         now = time.monotonic()
         seconds = now - self._mark
@@ -77,6 +89,7 @@ class Reporting(TrainerCallback):
             "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
             "seconds": round(self.log.seconds + seconds, 3),
             "memory_gib": round(_peak_memory() / GIB, 3),
+            **{name: logs[key] for key, name in self.names.items() if key in logs},
         }
         self.log.add(record)
         per_step = seconds / max(1, step - self._marked_step)

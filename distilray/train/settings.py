@@ -9,7 +9,8 @@
         micro_batch_size: 8
         max_length: 4096
 
-Nothing here imports torch or Ray, so that reading a recipe stays fast.
+What every kind of training has in common; each kind adds its own. Nothing here imports torch or Ray, so that reading a
+recipe stays fast.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""What a training may be called: a folder's name."""
+
+IGNORED = -100
+"""Label of a token that is not trained on."""
 
 
 class Settings(BaseModel):
@@ -48,11 +55,13 @@ class TrainResources(Settings):
 class TrainSettings(Settings):
     """What every kind of training has in common."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder below training/")
+    kind: str = Field(description="what is trained for: sft, ...")
+    name: str = Field(pattern=NAME, description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")
     start_from: str | None = Field(None, description="name of an earlier training whose result to start from")
     system: str | None = Field(None, description="the student's system prompt, here and wherever it answers")
     think: bool = Field(False, description="put the row's reasoning into a <think> block before the answer")
+    rows: str = Field(description="which rows to train on: a condition over their columns, in SQL")
 
     epochs: float | None = Field(None, gt=0, description="passes over the rows; this or max_steps")
     max_steps: int | None = Field(None, ge=1, description="optimizer steps; this or epochs")
@@ -88,21 +97,15 @@ class TrainSettings(Settings):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
         return self
 
+    @property
+    def trained_turns(self) -> Literal["assistant", "answer"]:
+        """Which turns have labels: all of the assistant's, or its last."""
+        return "answer"
+
     def fingerprint(self, *others: object) -> str:
         """Changes when these settings or ``others`` change (16 hex digits)."""
         text = json.dumps([self.model_dump(mode="json"), *others], sort_keys=True, default=str)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-class SFTSettings(TrainSettings):
-    """Supervised fine-tuning: the student learns to write what the rows answer."""
-
-    kind: Literal["sft"] = Field("sft", description="supervised fine-tuning")
-    name: str = Field("sft", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="folder below training/")
-    loss_on: Literal["assistant", "answer"] = Field(
-        "assistant", description="train on every assistant turn, or only on the last one: the answer"
-    )
-    packing: bool = Field(False, description="fill sequences of max_length with whole rows that cannot see each other")
 
 
 def accumulation(settings: TrainSettings, workers: int) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Rows become token Parquet: one file per unit, with every row that entered and what became of it.
 
-``<out>/unit-000000.parquet`` has the columns of ``TOKENS``; a rejected or failed row has no tokens but a reason. Ray
-tasks read, render and write; the driver sees counts alone. A file that is there already, made in the same way, is
-not made again.
+``<out>/unit-000000.parquet`` has the columns of ``OUTCOME`` and those of the kind of training; a rejected or failed row
+has no tokens but a reason. Ray tasks read, render and write; the driver sees counts alone. A file that is there
+already, made in the same way, is not made again.
 """
 
 from __future__ import annotations
@@ -10,28 +10,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distilray.ledger import Store, UnitInput, fingerprint, kept_rows
-from distilray.train.chat import IGNORED, ChatFormat, load_chat
+from distilray.ledger import Store, UnitInput, fingerprint, kept_rows, unit_columns
+from distilray.train.chat import ChatFormat, load_chat
+from distilray.train.choose import chosen, columns_in
 from distilray.train.errors import CannotTrain
-from distilray.train.settings import SFTSettings
+from distilray.train.kind import Ended, Kind
+from distilray.train.kinds import kind_of
+from distilray.train.settings import TrainSettings
 from distilray.train.student import local_student, read_student
 
-TOKENS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
-        ("length", pa.int32()),
-        ("input_ids", pa.list_(pa.int32())),
-        ("labels", pa.list_(pa.int32())),
-    ]
-)
-"""``length`` is in tokens, also of rows that were too long; ``labels`` are -100 where nothing is trained."""
+OUTCOME = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string()), ("length", pa.int32())])
+"""``length`` is in tokens, also of rows that were too long."""
+
+NOT_CHOSEN = "not chosen by `rows`"
 
 MANIFEST = "manifest.json"
 COUNTS_KEY = b"distilray.tokens"
@@ -80,7 +77,7 @@ class TokenManifest(msgspec.Struct, kw_only=True):
 
 
 def prepare_tokens(
-    store: Store, inputs: Sequence[UnitInput], settings: SFTSettings, student_path: str, out: str
+    store: Store, inputs: Sequence[UnitInput], settings: TrainSettings, student_path: str, out: str
 ) -> TokenManifest:
     """Renders the kept rows of ``inputs`` into token files below ``out`` (a path in ``store``), on Ray.
 
@@ -94,7 +91,13 @@ def prepare_tokens(
             f"the student {settings.student!r} can read; set max_length to {student.context} or less"
         )
     chat = load_chat(student.path, settings)
-    made_of = {"chat": chat.hash, "max_length": settings.max_length, "long_rows": settings.long_rows}
+    made_of = {
+        "kind": settings.kind,
+        "chat": chat.hash,
+        "rows": settings.rows,
+        "max_length": settings.max_length,
+        "long_rows": settings.long_rows,
+    }
     names = [f"unit-{number:06d}.parquet" for number in range(len(inputs))]
     keys = [fingerprint([made_of, unit.path, list(unit.decisions)]) for unit in inputs]
     work = [(unit, f"{out}/{name}", key) for unit, name, key in zip(inputs, names, keys, strict=True)]
@@ -111,7 +114,7 @@ def prepare_tokens(
 
 
 def _on_ray(
-    store: Store, work: list[tuple[UnitInput, str, str]], settings: SFTSettings, student_path: str
+    store: Store, work: list[tuple[UnitInput, str, str]], settings: TrainSettings, student_path: str
 ) -> Iterator[TokenCounts]:
     """Yields the counts of every unit, as they come."""
     import ray
@@ -128,17 +131,19 @@ def _on_ray(
 
 
 def tokenize_unit(
-    store: Store, unit: UnitInput, settings: SFTSettings, student_path: str, path: str, key: str
+    store: Store, unit: UnitInput, settings: TrainSettings, student_path: str, path: str, key: str
 ) -> TokenCounts:
     """Writes the token file of one unit, unless ``path`` holds one made in the same way (same ``key``)."""
     done = _counts_of(store, path, key)
     if done is not None:
         return done
-    rows = kept_rows(store, unit, ["id", "messages", "answer", "reasoning"])
-    student_path = local_student(student_path)
-    table, counts = tokenize_rows(rows, _chat(student_path, settings), settings)
+    kind = kind_of(settings)
+    have = unit_columns(store, unit)
+    wanted = {"id", *kind.reads} & set(have) | set(columns_in(settings.rows, have))
+    rows = kept_rows(store, unit, [name for name in have if name in wanted])
+    table, counts = tokenize_rows(rows, _chat(local_student(student_path), settings), settings)
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, TOKENS, compression="zstd") as writer:
+    with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({COUNTS_KEY: msgspec.json.encode({"key": key, "counts": counts})})
     store.write(path, sink.getvalue())
@@ -146,7 +151,7 @@ def tokenize_unit(
 
 
 @lru_cache(maxsize=2)
-def _chat(path: str, settings: SFTSettings) -> ChatFormat:
+def _chat(path: str, settings: TrainSettings) -> ChatFormat:
     return load_chat(path, settings)
 
 
@@ -159,48 +164,37 @@ def _counts_of(store: Store, path: str, key: str) -> TokenCounts | None:
     return msgspec.convert(stored["counts"], TokenCounts) if stored["key"] == key else None
 
 
-def tokenize_rows(rows: pa.Table, chat: ChatFormat, settings: SFTSettings) -> tuple[pa.Table, TokenCounts]:
-    """``rows`` (columns id, messages, answer, reasoning) as a table of schema ``TOKENS``, in the same order."""
-    out, counts, reasons = [], TokenCounts(rows_in=rows.num_rows), Counter()
-    for row in rows.to_pylist():
-        token_row, cut = _tokenize(row, chat, settings)
-        out.append(token_row)
-        outcome = token_row["outcome"]
-        setattr(counts, outcome, getattr(counts, outcome) + 1)
-        if outcome != "kept":
-            reasons[f"{outcome}: {token_row['reason']}"] += 1
+def schema_of(kind: Kind) -> pa.Schema:
+    """Columns of the token files of a training of ``kind``."""
+    return pa.schema([*OUTCOME, *kind.token_columns])
+
+
+def tokenize_rows(rows: pa.Table, chat: ChatFormat, settings: TrainSettings) -> tuple[pa.Table, TokenCounts]:
+    """``rows`` (columns that the kind of training reads, and those of the condition ``settings.rows``) as a table of
+    token rows, in the same order."""
+    kind, counts, reasons, out = kind_of(settings), TokenCounts(rows_in=rows.num_rows), Counter(), []
+    missing = dict.fromkeys(name for name in kind.reads if name not in rows.column_names)
+    for row, taken in zip(rows.to_pylist(), chosen(rows, settings.rows), strict=True):
+        made = _tokenize(row | missing, kind, chat, settings) if taken else Ended("rejected", NOT_CHOSEN)
+        if isinstance(made, Ended):
+            setattr(counts, made.outcome, getattr(counts, made.outcome) + 1)
+            reasons[f"{made.outcome}: {made.reason}"] += 1
+            out.append({"id": row["id"], "outcome": made.outcome, "reason": made.reason, "length": made.length})
             continue
-        counts.cut += cut
-        counts.tokens += token_row["length"]
-        counts.trained_tokens += sum(label != IGNORED for label in token_row["labels"])
-        counts.longest = max(counts.longest, token_row["length"])
+        counts.kept += 1
+        counts.cut += made.cut
+        counts.tokens += made.length
+        counts.trained_tokens += made.trained
+        counts.longest = max(counts.longest, made.length)
+        out.append({"id": row["id"], "outcome": "kept", "reason": None, "length": made.length, **made.values})
     counts.reasons = dict(reasons)
-    return pa.Table.from_pylist(out, TOKENS), counts
+    return pa.Table.from_pylist(out, schema_of(kind)), counts
 
 
-def _tokenize(row: dict, chat: ChatFormat, settings: SFTSettings) -> tuple[dict, bool]:
+def _tokenize(row: dict, kind: Kind, chat: ChatFormat, settings: TrainSettings) -> Any:
     import jinja2
 
-    def ended(outcome: str, reason: str, length: int | None = None) -> tuple[dict, bool]:
-        return {"id": row["id"], "outcome": outcome, "reason": reason, "length": length}, False
-
-    if not row["answer"]:
-        return ended("rejected", "no answer")
-    if chat.think and not row["reasoning"]:
-        return ended("rejected", "no reasoning")
     try:
-        rendered = chat.render(row["messages"] or [], row["answer"], row["reasoning"])
+        return kind.tokenize(row, chat, settings)
     except jinja2.TemplateError as error:
-        return ended("failed", f"the chat template refuses the conversation: {error}")
-    ids, labels, length = rendered.input_ids, rendered.labels, len(rendered.input_ids)
-    cut = length > settings.max_length
-    if cut:
-        if settings.long_rows == "reject":
-            return ended("rejected", "longer than max_length", length)
-        ids, labels = ids[: settings.max_length], labels[: settings.max_length]
-    if all(label == IGNORED for label in labels[1:]):
-        return ended("rejected", "nothing to train on", length)
-    if not cut and not chat.stops(rendered):
-        return ended("failed", "its end is not trained", length)
-    kept = {"id": row["id"], "outcome": "kept", "reason": None, "length": len(ids), "input_ids": ids, "labels": labels}
-    return kept, cut
+        return Ended("failed", f"the chat template refuses the conversation: {error}")

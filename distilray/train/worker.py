@@ -12,17 +12,17 @@ import numpy as np
 import ray.train
 import torch
 from ray.train import Checkpoint
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
-from trl import SFTConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainerCallback
 
 from distilray.train import checkpoints, cpu, sharding
 from distilray.train.export import gathered_weights, publish, write_checkpoint
 from distilray.train.feed import Feed, open_feed, write_feed
 from distilray.train.job import Job
+from distilray.train.kind import Session
+from distilray.train.kinds import kind_of
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
-from distilray.train.settings import SFTSettings, accumulation
-from distilray.train.sft import StudentTrainer
+from distilray.train.settings import TrainSettings, accumulation
 from distilray.train.student import local_student
 
 
@@ -33,26 +33,30 @@ def train(job: Job) -> None:
     on_cpu = resources.gpus_per_worker == 0
     if on_cpu:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
-    feed = _feed(job)
+    kind = kind_of(settings)
+    feed = _feed(job, kind.pack_to(settings))
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=settings.epochs, max_steps=settings.max_steps)
     order = batch_order(
         feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
     )
-    arguments = _arguments(job, steps, feed, on_cpu)
+    arguments = kind.arguments(settings, _arguments(job, steps, on_cpu))
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
-    trainer = StudentTrainer(
+    session = Session(
+        job=job,
+        arguments=arguments,
         model=AutoModelForCausalLM.from_pretrained(job.student_path, dtype=torch.float32),
-        args=arguments,
-        train_dataset=feed.train,
-        eval_dataset=feed.held_out,
-        processing_class=AutoTokenizer.from_pretrained(job.student_path),
-        peft_config=_lora(settings),
+        tokenizer=AutoTokenizer.from_pretrained(job.student_path),
+        feed=feed,
         order=order,
+        adapters=_lora(settings),
     )
+    trainer = kind.trainer(session)
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
     tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
-    trainer.add_callback(Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board))
+    trainer.add_callback(
+        Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board, kind.metrics)
+    )
     if settings.sharding == "fsdp" and resources.workers > 1:
         trainer.add_callback(Sharded(trainer, resources.workers))
     _train(job, trainer)
@@ -62,27 +66,26 @@ def train(job: Job) -> None:
 class Sharded(TrainerCallback):
     """Checks once, when training begins, that FSDP has sharded the student: a silent DDP would not fit later."""
 
-    def __init__(self, trainer: StudentTrainer, workers: int) -> None:
+    def __init__(self, trainer: Trainer, workers: int) -> None:
         self.trainer, self.workers = trainer, workers
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         sharding.assert_sharded(self.trainer.model, self.workers)
 
 
-def _feed(job: Job) -> Feed:
-    settings, folder = job.settings, os.path.join(job.scratch, "feed")
+def _feed(job: Job, pack_to: int | None) -> Feed:
+    folder = os.path.join(job.scratch, "feed")
     if ray.train.get_context().get_local_rank() == 0:
-        pack_to = settings.max_length if settings.packing else None
-        write_feed(job.store, job.tokens, folder, holdout=settings.holdout, pack_to=pack_to)
+        write_feed(job.store, job.tokens, folder, holdout=job.settings.holdout, pack_to=pack_to)
     torch.distributed.barrier()
-    return open_feed(folder, packed=settings.packing)
+    return open_feed(folder, packed=pack_to is not None)
 
 
-def _arguments(job: Job, steps: int, feed: Feed, on_cpu: bool) -> SFTConfig:
+def _arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
     settings, workers = job.settings, job.resources.workers
     micro, accumulate = accumulation(settings, workers)
     layers = _layers(job.student_path)
-    return SFTConfig(
+    return dict(
         output_dir=os.path.join(job.scratch, "checkpoints"),
         max_steps=steps,
         per_device_train_batch_size=micro,
@@ -96,9 +99,6 @@ def _arguments(job: Job, steps: int, feed: Feed, on_cpu: bool) -> SFTConfig:
         adam_beta2=settings.betas[1],
         max_grad_norm=settings.clip,
         bf16=settings.precision == "bf16",
-        packing=settings.packing,
-        max_length=settings.max_length,
-        dataset_kwargs={"skip_prepare_dataset": True},
         save_strategy="steps",
         save_steps=settings.save_every,
         save_total_limit=1,
@@ -127,7 +127,7 @@ def _layers(student_path: str) -> list[str]:
     return sorted(model._no_split_modules)
 
 
-def _lora(settings: SFTSettings) -> Any:
+def _lora(settings: TrainSettings) -> Any:
     if settings.lora is None:
         return None
     from peft import LoraConfig
@@ -139,7 +139,7 @@ def _lora(settings: SFTSettings) -> Any:
     )
 
 
-def _train(job: Job, trainer: StudentTrainer) -> None:
+def _train(job: Job, trainer: Trainer) -> None:
     resume = checkpoints.newest(job.store, f"{job.out}/checkpoints")
     if resume is None:
         trainer.train()
@@ -148,7 +148,7 @@ def _train(job: Job, trainer: StudentTrainer) -> None:
         trainer.train(resume_from_checkpoint=folder)
 
 
-def _export(job: Job, trainer: StudentTrainer) -> None:
+def _export(job: Job, trainer: Trainer) -> None:
     first = ray.train.get_context().get_world_rank() == 0
     weights = gathered_weights(trainer)
     if first:

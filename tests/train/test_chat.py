@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from distilray.train import CannotTrain, SFTSettings
-from distilray.train.chat import IGNORED, ChatFormat, Rendered, load_chat
+from distilray.train.chat import ChatFormat, Rendered, load_chat
+from distilray.train.settings import IGNORED
 from tests.train.tiny import TEMPLATE, WITHOUT_MARKS, WITHOUT_STOP, make_tokenizer
 
 ASK = [{"role": "user", "content": "What is 2 plus 3?"}]

@@ -20,7 +20,7 @@ def settings(**changes: object) -> SFTSettings:
 
 def tokenized(student: str, made: list[dict], **changes: object) -> tuple[list[dict], TokenCounts]:
     chosen = settings(**changes)
-    table = pa.Table.from_pylist(made, CORE).select(["id", "messages", "answer", "reasoning"])
+    table = pa.Table.from_pylist(made, CORE)
     out, counts = tokenize_rows(table, load_chat(student, chosen), chosen)
     return out.to_pylist(), counts
 
@@ -35,6 +35,21 @@ def test_every_row_that_comes_in_is_accounted_for(student: str) -> None:
     assert counts.reasons == {"rejected: no answer": 1, "rejected: longer than max_length": 1}
     assert counts.reconciled()
     assert counts.tokens == sum(len(row["input_ids"]) for row in out if row["outcome"] == "kept")
+
+
+def test_pairs_that_a_step_made_of_a_row_are_not_answers_to_learn(student: str) -> None:
+    made = rows(3)
+    made[1] |= {"parent": "tiny:0", "rejected_answer": "wrong"}  # a child of the first, which is trained on itself
+    made[2] |= {"rejected_answer": "wrong"}  # a preference as a source had it: the chosen one is an answer
+    out, counts = tokenized(student, made)
+    assert [row["reason"] for row in out] == [None, "not chosen by `rows`", None]
+    assert counts.reconciled()
+
+
+def test_a_recipe_may_say_which_rows_it_trains_on(student: str) -> None:
+    out, counts = tokenized(student, rows(5), rows="id in ('tiny:1', 'tiny:3')")
+    assert [row["id"] for row in out if row["outcome"] == "kept"] == ["tiny:1", "tiny:3"]
+    assert counts.reasons == {"rejected: not chosen by `rows`": 3}
 
 
 def test_a_rejected_row_keeps_its_length_and_reason_but_no_tokens(student: str) -> None:

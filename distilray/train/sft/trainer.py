@@ -6,37 +6,15 @@ more than the arithmetic of a small model. Tokens are known from the order of ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
 from typing import Any
 
 import torch
-from torch.utils.data import Sampler
 from trl import SFTTrainer
 
-
-class InOrder(Sampler[int], Sized):
-    """Yields the row indices that it was given."""
-
-    def __init__(self, order: Any) -> None:
-        self.order = order
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.order.tolist())
-
-    def __len__(self) -> int:
-        return len(self.order)
+from distilray.train.ordered import Ordered
 
 
-class StudentTrainer(SFTTrainer):
-    """``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``."""
-
-    def __init__(self, *args: Any, order: Any, **kwargs: Any) -> None:
-        self.order = order
-        super().__init__(*args, **kwargs)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return InOrder(self.order)
-
+class StudentTrainer(Ordered, SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

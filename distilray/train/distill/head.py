@@ -1,0 +1,143 @@
+"""The student's forward pass with a teacher beside it: log-probabilities and divergences, without whole logits.
+
+Logits of 150,000 tokens for every position would be most of a training's memory. Here only the trained positions are
+projected, ``TILE`` at a time, and what a tile needs for its gradient is computed again in the backward pass.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+from torch.utils.checkpoint import checkpoint
+
+from distilray.train.distill.divergence import Objective, TopK, top_k_of, whole_vocabulary
+from distilray.train.errors import CannotTrain
+from distilray.train.settings import IGNORED
+
+TILE = 1024
+"""Positions that are projected at once."""
+SMALL = 1 << 24
+"""Logits of a tile that are rather kept than computed again."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A teacher whose likeliest tokens are known; a row for each trained position, in order."""
+
+    weight: float
+    top: TopK
+
+    def at(self, tile: slice) -> tuple[Any, ...]:
+        return self.top.ids[tile], self.top.log_probs[tile], self.top.rest[tile]
+
+    def compared(self, logits: Tensor, *tile: Tensor) -> tuple[Tensor, Tensor]:
+        return TopK(*tile).of(logits)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A teacher that has just read the same tokens: its last hidden states at the trained positions, and its head."""
+
+    weight: float
+    hidden: Tensor
+    head: Tensor
+    bias: Tensor | None
+    top_k: int | None
+    """Compare over so many tokens and the rest; None: over the whole vocabulary."""
+
+    def at(self, tile: slice) -> tuple[Any, ...]:
+        return (self.hidden[tile],)
+
+    def compared(self, logits: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            teacher = F.linear(hidden, self.head, self.bias).float()
+            if self.top_k is None:
+                return whole_vocabulary(logits, teacher)
+            top = top_k_of(teacher, self.top_k)
+        return top.of(logits)
+
+
+Teacher = Stored | Live
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What goes into the forward pass beside the tokens."""
+
+    objective: Objective
+    teachers: Sequence[Teacher]
+
+
+def add_distillation_head(model: Any) -> None:
+    """``model(..., labels=labels, lesson=lesson)`` then returns, for every label but the ignored ones in order, its
+    ``log_probs`` and the weighted ``divergences`` of the student from the teachers, both of shape ``(n,)``.
+
+    Works under FSDP2 and ZeRO-3 since it runs inside the model's own forward pass. Add it before anything wraps the
+    model. Raises :class:`CannotTrain` for models whose logits are more than a projection.
+    """
+    _check_plain(model)
+    original = model.forward
+
+    @functools.wraps(type(model).forward)  # generate looks at the signature
+    def forward(self: Any, *args: Any, lesson: Lesson | None = None, **kwargs: Any) -> Any:
+        if lesson is None:
+            return original(*args, **kwargs)
+        labels = kwargs.pop("labels")[:, 1:]
+        trained = labels != IGNORED
+        hidden = self.base_model(*args, **{**kwargs, "use_cache": False}).last_hidden_state[:, :-1]
+        weight, bias = head_of(self)
+        log_probs, divergences = tiled(hidden[trained], weight, bias, labels[trained], lesson)
+        return {"log_probs": log_probs, "divergences": divergences}
+
+    model.forward = types.MethodType(forward, model)
+
+
+def head_of(model: Any) -> tuple[Tensor, Tensor | None]:
+    """Weights of the output projection, gathered where they are sharded."""
+    head = model.get_output_embeddings()
+    weight, bias = head.weight, getattr(head, "bias", None)
+    if isinstance(weight, DTensor):
+        weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
+    return weight, bias
+
+
+def tiled(hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, lesson: Lesson) -> tuple[Tensor, Tensor]:
+    """``hidden`` of shape ``(n, width)``, ``labels`` of shape ``(n,)``; see :func:`add_distillation_head`."""
+    keep = min(TILE, len(hidden)) * weight.shape[0] <= SMALL
+    parts = []
+    for start in range(0, max(1, len(hidden)), TILE):  # once for no position at all, so that there is a gradient
+        tile = slice(start, start + TILE)
+        inputs = (hidden[tile], weight, bias, labels[tile], lesson, [teacher.at(tile) for teacher in lesson.teachers])
+        parts.append(_one_tile(*inputs) if keep else checkpoint(_one_tile, *inputs, use_reentrant=False))
+    log_probs, divergences = zip(*parts, strict=True)
+    return torch.cat(log_probs), torch.cat(divergences)
+
+
+def _one_tile(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, lesson: Lesson, told: list[tuple[Any, ...]]
+) -> tuple[Tensor, Tensor]:
+    logits = F.linear(hidden, weight, bias).float()
+    log_probs = logits.gather(-1, labels[:, None]).squeeze(-1) - logits.logsumexp(-1)
+    divergence = torch.zeros_like(log_probs)
+    for teacher, tile in zip(lesson.teachers, told, strict=True):
+        student, expected = teacher.compared(logits, *tile)
+        divergence = divergence + teacher.weight * lesson.objective.of(student, expected)
+    return log_probs, divergence
+
+
+def _check_plain(model: Any) -> None:
+    config = model.config.get_text_config()
+    for name in ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling"):
+        if getattr(config, name, None) not in (None, 1, 1.0):
+            raise CannotTrain(
+                f"{type(model).__name__} changes its logits after projecting them ({name}: {getattr(config, name)}), "
+                "which distillation does not do; distil into another family of models"
+            )

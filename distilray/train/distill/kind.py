@@ -1,0 +1,79 @@
+"""How distillation differs from supervised fine-tuning: what lies beside the tokens, and which trainer takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from distilray.train.distill.settings import DistillSettings
+from distilray.train.kind import Join, Session
+from distilray.train.sft.kind import SFT
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from distilray.train.job import Job
+
+
+class Distill(SFT):
+    settings = DistillSettings
+    metrics: ClassVar = {"lm_loss": "lm_loss", "divergence": "divergence"}
+
+    @contextmanager
+    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+        if job.settings.source == "live":
+            yield lambda path, rows: rows
+            return
+        from distilray.train.distill.scores import scores_path
+        from distilray.train.distill.stored import joining
+
+        teachers = job.settings.weights
+        scores = {name: {path: scores_path(path, name) for path in job.tokens} for name in teachers}
+        with joining(job.store, scores, folder) as joined:
+            yield joined.table
+
+    def trainer(self, session: Session) -> Trainer:
+        from distilray.train.distill.divergence import Objective
+        from distilray.train.distill.head import add_distillation_head
+        from distilray.train.distill.trainer import DistillTrainer
+
+        settings: DistillSettings = session.job.settings
+        add_distillation_head(session.model)
+        taught, collator = _teachers(session, settings)
+        return DistillTrainer(
+            model=session.model,
+            args=session.arguments,
+            train_dataset=session.feed.train,
+            eval_dataset=session.feed.held_out,
+            processing_class=session.tokenizer,
+            peft_config=session.adapters,
+            data_collator=collator,
+            order=session.order,
+            taught=taught,
+            objective=Objective(settings.divergence, settings.beta, settings.temperature),
+            kd_weight=settings.kd_weight,
+        )
+
+
+def _teachers(session: Session, settings: DistillSettings) -> tuple[Any, Any]:
+    """What says what the teachers expect of a batch, and what collates one (None: TRL's own collator)."""
+    from functools import partial
+
+    if settings.source == "live":
+        from distilray.train.distill.live import LiveTeachers
+        from distilray.train.student import local_student
+
+        job = session.job
+        weights = {local_student(job.models[name].path): share for name, share in settings.weights.items()}
+        return LiveTeachers(weights, settings.top_k, job.resources.workers, session.arguments.device), None
+    from distilray.train.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
+
+    weights = list(settings.weights.values())
+    assert settings.top_k is not None
+    collator = ScoredCollator(
+        pad_token_id=session.tokenizer.pad_token_id,
+        padding_free=settings.packing,
+        scores=ScoreFiles(session.feed.folder, weights, settings.top_k),
+    )
+    return partial(stored_teachers, weights=weights), collator

@@ -1,0 +1,95 @@
+"""What a kind of training brings of its own: its settings, its tokens and its trainer.
+
+Everything else is shared: reading rows, files of tokens, order of rows, sharding, checkpoints, reports and export.
+Nothing here imports torch: recipes and Ray's driver ask a kind for its settings long before anything is trained.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pyarrow as pa
+
+from distilray.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
+
+    from distilray.train.chat import ChatFormat
+    from distilray.train.feed import Feed
+    from distilray.train.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A row that can be trained on."""
+
+    values: dict[str, Any]
+    """One for each of the kind's ``token_columns``."""
+    length: int
+    """Tokens that go through the student for this row."""
+    trained: int
+    """Tokens whose probability the loss looks at."""
+    cut: bool = False
+    """Whether its end was cut off to fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A row that cannot be trained on."""
+
+    outcome: str
+    """``rejected`` or ``failed``."""
+    reason: str
+    length: int | None = None
+    """In tokens, where that is known."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a worker has ready when it asks a kind for its trainer."""
+
+    job: Job
+    arguments: TrainingArguments
+    model: PreTrainedModel
+    """The student, in fp32, not sharded yet."""
+    tokenizer: PreTrainedTokenizerBase
+    feed: Feed
+    order: np.ndarray
+    """Indices of the feed's rows, shape ``(steps * batch_size,)``: see :mod:`distilray.train.order`."""
+    adapters: Any
+    """peft's settings of the adapters to train, or None."""
+
+
+class Kind(ABC):
+    """One kind of training; there is one instance of each, in :mod:`distilray.train.kinds`."""
+
+    settings: ClassVar[type[TrainSettings]]
+    reads: ClassVar[tuple[str, ...]]
+    """Columns of rows that the tokens are made of; those that a run does not have read as None."""
+    needs: ClassVar[tuple[str, ...]]
+    """Those of them without which there is nothing to train on."""
+    token_columns: ClassVar[pa.Schema]
+    """What :class:`Tokens` holds; lists of these are what packing concatenates."""
+    metrics: ClassVar[Mapping[str, str]] = {}
+    """The trainer's name of a logged figure to its name in metrics.jsonl, beyond what every training reports."""
+
+    @abstractmethod
+    def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: Any) -> Tokens | Ended:
+        """One row, with the columns ``reads``. Raises :class:`jinja2.TemplateError` where the template refuses it."""
+
+    @abstractmethod
+    def arguments(self, settings: Any, common: dict[str, Any]) -> TrainingArguments:
+        """The trainer's arguments; ``common`` are those of every training."""
+
+    @abstractmethod
+    def trainer(self, session: Session) -> Trainer:
+        """The trainer, ready to train; runs in every worker."""
+
+    def pack_to(self, settings: Any) -> int | None:
+        """Tokens of the sequences that rows are packed into; None where every row is a sequence."""
+        return None

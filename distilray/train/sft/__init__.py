@@ -1,0 +1,6 @@
+"""Supervised fine-tuning: the student learns to write what the rows answer."""
+
+from distilray.train.sft.kind import SFT, render_answer
+from distilray.train.sft.settings import SFTSettings
+
+__all__ = ["SFT", "SFTSettings", "render_answer"]
