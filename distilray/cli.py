@@ -7,6 +7,7 @@ Each command parses its words, calls the library, and turns what it raises into 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +43,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
         if strange or not hasattr(options, "overrides"):
             top.error(f"unrecognized arguments: {' '.join(strange or rest)}")
         options.overrides = [*options.overrides, *rest]
+    options.command = shlex.join(["distilray", *(sys.argv[1:] if argv is None else argv)])
     return options
 
 

@@ -5,6 +5,8 @@ The rooms whose errors these are load only when there is an error to explain: `d
 
 from __future__ import annotations
 
+INTERRUPTED = 130
+
 
 class UsageError(Exception):
     """Words on the command line that cannot be; exit code 2."""
@@ -13,7 +15,7 @@ class UsageError(Exception):
 def exit_code(error: BaseException) -> tuple[int | None, str]:
     """Exit code and text for ``error``; ``(None, "")`` for what nobody foresaw: its traceback is the best report."""
     if isinstance(error, KeyboardInterrupt):
-        return 130, "interrupted; what is done is kept, run the same command again to go on"
+        return INTERRUPTED, "interrupted; what is done is kept, run the same command again to go on"
     if isinstance(error, UsageError):
         return 2, str(error)
     from distilray.ledger import RunIsHeld

@@ -7,6 +7,9 @@ distilray run recipe.yaml --run s3://bucket/runs/first models.teacher.replicas=4
 from __future__ import annotations
 
 import argparse
+import sys
+
+from distilray.commands.failures import INTERRUPTED
 
 NAME, HELP = "run", "run a recipe, or go on with it"
 
@@ -34,9 +37,15 @@ def call(options: argparse.Namespace) -> int:
     loaded = load(options.recipe, options.overrides)
     directory = options.run or f"runs/{loaded.recipe.name}"
     store = Store(directory)
-    with TerminalView(store) as view:
-        view(Event("note", "", f"run {loaded.recipe.name} in {store.shown}"))
-        finished = run(options.recipe, options.overrides, directory=directory, limit=options.limit, listen=view)
+    view = TerminalView(store)
+    try:
+        with view:
+            view(Event("note", "", f"run {loaded.recipe.name} in {store.shown}"))
+            finished = run(options.recipe, options.overrides, directory=directory, limit=options.limit, listen=view)
+    except KeyboardInterrupt:
+        print(f"interrupted{view.where()}; what is done is kept. The same command goes on:", file=sys.stderr)
+        print(f"  {options.command}", file=sys.stderr)
+        return INTERRUPTED
     console = view.console
     if finished.results:
         console.print()

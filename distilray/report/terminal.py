@@ -36,6 +36,7 @@ class TerminalView:
         self.started: dict[str, float] = {}
         self.live: Live | None = None
         self.last_logged = 0.0
+        self.last: tuple[str, dict[str, Any]] | None = None
         self.calm = not self.console.is_terminal
 
     def __enter__(self) -> TerminalView:
@@ -48,14 +49,23 @@ class TerminalView:
         if self.live is not None:
             self.live.__exit__(*error)
 
+    def where(self) -> str:
+        """Where the work was when last heard of: ``" in 01-answer+check, 3 of 7 units done"``; or nothing."""
+        if self.last is None:
+            return ""
+        stage, at = self.last
+        return f" in {stage}" + (f", {at['done']:,} of {at['total']:,} {at['unit']} done" if at else "")
+
     def __call__(self, event: Event) -> None:
         match event.kind:
             case "started":
+                self.last = event.stage, {}
                 self.started[event.stage] = time.monotonic()
                 self._show(_line(event.stage, "starting ..."))
             case "progress":
                 self._progress(event)
             case "done":
+                self.last = None
                 seconds = time.monotonic() - self.started.get(event.stage, time.monotonic())
                 self.console.print(self._done(event.stage, seconds))
                 self._show(Text(""))
@@ -68,6 +78,7 @@ class TerminalView:
 
     def _progress(self, event: Event) -> None:
         details = event.details
+        self.last = event.stage, details
         if self.calm:
             now = time.monotonic()
             if now - self.last_logged >= LOG_EVERY_S:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 from ray.util.annotations import RayDeprecationWarning
@@ -17,6 +19,7 @@ from ray.util.annotations import RayDeprecationWarning
 from distilray.runner.context import Resources
 
 STARTS = 4
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -25,6 +28,7 @@ def cluster(resources: Resources) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    before = {number: signal.getsignal(number) for number in STOPPING}
     # Ray's workers run at nice 15 by default: on a machine of our own the engines are what it is for.
     os.environ.setdefault("RAY_worker_niceness", "0")
     if os.environ.get("RAY_ADDRESS") or os.environ.get("RAY_JOB_ID"):
@@ -34,23 +38,31 @@ def cluster(resources: Resources) -> Iterator[None]:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what Ray's C++ says of itself is not the user's
         _start_local(resources)
-    _stop_cleanly_on_sigterm()
+    _stop_cleanly()  # after Ray's own handler of SIGTERM was put in place: it prints the stack of C++ and leaves
     _quiet()
     try:
         yield
     finally:
         ray.shutdown()
+        _on_signals(before)
 
 
-def _stop_cleanly_on_sigterm() -> None:
-    """A driver that is told to end (``ray job stop``, a batch system) ends as with Ctrl-C, after Ray's own handler was
-    put in place: that one prints the stack of C++ and leaves."""
+def _stop_cleanly() -> None:
+    """A driver that is told to end (Ctrl-C, ``ray job stop``, a batch system) says so at once, gives back what it holds
+    and ends; being told again does not cut that short, because it would leave engines behind."""
 
     def interrupt(signum: int, frame: object) -> None:
+        _on_signals(dict.fromkeys(STOPPING, signal.SIG_IGN))
+        print("stopping ...", file=sys.stderr, flush=True)
         raise KeyboardInterrupt
 
+    _on_signals(dict.fromkeys(STOPPING, interrupt))
+
+
+def _on_signals(handlers: Mapping[signal.Signals, Any]) -> None:
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, interrupt)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _quiet() -> None:
