@@ -24,6 +24,7 @@ from distilray.models.api import (
     Sampling,
 )
 from distilray.models.checkpoint import NotACheckpoint, resolve_path
+from distilray.models.scores import REST_FLOOR, Score, Scores
 from distilray.models.settings import (
     EchoModel,
     ModelSettings,
@@ -48,6 +49,7 @@ _LATER = {
 }
 
 __all__ = [
+    "REST_FLOOR",
     "BadReply",
     "BudgetSpent",
     "Constraint",
@@ -70,6 +72,8 @@ __all__ = [
     "Request",
     "RequestTimedOut",
     "Sampling",
+    "Score",
+    "Scores",
     "Usage",
     "VLLMModel",
     "check_model",

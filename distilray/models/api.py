@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from distilray.models.scores import Score, Scores
+
 
 class Sampling(BaseModel):
     """How a model samples; vLLM's own words. Strict: a merged or half-parsed value once hung an engine."""
@@ -55,6 +57,10 @@ class Request:
     constraint: Constraint | None = None
     key: str = ""
     """Identity in the reply log: hash of weights, prompt, sampling, seed and attempt."""
+    tokens: list[int] | None = None
+    """The prompt as the model's own token ids, in place of ``messages``."""
+    score: Score | None = None
+    """Score ``tokens`` instead of going on from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,10 @@ class Reply:
     cost: float = 0.0
     """Money, in the currency of the recipe's prices."""
     replayed: bool = field(default=False, compare=False)
+    tokens: list[int] | None = None
+    """Ids of the generated tokens, where the prompt came as ids."""
+    scores: Scores | None = None
+    """Where they were asked for; the text is empty then."""
     """From the reply log: nothing was bought."""
 
 

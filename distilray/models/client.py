@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ray
 
@@ -139,7 +139,7 @@ class Pool:
         usage = self.usage
         price = self.settings.price
         if price is not None:
-            replies = [_priced(reply, price.of(reply.tokens_in, reply.tokens_out)) for reply in replies]
+            replies = [replace(reply, cost=price.of(reply.tokens_in, reply.tokens_out)) for reply in replies]
         for reply in replies:
             usage.tokens_in += reply.tokens_in
             usage.tokens_out += reply.tokens_out
@@ -153,13 +153,6 @@ class Pool:
     async def close(self) -> None:
         self.closed = True
         await asyncio.gather(*(engine.close() for engine in self.engines))
-
-
-def _priced(reply: Reply, cost: float) -> Reply:
-    return Reply(
-        reply.text, reply.finish_reason, reply.tokens_in, reply.tokens_out, reply.tokens_cached,
-        reply.reasoning, reply.logprobs, cost,
-    )  # fmt: skip
 
 
 class EngineLine:

@@ -146,6 +146,12 @@ class VLLMModel(_Settings):
         """Whether the engine's workers are Ray actors of their own, on any nodes."""
         return self.pipeline_parallel > 1 and self.gpus > 0
 
+    def scoring(self, top_k: int) -> VLLMModel:
+        """These settings for an engine that may be asked for ``top_k`` log-probabilities a token (vLLM: 20 at most,
+        unless it is told)."""
+        most = max(top_k, self.engine.get("max_logprobs", 20))
+        return self.model_copy(update={"engine": {**self.engine, "max_logprobs": most}})
+
     def weights_id(self) -> str:
         """Hash of what decides replies besides messages, sampling and seed; 32 hex digits."""
         return self._identity(

@@ -16,9 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from distilray.models.api import Constraint, EngineInfo, ModelError, PromptTooLong, Reply
 from distilray.models.checkpoint import resolve_path
 from distilray.models.engine import Engine, EngineFailed
+from distilray.models.scores import Score, pack
 from distilray.models.settings import VLLMModel
 from distilray.models.wire import Ask, Batch
 
@@ -42,6 +45,7 @@ class VLLMEngine(Engine):
         self._failure: str | None = None
         self._starting = asyncio.Lock()
         self._warm = False
+        self.path = settings.path
         try:
             self._start()
         except Exception as error:  # for ready() to tell: an actor whose constructor fails is never started again
@@ -97,10 +101,15 @@ class VLLMEngine(Engine):
             await self._generate(prompt, batch, ask)
 
     async def prompts(self, batch: Batch) -> Sequence[list[int] | ModelError]:
-        """Token ids of each prompt, in the model's chat template; rendered off the loop."""
-        return await asyncio.to_thread(self._tokenised, [ask.messages for ask in batch.asks])
+        """Token ids of each prompt, in the model's chat template unless it came as ids; rendered off the loop."""
+        rendered = iter(())
+        conversations = [ask.messages for ask in batch.asks if ask.tokens is None]
+        if conversations:
+            rendered = iter(await asyncio.to_thread(self._rendered, conversations))
+        prompts = [next(rendered) if ask.tokens is None else ask.tokens for ask in batch.asks]
+        return [self._fitting(ids) for ids in prompts]
 
-    def _tokenised(self, conversations: list[list[dict[str, str]]]) -> list[list[int] | ModelError]:
+    def _rendered(self, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
         settings = self.settings
         if settings.system is not None:
             opening = {"role": "system", "content": settings.system}
@@ -110,24 +119,28 @@ class VLLMEngine(Engine):
         texts = self.tokenizer.apply_chat_template(
             conversations, tokenize=False, add_generation_prompt=True, **settings.chat_template_kwargs
         )
-        tokens = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-        return [
-            ids
-            if len(ids) < self.context
-            else PromptTooLong(
-                f"the prompt has {len(ids)} tokens, but {settings.path} takes {self.context} with the reply; "
-                "raise max_model_len, or drop such rows with the check step before"
-            )
-            for ids in tokens
-        ]
+        return self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+
+    def _fitting(self, ids: list[int]) -> list[int] | ModelError:
+        if len(ids) < self.context:
+            return ids
+        return PromptTooLong(
+            f"the prompt has {len(ids)} tokens, but {self.settings.path} takes {self.context} with the reply; "
+            "raise max_model_len, or drop such rows with the check step before"
+        )
 
     async def _generate(self, prompt: list[int], batch: Batch, ask: Ask) -> list[Reply]:
         from vllm.inputs import tokens_input
 
-        params = sampling_params(batch, ask, room=self.context - len(prompt))
+        if ask.score is not None:
+            params = scoring_params(ask.score)
+        else:
+            params = sampling_params(batch, ask, room=self.context - len(prompt))
         async for output in self.llm.generate(tokens_input(prompt), params, f"{next(self._requests)}"):
             last = output
-        return replies_of(last)
+        if ask.score is not None:
+            return [scored(last, ask.score)]
+        return replies_of(last, ids=ask.tokens is not None)
 
     async def reply(self, prompt: list[int], batch: Batch, ask: Ask) -> list[Reply]:
         from vllm.exceptions import VLLMClientError
@@ -139,6 +152,22 @@ class VLLMEngine(Engine):
             os._exit(CORE_DIED)
         except (VLLMClientError, EngineGenerateError, ValueError) as error:
             raise ModelError(f"the engine refused the request: {error.__cause__ or error}") from error
+
+    async def reload(self, path: str) -> None:
+        """Take over the weights of the checkpoint at ``path``, which has the same shape; waits for what is running.
+
+        An engine that dies later starts again with the weights of its settings: ``stats()["path"]`` says which it has.
+        """
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        async with self._gate.alone():
+            try:
+                weights = await asyncio.to_thread(resolve_path, path)
+                await self.llm.collective_rpc("reload_weights", kwargs={"weights_path": weights})
+                await self.llm.reset_prefix_cache()
+            except EngineDeadError:
+                os._exit(CORE_DIED)
+            self.path = path
 
     async def suspect_hang(self) -> None:
         """A core that does not even answer a question about itself within a minute is stuck."""
@@ -153,7 +182,8 @@ class VLLMEngine(Engine):
         cores = [process.pid for process in getattr(manager, "processes", [])]
         unfinished = self.llm.get_num_unfinished_requests()
         running = min(unfinished, self.settings.max_num_seqs)
-        return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
+        mine = {"path": self.path, "core_pids": cores, "running": running, "waiting": unfinished - running}
+        return {**super().stats(), **mine}
 
 
 PREFILL_TOKENS = 8192
@@ -240,8 +270,33 @@ def sampling_params(batch: Batch, ask: Ask, room: int) -> SamplingParams:
     )
 
 
-def replies_of(output: RequestOutput) -> list[Reply]:
-    """One reply per sample, in order."""
+def scoring_params(score: Score) -> SamplingParams:
+    """vLLM scores a prompt while it prefills it; the one token that it then generates is thrown away."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    return SamplingParams(
+        max_tokens=1,
+        temperature=0,
+        prompt_logprobs=score.top_k,
+        flat_logprobs=True,  # lists of numbers in place of an object for every token and rank
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        skip_clone=True,
+    )
+
+
+def scored(output: RequestOutput, score: Score) -> Reply:
+    """Packs what vLLM says of each position: the token that stands there, then the ``top_k`` likeliest."""
+    flat, rows = output.prompt_logprobs, np.asarray(score.positions, np.int64) - 1
+    ids = np.asarray(flat.token_ids, np.int32).reshape(-1, score.top_k + 1)[rows, 1:]
+    log_probs = np.asarray(flat.logprobs, np.float32).reshape(-1, score.top_k + 1)[rows, 1:]
+    tokens = len(output.prompt_token_ids or ())
+    return Reply("", "scored", tokens_in=tokens, scores=pack(ids, log_probs))
+
+
+def replies_of(output: RequestOutput, *, ids: bool = False) -> list[Reply]:
+    """One reply per sample, in order; ``ids``: with the ids of its tokens."""
     replies = []
     for k, sample in enumerate(sorted(output.outputs, key=lambda sample: sample.index)):
         logprobs = None
@@ -255,6 +310,7 @@ def replies_of(output: RequestOutput) -> list[Reply]:
                 tokens_out=len(sample.token_ids),
                 tokens_cached=0 if k else output.num_cached_tokens or 0,
                 logprobs=logprobs,
+                tokens=list(sample.token_ids) if ids else None,
             )
         )
     return replies

@@ -20,6 +20,7 @@ from distilray.models.api import (
     Request,
     RequestTimedOut,
 )
+from distilray.models.scores import Score
 
 FAULTS: dict[str, type[Exception]] = {
     cls.__name__: cls for cls in (ModelError, PromptTooLong, RequestTimedOut, NoEngineAlive)
@@ -48,6 +49,8 @@ class Ask(msgspec.Struct, array_like=True):
     seed: int
     n: int
     constraint: int
+    tokens: list[int] | None = None
+    score: Score | None = None
 
 
 class Batch(msgspec.Struct, array_like=True):
@@ -81,7 +84,7 @@ def encode_batch(requests: Sequence[Request]) -> bytes:
             if request.constraint not in constraints:
                 constraints.append(request.constraint)
             constraint = constraints.index(request.constraint)
-        asks.append(Ask(request.messages, sampling, request.seed, request.n, constraint))
+        asks.append(Ask(request.messages, sampling, request.seed, request.n, constraint, request.tokens, request.score))
     return _encoder.encode(Batch([sampling.model_dump() for sampling in samplings], constraints, asks))
 
 
