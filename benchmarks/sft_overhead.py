@@ -1,0 +1,228 @@
+"""SFT tokens/s of our Ray Train launcher against the same training under torchrun, without Ray.
+
+    PYTHONPATH=. .venv/bin/python benchmarks/sft_overhead.py --pairs 5
+
+Three arms, taken in turn, two workers each, FSDP2 over gloo where there is no GPU, the same token files, the same order
+of rows, the same arguments:
+
+* ``ray``: distilray.train.fit, as a recipe's training runs it;
+* ``torchrun``: the same trainer in a plain script that torchrun starts;
+* ``trl``: the same script with TRL's SFTTrainer as it is (whose loss also gathers metrics from all workers).
+
+tokens/s are those between the first and the last record of the log, checkpoints not counted; start-up is from the
+command to the end of the first optimizer step. Results are added to those in --out, so that pairs can be taken in
+short sittings; ratios are geometric means over pairs, with a 95 % interval from Student's t of their logarithms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ARMS = ("ray", "torchrun", "trl")
+WORKERS = 2
+SETTINGS: dict[str, Any] = {
+    "student": "student", "max_steps": 40, "max_length": 256, "batch_size": 32, "micro_batch_size": 16,
+    "learning_rate": 1e-3, "precision": "fp32", "log_every": 4, "save_every": 1000,
+}  # fmt: skip
+T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
+"""Student's t for a two-sided 95 % interval, by degrees of freedom."""
+
+
+def prepare(folder: Path) -> None:
+    """The student and the token files that all arms train on."""
+    from distilray.ledger import Store
+    from distilray.train import SFTSettings, prepare_tokens
+    from tests.train.tiny import make_student, rows, write_units
+
+    student = make_student(folder / "student", hidden=192, layers=6)
+    store = Store(folder)
+    tokens = prepare_tokens(store, write_units(store, rows(1280)), SFTSettings(**SETTINGS), student, "tokens")
+    (folder / "tokens.json").write_text(json.dumps(tokens.paths))
+
+
+def by_ray(folder: Path, started: float) -> dict[str, float]:
+    import ray
+
+    from distilray.ledger import Store
+    from distilray.train import SFTSettings, TrainResources, fit
+    from distilray.train.metrics import read_metrics
+
+    first: list[float] = []
+
+    def on_progress(progress: Any) -> None:
+        if not first and progress.step:
+            first.append(time.time() - started)
+
+    # One CPU a worker and two for Ray's own actors, which are asked for none but are placed like any other.
+    ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
+    store = Store(folder)
+    resources = TrainResources(workers=WORKERS, cpus_per_worker=1)
+    paths = json.loads((folder / "tokens.json").read_text())
+    out = f"ray-{time.time_ns()}"
+    fit(store, paths, SFTSettings(**SETTINGS), str(folder / "student"), out, resources, on_progress)
+    records = [record for record in read_metrics(store, out) if "loss" in record]
+    ray.shutdown()
+    return figures(records) | {"start_up_s": round(first[0], 2)}
+
+
+def by_torchrun(folder: Path, stock: bool) -> None:
+    """What torchrun starts in each process."""
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+    from trl import SFTTrainer
+
+    from distilray.ledger import Store
+    from distilray.train import SFTSettings, TrainResources, cpu, kind_of, sharding
+    from distilray.train.feed import open_feed, write_feed
+    from distilray.train.job import Job
+    from distilray.train.kind import Session
+    from distilray.train.order import batch_order, total_steps
+    from distilray.train.ordered import Ordered
+    from distilray.train.worker import _arguments
+
+    class Stock(Ordered, SFTTrainer):
+        """TRL's own trainer and loss, given rows in the order of the others."""
+
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo")
+    settings, resources = SFTSettings(**SETTINGS), TrainResources(workers=WORKERS, cpus_per_worker=1)
+    kind = kind_of(settings)
+    store, rank = Store(folder), torch.distributed.get_rank()
+    job = Job(store, "torchrun", json.loads((folder / "tokens.json").read_text()), settings, resources,
+              str(folder / "student"), None, os.environ["TORCHELASTIC_RUN_ID"])  # type: ignore[arg-type]  # fmt: skip
+    if rank == 0:
+        write_feed(store, job.tokens, os.path.join(job.scratch, "feed"), holdout=0.0, pack_to=None)
+    torch.distributed.barrier()
+    feed = open_feed(os.path.join(job.scratch, "feed"), packed=False)
+    steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
+    order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
+    arguments = kind.arguments(settings, _arguments(job, steps, True))
+    cpu.before_trainer(settings.sharding, WORKERS)
+    model = AutoModelForCausalLM.from_pretrained(job.student_path, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(job.student_path)
+    session = Session(job, arguments, model, tokenizer, feed, order, None)
+    taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer, "order": order}
+    trainer: Any = Stock(model=model, **taken) if stock else kind.trainer(session)
+    trainer.remove_callback(PrinterCallback)
+    tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
+    records: list[dict[str, float]] = []
+
+    class Clock(TrainerCallback):
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            sharding.assert_sharded(trainer.model, WORKERS)
+            self.begun = time.monotonic()
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if "loss" in logs:
+                at = {"step": state.global_step, "loss": logs["loss"], "tokens": int(tokens_at[state.global_step])}
+                records.append(at | {"seconds": time.monotonic() - self.begun, "at": time.time()})
+
+    trainer.add_callback(Clock())
+    trainer.train()
+    if rank == 0:
+        (folder / "records.json").write_text(json.dumps(records))
+    torch.distributed.destroy_process_group()
+
+
+def figures(records: list[dict[str, float]]) -> dict[str, float]:
+    first, last = records[0], records[-1]
+    tokens, seconds = last["tokens"] - first["tokens"], last["seconds"] - first["seconds"]
+    return {"tokens_per_s": round(tokens / seconds, 1), "loss_last": round(last["loss"], 5)}
+
+
+def measure(arm: str, folder: Path) -> dict[str, float]:
+    started = time.time()
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
+    inner = [__file__, "--inside", arm, "--folder", str(folder), "--started", str(started)]
+    torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={WORKERS}", f"--rdzv-id={time.time_ns()}"]
+    torchrun += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
+    command = [sys.executable, *([] if arm == "ray" else torchrun), *inner]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=560)
+    if done.returncode:
+        raise SystemExit(f"{arm} failed\n{done.stderr[-3000:]}")
+    whole = round(time.time() - started, 2)
+    if arm == "ray":
+        return json.loads(done.stdout.splitlines()[-1]) | {"whole_s": whole}
+    records = json.loads((folder / "records.json").read_text())
+    return figures(records) | {"start_up_s": round(records[0]["at"] - started, 2), "whole_s": whole}
+
+
+def ratio(pairs: list[dict[str, Any]], above: str, below: str, figure: str) -> dict[str, Any]:
+    """Geometric mean of above/below over the pairs, with its 95 % interval."""
+    logs = [math.log(pair[above][figure] / pair[below][figure]) for pair in pairs]
+    mean = statistics.fmean(logs)
+    if len(logs) < 2:
+        return {"ratio": round(math.exp(mean), 4), "pairs": len(logs)}
+    half = T_95[min(len(logs) - 1, max(T_95))] * statistics.stdev(logs) / math.sqrt(len(logs))
+    low, high = (round(math.exp(mean + sign * half), 4) for sign in (-1, 1))
+    return {"ratio": round(math.exp(mean), 4), "interval_95": [low, high], "pairs": len(logs)}
+
+
+def summary(pairs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "tokens_per_s": {arm: statistics.median(pair[arm]["tokens_per_s"] for pair in pairs) for arm in ARMS},
+        "start_up_s": {arm: statistics.median(pair[arm]["start_up_s"] for pair in pairs) for arm in ARMS},
+        "ray/torchrun, tokens/s": ratio(pairs, "ray", "torchrun", "tokens_per_s"),
+        "ray/trl, tokens/s": ratio(pairs, "ray", "trl", "tokens_per_s"),
+        "ray/torchrun, start-up": ratio(pairs, "ray", "torchrun", "start_up_s"),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sft_overhead.json"))
+    parser.add_argument("--inside", choices=ARMS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside == "ray":
+        print(json.dumps(by_ray(options.folder, options.started)))
+    elif options.inside:
+        by_torchrun(options.folder, stock=options.inside == "trl")
+    else:
+        take(options.pairs, options.out)
+
+
+def take(pairs: int, out: Path) -> None:
+    from distilray.runner import versions
+
+    known = json.loads(out.read_text())["pairs"] if out.exists() else []
+    with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
+        prepare(Path(scratch))
+        for number in range(pairs):
+            order = ARMS if (len(known) + number) % 2 == 0 else ARMS[::-1]  # drift of the machine favours no arm
+            pair: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 2)}
+            for arm in order:
+                pair[arm] = measure(arm, Path(scratch))
+            known.append(pair)
+            commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+            report = {
+                "command": "PYTHONPATH=. .venv/bin/python benchmarks/sft_overhead.py",
+                "commit": commit.stdout.strip(),
+                "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
+                "versions": versions(),
+                "settings": SETTINGS | {"workers": WORKERS, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
+                "summary": summary(known),
+                "pairs": known,
+            }
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(report, indent=1) + "\n")
+            print(json.dumps(pair), flush=True)
+    print(json.dumps(report["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
