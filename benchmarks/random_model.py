@@ -14,6 +14,9 @@ SIZES = {
     # 49.3 M parameters, 4.2 M of them tied embeddings
     "50m": {"hidden_size": 512, "intermediate_size": 1408, "num_hidden_layers": 16, "num_attention_heads": 8,
             "num_key_value_heads": 2, "vocab_size": 8192},
+    # 45.2 M parameters; bytes alone, so that one token in 264 ends a sampled reply
+    "45m-bytes": {"hidden_size": 512, "intermediate_size": 1408, "num_hidden_layers": 16, "num_attention_heads": 8,
+                  "num_key_value_heads": 2, "vocab_size": 264},
     "2m": {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6,
            "num_key_value_heads": 2, "vocab_size": 4096},
     # 0.1 M parameters beside the embeddings; small enough for the vocabulary of a real tokenizer

@@ -6,7 +6,8 @@ large     the aligned trace over a wrong trace       suited and right over wrong
 
 Each pair is a child row: ``answer`` (and ``reasoning``) is chosen, ``rejected_answer`` is not, ``beta`` is how strongly
 DPO holds this pair to the reference model: the wider the gap, the stronger, so that easy wins do not carry it away. The
-row itself goes on beside its pairs, so that the same run can fine-tune on it first.
+row itself goes on beside its pairs, so that the same run can fine-tune on it first (its training takes no pairs).
+For fast thinking put ``inline_trace`` after this step: it joins trace and answer on both sides of a pair.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class CognitivePairs(TraceStep):
     async def process(self, row: Row, models: Models) -> Outcome:
         if not row["traces"]:
             return rejected("not aligned")
+        if trace_of(row) != row["traces"][-1]:
+            return rejected("trace and answer are one text already: make the pairs before inline_trace")
         wrong = await self._wrong(row, models)
         pairs = list(self._pairs(row, wrong))
         children = [self._child(row, *pair) for pair in pairs]

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from distilray.rows import Outcome, Row, kept, rejected
+from distilray.rows import Outcome, Row, kept, part_trace, rejected
 from distilray.steps.base import Models, Step
 from distilray.steps.trace import inlined
 
 
 class InlineTrace(Step):
-    """Joins reasoning and answer into one answer; rows whose answer is the trace already stay as they are."""
+    """Joins reasoning and answer into one answer, on both sides of a preference pair; rows whose answer is the trace
+    already stay as they are."""
 
     reads: ClassVar = ("answer",)
-    writes: ClassVar = {"answer": "string", "reasoning": "string"}
+    writes: ClassVar = {"answer": "string", "reasoning": "string", "rejected_answer": "string"}
 
     async def process(self, row: Row, models: Models) -> Outcome:
         if not row["answer"]:
             return rejected("no answer")
         if not row["reasoning"]:
             return kept()
-        return kept(answer=inlined(row["reasoning"], row["answer"]), reasoning=None)
+        not_chosen = row["rejected_answer"]
+        if not_chosen is not None:
+            trace, answer = part_trace(not_chosen)
+            not_chosen = inlined(trace, answer) if trace else answer
+        return kept(answer=inlined(row["reasoning"], row["answer"]), reasoning=None, rejected_answer=not_chosen)

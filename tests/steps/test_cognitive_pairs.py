@@ -69,6 +69,13 @@ def test_traces_in_the_answer_make_pairs_of_answers(tmp_path: Path) -> None:
     assert (pair["answer"], pair["rejected_answer"], pair["reasoning"]) == (LONG, WRONG, None)
 
 
+def test_a_row_that_was_inlined_makes_no_pairs_without_its_answer(tmp_path: Path) -> None:
+    row = problem(**ALIGNED).having(reasoning=None, answer=f"{GOOD}\n\n861 apples")
+    outcome, engine = go(tmp_path, PAIRS, row, student=[])
+    assert outcome.kind == "rejected" and "before inline_trace" in str(outcome.reason)
+    assert not engine.asked
+
+
 def test_rows_and_pairs_reconcile_in_the_ledger(tmp_path: Path) -> None:
     engine = Planted({"student": [RIGHT_SAMPLE, WRONG_SAMPLE]})
     store = Store(str(tmp_path))

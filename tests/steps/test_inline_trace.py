@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distilray.steps.inline_trace import InlineTrace
-from tests.steps.planted import GOOD, go, problem
+from tests.steps.planted import GOOD, LONG, WRONG, go, problem
 
 
 def test_an_answer_that_the_trace_ends_on_is_not_said_twice(tmp_path: Path) -> None:
@@ -24,3 +24,16 @@ def test_an_answer_without_a_trace_apart_stays_as_it_is(tmp_path: Path) -> None:
     row = problem(reasoning=None, answer=GOOD)
     outcome, _ = go(tmp_path, InlineTrace(), row)
     assert outcome.apply(row) == row
+
+
+def test_both_sides_of_a_pair_lose_their_block(tmp_path: Path) -> None:
+    row = problem(reasoning=GOOD, rejected_answer=f"<think>\n{LONG}\n</think>\n\nanswer: 861")
+    outcome, _ = go(tmp_path, InlineTrace(), row)
+    after = outcome.apply(row)
+    assert (after["answer"], after["rejected_answer"], after["reasoning"]) == (GOOD, LONG, None)
+
+
+def test_the_other_side_of_a_pair_may_have_no_block(tmp_path: Path) -> None:
+    row = problem(reasoning=GOOD, rejected_answer=WRONG)
+    outcome, _ = go(tmp_path, InlineTrace(), row)
+    assert outcome.apply(row)["rejected_answer"] == WRONG
