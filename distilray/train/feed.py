@@ -9,9 +9,11 @@ and are fetched once a node. With packing, rows are packed here (best-fit decrea
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,34 +21,53 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distilray.ledger import Store
+from distilray.train.kind import Join
 
-TRAIN, HELD_OUT, PACKED = "train.arrow", "held-out.arrow", "packed.arrow"
+TRAIN, HELD_OUT, NUMBERED, PACKED = "train.arrow", "held-out.arrow", "numbered.arrow", "packed.arrow"
+PACKED_ROWS = "packed_rows"
+"""Beside every packed token, the number of its row in the file of unpacked ones."""
+
+
+def as_it_is(path: str, rows: pa.Table) -> pa.Table:
+    """Joins nothing."""
+    return rows
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Datasets with the columns that TRL trains on; ``lengths`` are the tokens of every row of ``train``."""
+    """Datasets with the columns that trainers take; ``lengths`` are the tokens of every row of ``train``."""
 
-    train: object
-    held_out: object | None
+    folder: str
+    train: Any
+    held_out: Any | None
     lengths: np.ndarray
 
+    def ids(self, index: int) -> list[str]:
+        """Ids of the rows in row ``index`` of ``train``: one, or those that were packed into it."""
+        if PACKED_ROWS not in self.train.column_names:
+            return [self.train[index]["id"]]
+        numbers = dict.fromkeys(self.train[index][PACKED_ROWS])
+        rows = _open(self.folder, TRAIN)
+        return [rows[number]["id"] for number in numbers]
 
-def write_feed(store: Store, paths: Sequence[str], folder: str, *, holdout: float, pack_to: int | None) -> None:
-    """Writes the kept rows of the token files at ``paths`` into ``folder`` on the local disk.
+
+def write_feed(
+    store: Store, paths: Sequence[str], folder: str, *, holdout: float, pack_to: int | None, join: Join = as_it_is
+) -> None:
+    """Writes the kept rows of the token files at ``paths``, as ``join`` gives them, into ``folder`` on the local disk.
 
     ``holdout`` is the share of rows, chosen by a hash of their ids, that is not trained on; ``pack_to`` packs rows
-    into sequences of at most so many tokens.
+    into sequences of at most so many tokens, list columns side by side.
     """
     os.makedirs(folder, exist_ok=True)
-    tables = [_read(store, path) for path in paths[:1]]  # the schema is that of the first file
-    schema = tables[0].schema
+    read = (join(path, _read(store, path)) for path in paths)
+    first = next(read)
+    schema = first.schema
     with (
         pa.ipc.new_stream(os.path.join(folder, TRAIN), schema) as train,
         pa.ipc.new_stream(os.path.join(folder, HELD_OUT), schema) as held_out,
     ):
-        for path in paths:
-            table = _read(store, path)
+        for table in itertools.chain([first], read):
             held = pa.array([_share(i) < holdout for i in table["id"].to_pylist()], pa.bool_())
             train.write_table(table.filter(pc.invert(held)))
             held_out.write_table(table.filter(held))
@@ -55,7 +76,13 @@ def write_feed(store: Store, paths: Sequence[str], folder: str, *, holdout: floa
 
         rows = _open(folder, TRAIN)
         lists = [field.name for field in schema if pa.types.is_list(field.type)]
-        pack_dataset(rows.select_columns(lists), pack_to, "bfd", {"cache_file_name": os.path.join(folder, PACKED)})
+        numbered = rows.select_columns(lists).map(
+            lambda some, at: {PACKED_ROWS: [[k] * len(row) for k, row in zip(at, some[lists[0]], strict=True)]},
+            with_indices=True,
+            batched=True,
+            cache_file_name=os.path.join(folder, NUMBERED),
+        )
+        pack_dataset(numbered, pack_to, "bfd", {"cache_file_name": os.path.join(folder, PACKED)})
 
 
 def open_feed(folder: str, *, packed: bool) -> Feed:
@@ -66,7 +93,7 @@ def open_feed(folder: str, *, packed: bool) -> Feed:
         lengths = np.fromiter((sum(row) for row in rows["seq_lengths"]), np.int64, len(rows))
     else:
         lengths = rows.data.column("length").to_numpy().astype(np.int64)
-    return Feed(rows, held_out if len(held_out) else None, lengths)
+    return Feed(folder, rows, held_out if len(held_out) else None, lengths)
 
 
 def _open(folder: str, name: str):
@@ -84,8 +111,3 @@ def _read(store: Store, path: str) -> pa.Table:
 def _share(row_id: str) -> float:
     """A number in [0, 1) that depends on the id alone."""
     return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big") / 2**64
-
-
-def row_ids(rows: object, indices: Iterable[int]) -> list[str]:
-    """Ids of rows of an unpacked feed, to name those that made a loss explode."""
-    return [rows[int(i)]["id"] for i in indices]  # type: ignore[index]

@@ -112,8 +112,12 @@ def _launch(
 
 
 def _environment(settings: TrainSettings, resources: TrainResources, cpu: Any) -> dict[str, str]:
-    threads = {"OMP_NUM_THREADS": str(max(1, int(resources.cpus_per_worker))), "TOKENIZERS_PARALLELISM": "false"}
-    return threads if resources.gpus_per_worker else {**threads, **cpu.worker_environment(settings.sharding)}
+    common = {
+        "OMP_NUM_THREADS": str(max(1, int(resources.cpus_per_worker))),
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_TELEMETRY": "1",  # TRL's trainers would tell its makers
+    }
+    return common if resources.gpus_per_worker else {**common, **cpu.worker_environment(settings.sharding)}
 
 
 def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress | None) -> None:
@@ -139,6 +143,9 @@ def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress
             on_progress(_progress(name, newest))
     if failure:
         raise TrainingFailed.because(name, failure[0]) from failure[0]
+    stopped = ray.get(board.why_stopped.remote())
+    if stopped is not None:
+        raise TrainingFailed(f"train {name!r} stopped: {stopped}. What was trained up to the last checkpoint is kept")
 
 
 def _progress(name: str, record: dict[str, Any]) -> TrainProgress:

@@ -7,7 +7,8 @@ Nothing here imports torch: recipes and Ray's driver ask a kind for its settings
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from distilray.train.chat import ChatFormat
     from distilray.train.feed import Feed
     from distilray.train.job import Job
+
+
+Join = Callable[[str, pa.Table], pa.Table]
+"""Takes the path of a token file and its kept rows, and gives the rows with the columns that lie beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,16 @@ class Kind(ABC):
     @abstractmethod
     def trainer(self, session: Session) -> Trainer:
         """The trainer, ready to train; runs in every worker."""
+
+    def prepare(self, job: Job) -> None:
+        """What all workers do together before rows are fed, such as asking a reference model; nothing by default."""
+        return
+
+    @contextmanager
+    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+        """What lies beside the tokens joins them as they are fed; files may be left in ``folder``, on the node's disk.
+        Runs in the first worker of every node."""
+        yield lambda path, rows: rows
 
     def pack_to(self, settings: Any) -> int | None:
         """Tokens of the sequences that rows are packed into; None where every row is a sequence."""

@@ -1,11 +1,15 @@
-"""What every trainer here adds to transformers': rows come in our order, which is known before they do."""
+"""What every trainer here adds to transformers': rows come in our order, so a loss is known to be of which rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 from typing import Any
 
+import torch
 from torch.utils.data import Sampler
+
+from distilray.train.feed import Feed
+from distilray.train.watch import Watch
 
 
 class InOrder(Sampler[int], Sized):
@@ -22,12 +26,51 @@ class InOrder(Sampler[int], Sized):
 
 
 class Ordered:
-    """Mixed into a trainer, before it. ``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to
-    worker ``k mod workers``."""
+    """Mixed into a trainer, before it.
 
-    def __init__(self, *args: Any, order: Any, **kwargs: Any) -> None:
-        self.order = order
+    ``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``. The
+    trainer calls :meth:`note` with the losses of each micro batch.
+    """
+
+    def __init__(self, *args: Any, order: Any, feed: Feed, **kwargs: Any) -> None:
+        self.take_order(order, feed)
         super().__init__(*args, **kwargs)
+
+    def take_order(self, order: Any, feed: Feed) -> None:
+        self.order, self.lengths, self.watch = order, feed.lengths, Watch(feed.ids)
+        self._micro = 0
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return InOrder(self.order)
+
+    def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
+        """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``
+        where the rows of the micro batch stand one after another: nothing foretells the first token."""
+        if not self.model.training:
+            return
+        rows = self._rows_in_hand()
+        losses = losses.detach().float()
+        if len(losses) == len(rows):
+            self.watch.note(rows, losses.sum(1) / counted.sum(1).clamp(min=1))
+            return
+        sizes = [int(self.lengths[row]) for row in rows]
+        sizes[0] -= 1
+        of_rows = zip(losses[0].split(sizes), counted[0].split(sizes), strict=True)
+        self.watch.note(rows, torch.stack([some.sum() / n.sum().clamp(min=1) for some, n in of_rows]))
+
+    def _rows_in_hand(self) -> list[int]:
+        """Indices of the rows of the micro batch that this worker is at."""
+        args, accelerator = self.args, self.accelerator
+        size = args.per_device_train_batch_size
+        step_rows = size * args.gradient_accumulation_steps * accelerator.num_processes
+        turn = self._micro * accelerator.num_processes + accelerator.process_index
+        self._micro += 1
+        start = self.state.global_step * step_rows + turn * size
+        return self.order[start : start + size].tolist()
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
+        self._micro = 0
+        first = next((record["loss"] for record in self.state.log_history if "loss" in record), None)
+        self.watch.check(self.state.global_step + 1, None if norm is None else float(norm), first)
+        return norm

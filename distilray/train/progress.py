@@ -31,9 +31,17 @@ class ProgressBoard:
 
     def __init__(self) -> None:
         self.newest: dict[str, Any] | None = None
+        self.stopped: str | None = None
 
     def show(self, record: dict[str, Any]) -> None:
         self.newest = record
+
+    def stop(self, why: str) -> None:
+        """Says why the training stopped for good, though no worker died."""
+        self.stopped = why
+
+    def why_stopped(self) -> str | None:
+        return self.stopped
 
     def look(self) -> dict[str, Any] | None:
         return self.newest

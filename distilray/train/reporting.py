@@ -7,7 +7,6 @@ files to Ray Train, and the checkpoint counts only when all of them are there.
 
 from __future__ import annotations
 
-import math
 import os
 import resource
 import time
@@ -26,10 +25,6 @@ from distilray.train import checkpoints
 from distilray.train.metrics import MetricsLog
 
 GIB = 2**30
-
-
-class LossExploded(RuntimeError):
-    """The loss or the gradient is not a number."""
 
 
 class Reporting(TrainerCallback):
@@ -63,11 +58,6 @@ class Reporting(TrainerCallback):
         logs, step = logs or {}, state.global_step
         if "loss" not in logs and "eval_loss" not in logs:
             return
-        for name in ("loss", "grad_norm"):
-            if name in logs and not math.isfinite(logs[name]):
-                raise LossExploded(
-                    f"step {step}: the {name} is {logs[name]}; lower learning_rate, or look at the rows of this batch"
-                )
         if self.log is None:
             return
         if "eval_loss" in logs:

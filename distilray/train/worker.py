@@ -18,12 +18,13 @@ from distilray.train import checkpoints, cpu, sharding
 from distilray.train.export import gathered_weights, publish, write_checkpoint
 from distilray.train.feed import Feed, open_feed, write_feed
 from distilray.train.job import Job
-from distilray.train.kind import Session
+from distilray.train.kind import Kind, Session
 from distilray.train.kinds import kind_of
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
 from distilray.train.settings import TrainSettings, accumulation
 from distilray.train.student import local_student
+from distilray.train.watch import LossExploded
 
 
 def train(job: Job) -> None:
@@ -34,7 +35,8 @@ def train(job: Job) -> None:
     if on_cpu:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
     kind = kind_of(settings)
-    feed = _feed(job, kind.pack_to(settings))
+    kind.prepare(job)
+    feed = _feed(job, kind)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=settings.epochs, max_steps=settings.max_steps)
     order = batch_order(
         feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
@@ -59,7 +61,12 @@ def train(job: Job) -> None:
     )
     if settings.sharding == "fsdp" and resources.workers > 1:
         trainer.add_callback(Sharded(trainer, resources.workers))
-    _train(job, trainer)
+    try:
+        _train(job, trainer)
+    except LossExploded as error:  # in all workers alike; trying again would end the same way
+        if ray.train.get_context().get_world_rank() == 0:
+            ray.get(job.board.stop.remote(str(error)))
+        return
     _export(job, trainer)
 
 
@@ -73,10 +80,12 @@ class Sharded(TrainerCallback):
         sharding.assert_sharded(self.trainer.model, self.workers)
 
 
-def _feed(job: Job, pack_to: int | None) -> Feed:
-    folder = os.path.join(job.scratch, "feed")
+def _feed(job: Job, kind: Kind) -> Feed:
+    folder, pack_to = os.path.join(job.scratch, "feed"), kind.pack_to(job.settings)
     if ray.train.get_context().get_local_rank() == 0:
-        write_feed(job.store, job.tokens, folder, holdout=job.settings.holdout, pack_to=pack_to)
+        os.makedirs(folder, exist_ok=True)
+        with kind.beside(job, folder) as join:
+            write_feed(job.store, job.tokens, folder, holdout=job.settings.holdout, pack_to=pack_to, join=join)
     torch.distributed.barrier()
     return open_feed(folder, packed=pack_to is not None)
 

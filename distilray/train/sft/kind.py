@@ -48,6 +48,7 @@ class SFT(Kind):
             processing_class=session.tokenizer,
             peft_config=session.adapters,
             order=session.order,
+            feed=session.feed,
         )
 
     def pack_to(self, settings: SFTSettings) -> int | None:

@@ -22,6 +22,7 @@ class StudentTrainer(Ordered, SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # Without a cache the attention mask keeps packed rows apart by their positions.
         outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
+        self.note(-outputs.log_probs, outputs.label_mask)
         trained = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
         loss = -outputs.log_probs.sum() / torch.as_tensor(trained).clamp(min=1)
         if num_items_in_batch is not None:  # counted over all workers, whose gradients are averaged
