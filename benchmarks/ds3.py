@@ -4,7 +4,8 @@
 
 One run of rate_trace and align_trace on real engines, over three sources of held-out operands:
 
-traces      each with its reference: rating accuracy, alignment per round, answers kept, tokens before and after
+traces      each with its reference: rating accuracy (one greedy word; the majority of five at temperature 1; the
+            likeliest word by log-probabilities), alignment per round, answers kept, tokens before and after
 swapped     every problem with another problem's trace: a rater that reads the trace says nothing about the row (chance)
 unverified  no reference, so that the judge alone decides what is right: the wrong traces that it lets through
 """
@@ -21,21 +22,43 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow.dataset as ds
 import yaml
 
 from distilray.driver import run
 from distilray.practice import traces
-from distilray.prompts import RATINGS
+from distilray.prompts import RATE_TRACE, RATINGS
+from distilray.rows import Outcome, Row, kept
 from distilray.runner import versions
+from distilray.steps import ModelName, Models, Step
+from distilray.steps.rating import rated
+from distilray.steps.trace import trace_of
 from distilray.verifiers import numeric_equal
 
 CHECKPOINTS = "package://distilray.practice/checkpoints"
 KEPT = {"truth_rating": "string", "truth_right": "bool", "truth_result": "string"}
 
 Rows = Sequence[dict[str, Any]]
+
+
+class OtherWays(Step):
+    """Rates the rows of the first source by majority and by log-probabilities, as rate_trace would."""
+
+    reads: ClassVar = ("messages", "answer")
+    writes: ClassVar = {"by_majority": "string", "by_logprobs": "string"}
+    prompts: ClassVar = (RATE_TRACE,)
+
+    model: ModelName
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        trace = trace_of(row)
+        if row["source"] != "traces" or trace is None:
+            return kept()
+        majority = await rated(models[self.model], row, trace, votes=5)
+        likeliest = await rated(models[self.model], row, trace, by="logprobs")
+        return kept(by_majority=majority.word, by_logprobs=likeliest.word)
 
 
 def main() -> None:
@@ -45,6 +68,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="where the run lies; default: a temporary folder")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3.json"))
     arguments = parser.parse_args()
+    os.environ["PYTHONPATH"] = os.getcwd()  # runners import OtherWays from here
     with tempfile.TemporaryDirectory() as folder:
         directory = arguments.directory or Path(folder)
         rows, seconds = practise(directory, arguments.rows, arguments.seed)
@@ -55,6 +79,8 @@ def main() -> None:
         "seed": arguments.seed,
         "seconds": round(seconds, 1),
         "rating": rating(by_source["traces"]),
+        "rating_by_majority": rating(by_source["traces"], "by_majority")["accuracy"],
+        "rating_by_logprobs": rating(by_source["traces"], "by_logprobs")["accuracy"],
         "rating_of_swapped_traces": rating(by_source["swapped"]),
         "alignment": alignment(by_source["traces"]),
         "judge_alone": let_through(by_source["unverified"]),
@@ -82,13 +108,22 @@ def practise(directory: Path, rows: int, seed: int) -> tuple[list[dict[str, Any]
         "models": {
             "judge": {
                 "path": f"{CHECKPOINTS}/judge",
+                "cpus": 0.75,
                 "max_num_seqs": 128,
                 "max_model_len": 768,
                 "sampling": {"max_tokens": 192},
-            }
+            },
+            "voter": {
+                "path": f"{CHECKPOINTS}/judge",
+                "cpus": 0.5,
+                "max_num_seqs": 128,
+                "max_model_len": 768,
+                "sampling": {"max_tokens": 4, "temperature": 1.0, "logprobs": 20},
+            },
         },
         "sources": sources,
         "steps": [
+            {"uses": "benchmarks.ds3:OtherWays", "with": {"model": "voter"}},
             {"rate_trace": {"model": "judge"}},
             {
                 "align_trace": {
@@ -110,14 +145,14 @@ def practise(directory: Path, rows: int, seed: int) -> tuple[list[dict[str, Any]
     return ds.dataset(files, format="parquet").to_table().to_pylist(), finished.seconds
 
 
-def rating(rows: Rows) -> dict[str, Any]:
+def rating(rows: Rows, column: str = "rating") -> dict[str, Any]:
     """How often the rater is right, and what it says of each kind (rows: truth; columns: said)."""
-    said = [row for row in rows if row["rating"]]
-    confusion = {truth: Counter(row["rating"] for row in said if row["truth_rating"] == truth) for truth in RATINGS}
+    said = [row for row in rows if row[column]]
+    confusion = {truth: Counter(row[column] for row in said if row["truth_rating"] == truth) for truth in RATINGS}
     return {
         "rows": len(rows),
         "rated": len(said),
-        "accuracy": share(row["rating"] == row["truth_rating"] for row in said),
+        "accuracy": share(row[column] == row["truth_rating"] for row in said),
         "confusion": {truth: {word: counts[word] for word in RATINGS} for truth, counts in confusion.items()},
     }
 
@@ -187,6 +222,8 @@ def table(result: dict[str, Any]) -> str:
     rated, swapped, aligned = result["rating"], result["rating_of_swapped_traces"], result["alignment"]
     lines = [
         f"rating accuracy on held-out operands   {rated['accuracy']:.3f}  ({rated['rated']} of {rated['rows']} rated)",
+        f"  by the majority of five at T = 1     {result['rating_by_majority']:.3f}",
+        f"  by log-probabilities                 {result['rating_by_logprobs']:.3f}",
         f"  with traces swapped between rows     {swapped['accuracy']:.3f}  (chance: 0.333)",
         "  truth \\ said   " + "".join(f"{word:>8}" for word in RATINGS),
     ]

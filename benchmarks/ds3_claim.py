@@ -3,12 +3,13 @@
     python benchmarks/ds3_claim.py [--seeds 1 2 3] [--out benchmarks/results/ds3_claim.json]
 
 The recipe jobs/recipes/practice_ds3.yaml, run through the driver, once for each seed and each way to prepare the same
-traces; all trainings see the same number of rows and take the same optimizer steps:
+traces; all students see the same number of rows and take the same number of optimizer steps:
 
-raw          every trace as it came, too terse, too wordy and wrong ones among them
-right        the raw ones whose answer is right: what checking alone is worth
-shortened    condensed, whatever they were, and still right
-aligned      medium, at once or after the loop, and still right
+raw             every trace as it came, too terse, too wordy and wrong ones among them
+shortened       condensed, whatever they were, and still right
+aligned         medium, at once or after the loop, and still right
+aligned+cogpo   the same rows, and the last part of the steps DPO on the pairs made of them, with a beta per pair
+right           the raw ones whose answer is right: what checking alone is worth
 
 Accuracy is greedy exact match on operands that nobody trained on, beside the mean output tokens. Whatever it shows.
 """
@@ -17,75 +18,116 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.ds3 import machine
 from distilray.driver import run
-from distilray.runner import versions
+from distilray.ledger import Store
+from distilray.recipe import load
+from distilray.report.status import status
+from distilray.runner import cluster
 
-RECIPE = "jobs/recipes/practice_ds3.yaml"
-ALIGN = {"judge": "judge", "rewriter": "judge", "max_rounds": 3}
+RECIPE = Path("jobs/recipes/practice_ds3.yaml")
+ALIGN = {"align_trace": {"judge": "judge", "rewriter": "judge", "max_rounds": 3}}
+SHORTEN = {"shorten_trace": {"model": "judge"}}
+CHECK = {"check": {"reference": "numeric"}}
+PAIRS = {"cognitive_pairs": {"model": "student", "samples": 2}}
 WAYS: dict[str, list[Any]] = {
-    "raw": ["inline_trace"],
-    "right": ["inline_trace", {"check": {"reference": "numeric"}}],
-    "shortened": [{"shorten_trace": {"model": "judge"}}, "inline_trace"],
-    "aligned": [{"align_trace": ALIGN}, "inline_trace"],
+    "raw": ["EQUAL", "inline_trace"],
+    "shortened": [SHORTEN, "EQUAL", "inline_trace"],
+    "aligned": [ALIGN, "EQUAL", PAIRS, "inline_trace"],  # its training takes no pairs; the next one finds them made
+    "aligned+cogpo": [ALIGN, "EQUAL", PAIRS, "inline_trace"],
+    "right": [CHECK, "EQUAL", "inline_trace"],
 }
+"""Steps; EQUAL takes as many rows for everyone, chosen without looking at them."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--rows", type=int, default=6000, help="traces that come in")
-    parser.add_argument("--train-rows", type=int, default=4000, help="rows that every student is trained on")
-    parser.add_argument("--steps", type=int, default=800, help="optimizer steps")
+    parser.add_argument("--rows", type=int, default=3000, help="traces that come in")
+    parser.add_argument("--train-rows", type=int, default=2000, help="rows that every student is trained on")
+    parser.add_argument("--steps", type=int, default=600, help="optimizer steps of every student")
+    parser.add_argument("--cogpo-steps", type=int, default=100, help="how many of them are CogPO's, where it is used")
     parser.add_argument("--directory", type=Path, help="where the runs lie, to go on after a break")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_claim.json"))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        directory = arguments.directory or Path(folder)
-        directory.mkdir(parents=True, exist_ok=True)
-        found = {way: [one(directory, way, seed, arguments) for seed in arguments.seeds] for way in arguments.ways}
-    result = {
+    result: dict[str, Any] = {
         "machine": machine(),
-        "recipe": RECIPE,
-        "seeds": arguments.seeds,
+        "recipe": str(RECIPE),
         "rows": arguments.rows,
         "train_rows": arguments.train_rows,
         "steps": arguments.steps,
-        "ways": {way: summary(runs) for way, runs in found.items()},
+        "cogpo_steps": arguments.cogpo_steps,
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in arguments.ways}
+    with tempfile.TemporaryDirectory() as folder, cluster(load(str(RECIPE)).recipe.resources):
+        directory = arguments.directory or Path(folder)
+        directory.mkdir(parents=True, exist_ok=True)
+        for seed in arguments.seeds:
+            for way in arguments.ways:
+                found[way].append(one(directory, way, seed, arguments))
+                # after every run: what a break leaves is whole
+                result["ways"] = {way: summary(runs) for way, runs in found.items() if runs}
+                arguments.out.parent.mkdir(parents=True, exist_ok=True)
+                arguments.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(table(result))
 
 
-def one(directory: Path, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, float]:
+def one(directory: Path, way: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Accuracy, its standard error and mean output tokens of the student after one run."""
-    equal = {"select": {"top": arguments.train_rows}}  # as many rows for everyone, chosen without looking at them
-    overrides = [
-        f"seed={seed}",
-        f"sources.traces.with.seed={seed}",
-        f"sources.traces.with.rows={arguments.rows}",
-        f"steps={yaml.safe_dump([*WAYS[way], equal], default_flow_style=True, width=10_000).strip()}",
-        f"train.sft.seed={seed}",
-        f"train.sft.max_steps={arguments.steps}",
-    ]
-    finished = run(RECIPE, overrides, directory=str(directory / f"{way}-{seed}"))
+    recipe = recipe_of(way, seed, arguments)
+    place = directory / f"{way}-{seed}.yaml"
+    place.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
+    folder = directory / f"{way.removesuffix('+cogpo')}-{seed}"  # aligned rows are made once
+    finished = run(str(place), directory=str(folder))
     [after] = [result for result in finished.results if result.model == "student_after"]
-    print(f"{way}, seed {seed}: {after.value:.3f} with {after.mean_output_tokens:.1f} tokens", flush=True)
-    return {"accuracy": after.value, "stderr": after.stderr, "mean_output_tokens": after.mean_output_tokens}
+    trained = {one["name"]: one for one in status(Store(str(folder)))["training"]}
+    rows = {training["name"]: trained[training["name"]].get("rows") for training in recipe["train"]}
+    found = {
+        "seed": seed,
+        "accuracy": after.value,
+        "stderr": after.stderr,
+        "mean_output_tokens": after.mean_output_tokens,
+        "rows": rows,
+        "seconds": round(finished.seconds, 1),
+    }
+    print(f"{way}, seed {seed}: {json.dumps(found)}", flush=True)
+    return found
 
 
-def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
+def recipe_of(way: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    recipe = yaml.safe_load(RECIPE.read_text("utf-8"))
+    [source], [sft], [benchmark] = recipe["sources"], recipe["train"], recipe["evaluate"]
+    recipe["seed"] = seed
+    source["with"] |= {"seed": seed, "rows": arguments.rows}
+    equal = {"select": {"top": arguments.train_rows}}
+    recipe["steps"] = [equal if step == "EQUAL" else step for step in WAYS[way]]
+    cogpo_steps = arguments.cogpo_steps if way == "aligned+cogpo" else 0
+    sft |= {"name": "sft", "seed": seed, "max_steps": arguments.steps - cogpo_steps}
+    sft["resources"] = {"workers": 1, "cpus_per_worker": 1}
+    if cogpo_steps:
+        sft["name"] = "before-cogpo"
+        cogpo = sft | {
+            "kind": "dpo",
+            "name": "cogpo",
+            "start_from": "before-cogpo",
+            "max_steps": cogpo_steps,
+            "learning_rate": 3.0e-4,
+        }
+        recipe["train"] = [sft, cogpo]
+    benchmark["models"] = ["student_after"]
+    benchmark["source"]["with"]["rows"] = 500
+    return recipe
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     accuracies = [one["accuracy"] for one in runs]
     tokens = [one["mean_output_tokens"] for one in runs]
     return {
@@ -96,21 +138,13 @@ def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": versions(),
-        "commit": commit.stdout.strip(),
-    }
-
-
 def table(result: dict[str, Any]) -> str:
-    lines = [f"{'':<12}{'accuracy':>10}{'spread':>10}{'tokens':>10}   of {len(result['seeds'])} seeds"]
+    lines = [f"{'':<15}{'accuracy':>10}{'spread':>10}{'tokens':>10}{'seeds':>8}"]
     for way, found in result["ways"].items():
         spread = "" if found["spread"] is None else f"{found['spread']:.3f}"
-        lines.append(f"{way:<12}{found['accuracy']:>10.3f}{spread:>10}{found['mean_output_tokens']:>10.1f}")
+        lines.append(
+            f"{way:<15}{found['accuracy']:>10.3f}{spread:>10}{found['mean_output_tokens']:>10.1f}{len(found['runs']):>8}"
+        )
     return "\n".join(lines)
 
 
