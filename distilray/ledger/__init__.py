@@ -7,12 +7,13 @@ from distilray.ledger.lease import Lease, RunIsHeld
 from distilray.ledger.lineage import Lineage, Passage, UnknownRow, lineage
 from distilray.ledger.manifest import SET_ASIDE, Manifest, fingerprint, now, open_stage
 from distilray.ledger.reconcile import Reconciliation, StageReport, read_footers, reconcile
-from distilray.ledger.replies import DamagedLog, ReplyLog
+from distilray.ledger.replies import REPLIES, DamagedLog, ReplyLog
 from distilray.ledger.stages import StageFiles, list_stages, list_trainings
 from distilray.ledger.store import Store
 from distilray.ledger.unit import UnitInput, kept_rows, read_unit_counts, unit_columns, write_unit
 
 __all__ = [
+    "REPLIES",
     "SET_ASIDE",
     "USAGE",
     "Attempts",

@@ -1,18 +1,28 @@
 """Attempts: which rows were being worked on when a runner died.
 
 A runner marks a span of a unit's rows when it begins and takes the mark away when it ends. A mark that is
-found instead was left by a runner that died; the span is then suspect, is halved after two such deaths, and
-ends as the one row that kills. Marks of other sessions do not count: a killed driver takes all its runners
-along, and that is not the rows' fault.
+found instead was left by a runner that died; the span is then suspect. A runner works on several units at once
+and its death leaves a mark on each, so a mark also says whether its span was worked on *alone*: only then was the
+span to blame. Marks of other sessions do not count: a killed driver takes all its runners along, and that is not
+the rows' fault.
 """
 
 from __future__ import annotations
 
 import uuid
+from typing import NamedTuple
 
 from distilray.ledger.store import Store
 
 ATTEMPTS = "attempts"
+
+
+class Crashes(NamedTuple):
+    """How many runners died while they worked on a span."""
+
+    together: int
+    """Beside other spans, any of which may have killed them."""
+    alone: int
 
 
 class Attempts:
@@ -24,9 +34,9 @@ class Attempts:
         self.session = session
         self._mine: dict[tuple[int, int], str] = {}
 
-    def begin(self, lo: int, hi: int) -> None:
-        """Rows ``lo`` to ``hi`` (exclusive) of the unit are being worked on from now."""
-        name = f"{self._prefix(lo, hi)}{uuid.uuid4().hex}"
+    def begin(self, lo: int, hi: int, alone: bool = False) -> None:
+        """Rows ``lo`` to ``hi`` (exclusive) of the unit are being worked on from now; ``alone``: and no others."""
+        name = f"{self._prefix(lo, hi, alone)}{uuid.uuid4().hex}"
         self.store.write(f"{self.folder}/{name}", b"", durable=False)
         self._mine[lo, hi] = name
 
@@ -34,16 +44,18 @@ class Attempts:
         """Work on the span that this runner began has ended, well or badly, and the runner lives."""
         self.store.delete(f"{self.folder}/{self._mine.pop((lo, hi))}")
 
-    def crashes(self, lo: int, hi: int) -> int:
+    def crashes(self, lo: int, hi: int) -> Crashes:
         """How many runners of this session died while they worked on exactly this span."""
-        mine = set(self._mine.values())
-        prefix = self._prefix(lo, hi)
-        return sum(name.startswith(prefix) and name not in mine for name in self.store.names(self.folder))
+        left = [name for name in self.store.names(self.folder) if name not in self._mine.values()]
+        together, alone = (
+            sum(name.startswith(self._prefix(lo, hi, alone)) for name in left) for alone in (False, True)
+        )
+        return Crashes(together, alone)
 
     def clear(self) -> None:
         """Forgets all marks: the unit is published."""
         self._mine.clear()
         self.store.delete_dir(self.folder)
 
-    def _prefix(self, lo: int, hi: int) -> str:
-        return f"{self.session}.{lo}-{hi}."
+    def _prefix(self, lo: int, hi: int, alone: bool) -> str:
+        return f"{self.session}.{lo}-{hi}.{'alone' if alone else 'together'}."

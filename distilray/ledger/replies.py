@@ -1,9 +1,12 @@
-"""The reply log: replies of a unit in flight, so that none is bought twice, not even after ``kill -9``.
+"""The reply log: a unit's replies by key, so that none is bought twice: not after ``kill -9``, not for a changed step.
 
-    log = ReplyLog(store, "01-answer+judge", "unit-000004")
+    log = ReplyLog(store, "steps/01-answer+judge", "unit-000004")
     log.get(key)                      # None, or what an earlier attempt was answered
     log.put(key, [{"text": "5", "finish_reason": "stop", "tokens_out": 2}])
-    log.drop()                        # the unit is published: its replies are in the rows now
+    log.seal()                        # the unit is published: its replies are kept, compressed, in one file
+
+A key hashes all that determines a reply, so a phase that runs again because one of its steps changed replays what the
+other steps were answered and asks only what is new.
 
 On a local disk every put is one write to the end of the attempt's own file, and the kernel keeps it when the
 process is killed; only the last line of a file can be torn, and that reply is asked for again. Object stores
@@ -16,13 +19,16 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from distilray.ledger.store import Store
 
 REPLIES = "replies"
+SEALED = "sealed.zst"
 SEGMENT_BYTES = 256 * 1024
 SEGMENT_SECONDS = 2.0
 
@@ -37,13 +43,23 @@ class DamagedLog(ValueError):
 
 class ReplyLog:
     """Replies by key for one attempt at one unit; opening it loads what earlier attempts logged.
-    Thread-safe."""
+    Thread-safe.
 
-    def __init__(self, store: Store, phase: str, unit: str) -> None:
+    ``phase`` is the phase's directory in the run; ``before`` names those of earlier phases whose sealed replies may
+    serve again."""
+
+    def __init__(self, store: Store, phase: str, unit: str, before: Sequence[str] = ()) -> None:
         self.store = store
         self.folder = f"{REPLIES}/{phase}/{unit}"
         self._known: dict[str, list[dict[str, Any]] | msgspec.Raw] = {}
-        self._earlier = [f"{self.folder}/{name}" for name in store.names(self.folder) if name.endswith(".log")]
+        self._used: set[str] = set()
+        for other in before:
+            self._known.update(_read_sealed(store, f"{REPLIES}/{other}/{unit}/{SEALED}"))
+        names = store.names(self.folder)
+        self._earlier = [f"{self.folder}/{name}" for name in names if name.endswith(".log")]
+        self._sealed = SEALED in names
+        if self._sealed:
+            self._known.update(_read_sealed(store, f"{self.folder}/{SEALED}"))
         for path in self._earlier:
             self._known.update(_read_log(store, path))
         attempt = f"{self.folder}/{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
@@ -55,12 +71,15 @@ class ReplyLog:
     def get(self, key: str) -> list[dict[str, Any]] | None:
         """What ``key`` was answered, in this attempt or an earlier one."""
         found = self._known.get(key)
+        if found is not None:
+            self._used.add(key)
         return _decode(found) if isinstance(found, msgspec.Raw) else found
 
     def put(self, key: str, replies: list[dict[str, Any]]) -> None:
         """Logs the replies to ``key``. Raises :class:`OSError` if the log cannot be written."""
         self._sink.append(_encode((key, replies)) + b"\n")
         self._known[key] = replies
+        self._used.add(key)
 
     def flush(self) -> None:
         """Returns when everything that was put is at rest."""
@@ -70,10 +89,25 @@ class ReplyLog:
         """Flushes and lets go of the log; what is in it stays for the next attempt."""
         self._sink.close()
 
-    def drop(self) -> None:
-        """Deletes the logs of all attempts: the unit is published."""
+    def seal(self) -> None:
+        """Keeps what this attempt used as one compressed file in place of the attempts' logs: the unit is published."""
+        if not self._used:
+            return self.drop()
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, "zstd") as file:
+            for key in self._used:
+                file.write(_encode((key, self._known[key])) + b"\n")
+        self.store.write(f"{self.folder}/{SEALED}", sink.getvalue())
         self._sink.abandon()
         if self._earlier or self._sink.written:
+            for name in self.store.names(self.folder):
+                if name != SEALED:
+                    self.store.delete(f"{self.folder}/{name}")
+
+    def drop(self) -> None:
+        """Deletes the logs of all attempts, sealed or not."""
+        self._sink.abandon()
+        if self._earlier or self._sealed or self._sink.written:
             self.store.delete_dir(self.folder)
 
 
@@ -182,10 +216,30 @@ class _Segments:
                 return
 
 
+def _read_sealed(store: Store, path: str) -> dict[str, msgspec.Raw]:
+    """Nothing where the file is not there: units without requests have none."""
+    try:
+        data = store.read(path)
+    except FileNotFoundError:
+        return {}
+    try:
+        lines = pa.input_stream(pa.py_buffer(data), compression="zstd").read()
+    except OSError as error:
+        raise DamagedLog(
+            f"{store.shown}/{path} cannot be decompressed ({error}); delete it to go on (its replies are then bought "
+            "again)"
+        ) from error
+    return _parse(store, path, lines)
+
+
 def _read_log(store: Store, path: str) -> dict[str, msgspec.Raw]:
     whole, _, torn = store.read(path).rpartition(b"\n")
     if torn and not store.local:
         raise DamagedLog(f"{store.shown}/{path} ends inside a line, but objects are published whole; delete it")
+    return _parse(store, path, whole)
+
+
+def _parse(store: Store, path: str, whole: bytes) -> dict[str, msgspec.Raw]:
     replies = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:

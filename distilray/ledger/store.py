@@ -94,7 +94,7 @@ class Store:
         if self.local:
             self._write_local(self.full(path), buffer, durable)
         else:
-            with self.filesystem.open_output_stream(self.full(path)) as stream:
+            with self.filesystem.open_output_stream(self.full(path), compression=None) as stream:
                 stream.write(buffer)
 
     def _write_local(self, full: str, data: pa.Buffer, durable: bool) -> None:

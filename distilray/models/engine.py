@@ -6,7 +6,6 @@ An engine is an async Ray actor. Replies that end together travel together, but 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import time
@@ -14,52 +13,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from distilray.models.api import EngineInfo, ModelError, NoEngineAlive, Reply, RequestTimedOut
+from distilray.models.gate import Gate
 from distilray.models.wire import Answer, Ask, Batch, Fault, decode_batch, encode_answers
 
 
 class EngineFailed(Exception):
     """An engine could not start; the text says why and where its log is."""
-
-
-class Gate:
-    """Lets many requests in at once, or one alone."""
-
-    def __init__(self) -> None:
-        self._inside = 0
-        self._alone = False
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        if self._alone:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._alone)
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
-            if self._alone:
-                async with self._changed:
-                    self._changed.notify_all()
-
-    @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._alone = True
-            try:
-                await self._changed.wait_for(lambda: self._inside == 0)
-            except asyncio.CancelledError:
-                self._alone = False
-                self._changed.notify_all()
-                raise
-        try:
-            yield
-        finally:
-            async with self._changed:
-                self._alone = False
-                self._changed.notify_all()
 
 
 class Engine:

@@ -30,6 +30,10 @@ class Resources(BaseModel):
         default=None, ge=1, description="CPUs of a local cluster; default: all of this machine"
     )
     object_store_gib: float = Field(default=0.5, gt=0, description="object store of a local cluster, GiB")
+    keep_replies: bool = Field(
+        default=True,
+        description="keep each unit's replies, compressed, so that a changed step pays only for what it asks anew",
+    )
     memory_limit_gib: float = Field(
         default=2.0, gt=0, description="memory of a global step before it spills to disk, GiB"
     )

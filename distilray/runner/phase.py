@@ -14,7 +14,7 @@ import ray.data
 from msgspec.json import decode
 from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 
-from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
 from distilray.models import EnginePools
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.monitor import reports, start_monitor
@@ -87,6 +87,8 @@ def _run_missing(
             session=context.session,
             seed=context.seed,
             rows_in_flight=sizing.rows_in_flight,
+            replies_before=_replies_before(context, phase),
+            keep_replies=context.resources.keep_replies,
         )
         try:
             stopped = _collect(context, spec, missing, sizing, counted, monitor)
@@ -147,6 +149,18 @@ def _results(
         ray_remote_args_fn=lambda: {"scheduling_strategy": "SPREAD"},
     )
     yield from dataset.iter_rows()
+
+
+def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
+    """Phases of earlier versions of the recipe that had a step of this one: what that step was answered still holds
+    where its key does."""
+    parent, _, own = phase.directory.rpartition("/")
+    names = {named.name for named in phase.steps}
+    found = []
+    for folder in context.store.names(f"{REPLIES}/{parent}"):
+        if folder != own and names & set(folder.partition("-")[2].split("+")):
+            found.append(f"{parent}/{folder}")
+    return tuple(found)
 
 
 def reserved_by(phase: Phase) -> dict[str, float]:

@@ -43,6 +43,9 @@ class RunnerSpec:
     """The driver's session: crashes of an earlier driver's runners are not the rows' fault."""
     seed: int
     rows_in_flight: int
+    replies_before: tuple[str, ...] = ()
+    """Earlier phases of the run whose replies may serve again."""
+    keep_replies: bool = True
 
 
 class RowRunner:
@@ -80,7 +83,7 @@ class RowRunner:
         phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
         rows = await in_thread(self.files, self._read, unit)
-        replies = await in_thread(self.files, ReplyLog, store, phase.name, name)
+        replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
         attempts = await in_thread(self.files, Attempts, store, phase.name, name, self.spec.session)
         passage = Passage(phase.steps, self.session.desk, replies, attempts, self.session.crowd)
         try:
@@ -96,7 +99,8 @@ class RowRunner:
             seconds=time.perf_counter() - started,
         )
         await in_thread(self.files, self._publish, name, values, counts)
-        await in_thread(self.files, _drop, replies, attempts)
+        await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
+        await in_thread(self.files, attempts.clear)
         return counts
 
     def _read(self, unit: UnitInput) -> list[Row]:
@@ -147,11 +151,6 @@ class _Session:
 def _usage(spent: list[float]) -> dict[str, float]:
     names = ("requests", "replies", "replayed", "tokens_in", "tokens_out", "cost")
     return dict(zip(names, spent, strict=True))
-
-
-def _drop(replies: ReplyLog, attempts: Attempts) -> None:
-    replies.drop()
-    attempts.clear()
 
 
 def runner_logging(directory: str) -> None:

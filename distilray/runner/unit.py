@@ -1,7 +1,8 @@
 """One unit: its rows go through a phase's steps as coroutines and come out as one Parquet file.
 
 Nobody vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
-alone. A row that kills its runner is found by halving the unit (``Attempts`` remembers crashes), and fails alone too.
+alone. A row that kills its runner is found by running the unit's rows without other units beside them and halving
+them (``Attempts`` remembers crashes), and fails alone too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import Any
 
 from distilray.ledger import Attempts, ReplyLog, StepCounts
 from distilray.models import BudgetSpent, ModelError
+from distilray.models.gate import Gate
 from distilray.rows import Outcome, Row, failed
 from distilray.runner.asking import Desk, Tally
 from distilray.runner.stage import NamedStep
 
-CRASHES_BEFORE_HALVING = 2
+CRASHES_BEFORE_ALONE = 2
+"""Deaths of runners until a span that was in flight each time runs with nothing beside it."""
+CRASHES_BEFORE_FAILED = 2
+"""Deaths of runners that had a single row alone until that row is failed."""
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +40,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.rows_in_flight)
+        self.spans = Gate()
 
     def saw(self, step: str, kind: str) -> None:
         counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
@@ -60,15 +66,25 @@ class Passage:
         """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``."""
         return await self._span(rows, starts or [0] * len(rows), 0, len(rows))
 
-    async def _span(self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int) -> list[dict[str, Any]]:
+    async def _span(
+        self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, suspect: bool = False
+    ) -> list[dict[str, Any]]:
         crashes = self.attempts.crashes(low, high)
-        if crashes >= CRASHES_BEFORE_HALVING:
-            if high - low == 1:
-                return [self._refuse(rows[low], starts[low], f"killed its runner {crashes} times")]
+        if high - low == 1 and crashes.alone >= CRASHES_BEFORE_FAILED:
+            return [self._refuse(rows[low], starts[low], f"killed its runner {sum(crashes)} times")]
+        if high - low > 1 and crashes.alone:
             middle = (low + high) // 2
-            left = await self._span(rows, starts, low, middle)
-            return left + await self._span(rows, starts, middle, high)
-        self.attempts.begin(low, high)
+            left = await self._span(rows, starts, low, middle, suspect=True)
+            return left + await self._span(rows, starts, middle, high, suspect=True)
+        suspect = suspect or crashes.together >= CRASHES_BEFORE_ALONE
+        async with self.crowd.spans.alone() if suspect else self.crowd.spans.together():
+            return await self._watched(rows, starts, low, high, suspect)
+
+    async def _watched(
+        self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, alone: bool
+    ) -> list[dict[str, Any]]:
+        """The rows of one span side by side, with a mark that stays behind should the runner die."""
+        self.attempts.begin(low, high, alone)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]

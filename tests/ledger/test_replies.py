@@ -74,6 +74,37 @@ def test_dropping_removes_the_logs_of_all_attempts(store):
     assert len(ReplyLog(store, PHASE, UNIT)) == 0
 
 
+def test_a_sealed_log_keeps_what_was_used_and_nothing_else(store):
+    first = ReplyLog(store, PHASE, UNIT)
+    first.put("used", reply("5"))
+    first.put("stale", reply("6"))
+    first.close()
+    log = ReplyLog(store, PHASE, UNIT)
+    log.get("used")
+    log.put("new", reply("五"))
+    log.seal()
+    assert store.names(f"replies/{PHASE}/{UNIT}") == ["sealed.zst"]
+    later = ReplyLog(store, PHASE, UNIT)
+    assert later.get("used") == reply("5") and later.get("new") == reply("五") and later.get("stale") is None
+
+
+def test_a_changed_phase_finds_the_replies_of_the_one_before(store):
+    log = ReplyLog(store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    log.seal()
+    changed = ReplyLog(store, "01-answer+rate", UNIT, before=[PHASE, "01-never-run"])
+    assert changed.get("k") == reply("5")
+
+
+def test_a_damaged_seal_is_an_error_that_names_the_file(local_store):
+    log = ReplyLog(local_store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    log.seal()
+    local_store.write(f"{log.folder}/sealed.zst", b"not zstd at all")
+    with pytest.raises(DamagedLog, match=r"unit-000003/sealed\.zst"):
+        ReplyLog(local_store, PHASE, UNIT)
+
+
 def test_a_line_torn_by_a_kill_is_ignored(local_store):
     log = ReplyLog(local_store, PHASE, UNIT)
     log.put("whole", reply("5"))

@@ -125,19 +125,51 @@ def test_seeds_depend_on_the_row_and_not_on_its_neighbours(tmp_path: Path):
     assert len({request.seed for request in one.requests}) == 5
 
 
-def test_a_row_that_kills_its_runner_twice_is_found_by_halving_and_fails_alone(tmp_path: Path):
+def test_a_row_that_kills_its_runner_is_found_by_halving_and_fails_alone(tmp_path: Path):
     store, session = Store(str(tmp_path)), "s"
 
-    def crash(low: int, high: int) -> None:
-        for _ in range(2):
-            Attempts(store, "phase", "unit", session).begin(low, high)
+    def crash(low: int, high: int, *, alone: bool = True) -> None:
+        Attempts(store, "phase", "unit", session).begin(low, high, alone)
 
-    crash(0, 4), crash(2, 4), crash(3, 4)  # what runners leave behind that die over row 3
+    crash(0, 4, alone=False), crash(0, 4, alone=False)
+    crash(0, 4), crash(2, 4), crash(3, 4), crash(3, 4)  # what runners leave behind that die over row 3
     way, _ = passage(tmp_path, lambda request: "1", AskNumber())
     out = {values["id"]: values for values in asyncio.run(way.run(rows(4)))}
     assert out["r3"]["outcome"] == "failed" and "killed its runner" in out["r3"]["reason"]
     assert [out[f"r{k}"]["outcome"] for k in range(3)] == ["kept"] * 3
     assert way.counts[0].reconciled
+
+
+def test_a_row_that_was_only_near_when_runners_died_is_not_failed(tmp_path: Path):
+    for _ in range(7):
+        Attempts(Store(str(tmp_path)), "phase", "unit", "s").begin(0, 1)
+    way, _ = passage(tmp_path, lambda request: "1", AskNumber())
+    assert asyncio.run(way.run(rows(1)))[0]["outcome"] == "kept"
+
+
+def test_a_suspect_runs_with_nothing_beside_it(tmp_path: Path):
+    for _ in range(2):
+        Attempts(Store(str(tmp_path / "a")), "phase", "unit", "s").begin(0, 3)
+    inside: list[str] = []
+    seen: list[set[str]] = []
+
+    class Look(Step):
+        async def process(self, row: Row, models: Models) -> Outcome:
+            inside.append(row.id[0])
+            seen.append(set(inside))
+            await asyncio.sleep(0.01)
+            inside.remove(row.id[0])
+            return kept()
+
+    async def both() -> None:
+        suspect, _ = passage(tmp_path / "a", lambda request: "1", Look())
+        other, _ = passage(tmp_path / "b", lambda request: "1", Look())
+        other.crowd = suspect.crowd
+        others = [Row({**row.values, "id": f"o{k}"}) for k, row in enumerate(rows(3))]
+        await asyncio.gather(other.run(others), suspect.run(rows(3)))
+
+    asyncio.run(both())
+    assert len(seen) == 6 and all(len(kinds) == 1 for kinds in seen)
 
 
 def test_crashes_of_an_earlier_driver_s_runners_do_not_count(tmp_path: Path):
