@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from distilray.ledger import Manifest, Store, now
+from distilray.models import VLLMModel
 from distilray.train import checkpoints
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.metrics import read_metrics
@@ -34,10 +36,11 @@ def fit(
     on_progress: OnProgress | None = None,
     *,
     fingerprint: str = "",
+    models: Mapping[str, VLLMModel] | None = None,
 ) -> Manifest:
     """Trains the student at ``student_path`` on the token files ``tokens``; both ``tokens`` and ``out`` are paths in
     ``store``. Leaves ``out/final`` (a Hugging Face checkpoint), ``out/metrics.jsonl``, ``out/tensorboard`` and the
-    stage's manifest.
+    stage's manifest. ``models``: those that the kind of training loads beside the student.
 
     Called again it goes on: from the last whole checkpoint after a kill, and not at all where the training is done.
     Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
@@ -56,7 +59,7 @@ def fit(
         return manifest
     manifest.write(store, out)
     began = time.monotonic()
-    _launch(store, tokens, settings, student_path, out, resources, on_progress)
+    _launch(store, tokens, settings, student_path, out, resources, on_progress, models or {})
     manifest.seconds += time.monotonic() - began
     manifest.finished = now()
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
@@ -74,6 +77,7 @@ def _launch(
     out: str,
     resources: TrainResources,
     on_progress: OnProgress | None,
+    models: Mapping[str, VLLMModel],
 ) -> None:
     import ray
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
@@ -86,7 +90,7 @@ def _launch(
     checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
     board = ray.remote(num_cpus=0)(ProgressBoard).remote()
     gpus = resources.gpus_per_worker
-    job = Job(store, out, tokens, settings, resources, student_path, board, uuid.uuid4().hex[:12])
+    job = Job(store, out, tokens, settings, resources, student_path, board, models, uuid.uuid4().hex[:12])
     trainer = TorchTrainer(
         enter,
         train_loop_config={"job": job},

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from distilray.ledger import Store
+from distilray.models import VLLMModel
 from distilray.train.settings import TrainResources, TrainSettings
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class Job:
     resources: TrainResources
     student_path: str
     board: ActorHandle
+    models: Mapping[str, VLLMModel]
+    """Models of the recipe that the kind of training loads beside the student."""
     token: str
     """Names this launch: workers of one node share a scratch folder of this name."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.train.distill import Distill
+from distilray.train.dpo import DPO
 from distilray.train.kind import Kind
 from distilray.train.settings import TrainSettings
 from distilray.train.sft import SFT
 
-KINDS: dict[str, Kind] = {"sft": SFT()}
+KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill()}
 
 
 def kind_of(settings: TrainSettings) -> Kind:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilray.train.distill.settings import DistillSettings
+from distilray.train.feed import as_it_is
 from distilray.train.kind import Join, Session
 from distilray.train.sft.kind import SFT
 
@@ -23,7 +24,7 @@ class Distill(SFT):
     @contextmanager
     def beside(self, job: Job, folder: str) -> Iterator[Join]:
         if job.settings.source == "live":
-            yield lambda path, rows: rows
+            yield as_it_is
             return
         from distilray.train.distill.scores import scores_path
         from distilray.train.distill.stored import joining
@@ -50,6 +51,7 @@ class Distill(SFT):
             peft_config=session.adapters,
             data_collator=collator,
             order=session.order,
+            feed=session.feed,
             taught=taught,
             objective=Objective(settings.divergence, settings.beta, settings.temperature),
             kd_weight=settings.kd_weight,

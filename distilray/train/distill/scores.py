@@ -9,6 +9,7 @@ A row for each kept row of the token file: ``positions`` are those of its traine
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -133,4 +134,4 @@ def read_scores(store: Store, path: str) -> dict[str, RowScores]:
 def _slices(lists: Any) -> list[np.ndarray]:
     """The values of a list column, an array a row, without making a Python object of each number."""
     values, offsets = lists.values.to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
-    return [values[start:end] for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [values[start:end] for start, end in itertools.pairwise(offsets)]

@@ -1,13 +1,13 @@
 """What a recipe says about distillation beyond what all trainings have.
 
-    train:
-      - kind: distill
-        student: student
-        teacher: teacher            # or teachers: [{model: maths, weight: 2}, {model: chat}]
-        top_k: 32
-        divergence: forward_kl      # or {forward_kl: 0.5, reverse_kl: 0.5}
-        kd_weight: 0.5
-        epochs: 2
+train:
+  - kind: distill
+    student: student
+    teacher: teacher            # or teachers: [{model: maths, weight: 2}, {model: chat}]
+    top_k: 32
+    divergence: forward_kl      # or {forward_kl: 0.5, reverse_kl: 0.5}
+    kd_weight: 0.5
+    epochs: 2
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OnPolicySettings(Settings):
 
 
 class DistillSettings(SFTSettings):
-    """White-box distillation: the student learns the teachers' distributions over next tokens, not their words alone."""
+    """White-box distillation: the student learns what teachers expect of every next token, not their words alone."""
 
     kind: Literal["distill"] = Field("distill", description="white-box distillation")
     name: str = Field("distill", pattern=NAME, description="folder below training/")
@@ -59,7 +59,9 @@ class DistillSettings(SFTSettings):
     )
     beta: float = Field(0.5, gt=0, lt=1, description="of jsd: near 0 it is like forward KL, near 1 like reverse KL")
     temperature: float = Field(1.0, gt=0, le=20, description="flattens both distributions before they are compared")
-    kd_weight: float = Field(0.5, gt=0, le=1, description="share of the divergence in the loss; the rest is the LM loss")
+    kd_weight: float = Field(
+        0.5, gt=0, le=1, description="share of the divergence in the loss; the rest is the LM loss"
+    )
     on_policy: OnPolicySettings | None = Field(None, description="learn from the student's own answers (GKD)")
 
     @model_validator(mode="before")

@@ -98,7 +98,10 @@ class ScoreFiles:
         """Each teacher's ``ids`` and ``log_probs``, ``(n, top_k)``, and ``rest``, ``(n,)``."""
         rows = []
         for files in self.maps:
-            shaped = {"ids": files["ids"].reshape(-1, self.top_k), "log_probs": files["log_probs"].reshape(-1, self.top_k)}
+            shaped = {
+                "ids": files["ids"].reshape(-1, self.top_k),
+                "log_probs": files["log_probs"].reshape(-1, self.top_k),
+            }
             shaped["rest"] = files["rest"]
             rows.append({name: torch.from_numpy(np.array(values[pointers])) for name, values in shaped.items()})
         return rows
@@ -106,7 +109,7 @@ class ScoreFiles:
 
 @dataclass
 class ScoredCollator(DataCollatorForLanguageModeling):
-    """Beside the padded tokens, ``teacher_K_ids``, ``..._log_probs`` and ``..._rest`` of each teacher K, one row for each
+    """Beside the padded tokens, ``teacher_K_ids``, ``..._log_probs`` and ``..._rest`` of each teacher K, a row for each
     trained token of the batch in order."""
 
     scores: ScoreFiles | None = None

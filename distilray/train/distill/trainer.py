@@ -10,6 +10,7 @@ import torch
 from distilray.train.distill.divergence import Objective
 from distilray.train.distill.head import Lesson, Teacher
 from distilray.train.distill.stored import POINTERS
+from distilray.train.settings import IGNORED
 from distilray.train.sft.trainer import StudentTrainer
 
 Taught = Callable[[dict[str, Any]], Sequence[Teacher]]
@@ -37,12 +38,15 @@ class DistillTrainer(StudentTrainer):
         if return_outputs:  # held-out rows: the LM loss, which compares with other kinds of training
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         out = model(**inputs, lesson=Lesson(self.objective, teachers))
-        lm, divergence = -out["log_probs"].sum(), out["divergences"].sum()
-        here = torch.tensor(len(out["log_probs"]), device=lm.device)
-        seen = torch.stack([lm.detach().float(), divergence.detach().float(), here.float()])
+        losses = -(1 - self.kd_weight) * out["log_probs"] + self.kd_weight * out["divergences"]
+        trained = inputs["labels"][:, 1:] != IGNORED
+        self.note(torch.zeros(trained.shape, device=losses.device).masked_scatter(trained, losses.detach()), trained)
+        lm, divergence = -out["log_probs"].detach().sum(), out["divergences"].detach().sum()
+        here = trained.sum()
+        seen = torch.stack([lm.float(), divergence.float(), here.float()])
         self.sums = seen if self.sums is None else self.sums + seen
         whole = here if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
-        loss = ((1 - self.kd_weight) * lm + self.kd_weight * divergence) / whole.clamp(min=1)
+        loss = losses.sum() / whole.clamp(min=1)
         if num_items_in_batch is not None:  # counted over all workers, whose gradients are averaged
             loss = loss * self.accelerator.num_processes
         return loss
