@@ -16,6 +16,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
     parser.add_argument("--pilot", type=int, metavar="N", help="run N rows and predict time, tokens and cost")
+    parser.add_argument("--gpu-hour", type=float, metavar="PRICE", help="what an hour of one GPU costs, for the pilot")
 
 
 def call(options: argparse.Namespace) -> int:
@@ -37,7 +38,7 @@ def call(options: argparse.Namespace) -> int:
 
         with TerminalView(console=console) as view:
             forecast = pilot(options.recipe, options.overrides, loaded, options.pilot, view)
-        console.print(forecast_view(forecast))
+        console.print(forecast_view(forecast, options.gpu_hour))
     return 0
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from distilray.driver.events import Listener
 from distilray.driver.run import run
 from distilray.ledger import Manifest, Store, list_stages
-from distilray.recipe import Loaded
+from distilray.recipe import Loaded, needs
 from distilray.rows import list_files, read_records
 
 
@@ -31,6 +31,8 @@ class Forecast:
     """Rows of the pilot."""
     seconds: float
     """For all steps, start of the engines included once; trainings and evaluations not."""
+    gpu_hours: float
+    """GPUs that the steps' engines hold, over the hours that they hold them."""
     models: tuple[ModelForecast, ...]
 
 
@@ -39,7 +41,7 @@ def pilot(place: str, overrides: Sequence[str], loaded: Loaded, sample: int, lis
     total = count_rows(loaded)
     with tempfile.TemporaryDirectory(prefix="distilray-pilot-") as scratch:
         finished = run(place, overrides, directory=scratch, limit=sample, listen=listen, only_steps=True)
-        return _forecast(finished.store, total)
+        return forecast(finished.store, total, loaded)
 
 
 def count_rows(loaded: Loaded) -> int:
@@ -51,9 +53,10 @@ def count_rows(loaded: Loaded) -> int:
     return total
 
 
-def _forecast(store: Store, total: int) -> Forecast:
+def forecast(store: Store, total: int, loaded: Loaded) -> Forecast:
+    """What the run in ``store``, of some rows, says of ``total`` rows."""
     usage: dict[str, dict[str, float]] = {}
-    seconds = fixed = 0.0
+    seconds = fixed = gpu_seconds = gpu_fixed = 0.0
     sampled = 0
     for stage in list_stages(store):
         manifest = Manifest.read(store, stage.folder)
@@ -65,6 +68,9 @@ def _forecast(store: Store, total: int) -> Forecast:
         working = float(manifest.details.get("working_seconds", manifest.seconds))
         fixed += manifest.seconds - working
         seconds += working
+        gpus = needs({name: loaded.recipe.models[name] for name in manifest.models})["GPU"]
+        gpu_fixed += gpus * (manifest.seconds - working)
+        gpu_seconds += gpus * working
         for model, spent in manifest.models.items():
             into = usage.setdefault(model, {"tokens_in": 0.0, "tokens_out": 0.0, "cost": 0.0, "seconds": 0.0})
             for name in ("tokens_in", "tokens_out", "cost"):
@@ -81,4 +87,5 @@ def _forecast(store: Store, total: int) -> Forecast:
         )
         for model, spent in sorted(usage.items())
     )
-    return Forecast(total, sampled, fixed + seconds * scale, models)
+    gpu_hours = (gpu_fixed + gpu_seconds * scale) / 3600
+    return Forecast(total, sampled, fixed + seconds * scale, gpu_hours, models)

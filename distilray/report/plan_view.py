@@ -109,8 +109,8 @@ def _warnings(plan: Plan, available: Available) -> list[str]:
     return found
 
 
-def forecast_view(forecast: Forecast) -> Group:
-    """What a pilot of some rows says of all of them."""
+def forecast_view(forecast: Forecast, gpu_hour: float | None = None) -> Group:
+    """What a pilot of some rows says of all of them; ``gpu_hour`` is what an hour of one GPU costs."""
     table = _table("model", "tokens in", "tokens out", "tokens/s", "cost")
     for model in forecast.models:
         table.add_row(
@@ -123,4 +123,8 @@ def forecast_view(forecast: Forecast) -> Group:
     head = (
         f"forecast for {forecast.rows:,} rows from a pilot of {forecast.sample:,}: steps {duration(forecast.seconds)}"
     )
-    return Group(Text(""), Text(head, "bold"), table)
+    parts: list[RenderableType] = [Text(""), Text(head, "bold"), table]
+    if forecast.gpu_hours:
+        price = "" if gpu_hour is None else f", {forecast.gpu_hours * gpu_hour:,.2f} at {gpu_hour:g} an hour"
+        parts.append(Text(f"engines hold GPUs for {forecast.gpu_hours:,.1f} GPU hours{price}"))
+    return Group(*parts)
