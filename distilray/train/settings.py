@@ -33,6 +33,9 @@ IGNORED = -100
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def __hash__(self) -> int:  # pydantic's own does not take settings that are mappings
+        return hash(self.model_dump_json())
+
 
 class LoraSettings(Settings):
     """Train low-rank adapters beside frozen weights (Hu et al. 2021, through peft)."""
