@@ -2,28 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from distilray.driver.trainings import Students, checkpoint_address
-from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Examine, Result, measured
+from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Benchmark, Examine, Result, measured
 from distilray.evaluate.results import DIRECTORY, RESULT
-from distilray.ledger import fingerprint
+from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
-from distilray.recipe import Loaded, examination
+from distilray.recipe import Available, Loaded, examination, side_by_side
 from distilray.rows import list_files
-from distilray.runner import Context, run_phase, run_sources, sources_identity
+from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
+
+
+@dataclass(frozen=True)
+class _Examination:
+    benchmark: Benchmark
+    model: str
+    phase: Phase
+    units: list[tuple[str, UnitInput]]
 
 
 def run_evaluations(
-    context: Context, loaded: Loaded, students: Students, on_stage: Callable[[str, str], None]
+    context: Context,
+    loaded: Loaded,
+    students: Students,
+    available: Available,
+    on_stage: Callable[[str, str], None],
 ) -> list[Result]:
-    """All results, measured now or earlier; after a training always of what was exported."""
+    """All results, measured now or earlier; after a training always of what was exported.
+
+    Engines that fit beside each other start at once: on a small machine that is most of the time this takes.
+    """
+    waiting = {item.phase.directory: item for item in _examinations(context, loaded, students)}
+    phases = [item.phase for item in waiting.values()]
     results = []
+    for group in side_by_side(phases, loaded.recipe.resources, available):
+        models = {name: model for phase in group for name, model in phase.models.items()}
+        with Residency(context, models) as resident:
+            for phase in group:
+                on_stage(phase.directory, "started")
+                item = waiting[phase.directory]
+                examined = [unit for _, unit in run_phase(context, phase, item.units, resident)]
+                result = measured(context.store, examined, item.model, item.benchmark.name, item.benchmark.metric)
+                result.fingerprint = phase.fingerprint
+                context.store.write_json(f"{phase.directory}/{RESULT}", result)
+                results.append(result)
+                on_stage(phase.directory, "done")
+    return results
+
+
+def _examinations(context: Context, loaded: Loaded, students: Students) -> Iterator[_Examination]:
     for benchmark in loaded.recipe.evaluate:
         source = benchmark.source
-        files = [list_files(source)]
-        questions = fingerprint([sources_identity([source], files), benchmark.limit])
+        questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
         columns = {**Examine.writes, **source.columns_written()}
         units = run_sources(
             context, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
@@ -33,14 +66,7 @@ def run_evaluations(
             step = Examine(model=name, style=style, compare=benchmark.compare, samples=benchmark.samples)
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
             phase = examination(loaded, name, settings, step, folder, questions)
-            on_stage(folder, "started")
-            examined = run_phase(context, phase, units)
-            result = measured(context.store, [unit for _, unit in examined], name, benchmark.name, benchmark.metric)
-            result.fingerprint = phase.fingerprint
-            context.store.write_json(f"{folder}/{RESULT}", result)
-            results.append(result)
-            on_stage(folder, "done")
-    return results
+            yield _Examination(benchmark, name, phase, units)
 
 
 def _who(

@@ -107,7 +107,7 @@ def _run(
     students = run_trainings(context, loaded, units, last, listen)
     record |= {"student": students.last, "system": students.system}
     store.write_json("run.json", record)
-    results = run_evaluations(context, loaded, students, on_stage)
+    results = run_evaluations(context, loaded, students, available(), on_stage)
     return results, students.last
 
 

@@ -2,9 +2,10 @@
 
 from distilray.recipe.check import column_problems
 from distilray.recipe.errors import Place, Problem, RecipeError
+from distilray.recipe.examinations import examination, side_by_side
 from distilray.recipe.load import Loaded, load, parse
 from distilray.recipe.machine import engine_gib, this_machine, weights_gib
-from distilray.recipe.plan import Available, Plan, all_columns, examination, needs, plan
+from distilray.recipe.plan import Available, Plan, all_columns, needs, plan
 from distilray.recipe.schema import Recipe
 from distilray.recipe.steps import RepeatEntry, StepEntry
 from distilray.recipe.trainings import TrainEntry
@@ -28,6 +29,7 @@ __all__ = [
     "needs",
     "parse",
     "plan",
+    "side_by_side",
     "this_machine",
     "weights_gib",
 ]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.recipe.errors import Problem, RecipeError
-from distilray.recipe.identity import model_identity, step_identity
+from distilray.recipe.identity import step_identity
 from distilray.recipe.load import Loaded
 from distilray.recipe.steps import RepeatEntry, StepEntry
-from distilray.runner import GlobalPass, NamedStep, Phase, Repeat, Stage, size
+from distilray.runner import GlobalPass, Phase, Repeat, Resources, Stage, size
 from distilray.steps import Step
 
 
@@ -106,6 +106,13 @@ def needs(models: Mapping[str, ModelSettings]) -> dict[str, float]:
     return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
 
 
+def fit_together(models: Mapping[str, ModelSettings], resources: Resources, available: Available) -> bool:
+    """Whether pools of all ``models`` and their row runners can be there at once."""
+    need = needs(models)
+    runners = size(resources, models, units=1 << 30).runners * resources.runner_cpus
+    return need["CPU"] + runners <= available.cpus + 1e-6 and need["GPU"] <= available.gpus + 1e-6
+
+
 class _Planner:
     def __init__(
         self, loaded: Loaded, available: Available, columns: Mapping[str, str], grouping: set[tuple[str, ...]]
@@ -138,11 +145,7 @@ class _Planner:
         return {name: self.models[name] for name in sorted(names)}
 
     def _fits(self, entries: Sequence[StepEntry]) -> bool:
-        models = self._models_of(entries)
-        need = needs(models)
-        resources = self.loaded.recipe.resources
-        runners = size(resources, models, units=1 << 30).runners * resources.runner_cpus
-        return need["CPU"] + runners <= self.available.cpus + 1e-6 and need["GPU"] <= self.available.gpus + 1e-6
+        return fit_together(self._models_of(entries), self.loaded.recipe.resources, self.available)
 
     def _refuse(self, entry: StepEntry) -> None:
         models = self._models_of([entry])
@@ -202,23 +205,3 @@ class _Planner:
             stall=settings.stall,
             body=tuple(body),
         )
-
-
-def examination(
-    loaded: Loaded, model: str, settings: ModelSettings, step: Step, directory: str, questions: str
-) -> Phase:
-    """The phase in which ``model`` answers a benchmark whose questions have the fingerprint ``questions``."""
-    named = NamedStep("examine", step)
-    identity = [questions, loaded.recipe.seed, step.model_dump(mode="json"), model_identity(settings)]
-    return Phase(
-        directory=directory,
-        steps=(named,),
-        models={model: settings},
-        columns=step.columns_written(),
-        fingerprint=fingerprint(identity),
-    )
-
-
-def with_path(model: ModelSettings, **changes: object) -> ModelSettings:
-    """``model`` with other weights or another system prompt: the student after a training."""
-    return model.model_copy(update=changes)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distilray.runner.connection import cluster
     from distilray.runner.ingest import run_sources, sources_identity
     from distilray.runner.phase import run_phase
+    from distilray.runner.residency import Residency
     from distilray.runner.spending import spent
     from distilray.runner.stages import run_stages
 
@@ -29,6 +30,7 @@ _LATER = {
     "run_sources": "ingest",
     "sources_identity": "ingest",
     "run_phase": "phase",
+    "Residency": "residency",
     "spent": "spending",
     "run_stages": "stages",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "NamedStep",
     "Phase",
     "Repeat",
+    "Residency",
     "Resources",
     "RowModels",
     "RunStopped",

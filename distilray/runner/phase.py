@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import ray
@@ -15,10 +16,10 @@ from msgspec.json import decode
 from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
 
 from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
-from distilray.models import EnginePools
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.monitor import reports, start_monitor
 from distilray.runner.progress import Progress
+from distilray.runner.residency import Residency
 from distilray.runner.row_runner import RowRunner, RunnerSpec
 from distilray.runner.sizing import Sizing, size
 from distilray.runner.spending import spent
@@ -26,9 +27,12 @@ from distilray.runner.stage import Phase
 from distilray.runner.versions import versions
 
 
-def run_phase(context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitInput]]) -> list[tuple[str, UnitInput]]:
+def run_phase(
+    context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitInput]], resident: Residency | None = None
+) -> list[tuple[str, UnitInput]]:
     """Brings every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
 
+    ``resident``: pools that the phase shares with others; by default it has its own, and stops them at its end.
     Units whose file is there are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
     """
     store = context.store
@@ -59,7 +63,8 @@ def run_phase(context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitIn
     before = manifest.seconds
     try:
         if missing:
-            _run_missing(context, phase, missing, counted, total=len(inputs))
+            with nullcontext(resident) if resident else Residency(context, phase.models) as pools:
+                _run_missing(context, phase, pools, missing, counted, total=len(inputs))
     finally:
         counted.seconds = before + time.monotonic() - started
         counted.write(store, phase.directory)
@@ -70,14 +75,19 @@ def run_phase(context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitIn
 
 
 def _run_missing(
-    context: Context, phase: Phase, missing: list[tuple[str, UnitInput]], counted: Manifest, total: int
+    context: Context,
+    phase: Phase,
+    pools: Residency,
+    missing: list[tuple[str, UnitInput]],
+    counted: Manifest,
+    total: int,
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
     spent_tokens, spent_money = spent(context.store)
     monitor = start_monitor(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
     progress = Progress(context, phase, counted, total, monitor)
-    with EnginePools(context.run, context.logs) as pools, progress:
-        handles = pools.start(phase.models)
+    with progress:
+        handles = pools.handles()
         working = time.monotonic()
         spec = RunnerSpec(
             store=context.store,
@@ -91,7 +101,7 @@ def _run_missing(
             keep_replies=context.resources.keep_replies,
         )
         try:
-            stopped = _collect(context, spec, missing, sizing, counted, monitor)
+            stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
         finally:
             counted.details["working_seconds"] = (
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
@@ -104,6 +114,7 @@ def _run_missing(
 def _collect(
     context: Context,
     spec: RunnerSpec,
+    pools: Residency,
     missing: list[tuple[str, UnitInput]],
     sizing: Sizing,
     counted: Manifest,
@@ -111,7 +122,7 @@ def _collect(
 ) -> bool:
     """Counts units in as they are done; whether the runners were told to stop before the last."""
     stopped = False
-    for result in _results(context, spec, missing, sizing):
+    for result in _results(context, spec, pools, missing, sizing):
         if result["counts"] is None:
             stopped = True
             continue
@@ -123,14 +134,14 @@ def _collect(
 
 
 def _results(
-    context: Context, spec: RunnerSpec, missing: list[tuple[str, UnitInput]], sizing: Sizing
+    context: Context, spec: RunnerSpec, pools: Residency, missing: list[tuple[str, UnitInput]], sizing: Sizing
 ) -> Iterator[dict[str, Any]]:
     """What runners say of each unit, as units are done."""
     data = DataContext.get_current()
     data.enable_progress_bars = False
     data.print_on_execution_start = False
     # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
-    reserved, cluster = reserved_by(spec.phase), ray.cluster_resources()
+    reserved, cluster = pools.reserved(), ray.cluster_resources()
     data.execution_options.resource_limits = ExecutionResources(
         cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
@@ -161,12 +172,6 @@ def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
         if folder != own and names & set(folder.partition("-")[2].split("+")):
             found.append(f"{parent}/{folder}")
     return tuple(found)
-
-
-def reserved_by(phase: Phase) -> dict[str, float]:
-    """CPUs and GPUs that the phase's pools hold while it runs."""
-    bundles = [bundle for model in phase.models.values() for bundle in model.bundles() * model.replicas]
-    return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
 
 
 def _refuse_mass_failure(context: Context, phase: Phase, counted: Manifest) -> None:

@@ -1,0 +1,118 @@
+"""Ray nodes started as a user starts them, with ``ray start``: two on this machine, each with its own CPUs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
+# Nodes that share a machine must not hand out the same ports to their workers.
+PORTS = ["--min-worker-port=0", "--max-worker-port=0", f"--object-store-memory={200 * 2**20}"]
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what it knows of a cluster of its own."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return {**mine, "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", **more}
+
+
+class Nodes:
+    """A head and one more node. A context manager that stops them and all that they started."""
+
+    def __init__(self, folder: Path, cpus: int = 2) -> None:
+        # Sockets lie below Ray's directory and their paths are limited to 107 characters.
+        self.folder, self.cpus = folder, cpus
+        self.port, self.dashboard = free_port(), free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.processes: list[psutil.Process] = []
+
+    def __enter__(self) -> Nodes:
+        head = [*RAY, "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={self.folder}"]
+        head += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}"]
+        try:
+            self._start("head", head)
+            wait_for(lambda: self._listens(self.port), "the head")
+            self._start("second", [*RAY, f"--address={self.address}", "--node-ip-address=127.0.0.1"])
+            wait_for(lambda: len(self.raylets()) == 2, "two raylets")
+            wait_for(lambda: self._listens(self.dashboard), "the dashboard")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self, name: str, command: list[str]) -> None:
+        log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  (lives as long as the process)
+        started = subprocess.Popen(
+            [*command, f"--num-cpus={self.cpus}", *PORTS], stdout=log, stderr=log, env=environment()
+        )
+        self.processes.append(psutil.Process(started.pid))
+
+    def _listens(self, port: int) -> bool:
+        for process in self.processes:
+            assert process.is_running() and process.status() != psutil.STATUS_ZOMBIE, self.logs()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text("utf-8", "replace")[-2000:] for path in self.folder.glob("*.log"))
+
+    def raylets(self) -> list[psutil.Process]:
+        return [p for node in self.processes for p in _below(node) if _name(p) == "raylet"]
+
+    def find(self, words: str) -> dict[int, list[psutil.Process]]:
+        """Processes whose title holds ``words``, by node (0: the head)."""
+        return {
+            k: [p for p in _below(raylet) if words in " ".join(_line(p))] for k, raylet in enumerate(self.raylets())
+        }
+
+    def __exit__(self, *_: object) -> None:
+        everything = [p for node in self.processes for p in [node, *_below(node)]]
+        for process in reversed(self.processes):
+            if process.is_running():
+                process.terminate()
+        psutil.wait_procs(self.processes, timeout=20)
+        for process in everything:
+            if process.is_running():
+                process.kill()
+        psutil.wait_procs(everything, timeout=20)
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []

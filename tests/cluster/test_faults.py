@@ -1,0 +1,163 @@
+"""kill -9 of anything, on two nodes with work in flight: the same ids, counts and outcomes as undisturbed.
+
+The engines decode greedily in fp32, so that what a row becomes can be compared to the letter.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from distilray.ledger import Manifest, Store, reconcile
+from distilray.report.status import status
+from tests.cluster.nodes import Nodes, environment, wait_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
+ROWS, UNIT = 1500, 25
+PHASE = "steps/01-answer+check"
+ENGINE, CORE, RUNNER = "ray::VLLMEngine", "VLLM::EngineCore", "MapBatches(RowRunner)"
+RECIPE = f"""
+name: faults
+models:
+  teacher:
+    path: package://distilray.practice/checkpoints/teacher
+    replicas: 2
+    cpus: 1.25                     # more than half a node: one engine on each
+    dtype: float32
+    max_num_seqs: 16
+    max_model_len: 512
+    sampling: {{max_tokens: 96}}
+sources:
+  - {{name: problems, uses: "distilray.practice:problems", with: {{rows: {ROWS}, seed: 5}}}}
+steps:
+  - answer: {{model: teacher}}
+  - check: {{reference: numeric}}
+resources: {{unit_rows: {UNIT}, runners: 2, runner_cpus: 0.5, rows_in_flight: 100}}
+"""
+
+
+class Driver:
+    """``distilray run`` on the two nodes, as a process of its own."""
+
+    def __init__(self, nodes: Nodes, folder: Path) -> None:
+        self.nodes, self.folder = nodes, folder
+        self.store = Store(str(folder / "run"))
+        (folder / "recipe.yaml").write_text(RECIPE)
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "distilray.cli", "run", str(self.folder / "recipe.yaml")]
+        log = open(self.folder / "driver.log", "ab")  # noqa: SIM115  (lives as long as the process)
+        self.process = subprocess.Popen(
+            [*command, "--run", str(self.folder / "run")],
+            stdout=log,
+            stderr=log,
+            env=environment(RAY_ADDRESS=self.nodes.address),
+        )
+        return self.process
+
+    def published(self) -> int:
+        return sum(name.endswith(".parquet") for name in self.store.names(PHASE))
+
+    def until_under_way(self) -> None:
+        """Some units are done and more are not: a kill now finds work in flight."""
+        wait_for(lambda: self.published() >= 5 or self.process.poll() is not None, "the first units", 600)
+        assert self.process.poll() is None and self.published() < ROWS // UNIT, self.log()
+
+    def finish(self) -> None:
+        assert self.process.wait(timeout=900) == 0, self.log()
+
+    def log(self) -> str:
+        return (self.folder / "driver.log").read_text("utf-8", "replace")[-3000:]
+
+    def rows(self) -> dict[str, tuple[object, ...]]:
+        found = {}
+        for name in self.store.names(PHASE):
+            if name.endswith(".parquet"):
+                for row in pq.read_table(self.store.full(f"{PHASE}/{name}")).to_pylist():
+                    assert row["id"] not in found, f"{row['id']} is there twice"
+                    found[row["id"]] = (row["outcome"], row["reason"], row["answer"])
+        return found
+
+    def counts(self) -> list[tuple[object, ...]]:
+        fields = ("name", "rows_in", "created", "kept", "rejected", "failed", "reconciled")
+        return [tuple(step[field] for field in fields) for step in status(self.store)["steps"]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    driver = Driver(nodes, tmp_path_factory.mktemp("undisturbed"))
+    driver.until_under_way()
+    driver.finish()
+    yield driver
+
+
+def on_both_nodes(nodes: Nodes, words: str) -> list[psutil.Process]:
+    found = nodes.find(words)
+    assert len(found) == 2 and all(found.values()), f"{words} is not on both nodes: {found}"
+    return [processes[0] for processes in found.values()]
+
+
+def same_as(undisturbed: Driver, driver: Driver) -> None:
+    assert driver.rows() == undisturbed.rows()
+    assert driver.counts() == undisturbed.counts()
+    assert reconcile(driver.store, deep=True).ok
+
+
+def test_undisturbed_both_engines_and_both_runners_work(nodes: Nodes, undisturbed: Driver) -> None:
+    manifest = Manifest.read(undisturbed.store, PHASE)
+    assert manifest is not None
+    assert sorted(manifest.engines) == ["teacher/0", "teacher/1"] and min(manifest.engines.values()) > ROWS // 10
+    assert len(manifest.runners) == 2 and sum(manifest.runners.values()) == ROWS
+    assert len({runner.partition("-")[0] for runner in manifest.runners}) == 2  # one on each node
+    assert len(undisturbed.rows()) == ROWS
+
+
+def test_an_engine_and_then_a_runner_killed_in_one_run_change_nothing(
+    nodes: Nodes, undisturbed: Driver, tmp_path: Path
+) -> None:
+    driver = Driver(nodes, tmp_path)
+    driver.until_under_way()
+    on_both_nodes(nodes, ENGINE)[0].kill()
+    seen = driver.published()
+    wait_for(lambda: driver.published() >= seen + 5, "units after the engine's death", 600)
+    assert driver.published() < ROWS // UNIT
+    on_both_nodes(nodes, RUNNER)[1].kill()
+    driver.finish()
+    same_as(undisturbed, driver)
+
+
+def kill_core(nodes: Nodes, driver: Driver) -> None:
+    on_both_nodes(nodes, CORE)[1].kill()
+
+
+def kill_both_runners(nodes: Nodes, driver: Driver) -> None:
+    for runner in on_both_nodes(nodes, RUNNER):
+        runner.kill()
+
+
+def kill_driver(nodes: Nodes, driver: Driver) -> None:
+    os.kill(driver.process.pid, signal.SIGKILL)
+    driver.process.wait()
+    driver.start()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kill", [kill_core, kill_both_runners, kill_driver])
+def test_any_other_death_changes_nothing_either(
+    nodes: Nodes, undisturbed: Driver, tmp_path: Path, kill: Callable[[Nodes, Driver], None]
+) -> None:
+    driver = Driver(nodes, tmp_path)
+    driver.until_under_way()
+    kill(nodes, driver)
+    driver.finish()
+    same_as(undisturbed, driver)

@@ -1,0 +1,30 @@
+"""``ray job submit`` against a cluster of two nodes, with the words of the README."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distilray.ledger import Store, reconcile
+from tests.cluster.nodes import Nodes, environment
+from tests.driver.echo_recipe import write
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_submitted_job_runs_its_recipe_with_overrides(nodes: Nodes, tmp_path: Path) -> None:
+    recipe = write(tmp_path, rows=300)
+    ray = str(Path(sys.executable).with_name("ray"))
+    submit = [ray, "job", "submit", f"--address=http://127.0.0.1:{nodes.dashboard}", "--working-dir", "."]
+    job = ["--", sys.executable, "jobs/run.py", recipe, "--run", str(tmp_path / "run"), "models.teacher.replicas=2"]
+    done = subprocess.run([*submit, *job], cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    store = Store(str(tmp_path / "run"))
+    assert reconcile(store, deep=True).ok
+    assert store.read_json("run.json")["state"] == "finished"
+    assert "replicas: 2" in store.read("recipe.yaml").decode()
