@@ -33,8 +33,7 @@ from distilray.prompts import RATE_TRACE, RATINGS
 from distilray.rows import Outcome, Row, kept
 from distilray.runner import versions
 from distilray.steps import ModelName, Models, Step
-from distilray.steps.rating import rated
-from distilray.steps.trace import trace_of
+from distilray.steps.rate_trace import RateTrace
 from distilray.verifiers import numeric_equal
 
 CHECKPOINTS = "package://distilray.practice/checkpoints"
@@ -53,12 +52,11 @@ class OtherWays(Step):
     model: ModelName
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        trace = trace_of(row)
-        if row["source"] != "traces" or trace is None:
+        if row["source"] != "traces":
             return kept()
-        majority = await rated(models[self.model], row, trace, votes=5)
-        likeliest = await rated(models[self.model], row, trace, by="logprobs")
-        return kept(by_majority=majority.word, by_logprobs=likeliest.word)
+        majority = await RateTrace(model=self.model, votes=5).process(row, models)
+        likeliest = await RateTrace(model=self.model, by="logprobs").process(row, models)
+        return kept(by_majority=majority.columns["rating"], by_logprobs=likeliest.columns["rating"])
 
 
 def main() -> None:

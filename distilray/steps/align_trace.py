@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from distilray.prompts import CONTINUE_TRACE, EXTEND_TRACE, RATE_TRACE, SHORTEN_TRACE, Prompt, Rating
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, ModelRole, Models
 from distilray.steps.following import follows
-from distilray.steps.rating import By, Votes, check_way, rated
+from distilray.steps.rating import RatingStep
 from distilray.steps.tokens import TokenizerPath, token_counts
 from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
 
@@ -61,7 +61,7 @@ class Alignment:
         }
 
 
-class AlignTrace(TraceStep):
+class AlignTrace(TraceStep, RatingStep):
     """Rewrites traces until they are medium; ``origin`` says what each was at first."""
 
     writes: ClassVar = {
@@ -80,8 +80,6 @@ class AlignTrace(TraceStep):
     judge: ModelName
     rewriter: ModelName
     max_rounds: Annotated[int, Field(ge=0, le=32, description="rewrites of one trace at most")] = 4
-    votes: Votes = 1
-    by: By = "word"
     student: Annotated[
         ModelName | None,
         ModelRole(),
@@ -90,11 +88,6 @@ class AlignTrace(TraceStep):
     student_samples: Annotated[int, Field(ge=1, le=64, description="how often the student tries a trace")] = 4
     student_share: Annotated[float, Field(gt=0, le=1, description="share of tries that must succeed")] = 0.5
     tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
-
-    @model_validator(mode="after")
-    def _one_way_to_rate(self) -> AlignTrace:
-        check_way(self.votes, self.by)
-        return self
 
     async def process(self, row: Row, models: Models) -> Outcome:
         trace = trace_of(row)
@@ -135,10 +128,10 @@ class AlignTrace(TraceStep):
     async def _rating(self, row: Row, trace: str, models: Models) -> Rating:
         """A student's word counts before the judge's: what it cannot follow and the judge finds medium lacks steps."""
         if self.student is None:
-            return (await rated(models[self.judge], row, trace, self.votes, self.by)).word
+            return (await self.rated(models[self.judge], row, trace)).word
         if await follows(self, row, trace, models, self.student, self.student_samples) >= self.student_share:
             return "medium"
-        word = (await rated(models[self.judge], row, trace, self.votes, self.by)).word
+        word = (await self.rated(models[self.judge], row, trace)).word
         return "easy" if word == "medium" else word
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:

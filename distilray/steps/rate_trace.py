@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import model_validator
-
 from distilray.prompts import RATE_TRACE
 from distilray.rows import Outcome, Row, kept, rejected
-from distilray.steps.base import ModelName, Models, Step
-from distilray.steps.rating import By, Votes, check_way, rated
+from distilray.steps.base import ModelName, Models
+from distilray.steps.rating import RatingStep
 from distilray.steps.trace import trace_of
 
 
-class RateTrace(Step):
+class RateTrace(RatingStep):
     """Rates every trace with exactly one word; it changes and rejects none. ``align_trace`` goes on from there."""
 
     reads: ClassVar = ("messages", "answer")
@@ -21,17 +19,10 @@ class RateTrace(Step):
     prompts: ClassVar = (RATE_TRACE,)
 
     model: ModelName
-    votes: Votes = 1
-    by: By = "word"
-
-    @model_validator(mode="after")
-    def _one_way_to_rate(self) -> RateTrace:
-        check_way(self.votes, self.by)
-        return self
 
     async def process(self, row: Row, models: Models) -> Outcome:
         trace = trace_of(row)
         if not trace:
             return rejected("no trace")
-        found = await rated(models[self.model], row, trace, self.votes, self.by)
+        found = await self.rated(models[self.model], row, trace)
         return kept(rating=found.word, rating_share=found.share, rating_votes=list(found.votes))

@@ -6,30 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distilray.models import BadReply, ModelError, Reply
 from distilray.prompts import RATE_TRACE, RATINGS, Rating
 from distilray.rows import Row
-from distilray.steps.base import Model
+from distilray.steps.base import Model, Step
 from distilray.steps.trace import conclusion_of
-
-Votes = Annotated[int, Field(ge=1, le=64, description="ratings asked for; the majority counts (sample warm)")]
-By = Annotated[
-    Literal["word", "logprobs"],
-    Field(description="word: what the model says; logprobs: the likeliest of the three words at its first token"),
-]
 
 # A tie counts against medium: one more rewriting costs less than training on a trace that half the votes found unfit.
 _TIES: tuple[Rating, ...] = ("hard", "easy", "medium")
-
-
-def check_way(votes: int, by: str) -> None:
-    """Raises :class:`ValueError` where settings ask for two ways of rating at once."""
-    if votes > 1 and by == "logprobs":
-        raise ValueError("votes are for `by: word`; log-probabilities need one reply only, so leave votes at 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +29,37 @@ class Rated:
     votes: tuple[Rating, ...]
 
 
-async def rated(model: Model, row: Row, trace: str, votes: int = 1, by: Literal["word", "logprobs"] = "word") -> Rated:
-    """The rating of ``trace``, which need not be the trace that ``row`` has now.
+class RatingStep(Step):
+    """A step that has traces rated, in one of three ways."""
 
-    Raises :class:`~distilray.models.BadReply` where no reply is exactly one of the three words, and
-    :class:`~distilray.models.ModelError` where log-probabilities are wanted and do not come.
-    """
-    variables = {"trace": trace, "answer": conclusion_of(row)}
-    if by == "logprobs":
-        [reply] = await model.replies(RATE_TRACE, row, **variables)
-        likely = probabilities(reply)
-        word = max(RATINGS, key=likely.__getitem__)
-        return Rated(word, likely[word], (word,))
-    if votes == 1:
-        word = await model.ask(RATE_TRACE, row, **variables)
-        return Rated(word, 1.0, (word,))
-    return majority(await model.replies(RATE_TRACE, row, n=votes, **variables))
+    votes: Annotated[int, Field(ge=1, le=64, description="ratings asked for; the majority counts (sample warm)")] = 1
+    by: Annotated[
+        Literal["word", "logprobs"],
+        Field(description="word: what the model says; logprobs: the likeliest of the three words at its first token"),
+    ] = "word"
+
+    @model_validator(mode="after")
+    def _one_way_to_rate(self) -> Self:
+        if self.votes > 1 and self.by == "logprobs":
+            raise ValueError("votes are for `by: word`; log-probabilities need one reply only, so leave votes at 1")
+        return self
+
+    async def rated(self, model: Model, row: Row, trace: str) -> Rated:
+        """The rating of ``trace``, which need not be the trace that ``row`` has now.
+
+        Raises :class:`~distilray.models.BadReply` where no reply is exactly one of the three words, and
+        :class:`~distilray.models.ModelError` where log-probabilities are wanted and do not come.
+        """
+        variables = {"trace": trace, "answer": conclusion_of(row)}
+        if self.by == "logprobs":
+            [reply] = await model.replies(RATE_TRACE, row, **variables)
+            likely = probabilities(reply)
+            word = max(RATINGS, key=likely.__getitem__)
+            return Rated(word, likely[word], (word,))
+        if self.votes == 1:
+            word = await model.ask(RATE_TRACE, row, **variables)
+            return Rated(word, 1.0, (word,))
+        return majority(await model.replies(RATE_TRACE, row, n=self.votes, **variables))
 
 
 def majority(replies: Sequence[Reply]) -> Rated:
