@@ -51,10 +51,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
-    parser.add_argument("--rows", type=int, default=3000, help="traces that come in")
+    parser.add_argument("--rows", type=int, default=2500, help="traces that come in")
     parser.add_argument("--train-rows", type=int, default=2000, help="rows that every student is trained on")
-    parser.add_argument("--steps", type=int, default=600, help="optimizer steps of every student")
-    parser.add_argument("--cogpo-steps", type=int, default=100, help="how many of them are CogPO's, where it is used")
+    parser.add_argument("--steps", type=int, default=400, help="optimizer steps of every student")
+    parser.add_argument("--cogpo-steps", type=int, default=80, help="how many of them are CogPO's, where it is used")
     parser.add_argument("--directory", type=Path, help="where the runs lie, to go on after a break")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_claim.json"))
     arguments = parser.parse_args()
@@ -111,6 +111,8 @@ def recipe_of(way: str, seed: int, arguments: argparse.Namespace) -> dict[str, A
     recipe["steps"] = [equal if step == "EQUAL" else step for step in WAYS[way]]
     cogpo_steps = arguments.cogpo_steps if way == "aligned+cogpo" else 0
     sft |= {"name": "sft", "seed": seed, "max_steps": arguments.steps - cogpo_steps}
+    # one worker on one core: at this size several only wait for each other
+    sft |= {"batch_size": 48, "micro_batch_size": 48, "sharding": "ddp", "save_every": arguments.steps}
     sft["resources"] = {"workers": 1, "cpus_per_worker": 1}
     if cogpo_steps:
         sft["name"] = "before-cogpo"
