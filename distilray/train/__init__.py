@@ -4,10 +4,13 @@ Importing this room imports neither torch nor Ray: recipes embed its settings.
 """
 
 from distilray.train.choose import check_condition
+from distilray.train.dpo import DPOSettings
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.fit import fit
 from distilray.train.kinds import KINDS, kind_of, parse_settings
+from distilray.train.memory import MemoryPlan, memory_plan, proposals
 from distilray.train.progress import OnProgress, TrainProgress
+from distilray.train.published import published_config
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
 from distilray.train.sft import SFTSettings
 from distilray.train.student import Student, read_student
@@ -16,7 +19,9 @@ from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
 __all__ = [
     "KINDS",
     "CannotTrain",
+    "DPOSettings",
     "LoraSettings",
+    "MemoryPlan",
     "OnProgress",
     "SFTSettings",
     "Student",
@@ -29,7 +34,10 @@ __all__ = [
     "check_condition",
     "fit",
     "kind_of",
+    "memory_plan",
     "parse_settings",
     "prepare_tokens",
+    "proposals",
+    "published_config",
     "read_student",
 ]

@@ -58,6 +58,11 @@ class Ordered:
         of_rows = zip(losses[0].split(sizes), counted[0].split(sizes), strict=True)
         self.watch.note(rows, torch.stack([some.sum() / n.sum().clamp(min=1) for some, n in of_rows]))
 
+    def note_rows(self, losses: torch.Tensor, mean: torch.Tensor) -> None:
+        """``losses``, one a row, which tell rows apart; ``mean``: what is minimised."""
+        if self.model.training:
+            self.watch.note(self._rows_in_hand(), losses, mean)
+
     def _rows_in_hand(self) -> list[int]:
         """Indices of the rows of the micro batch that this worker is at."""
         args, accelerator = self.args, self.accelerator

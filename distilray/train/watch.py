@@ -27,11 +27,13 @@ class Watch:
 
     def __init__(self, ids: Callable[[int], Sequence[str]]) -> None:
         self.ids = ids
-        self.noted: list[tuple[list[int], torch.Tensor]] = []
+        self.noted: list[tuple[list[int], torch.Tensor, torch.Tensor]] = []
 
-    def note(self, rows: list[int], losses: torch.Tensor) -> None:
-        """``losses``, shape ``(len(rows),)``, of a micro batch that is about to be learned from."""
-        self.noted.append((rows, losses.detach().float()))
+    def note(self, rows: list[int], losses: torch.Tensor, mean: torch.Tensor | None = None) -> None:
+        """``losses``, shape ``(len(rows),)``, of a micro batch that is about to be learned from; ``mean``: what is
+        minimised, where that is not their mean and they only tell the rows apart."""
+        losses = losses.detach().float()
+        self.noted.append((rows, losses, losses.mean() if mean is None else mean.detach().float()))
 
     def check(self, step: int, grad_norm: float | None, first: float | None) -> None:
         """Raises :class:`LossExploded`, in all workers alike, where a step must not be taken.
@@ -39,9 +41,10 @@ class Watch:
         ``first``: loss of the first step, where it is known; ``grad_norm``: of all workers together.
         """
         noted, self.noted = self.noted, []
-        rows = [row for some, _ in noted for row in some]
-        losses = torch.cat([some for _, some in noted])
-        sums = torch.stack([losses.sum(), torch.tensor(float(len(losses)), device=losses.device)])
+        rows = [row for some, _, _ in noted for row in some]
+        losses = torch.cat([some for _, some, _ in noted])
+        means = torch.stack([mean for _, _, mean in noted])
+        sums = torch.stack([means.mean() + 0.0 * losses.sum(), torch.ones_like(means[0])])  # one bad row spoils it
         if dist.is_initialized():
             dist.all_reduce(sums)
         mean = (sums[0] / sums[1]).item()

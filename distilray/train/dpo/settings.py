@@ -1,0 +1,78 @@
+"""What a recipe says about preference optimisation beyond what all trainings have.
+
+    train:
+      - {kind: sft, student: student, epochs: 3}
+      - {kind: dpo, student: student, start_from: sft, epochs: 1, beta: 0.1}
+
+Methods that are settings of this one:
+
+* **CogPO** (Cai et al. 2025): each pair has a beta of its own, in the column ``beta`` that ``cognitive_pairs`` writes.
+* **DPKD** (Li et al. 2024): the reference is the teacher, not the student before training, so the log-ratio that DPO
+  compares is the student's divergence from the teacher; chosen is what the teacher wrote, rejected what the student
+  did: ``reference: teacher, loss: sigmoid_norm`` (per token, since the two differ in length).
+* **RPO** and other mixes: ``loss: {sigmoid: 1, sft: 0.2}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from distilray.train.settings import NAME, TrainSettings
+
+PAIRS = "rejected_answer is not null"
+
+Loss = Literal[
+    "sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard",
+    "apo_zero", "apo_down", "discopop", "aot", "aot_unpaired", "sft",
+]  # fmt: skip
+"""TRL's names."""
+SORTING = {"aot", "aot_unpaired"}
+"""Losses that compare sorted log-ratios, so that a pair's own beta would meet another pair's."""
+SMOOTHED = {"robust", "exo_pair"}
+
+
+class DPOSettings(TrainSettings):
+    """Direct preference optimisation (Rafailov et al. 2023) and its kin, as TRL computes them."""
+
+    kind: Literal["dpo"] = Field("dpo", description="preference optimisation")
+    name: str = Field("dpo", pattern=NAME, description="folder below training/")
+    rows: str = Field(PAIRS, description="which rows to train on: a condition over their columns, in SQL")
+    learning_rate: float = Field(1e-6, gt=0, description="peak learning rate of AdamW")
+    loss: dict[Loss, float] = Field({"sigmoid": 1.0}, description="TRL's name of the loss, or several with weights")
+    beta: float = Field(0.1, gt=0, description="how strongly the student is held to the reference (ipo: tau)")
+    row_beta: bool = Field(
+        True, description="rows that have a `beta` of their own take it (CogPO); false: all take beta"
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="share of pairs thought to be swapped; robust, exo_pair"
+    )
+    reference: str | None = Field(
+        None,
+        description="model that the student is held to: one of the recipe (DPKD); null: itself before this training",
+    )
+    reference_by: Literal["workers", "engines", "live"] = Field(
+        "workers",
+        description="its log-probabilities: computed once before training by the training's workers or by an engine "
+        "pool and kept beside the tokens, or live in each step by a sharded copy",
+    )
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _one_loss(cls, value: Any) -> Any:
+        return {value: 1.0} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _losses_can_be_computed(self) -> DPOSettings:
+        if not self.loss or min(self.loss.values()) <= 0:
+            raise ValueError("loss: name at least one, with weights above 0")
+        if self.row_beta and SORTING & set(self.loss):
+            raise ValueError(
+                f"loss {'/'.join(sorted(SORTING & set(self.loss)))} has one beta for all: set row_beta: false"
+            )
+        if SMOOTHED & set(self.loss) and self.label_smoothing == 0:
+            raise ValueError("robust and exo_pair need label_smoothing above 0 (robust: 0.1, exo_pair: 0.001)")
+        if self.label_smoothing and not (SMOOTHED | SORTING) & set(self.loss):
+            raise ValueError("label_smoothing is of robust, exo_pair and aot; the chosen loss does not look at it")
+        return self
