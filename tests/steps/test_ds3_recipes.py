@@ -13,7 +13,11 @@ RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
 
 def test_the_practice_twin_parses_with_its_checkpoints() -> None:
     loaded = load(str(RECIPES / "practice_ds3.yaml"))
-    assert [entry.name for entry in loaded.steps()] == ["align_trace", "inline_trace"]
+    assert [entry.name for entry in loaded.steps()] == ["align_trace", "cognitive_pairs", "inline_trace"]
+    assert [(entry.settings.kind, entry.settings.start_from) for entry in loaded.trainings] == [
+        ("sft", None),
+        ("dpo", "sft"),
+    ]
 
 
 @pytest.mark.slow  # engine settings are checked against vLLM's own, which takes seconds to import

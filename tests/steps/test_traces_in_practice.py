@@ -28,9 +28,14 @@ def aligned(tmp_path_factory: pytest.TempPathFactory, ray_cluster: None) -> Path
     return directory
 
 
-def rows_of(directory: Path) -> list[dict]:
+def all_rows(directory: Path) -> list[dict]:
     [phase] = (directory / "steps").glob("01-*")
     return ds.dataset(sorted(str(path) for path in phase.glob("unit-*.parquet"))).to_table().to_pylist()
+
+
+def rows_of(directory: Path) -> list[dict]:
+    """Without the pairs that were made of them."""
+    return [row for row in all_rows(directory) if row["parent"] is None]
 
 
 @pytest.mark.long
@@ -56,6 +61,19 @@ def test_hard_traces_get_shorter_and_easy_ones_longer(aligned: Path) -> None:
     easy = [row["trace_tokens_before"] < row["trace_tokens_after"] for row in moved if row["origin"] == "easy"]
     assert hard and easy
     assert all(hard) and all(easy)
+
+
+@pytest.mark.long
+def test_pairs_are_right_over_wrong_or_aligned_over_original(aligned: Path) -> None:
+    pairs = [row for row in all_rows(aligned) if row["parent"] is not None]
+    parents = {row["id"]: row for row in rows_of(aligned)}
+    assert {row["gap"] for row in pairs} == {"small", "medium", "large"}
+    for row in pairs:
+        assert numeric_equal(row["answer"], row["reference"]).right
+        assert numeric_equal(row["rejected_answer"], row["reference"]).right is (row["gap"] == "small")
+        if row["gap"] != "medium":
+            assert row["answer"] == parents[row["parent"]]["answer"]
+        assert "<think>" not in row["answer"] + row["rejected_answer"] and row["reasoning"] is None
 
 
 @pytest.mark.long
