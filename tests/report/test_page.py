@@ -114,6 +114,22 @@ def test_training_scores_recipe_and_record_are_there(practice):
         assert told in html.text, told
 
 
+def test_what_a_preference_training_measured_is_drawn(tmp_path):
+    store = Store(tmp_path / "run")
+    records = [
+        {"step": k, "loss": 0.7 / k, "accuracy": 0.5 + k / 40, "margin": k - 4, "reward_chosen": 0.1 * k,
+         "reward_rejected": -0.2 * k, "kl": 0.01 * k, "chosen_tokens": 40.0, "rejected_tokens": 50.0}
+        for k in range(1, 11)
+    ]  # fmt: skip
+    store.write("training/dpo/metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
+    Manifest(name="dpo", kind="training", fingerprint="t").write(store, "training/dpo")
+    html = page(store, tmp_path)
+    assert html.html.count('class="plot small"') == 5  # rewards together, lengths together
+    for told in ("pairs ordered rightly 排序正确的偏好对 0.75", "奖励差 6", "奖励（选中） 1", "（落选） -2", "（选中） 40"):
+        assert told in html.text, told
+    assert "top:66.67%" in html.html  # margins from -3 to 6: their 0 is not at the bottom
+
+
 def test_places_in_a_ranking_have_no_histogram(practice):
     _, html = practice
     assert "<b>score</b>" in html.html and "<b>rank</b>" not in html.html

@@ -26,11 +26,11 @@ class Curve:
 
 def curve(records: list[dict[str, Any]]) -> Curve | None:
     """The curve of the records of a ``metrics.jsonl``; None where fewer than two of them have a loss."""
-    loss = _series(records, "loss")
+    loss = series(records, "loss")
     if len(loss) < 2:
         return None
-    held_out = _series(records, "held_out_loss")
-    drawn = _thinned(loss)
+    held_out = series(records, "held_out_loss")
+    drawn = thinned(loss)
     top = float(max(drawn[:, 1].max(), held_out[:, 1].max() if len(held_out) else 0))
     ticks = _ticks(top)
     top, steps = max(top, ticks[-1]), float(max(series[-1, 0] for series in (loss, held_out) if len(series)))
@@ -45,13 +45,13 @@ def curve(records: list[dict[str, Any]]) -> Curve | None:
     )
 
 
-def _series(records: list[dict[str, Any]], name: str) -> np.ndarray:
+def series(records: list[dict[str, Any]], name: str) -> np.ndarray:
     """(step, value) of the records that have it, shape (n, 2)."""
     points = [(record["step"], record[name]) for record in records if record.get(name) is not None]
     return np.array(points, float).reshape(-1, 2)
 
 
-def _thinned(series: np.ndarray) -> np.ndarray:
+def thinned(series: np.ndarray) -> np.ndarray:
     if len(series) <= POINTS:
         return series
     return np.array([part.mean(axis=0) for part in np.array_split(series, POINTS)])

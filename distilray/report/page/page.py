@@ -19,6 +19,7 @@ from distilray.report.page.agreement import agreement
 from distilray.report.page.curves import curve
 from distilray.report.page.flow import MAIN_WAY, flow, label
 from distilray.report.page.histograms import histograms
+from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks
 from distilray.report.page.samples import sample_rows
 from distilray.report.page.survey import decisions_by_rows, survey
@@ -100,8 +101,9 @@ def contents(store: Store) -> dict[str, Any]:
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
         "trainings": [
-            {**training, "curve": curve(read_metrics(store, folder))}
+            {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)
+            for records in [read_metrics(store, folder)]
         ],
         "benchmarks": by_benchmark,
         "rows": rows,
