@@ -7,6 +7,7 @@ Each command parses its words, calls the library, and turns what it raises into 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     options = parse(argv)
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        # `uses: my_steps:MyStep` in a recipe means the my_steps.py here, as with `python -m`; Ray tells its workers.
+        sys.path.insert(0, os.getcwd())
     try:
         return options.call(options)
     except (Exception, KeyboardInterrupt) as error:

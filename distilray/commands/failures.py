@@ -37,7 +37,7 @@ def exit_code(error: BaseException) -> tuple[int | None, str]:
 
 def _from_rooms_that_load_slowly(error: BaseException) -> tuple[int, str] | None:
     """Errors whose classes need Ray to import, told by name."""
-    known = {"PoolsDoNotFit": 2, "EngineFailed": 1, "UnknownStep": 2, "UnknownRow": 2}
+    known = {"PoolsDoNotFit": 2, "EngineFailed": 1, "ClusterDidNotStart": 1, "UnknownStep": 2, "UnknownRow": 2}
     for cls in type(error).__mro__:
         if cls.__name__ in known and cls.__module__.startswith("distilray."):
             return known[cls.__name__], str(error)

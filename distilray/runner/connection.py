@@ -19,7 +19,13 @@ from ray.util.annotations import RayDeprecationWarning
 from distilray.runner.context import Resources
 
 STARTS = 4
+FOLDER = os.path.join(tempfile.gettempdir(), "distilray-ray")
+"""What a local cluster writes: sockets, and the logs of Ray's daemons."""
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class ClusterDidNotStart(RuntimeError):
+    """Ray did not come up on this machine; the text says what may help and where its own words are."""
 
 
 @contextmanager
@@ -82,10 +88,15 @@ def _start_local(resources: Resources) -> None:
                 object_store_memory=int(resources.object_store_gib * 2**30),
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                _temp_dir=os.path.join(tempfile.gettempdir(), "distilray-ray"),
+                _temp_dir=FOLDER,
             )
             return
-        except Exception as error:
-            if "timed out during startup" not in str(error) or attempt == STARTS - 1:
-                raise
+        except Exception as error:  # Ray has no narrower type for a node that does not come up
             ray.shutdown()
+            if "timed out during startup" not in str(error):
+                raise
+            if attempt == STARTS - 1:
+                raise ClusterDidNotStart(
+                    f"Ray did not start in {STARTS} tries: its daemons have 15 s to come up, which a busy machine may "
+                    f"not give them. Try again when less is running; their own words are in {FOLDER}/session_latest/logs"
+                ) from error

@@ -23,6 +23,10 @@ API_KEY_VARIABLE = "DISTILRAY_API_KEY"
 """Environment variable with the key that a chat sends."""
 
 
+LISTED_WITHIN = httpx.Timeout(30, connect=5)
+"""Seconds for the list of models: a server that is there but busy must not be taken for none."""
+
+
 class CannotAnswer(Exception):
     """The model did not answer this question; the conversation can go on."""
 
@@ -137,7 +141,7 @@ def served_models(url: str, key: str) -> dict[str, Card] | None:
     Raises :class:`CannotAnswer` where the server refuses ``key``.
     """
     try:
-        reply = httpx.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=10)
+        reply = httpx.get(f"{url}/v1/models", headers={"Authorization": f"Bearer {key}"}, timeout=LISTED_WITHIN)
     except httpx.TransportError:
         return None
     if reply.status_code == 401:

@@ -12,31 +12,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import openai
 import psutil
 import pytest
-import yaml
 
-from distilray.ledger import Manifest, Store
-from tests.train.tiny import make_student
+from tests.serve.hosted import (
+    CONTEXT,
+    START_WITHIN_S,
+    SYSTEM,
+    family,
+    finished_run,
+    free_port,
+    ready_status,
+    statuses_until_ready,
+)
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 KEY = "sk-right"
-SYSTEM = "You add numbers."
-START_WITHIN_S = 900
-"""About 30 s on a quiet machine; minutes where others compute."""
-
-SERVE = """
-import sys
-from distilray.serve import serve
-sys.exit(serve(sys.argv[1], port=int(sys.argv[2]), engine={"max_model_len": 512}))
-"""
-CHAT = "import sys; from distilray.serve import chat; sys.exit(chat(sys.argv[1], **eval(sys.argv[2])))"
+DISTILRAY = str(Path(sys.executable).with_name("distilray"))
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Server:
     process: subprocess.Popen[str]
     url: str
     run: Path
-    before_ready: set[int] = field(default_factory=set)
+    before_ready: set[int]
     """Statuses that GET /ready gave before it gave 200; 0 where nothing listened."""
     first_reply: httpx.Response | None = None
     """To a constrained request sent as soon as /ready was 200."""
@@ -53,66 +51,26 @@ class Server:
     def client(self) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=KEY, max_retries=0, timeout=120)
 
-    def everything(self) -> list[psutil.Process]:
-        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
 
-
-def finished_run(folder: Path) -> Path:
-    """A run with a finished training of a tiny random student."""
-    blank = make_student(folder / "blank")
-    run = folder / "run"
-    store = Store(run)
-    training = {"kind": "sft", "name": "sft", "student": "blank", "system": SYSTEM, "epochs": 1.0}
-    recipe = {"models": {"blank": {"kind": "vllm", "path": blank}}, "train": [training]}
-    store.write("recipe.yaml", yaml.safe_dump(recipe).encode())
-    make_student(run / "training" / "sft" / "final")
-    Manifest(name="sft", kind="training", fingerprint="f", finished="2026-01-01").write(store, "training/sft")
-    return run
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished_run(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="module")
-def server(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    port = 8437
-    environment = os.environ | {
-        "DISTILRAY_API_KEYS": KEY,
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_TMPDIR": f"/tmp/distilray-test-{os.getpid()}",
-    }
-    Path(environment["RAY_TMPDIR"]).mkdir(exist_ok=True)
-    command = [sys.executable, "-c", SERVE, str(run), str(port)]
+def server(run: Path) -> Iterator[Server]:
+    port = free_port()
+    environment = os.environ | {"DISTILRAY_API_KEYS": KEY, "RAY_AUTH_MODE": "disabled"}
+    command = [DISTILRAY, "serve", str(run), "--port", str(port)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    served = Server(process, f"http://127.0.0.1:{port}", run)
-    wait_until_ready(served)
+    url = f"http://127.0.0.1:{port}"
+    served = Server(process, url, run, statuses_until_ready(url, process))
+    schema = {"name": "n", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+    served.first_reply = ask(served, response_format={"type": "json_schema", "json_schema": schema})
     yield served
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         process.wait(120)
-
-
-def wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + START_WITHIN_S
-    while time.monotonic() < deadline:
-        assert server.process.poll() is None, server.process.communicate()[0]
-        status = ready_status(server)
-        if status == 200:
-            schema = {"name": "n", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
-            server.first_reply = ask(server, response_format={"type": "json_schema", "json_schema": schema})
-            return
-        server.before_ready.add(status)
-        time.sleep(0.2)
-    raise AssertionError(f"not ready after {START_WITHIN_S} s")
-
-
-def ready_status(server: Server) -> int:
-    try:
-        return httpx.get(f"{server.url}/ready", timeout=30).status_code
-    except httpx.TransportError:
-        return 0
 
 
 def ask(server: Server, **changes) -> httpx.Response:
@@ -121,9 +79,9 @@ def ask(server: Server, **changes) -> httpx.Response:
     return httpx.post(f"{server.url}/v1/chat/completions", json=body, headers=headers, timeout=120)
 
 
-def chat_through_a_pipe(target: str, questions: str = "", **options) -> subprocess.CompletedProcess[str]:
+def chat_through_a_pipe(target: str, *options: str, questions: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", CHAT, target, repr(options)],
+        [DISTILRAY, "chat", target, *options],
         input=questions,
         env=os.environ | {"DISTILRAY_API_KEY": KEY},
         capture_output=True,
@@ -237,30 +195,32 @@ def test_a_content_that_is_no_text_is_a_bad_request(server: Server, content: obj
 def test_a_prompt_beyond_the_context_is_a_bad_request_without_names_of_the_inside(server: Server):
     response = ask(server, messages=[{"role": "user", "content": "2 plus 3? " * 1000}])
     assert response.status_code == 400
-    assert "maximum context length is 512" in response.json()["error"]["message"]
+    assert f"maximum context length is {CONTEXT}" in response.json()["error"]["message"]
     assert "Exception" not in response.text
 
 
 def test_a_chat_finds_that_its_run_is_served(server: Server):
-    done = chat_through_a_pipe(str(server.run), once="2 plus 3?", port=int(server.url.rpartition(":")[2]))
+    done = chat_through_a_pipe(str(server.run), "--once", "2 plus 3?", "--port", server.url.rpartition(":")[2])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
 
 
 def test_a_chat_answers_each_line_of_a_pipe(server: Server):
-    once = chat_through_a_pipe(server.url, once="2 plus 3?")
-    piped = chat_through_a_pipe(server.url, "2 plus 3?\n/reset\n2 plus 3?\n/quit\nnever asked\n")
+    once = chat_through_a_pipe(server.url, "--once", "2 plus 3?")
+    piped = chat_through_a_pipe(server.url, questions="2 plus 3?\n/reset\n2 plus 3?\n/quit\nnever asked\n")
     assert (piped.returncode, piped.stderr) == (0, "")
     assert piped.stdout == once.stdout * 2
 
 
 def test_a_chat_with_a_run_that_is_not_served_answers_before_and_after(run: Path):
-    done = chat_through_a_pipe(str(run), once="2 plus 3?", before_after=True, max_tokens=8, port=1)
+    options = ("--once", "2 plus 3?", "--before-after", "--max-tokens", "8", "--port", "1")
+    done = chat_through_a_pipe(str(run), *options)
     assert done.returncode == 0, done.stderr
     before, after = done.stdout.index("student-before:\n"), done.stdout.index("student:\n")
     assert before < after
 
 
+@pytest.mark.long
 def test_a_student_whose_engine_was_killed_answers_again(server: Server):
     (engine,) = engines(server)
     engine.kill()
@@ -270,7 +230,7 @@ def test_a_student_whose_engine_was_killed_answers_again(server: Server):
 
 
 def engines(server: Server) -> list[psutil.Process]:
-    return [process for process in server.everything() if "EngineCore" in process.name()]
+    return [process for process in family(server.process) if "EngineCore" in process.name()]
 
 
 def ask_until_answered(server: Server) -> httpx.Response:
@@ -288,10 +248,25 @@ def ask_until_answered(server: Server) -> httpx.Response:
     raise AssertionError("the student did not come back")
 
 
-def test_a_signal_stops_it_and_leaves_no_process(server: Server):
-    processes = server.everything()
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(120) == 0
+def test_ctrl_c_stops_it_and_leaves_no_process(server: Server):
+    assert_gone_after(signal.SIGINT, server.process)
+    assert ready_status(server.url) == 0
+
+
+@pytest.mark.long
+def test_a_signal_while_it_starts_stops_it_and_leaves_no_process(run: Path):
+    command = [DISTILRAY, "serve", str(run), "--port", str(free_port())]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + START_WITHIN_S
+    while not any("EngineCore" in each.name() for each in family(process)):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.2)
+    assert_gone_after(signal.SIGTERM, process)
+
+
+def assert_gone_after(number: signal.Signals, process: subprocess.Popen[str]) -> None:
+    processes = family(process)
+    process.send_signal(number)
+    assert process.wait(120) == 0
     _, alive = psutil.wait_procs(processes[1:], timeout=10)
     assert alive == []
-    assert ready_status(server) == 0
