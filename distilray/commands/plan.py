@@ -2,6 +2,7 @@
 
 distilray plan recipe.yaml
 distilray plan recipe.yaml --pilot 200
+distilray plan recipe.yaml --machines 2x8x80
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 
+from distilray.commands.failures import UsageError
+
 NAME, HELP = "plan", "what a recipe comes to, and whether it fits"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
+    parser.add_argument("--machines", metavar="8x80", help="plan for these: GPUs x GiB, or nodes x GPUs x GiB")
     parser.add_argument("--pilot", type=int, metavar="N", help="run N rows and predict time, tokens and cost")
     parser.add_argument("--gpu-hour", type=float, metavar="PRICE", help="what an hour of one GPU costs, for the pilot")
 
@@ -22,12 +26,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from distilray.recipe import load, plan, this_machine
+    from distilray.recipe import load, parse_machines, plan, this_machine
     from distilray.report.plan_view import forecast_view, plan_view
 
     console = Console(highlight=False)
     loaded = load(options.recipe, options.overrides)
-    machine = _cluster() if os.environ.get("RAY_ADDRESS") else this_machine(loaded.recipe.resources.num_cpus)
+    if options.machines:
+        try:
+            machine = parse_machines(options.machines)
+        except ValueError as error:
+            raise UsageError(f"--machines: {error}") from error
+    else:
+        machine = _cluster() if os.environ.get("RAY_ADDRESS") else this_machine(loaded.recipe.resources.num_cpus)
     from distilray.driver import count_rows
 
     rows = count_rows(loaded)

@@ -15,7 +15,7 @@ from distilray.driver.export import record_outputs
 from distilray.driver.trainings import run_trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, Store, fingerprint, now
-from distilray.recipe import Available, Loaded, RecipeError, all_columns, column_problems, load, plan
+from distilray.recipe import Available, Loaded, RecipeError, all_columns, column_problems, gpu_gib_of, load, plan
 from distilray.rows import SourceFile, check_source
 from distilray.runner import Context, RunStopped, cluster, run_sources, run_stages, sources_identity, versions
 
@@ -114,7 +114,8 @@ def _run(
 def available() -> Available:
     """What the connected cluster has."""
     resources = ray.cluster_resources()
-    return Available(resources.get("CPU", 0), resources.get("GPU", 0), resources.get("memory", 0) / 2**30)
+    memory = resources.get("memory", 0) / 2**30
+    return Available(resources.get("CPU", 0), resources.get("GPU", 0), memory, gpu_gib_of(resources))
 
 
 def _record(store: Store, loaded: Loaded, limit: int | None) -> dict:

@@ -42,6 +42,13 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
             problems.append(Problem(("train", k, "student"), text))
         elif not isinstance(models[student], VLLMModel):
             problems.append(Problem(("train", k, "student"), f"{student!r} has no weights here to train"))
+        for name in sorted(kind_of(training.settings).models(training.settings)):
+            used.add(name)
+            if name not in models:
+                text = f"model {name!r} is not defined in `models`{closest(name, models)}"
+                problems.append(Problem(("train", k), text))
+            elif not isinstance(models[name], VLLMModel):
+                problems.append(Problem(("train", k), f"{name!r} has no weights here whose probabilities can be read"))
     for k, benchmark in enumerate(loaded.recipe.evaluate):
         for name in benchmark.models:
             if name in (STUDENT_BEFORE, STUDENT_AFTER):

@@ -15,6 +15,7 @@ from distilray.recipe.errors import Problem, RecipeError
 from distilray.recipe.identity import step_identity
 from distilray.recipe.load import Loaded
 from distilray.recipe.steps import RepeatEntry, StepEntry
+from distilray.recipe.train_plan import training_problems
 from distilray.runner import GlobalPass, Phase, Repeat, Resources, Stage, size
 from distilray.steps import Step
 
@@ -26,6 +27,8 @@ class Available:
     cpus: float
     gpus: float
     memory_gib: float | None = None
+    gpu_gib: float | None = None
+    """Memory of the smallest GPU; None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,12 @@ def plan(
     """Stages of ``loaded``, whose rows have the fingerprint ``sources``.
 
     ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
-    moves to a bigger cluster does not begin again. Raises :class:`RecipeError` where a model cannot fit at all.
+    moves to a bigger cluster does not begin again. Raises :class:`RecipeError` where a model, or a training, cannot
+    fit at all.
     """
     recipe = loaded.recipe
+    if problems := training_problems(loaded, available):
+        raise RecipeError(loaded.origin, problems)
     columns = all_columns(loaded)
     planner = _Planner(loaded, available, columns, {tuple(group) for group in grouping or ()})
     before = fingerprint([sources, recipe.seed, recipe.resources.unit_rows])

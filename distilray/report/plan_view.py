@@ -10,9 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.models import ModelSettings
-from distilray.recipe import Available, Loaded, Plan, engine_gib, needs, weights_gib
+from distilray.recipe import (
+    Available,
+    Loaded,
+    Plan,
+    TrainingNeed,
+    engine_gib,
+    needs,
+    training_needs,
+    weights_gib,
+)
 from distilray.report.terminal import duration
 from distilray.runner import GlobalPass, Repeat, size
+
+GIB = 2**30
+ENOUGH = 1e6
+"""CPUs of machines of which only the GPUs were named."""
 
 if TYPE_CHECKING:
     from distilray.driver import Forecast
@@ -26,8 +39,12 @@ def plan_view(loaded: Loaded, plan: Plan, available: Available, rows: int) -> Gr
     ]
     if loaded.recipe.models:
         parts += [Text(""), _models(loaded.recipe.models)]
+    if loaded.trainings:
+        parts += [Text(""), _trainings(training_needs(loaded, available))]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
-    parts += [Text(""), Text(f"available: {available.cpus:g} CPUs, {available.gpus:g} GPUs{memory}")]
+    each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
+    cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
+    parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{memory}")]
     parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
     return Group(*parts)
 
@@ -73,6 +90,24 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
         )
     for benchmark in loaded.recipe.evaluate:
         table.add_row(f"evaluations/{benchmark.name}", "examine", ", ".join(benchmark.models), "", "", "")
+    return table
+
+
+def _trainings(needs: list[TrainingNeed]) -> Table:
+    """GiB of one worker; the parts are not all there at once, so the peak is less than their sum."""
+    parts = ("weights", "gradients", "optimizer", "gathered", "activations", "logits", "beside")
+    shown = [part for part in parts if any(need.memory and getattr(need.memory, part) for need in needs)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("training, GiB a worker", *shown, "peak", "of"):
+        table.add_column(column, justify="left" if column.startswith("training") else "right")
+    for need in needs:
+        room = "?" if need.room is None else f"{need.room / GIB:.1f}"
+        if need.memory is None:
+            table.add_row(f"{need.entry.name}: {need.unknown}", *("" for _ in shown), "?", room)
+            continue
+        gib = need.memory.gib()
+        numbers = [f"{gib[part]:.1f}" for part in shown]
+        table.add_row(need.entry.name, *numbers, f"{gib['total']:.1f}", room)
     return table
 
 

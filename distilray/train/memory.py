@@ -1,35 +1,48 @@
 """How much memory a training takes on each GPU, before anything is launched: plain arithmetic over a model's config.
 
-What one worker holds, in bytes (P parameters, W workers that share them, T tokens of a micro batch):
+What one worker holds, in bytes (P parameters, W workers that share them, N tokens of a micro batch, V the vocabulary):
 
-* masters, gradients and AdamW's two moments, in fp32: ``4P`` each, divided by W where they are sharded (FSDP2 and
-  ZeRO-3: all of them; ZeRO-2: gradients and moments; DDP: none);
-* one layer gathered whole for computing, in the precision of computing, twice (the next one is fetched ahead), and
-  the embeddings; DDP and ZeRO-2 keep a whole copy in that precision during a step;
-* activations kept for the backward pass, from the shapes of a pre-norm decoder with a gated MLP and fused attention
-  (after Korthikanti et al. 2022, "Reducing activation recomputation", without the attention matrix); checkpointing
-  keeps each layer's input and one layer's activations;
-* logits in fp32 and their gradient, for as many positions as are projected at once (TRL projects in tiles);
-* what the allocator and the libraries hold.
+* masters and AdamW's two moments, in fp32: ``4P`` and ``8P``, divided by W where they are sharded (FSDP2 and ZeRO-3:
+  both; ZeRO-2: the moments; DDP: none). Gradients in fp32, ``4P``, sharded alike; DDP has its buckets besides;
+* weights in the precision of computing: under FSDP2 and ZeRO-3 two layers (the next one is fetched ahead) and what
+  belongs to no layer; elsewhere, in bf16, a copy of every layer, which lives from forward to backward;
+* activations kept for the backward pass: the tensors that a pre-norm decoder with a gated MLP and fused attention
+  saves, counted operation by operation (the method of Korthikanti et al. 2022, "Reducing activation recomputation",
+  without the attention matrix). Checkpointing keeps each layer's input and one layer's activations;
+* logits: a tile of ``min(N, 4096)`` by ``min(V, 32768)`` (TRL's fused head never has all of them), which on GPUs is
+  turned into its gradient in place and on CPUs by way of fp32 copies; the gradient of the head's whole matrix in fp32;
+* what libraries and the allocator hold.
 
-With adapters, only they have gradients and moments, and the frozen weights are held once, in the checkpoint's
-precision (4 bits under QLoRA).
+They are not all there at once, so the peak is the largest of three moments: the loss (all activations and logits, and
+gradients only where micro batches accumulate), the backward pass of the last layer when activations are recomputed,
+and its end (all gradients). ``benchmarks/train_memory.py`` compares this with measured peaks.
+
+With ``offload`` masters, gradients and moments lie in the host's memory, and only what is gathered on the GPU.
+
+With adapters, only they have gradients and moments, and the frozen weights are held once: in the precision of computing
+(sharded like the rest), or in 4 bits (QLoRA).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings, accumulation
 
 GIB = 2**30
 FP32, BF16 = 4, 2
-LOGITS_AT_ONCE = 1024
-"""Positions whose logits exist at the same time on a GPU."""
-OVERHEAD = int(1.5 * GIB)
-"""Context, communication buffers and what the allocator cannot use, of one GPU."""
+NF4 = 0.5 + 4 / 64
+"""Bytes a number in 4 bits with one fp32 scale for 64 of them (Dettmers et al. 2023, without double quantisation)."""
+TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
+"""TRL's fused head projects so many positions onto so many tokens of the vocabulary at once."""
+TILE_COPIES_ON_CPU = 29
+"""Bytes a logit beside the tile itself: six fp32 copies, a mask and one product, where there is no fused kernel."""
+GPU_OVERHEAD = int(1.5 * GIB)
+"""Context, communication buffers and what the allocator cannot use, of one GPU. Not measured here."""
+CPU_OVERHEAD = int(0.75 * GIB)
+"""Resident memory of a worker that has imported torch, transformers, TRL and Ray, before it loads a student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ class Shape:
     head: int
     vocabulary: int
     tied: bool
+    biases: bool
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Shape:
@@ -58,114 +72,210 @@ class Shape:
             head=config.get("head_dim") or config["hidden_size"] // heads,
             vocabulary=config["vocab_size"],
             tied=bool(config.get("tie_word_embeddings", False)),
+            biases=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
         )
 
     @property
+    def queries(self) -> int:
+        """Numbers a token in all heads' queries."""
+        return self.heads * self.head
+
+    @property
+    def keys(self) -> int:
+        return self.kv_heads * self.head
+
+    @property
+    def matrices(self) -> list[tuple[int, int]]:
+        """``(inputs, outputs)`` of a layer's linear maps."""
+        attention = [(self.hidden, self.queries), (self.hidden, self.keys), (self.hidden, self.keys)]
+        attention += [(self.queries, self.hidden)]
+        return attention + [(self.hidden, self.intermediate)] * 2 + [(self.intermediate, self.hidden)]
+
+    @property
     def layer_parameters(self) -> int:
-        attention = self.hidden * self.head * (2 * self.heads + 2 * self.kv_heads)
-        return attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
+        biases = self.queries + 2 * self.keys if self.biases else 0
+        return sum(a * b for a, b in self.matrices) + biases + 2 * self.hidden
+
+    @property
+    def head_parameters(self) -> int:
+        return self.vocabulary * self.hidden
 
     @property
     def embedding_parameters(self) -> int:
-        return self.vocabulary * self.hidden * (1 if self.tied else 2)
+        """Of everything outside the layers: embeddings, head, last norm."""
+        return self.head_parameters * (1 if self.tied else 2) + self.hidden
 
     @property
     def parameters(self) -> int:
-        return self.layers * self.layer_parameters + self.embedding_parameters + self.hidden
+        return self.layers * self.layer_parameters + self.embedding_parameters
 
     def adapter_parameters(self, lora: LoraSettings) -> int:
-        """Of adapters on all linear layers of the blocks."""
-        queries, keys = self.heads * self.head, self.kv_heads * self.head
-        shapes = [(self.hidden, queries), (self.hidden, keys), (self.hidden, keys), (queries, self.hidden)]
-        shapes += [(self.hidden, self.intermediate)] * 2 + [(self.intermediate, self.hidden)]
-        return self.layers * lora.r * sum(a + b for a, b in shapes)
+        """Of adapters on all linear maps of the layers."""
+        return self.layers * lora.r * sum(a + b for a, b in self.matrices)
 
-    def layer_activations(self, width: int) -> int:
-        """Bytes per token that one layer keeps for its backward pass, ``width`` bytes a number."""
-        attention = self.head * (2 * self.heads + 2 * self.kv_heads)  # q, k, v and what comes out
-        kept = 2 * self.hidden + 2 * self.hidden + attention + 4 * self.intermediate  # norms, residuals, gated MLP
-        return kept * width + 2 * self.hidden * FP32  # norms compute in fp32
+    def layer_activations(self, precision: str, *, cast_inputs: bool) -> int:
+        """Bytes a token that one layer keeps for its backward pass.
+
+        ``cast_inputs``: the residual stream is fp32 and each linear map keeps a bf16 copy of its input (autocast over
+        fp32 weights); under FSDP2 the stream itself is bf16, and maps that share an input keep one.
+        """
+        attention = 2 * self.queries + 2 * self.keys  # queries, keys and values as rotated, and the result
+        if precision == "fp32":
+            return FP32 * (6 * self.hidden + attention + 4 * self.intermediate)
+        inner = BF16 * (attention + 4 * self.intermediate)
+        norms = 2 * 2 * FP32 + 5 * BF16 if cast_inputs else 2 * (FP32 + 2 * BF16)
+        return norms * self.hidden + inner
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Bytes that one worker needs at its peak."""
+    """Bytes that one worker needs; ``peak`` is the most at once, libraries not counted."""
 
     weights: int
     gradients: int
     optimizer: int
     gathered: int
+    """Weights in the precision of computing, and communication buffers."""
     activations: int
     logits: int
+    beside: int
+    """A reference or a teacher in the same worker."""
+    peak: int
     overhead: int
 
     @property
     def total(self) -> int:
-        parts = (self.weights, self.gradients, self.optimizer, self.gathered, self.activations, self.logits)
-        return sum(parts) + self.overhead
+        return self.peak + self.overhead
+
+    def gib(self) -> dict[str, float]:
+        """Every part and the total, GiB, rounded."""
+        return {name: round(value / GIB, 2) for name, value in {**asdict(self), "total": self.total}.items()}
 
 
 def memory_plan(
-    config: Mapping[str, Any], settings: TrainSettings, resources: TrainResources, *, overhead: int = OVERHEAD
+    config: Mapping[str, Any],
+    settings: TrainSettings,
+    resources: TrainResources,
+    *,
+    beside: Sequence[Mapping[str, Any]] = (),
+    sequences: int = 1,
 ) -> MemoryPlan:
-    """What one worker of this training needs, with rows as long as ``max_length`` allows."""
-    shape, workers = Shape.of(config), resources.workers
-    compute = BF16 if settings.precision == "bf16" else FP32
-    shards = {"fsdp": workers, "zero3": workers, "zero2": 1, "ddp": 1}[settings.sharding]
-    state_shards = 1 if settings.sharding == "ddp" else workers
-    if settings.lora is None:
-        trained, frozen = shape.parameters, 0
+    """What one worker of this training needs, with rows as long as ``max_length`` allows.
+
+    ``beside``: configs of models that are loaded, sharded, in the same workers; ``sequences``: of one row, 2 where rows
+    are pairs. Raises :class:`ValueError` where the workers cannot share a batch.
+    """
+    shape, workers, on_gpu = Shape.of(config), resources.workers, resources.gpus_per_worker > 0
+    bf16, zero = settings.precision == "bf16", settings.sharding.startswith("zero")
+    width = BF16 if bf16 else FP32
+    sharded = settings.sharding in ("fsdp", "zero3") and workers > 1
+    state_shards = workers if settings.sharding != "ddp" else 1
+    weight_shards = workers if sharded else 1
+    whole, layers, lora = shape.parameters, shape.layers * shape.layer_parameters, settings.lora
+
+    trained = whole if lora is None else shape.adapter_parameters(lora)
+    if lora is None:
+        weights = FP32 * whole // (state_shards if zero else weight_shards)
+        copy = width * whole if zero else BF16 * layers if bf16 else 0
+    elif lora.quantize:
+        weights = int(NF4 * layers) + width * shape.embedding_parameters + FP32 * trained
+        copy = 2 * width * shape.layer_parameters  # dequantised as it is used
     else:
-        trained, frozen = shape.adapter_parameters(settings.lora), shape.parameters * FP32
-    whole = shape.parameters * compute if shards == 1 and compute != FP32 else 0
-    layer = 2 * shape.layer_parameters * compute if shards > 1 else 0
-    embeddings = shape.vocabulary * shape.hidden * compute if shards > 1 else 0
-    micro, _ = accumulation(settings, workers)
-    tokens = micro * settings.max_length
-    per_layer = shape.layer_activations(compute)
-    kept = per_layer * shape.layers
-    if settings.activation_checkpointing:
-        kept = shape.hidden * compute * shape.layers + per_layer
+        weights = (width * whole + FP32 * trained) // weight_shards
+        copy = 0
+    outside = width * shape.embedding_parameters
+    gathered = outside + 2 * width * shape.layer_parameters if sharded else copy
+    gradients = FP32 * trained // state_shards
+    buckets = FP32 * trained if settings.sharding == "ddp" and workers > 1 else 0
+
+    micro, accumulate = accumulation(settings, workers)
+    tokens = micro * settings.max_length * sequences
+    autocast = bf16 and not sharded and not zero
+    a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast)
+    stream = tokens * shape.hidden * (BF16 if bf16 and not autocast else FP32)
+    last = 3 * stream + (tokens * shape.hidden * BF16 if autocast else 0)  # the last norm, and what the head reads
+    kept = stream * shape.layers if settings.activation_checkpointing else a_layer * shape.layers
+    tile = min(tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_VOCABULARY)
+    logits = tile * (width if on_gpu else width + TILE_COPIES_ON_CPU) + 2 * FP32 * tokens * shape.hidden
+    head = FP32 * shape.head_parameters if lora is None else 0
+
+    held = weights + 2 * gradients + buckets + (gathered if sharded or zero else 0)
+    before = gradients if accumulate > 1 else 0  # of earlier micro batches
+    used_later = 0 if sharded or zero or settings.activation_checkpointing else copy
+    loss = held + before + used_later + kept + last + logits + head
+    end = held + gradients + a_layer + (head if shape.tied else 0)
+    recompute = held + max(before, head) + kept + a_layer + (2 * width * shape.layer_parameters if autocast else 0)
+    forward = held + before + kept + last + (0 if sharded or zero else copy)
+    if settings.offload and on_gpu:
+        away = weights + 3 * gradients
+        loss, end, recompute, forward = (max(0, moment - away) for moment in (loss, end, recompute, forward))
+        weights = gradients = 0
+    other = 0
+    for model in map(Shape.of, beside):
+        other += BF16 * (model.parameters // workers + 2 * model.layer_parameters + model.embedding_parameters)
     return MemoryPlan(
-        weights=(trained * FP32 + frozen) // shards,
-        gradients=trained * FP32 // state_shards,
-        optimizer=2 * trained * FP32 // state_shards,
-        gathered=whole + layer + embeddings,
-        activations=tokens * (kept + shape.hidden * compute),
-        logits=min(tokens, LOGITS_AT_ONCE) * shape.vocabulary * FP32 * 2,
-        overhead=overhead,
+        weights=weights,
+        gradients=gradients,
+        optimizer=2 * gradients,
+        gathered=gathered + buckets,
+        activations=kept + last + (a_layer if settings.activation_checkpointing else 0),
+        logits=logits + head,
+        beside=other,
+        peak=other + max(loss, end, forward, recompute if settings.activation_checkpointing else 0),
+        overhead=GPU_OVERHEAD if on_gpu else CPU_OVERHEAD,
     )
 
 
 def proposals(
-    config: Mapping[str, Any], settings: TrainSettings, resources: TrainResources, limit: int
+    config: Mapping[str, Any],
+    settings: TrainSettings,
+    resources: TrainResources,
+    limit: int,
+    *,
+    beside: Sequence[Mapping[str, Any]] = (),
+    sequences: int = 1,
 ) -> list[tuple[str, MemoryPlan]]:
     """Changes to a training that needs more than ``limit`` bytes a worker, each of which makes it fit, mildest first:
-    what costs only speed comes before what changes the result."""
+    what costs only speed comes before what changes the result. The words are settings as recipes write them."""
     found = []
-    for words, changed in _changes(settings):
-        plan = memory_plan(config, changed, resources)
-        if plan.total <= limit:
+    for words, changed in _changes(settings, resources):
+        plan = memory_plan(config, changed, resources, beside=beside, sequences=sequences)
+        adapters = [other.total for other_words, other in found if "lora" in other_words]
+        if plan.total <= limit and plan.total < min(adapters, default=limit + 1):
             found.append((words, plan))
     return found
 
 
-def _changes(settings: TrainSettings) -> Iterator[tuple[str, TrainSettings]]:
-    shard = {} if settings.sharding in ("fsdp", "zero3") or settings.lora else {"sharding": "fsdp"}
-    recompute, smallest = {"activation_checkpointing": True}, {"micro_batch_size": 1}
-    steps: list[tuple[str, dict[str, Any]]] = [
-        ("sharding: fsdp", shard),
-        ("activation_checkpointing: true", recompute),
-        ("micro_batch_size: 1", smallest),
-        ("activation_checkpointing: true, micro_batch_size: 1", {**recompute, **smallest}),
-        ("sharding: fsdp, activation_checkpointing: true, micro_batch_size: 1", {**shard, **recompute, **smallest}),
-        ("lora: {r: 16}, activation_checkpointing: true, micro_batch_size: 1", {**recompute, **smallest}),
-    ]
-    for words, changes in steps:
-        if words.startswith("lora"):
-            changes = {**changes, "lora": settings.lora or LoraSettings()}
-        if changes and any(getattr(settings, name) != value for name, value in changes.items()):
-            yield words, settings.model_copy(update=changes)
+def _changes(settings: TrainSettings, resources: TrainResources) -> Iterator[tuple[str, TrainSettings]]:
+    shard = {"sharding": "fsdp"} if settings.sharding not in ("fsdp", "zero3") and resources.workers > 1 else {}
+    recompute = {} if settings.activation_checkpointing else {"activation_checkpointing": True}
+    smallest = {} if settings.micro_batch_size == 1 else {"micro_batch_size": 1}
+    offload = {"offload": True} if resources.gpus_per_worker and not settings.offload else {}
+    adapters = settings.lora or LoraSettings()
+    lora = {} if settings.lora else {"lora": adapters}
+    qlora = {"lora": adapters.model_copy(update={"quantize": "nf4"}), "sharding": "ddp", "offload": False}
+    offered: list[dict[str, Any]] = []
+    for changes in (
+        shard,
+        recompute,
+        smallest,
+        {**recompute, **smallest},
+        {**shard, **recompute},
+        {**shard, **recompute, **smallest},
+        {**shard, **offload, **recompute, **smallest},
+        {**shard, **lora, **recompute, **smallest},
+        {**qlora, **recompute, **smallest},
+    ):
+        changes = {name: value for name, value in changes.items() if getattr(settings, name) != value}
+        if changes and changes not in offered:
+            offered.append(changes)
+            yield ", ".join(_word(*change) for change in changes.items()), settings.model_copy(update=changes)
+
+
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, LoraSettings):
+        return f"lora: {{r: {value.r}{', quantize: nf4' if value.quantize else ''}}}"
+    return f"{name}: {str(value).lower()}"
 
 
 def without_overhead(plan: MemoryPlan) -> MemoryPlan:

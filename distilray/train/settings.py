@@ -44,6 +44,9 @@ class LoraSettings(Settings):
     alpha: float = Field(32.0, gt=0, description="adapters are scaled by alpha / r")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapters' input")
     targets: Literal["all-linear"] | tuple[str, ...] = Field("all-linear", description="modules that get an adapter")
+    quantize: Literal["nf4"] | None = Field(
+        None, description="nf4 holds the frozen weights in 4 bits (QLoRA, through bitsandbytes): the extra `qlora`"
+    )
     merge: bool = Field(True, description="export one merged checkpoint; false exports the adapter alone")
 
 
@@ -82,6 +85,9 @@ class TrainSettings(Settings):
     sharding: Sharding = Field("fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
     precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 computes in bf16 over fp32 masters")
     activation_checkpointing: bool = Field(False, description="recompute activations: less memory, 1/3 more work")
+    offload: bool = Field(
+        False, description="keep weights, gradients and moments in the host's memory: fsdp, zero2 and zero3 on GPUs"
+    )
     lora: LoraSettings | None = Field(None, description="train adapters instead of all weights")
 
     save_every: int = Field(200, ge=1, description="steps between checkpoints that a killed training resumes from")
@@ -98,6 +104,10 @@ class TrainSettings(Settings):
             raise ValueError("say either epochs or max_steps: how long to train")
         if (self.evaluate_every is None) != (self.holdout == 0):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
+        if self.offload and self.sharding == "ddp":
+            raise ValueError("offload goes with sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
+        if self.lora is not None and self.lora.quantize and self.sharding != "ddp":
+            raise ValueError("lora.quantize goes with sharding: ddp; weights in 4 bits are not sharded")
         return self
 
     @property

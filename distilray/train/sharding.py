@@ -25,17 +25,24 @@ def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[
                 "state_dict_type": "SHARDED_STATE_DICT",  # every rank writes its own shard of a checkpoint
                 "cpu_ram_efficient_loading": settings.lora is None,  # one rank a node reads the weights
                 "activation_checkpointing": checkpointing,
+                "offload_params": settings.offload,
             },
             "gradient_checkpointing": False,  # FSDP has its own, which does not gather weights twice
         }
     if settings.sharding == "ddp":
         return {"gradient_checkpointing": checkpointing, "ddp_find_unused_parameters": False}
-    return {"deepspeed": _deepspeed(int(settings.sharding[-1])), "gradient_checkpointing": checkpointing}
-
-
-def _deepspeed(stage: int) -> dict[str, Any]:
     return {
-        "zero_optimization": {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True},
+        "deepspeed": _deepspeed(int(settings.sharding[-1]), settings.offload),
+        "gradient_checkpointing": checkpointing,
+    }
+
+
+def _deepspeed(stage: int, offload: bool) -> dict[str, Any]:
+    away: dict[str, Any] = {"offload_optimizer": {"device": "cpu"}} if offload else {}
+    if offload and stage == 3:
+        away["offload_param"] = {"device": "cpu"}
+    return {
+        "zero_optimization": {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True, **away},
         "train_micro_batch_size_per_gpu": "auto",
         "train_batch_size": "auto",
         "gradient_accumulation_steps": "auto",

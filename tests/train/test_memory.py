@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import pytest
-
 from distilray.train import SFTSettings, TrainResources
 from distilray.train.memory import GIB, Shape, memory_plan, proposals
+from distilray.train.published import QWEN2_5, published_config
 
-QWEN_7B = {
-    "num_hidden_layers": 28, "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28,
-    "num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False,
-}  # fmt: skip
+QWEN_7B = QWEN2_5["7B"]
 EIGHT = TrainResources(workers=8, gpus_per_worker=1)
+ONE = TrainResources(workers=1, gpus_per_worker=1)
 
 
 def settings(**changes: object) -> SFTSettings:
@@ -17,16 +14,35 @@ def settings(**changes: object) -> SFTSettings:
     return SFTSettings.model_validate({**base, **changes})
 
 
-def test_parameters_are_those_of_the_published_model() -> None:
-    assert Shape.of(QWEN_7B).parameters == pytest.approx(7.616e9, rel=0.001)
+def test_parameters_are_those_of_the_published_models() -> None:
+    billions = {"0.5B": 0.494, "1.5B": 1.544, "3B": 3.086, "7B": 7.616, "14B": 14.770, "32B": 32.764, "72B": 72.706}
+    assert {name: round(Shape.of(config).parameters / 1e9, 3) for name, config in QWEN2_5.items()} == billions
+
+
+def test_a_published_model_is_known_by_its_name_and_others_are_not() -> None:
+    assert published_config("Qwen/Qwen2.5-7B-Instruct") == QWEN_7B
+    assert published_config("Qwen/Qwen2.5-7B") == QWEN_7B
+    assert published_config("Qwen/Qwen2.5-Math-7B") is None
+    assert published_config("me/Qwen2.5-7B") is None
 
 
 def test_parameters_agree_with_a_model_that_is_built(student: str) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(student)
-    biases = sum(p.numel() for name, p in model.named_parameters() if name.endswith("bias"))
-    assert Shape.of(model.config.to_dict()).parameters == model.num_parameters() - biases
+    assert Shape.of(model.config.to_dict()).parameters == model.num_parameters()
+
+
+def test_adapters_are_as_many_as_peft_makes(student: str) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    chosen = settings(lora={"r": 4}).lora
+    assert chosen is not None
+    model = AutoModelForCausalLM.from_pretrained(student)
+    shape = Shape.of(model.config.to_dict())
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert shape.adapter_parameters(chosen) == adapted.get_nb_trainable_parameters()[0]
 
 
 def test_full_training_of_7b_fits_eight_gpus_of_80_gb_when_sharded_but_not_otherwise() -> None:
@@ -41,6 +57,33 @@ def test_states_shrink_with_workers_and_activations_do_not() -> None:
     assert many.activations == few.activations
 
 
+def test_the_peak_is_at_most_the_sum_of_its_parts_and_at_least_what_is_always_held() -> None:
+    for changes in ({}, {"activation_checkpointing": True}, {"sharding": "ddp"}, {"lora": {"r": 8}}, {"batch_size": 8}):
+        plan = memory_plan(QWEN_7B, settings(**changes), EIGHT)
+        parts = (plan.weights, plan.gradients, plan.optimizer, plan.gathered, plan.activations, plan.logits)
+        assert plan.weights + plan.optimizer < plan.peak <= sum(parts) + 8 * Shape.of(QWEN_7B).head_parameters
+
+
+def test_a_vocabulary_of_150k_does_not_dominate_whatever_the_length() -> None:
+    plan = memory_plan(QWEN_7B, settings(micro_batch_size=8, batch_size=64), EIGHT)
+    whole = 8 * 4096 * QWEN_7B["vocab_size"] * 4
+    assert plan.logits < whole / 5
+
+
+def test_weights_in_four_bits_take_about_a_seventh_of_fp32() -> None:
+    small = {"activation_checkpointing": True}
+    full = memory_plan(QWEN_7B, settings(lora={"r": 16}, sharding="ddp", precision="fp32"), ONE)
+    four = memory_plan(QWEN_7B, settings(lora={"r": 16, "quantize": "nf4"}, sharding="ddp", **small), ONE)
+    assert four.weights < full.weights / 4
+    assert four.total < 24 * GIB
+
+
+def test_a_model_beside_the_student_counts() -> None:
+    alone = memory_plan(QWEN_7B, settings(), EIGHT)
+    with_teacher = memory_plan(QWEN_7B, settings(), EIGHT, beside=[QWEN2_5["72B"]])
+    assert with_teacher.peak - alone.peak > 72e9 * 2 / 8
+
+
 def test_what_does_not_fit_gets_proposals_that_do() -> None:
     too_big = settings(micro_batch_size=8, sharding="ddp")
     assert memory_plan(QWEN_7B, too_big, EIGHT).total > 80 * GIB
@@ -50,5 +93,12 @@ def test_what_does_not_fit_gets_proposals_that_do() -> None:
     assert found[0][0].startswith("sharding: fsdp")
 
 
+def test_one_small_gpu_is_offered_adapters_over_four_bits() -> None:
+    found = proposals(QWEN_7B, settings(sharding="ddp"), ONE, 14 * GIB)
+    assert [words for words, _ in found] == [
+        "lora: {r: 16, quantize: nf4}, activation_checkpointing: true",
+    ]
+
+
 def test_nothing_is_proposed_where_nothing_helps() -> None:
-    assert proposals(QWEN_7B, settings(), TrainResources(workers=1, gpus_per_worker=1), 4 * GIB) == []
+    assert proposals(QWEN_7B, settings(), ONE, 4 * GIB) == []

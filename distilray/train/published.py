@@ -1,0 +1,42 @@
+"""Sizes of published models that recipes name often, so that a plan needs neither their weights nor a model hub.
+
+The numbers are those of the ``config.json`` that each model is published with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _qwen2_5(layers: int, hidden: int, intermediate: int, heads: int, kv_heads: int, *, small: bool) -> dict[str, Any]:
+    return {
+        "model_type": "qwen2",
+        "num_hidden_layers": layers,
+        "hidden_size": hidden,
+        "intermediate_size": intermediate,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "vocab_size": 151936 if small else 152064,
+        "tie_word_embeddings": small,
+        "max_position_embeddings": 32768,
+    }
+
+
+QWEN2_5: dict[str, dict[str, Any]] = {
+    "0.5B": _qwen2_5(24, 896, 4864, 14, 2, small=True),
+    "1.5B": _qwen2_5(28, 1536, 8960, 12, 2, small=True),
+    "3B": _qwen2_5(36, 2048, 11008, 16, 2, small=True),
+    "7B": _qwen2_5(28, 3584, 18944, 28, 4, small=False),
+    "14B": _qwen2_5(48, 5120, 13824, 40, 8, small=False),
+    "32B": _qwen2_5(64, 5120, 27648, 40, 8, small=False),
+    "72B": _qwen2_5(80, 8192, 29568, 64, 8, small=False),
+}
+
+
+def published_config(name: str) -> dict[str, Any] | None:
+    """The sizes of the model that the hub calls ``name`` (``Qwen/Qwen2.5-7B-Instruct``), where they are known here."""
+    family, _, rest = name.partition("Qwen2.5-")
+    if family != "Qwen/" or not rest:
+        return None
+    size, _, variant = rest.partition("-")
+    return QWEN2_5.get(size) if variant in ("", "Instruct") else None
