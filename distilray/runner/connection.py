@@ -98,5 +98,5 @@ def _start_local(resources: Resources) -> None:
             if attempt == STARTS - 1:
                 raise ClusterDidNotStart(
                     f"Ray did not start in {STARTS} tries: its daemons have 15 s to come up, which a busy machine may "
-                    f"not give them. Try again when less is running; their own words are in {FOLDER}/session_latest/logs"
+                    f"not give them; try again when less is running. What they said is in {FOLDER}/session_latest/logs"
                 ) from error
