@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
@@ -10,7 +10,7 @@ from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
 from distilray.models import VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, versions
-from distilray.train import TrainProgress, fit, prepare_tokens
+from distilray.train import Before, Engines, TrainProgress, fit, kind_of, prepare_tokens
 
 
 def checkpoint_address(store: Store, path: str) -> str:
@@ -48,8 +48,15 @@ def run_trainings(
             path = checkpoint_address(context.store, students.paths[settings.start_from])
             weights = students.fingerprints[settings.start_from]
         listen(Event("started", entry.directory))
-        mark = fingerprint([rows, weights, settings.model_dump(mode="json")])
-        _train(context, entry, path, [unit for _, unit in units], mark, listen)
+        wanted = kind_of(settings).models(settings)
+        models = {
+            name: model
+            for name, model in loaded.recipe.models.items()
+            if name in wanted and isinstance(model, VLLMModel)  # the recipe was checked: all of them are
+        }
+        others = {name: model.weights_id() for name, model in models.items()}
+        mark = fingerprint([rows, weights, settings.model_dump(mode="json"), others])
+        _train(context, entry, path, models, [unit for _, unit in units], mark, listen)
         listen(Event("done", entry.directory))
         students.paths[settings.name] = f"{entry.directory}/final"
         students.fingerprints[settings.name] = mark
@@ -59,7 +66,13 @@ def run_trainings(
 
 
 def _train(
-    context: Context, entry: TrainEntry, path: str, inputs: list[UnitInput], mark: str, listen: Listener
+    context: Context,
+    entry: TrainEntry,
+    path: str,
+    models: Mapping[str, VLLMModel],
+    inputs: list[UnitInput],
+    mark: str,
+    listen: Listener,
 ) -> None:
     store, folder = context.store, entry.directory
     wanted = Manifest(name=entry.name, kind="training", fingerprint=mark, versions=versions())
@@ -84,5 +97,8 @@ def _train(
         store.write_json("progress.json", details, durable=False)
         listen(Event("progress", folder, progress.stage, details))
 
-    tokens = prepare_tokens(store, inputs, entry.settings, path, f"{folder}/tokens")
-    fit(store, tokens.paths, entry.settings, path, folder, entry.resources, on_progress, fingerprint=mark)
+    settings = entry.settings
+    tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
+    engines = Engines(context.run, context.logs)
+    kind_of(settings).before(Before(store, tokens, settings, path, models, engines))
+    fit(store, tokens.paths, settings, path, folder, entry.resources, on_progress, fingerprint=mark, models=models)

@@ -7,6 +7,7 @@ from distilray.train.choose import check_condition
 from distilray.train.dpo import DPOSettings
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.fit import fit
+from distilray.train.kind import Before, Engines
 from distilray.train.kinds import KINDS, kind_of, parse_settings
 from distilray.train.memory import MemoryPlan, memory_plan, proposals
 from distilray.train.progress import OnProgress, TrainProgress
@@ -18,8 +19,10 @@ from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
 
 __all__ = [
     "KINDS",
+    "Before",
     "CannotTrain",
     "DPOSettings",
+    "Engines",
     "LoraSettings",
     "MemoryPlan",
     "OnProgress",

@@ -20,13 +20,24 @@ if TYPE_CHECKING:
     import numpy as np
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
+    from distilray.ledger import Store
+    from distilray.models import VLLMModel
     from distilray.train.chat import ChatFormat
     from distilray.train.feed import Feed
     from distilray.train.job import Job
+    from distilray.train.tokens import TokenManifest
 
 
 Join = Callable[[str, pa.Table], pa.Table]
 """Takes the path of a token file and its kept rows, and gives the rows with the columns that lie beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Where engines that a training asks belong: ``run`` is the run's id, ``logs`` a directory for what they print."""
+
+    run: str
+    logs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,19 @@ class Ended:
     reason: str
     length: int | None = None
     """In tokens, where that is known."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the driver knows when there are tokens, and no worker yet."""
+
+    store: Store
+    tokens: TokenManifest
+    settings: Any
+    student_path: str
+    models: Mapping[str, VLLMModel]
+    """Those that the kind names in :meth:`Kind.models`."""
+    engines: Engines
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,15 @@ class Kind(ABC):
     @abstractmethod
     def trainer(self, session: Session) -> Trainer:
         """The trainer, ready to train; runs in every worker."""
+
+    def models(self, settings: Any) -> set[str]:
+        """Names of the recipe's models that are asked or loaded beside the student."""
+        return set()
+
+    def before(self, context: Before) -> None:
+        """What the driver does between tokens and training, such as having engines score the tokens; nothing by
+        default. Called again after a kill, so what is there already must not be made again."""
+        return
 
     def prepare(self, job: Job) -> None:
         """What all workers do together before rows are fed, such as asking a reference model; nothing by default."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilray.train.distill.settings import DistillSettings
 from distilray.train.feed import as_it_is
-from distilray.train.kind import Join, Session
+from distilray.train.kind import Before, Join, Session
 from distilray.train.sft.kind import SFT
 
 if TYPE_CHECKING:
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 class Distill(SFT):
     settings = DistillSettings
     metrics: ClassVar = {"lm_loss": "lm_loss", "divergence": "divergence"}
+
+    def models(self, settings: DistillSettings) -> set[str]:
+        return set(settings.weights)
+
+    def before(self, context: Before) -> None:
+        from distilray.train.distill.scoring import check_teachers, score_tokens
+
+        settings: DistillSettings = context.settings
+        check_teachers(settings, context.models, context.student_path)
+        if settings.source == "stored":
+            tokens = context.tokens
+            longest = tokens.counts.longest
+            score_tokens(context.store, tokens.paths, longest, settings, context.models, context.engines)
+
+    def models(self, settings: DistillSettings) -> tuple[str, ...]:
+        return tuple(settings.weights)
 
     @contextmanager
     def beside(self, job: Job, folder: str) -> Iterator[Join]:

@@ -79,6 +79,9 @@ class DPO(Kind):
         values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
         return Tokens(values, 2 * len(prompt) + trained, trained, cut)
 
+    def models(self, settings: DPOSettings) -> set[str]:
+        return set() if settings.reference is None else {settings.reference}
+
     def prepare(self, job: Job) -> None:
         if job.settings.reference_by == "workers":
             from distilray.train.dpo.cached import score_by_workers
