@@ -79,7 +79,7 @@ def write_recipe(directory: Path, data: Path, rows: int) -> Path:
                 "max_num_seqs": 64,
                 "max_model_len": 1024,
                 "sampling": {"max_tokens": 256, "temperature": 1.0, "stop": [".", "。", "e"]},
-                "engine": {"structured_outputs_config": {"disable_any_whitespace": True}},
+                "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
             }
         },
         "sources": [
