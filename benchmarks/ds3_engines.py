@@ -32,9 +32,9 @@ import yaml
 
 from benchmarks.engine_path import machine
 from benchmarks.random_model import random_model
-from distilray.models import Reply
+from distilray.models import ModelError, Reply
 from distilray.prompts import RATE_TRACE, RATINGS
-from distilray.rows import Outcome, Row
+from distilray.rows import Outcome, Row, failed
 from distilray.steps import Models
 from distilray.steps.align_trace import AlignTrace
 
@@ -60,7 +60,10 @@ class Observed(AlignTrace):
 
         models._desk = replace(models._desk, watch=note)  # type: ignore[attr-defined]
         began = time.time()
-        outcome = await super().process(row, models)
+        try:
+            outcome = await super().process(row, models)
+        except ModelError as error:  # a reply that was cut again and again: what it cost counts too
+            outcome = failed(f"{type(error).__name__}: {error}")
         return replace(outcome, columns={**outcome.columns, "began": began, "ended": time.time(), "asked": asked})
 
 
