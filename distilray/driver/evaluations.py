@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from distilray.driver.trainings import Students, checkpoint_address
+from distilray.driver.trainings import Students
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Benchmark, Examine, Result, measured
 from distilray.evaluate.results import DIRECTORY, RESULT
 from distilray.ledger import UnitInput, fingerprint
@@ -14,6 +14,7 @@ from distilray.models import ModelSettings, VLLMModel
 from distilray.recipe import Available, Loaded, examination, side_by_side
 from distilray.rows import list_files
 from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
+from distilray.train import checkpoint_address
 
 
 @dataclass(frozen=True)

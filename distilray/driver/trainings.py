@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
-from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
+from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
 from distilray.models import VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, versions
-from distilray.train import Before, Engines, TrainProgress, fit, kind_of, prepare_tokens
-
-
-def checkpoint_address(store: Store, path: str) -> str:
-    """Where a checkpoint of the run lies, as engines and trainers take it: a folder, or a URI that they copy from."""
-    if store.local:
-        return store.full(path)
-    root, mark, query = store.uri.partition("?")
-    return f"{root.rstrip('/')}/{path}{mark}{query}"
+from distilray.train import (
+    Before,
+    DistillSettings,
+    Engines,
+    TrainProgress,
+    checkpoint_address,
+    fit,
+    kind_of,
+    prepare_tokens,
+)
+from distilray.train.distill.rounds import train_in_rounds
 
 
 @dataclass
@@ -100,5 +102,9 @@ def _train(
     settings = entry.settings
     tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
     engines = Engines(context.run, context.logs)
-    kind_of(settings).before(Before(store, tokens, settings, path, models, engines))
+    before = Before(store, tokens, settings, path, models, engines)
+    kind_of(settings).before(before)
+    if isinstance(settings, DistillSettings) and settings.on_policy:
+        train_in_rounds(before, folder, entry.resources, on_progress, fingerprint=mark)
+        return
     fit(store, tokens.paths, settings, path, folder, entry.resources, on_progress, fingerprint=mark, models=models)

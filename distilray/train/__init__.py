@@ -4,6 +4,7 @@ Importing this room imports neither torch nor Ray: recipes embed its settings.
 """
 
 from distilray.train.choose import check_condition
+from distilray.train.distill import DistillSettings
 from distilray.train.dpo import DPOSettings
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.fit import fit
@@ -14,7 +15,7 @@ from distilray.train.progress import OnProgress, TrainProgress
 from distilray.train.published import published_config
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
 from distilray.train.sft import SFTSettings
-from distilray.train.student import Student, read_student
+from distilray.train.student import Student, checkpoint_address, read_student
 from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Before",
     "CannotTrain",
     "DPOSettings",
+    "DistillSettings",
     "Engines",
     "LoraSettings",
     "MemoryPlan",
@@ -35,6 +37,7 @@ __all__ = [
     "TrainSettings",
     "TrainingFailed",
     "check_condition",
+    "checkpoint_address",
     "fit",
     "kind_of",
     "memory_plan",

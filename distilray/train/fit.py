@@ -21,6 +21,8 @@ from distilray.train.student import read_student
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
+    from distilray.train.job import Stretch
+
 LOOK_EVERY_S = 0.5
 RESTARTS = 3
 """Times that killed workers are replaced, each time from the last whole checkpoint."""
@@ -59,8 +61,13 @@ def fit(
         return manifest
     manifest.write(store, out)
     began = time.monotonic()
-    _launch(store, tokens, settings, student_path, out, resources, on_progress, models or {})
+    launch(store, tokens, settings, student_path, out, resources, on_progress, models or {})
     manifest.seconds += time.monotonic() - began
+    return finish(store, manifest, settings, out, resources)
+
+
+def finish(store: Store, manifest: Manifest, settings: TrainSettings, out: str, resources: TrainResources) -> Manifest:
+    """Says that the training in ``out`` is done and what it came to; checkpoints to resume from go."""
     manifest.finished = now()
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
     manifest.details = {**manifest.details, **_details(store, settings, out, resources)}
@@ -69,7 +76,7 @@ def fit(
     return manifest
 
 
-def _launch(
+def launch(
     store: Store,
     tokens: list[str],
     settings: TrainSettings,
@@ -78,7 +85,9 @@ def _launch(
     resources: TrainResources,
     on_progress: OnProgress | None,
     models: Mapping[str, VLLMModel],
+    stretch: Stretch | None = None,
 ) -> None:
+    """One group of workers trains up to the end, or through ``stretch``; killed ones are replaced."""
     import ray
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
@@ -90,7 +99,7 @@ def _launch(
     checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
     board = ray.remote(num_cpus=0)(ProgressBoard).remote()
     gpus = resources.gpus_per_worker
-    job = Job(store, out, tokens, settings, resources, student_path, board, models, uuid.uuid4().hex[:12])
+    job = Job(store, out, tokens, settings, resources, student_path, board, models, stretch, uuid.uuid4().hex[:12])
     trainer = TorchTrainer(
         enter,
         train_loop_config={"job": job},

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Steps ``start`` up to ``stop`` of a training whose rows change from round to round; optimizer and learning rate
+    go on from one to the next. The student that comes out is left at ``final`` in the store."""
+
+    start: int
+    stop: int
+    final: str
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a worker is told; the same for every worker."""
 
@@ -32,8 +42,15 @@ class Job:
     board: ActorHandle
     models: Mapping[str, VLLMModel]
     """Models of the recipe that the kind of training loads beside the student."""
+    stretch: Stretch | None
+    """What this launch does of a training in rounds; None: all of it."""
     token: str
     """Names this launch: workers of one node share a scratch folder of this name."""
+
+    @property
+    def final(self) -> str:
+        """Where in the store the student goes."""
+        return self.stretch.final if self.stretch else f"{self.out}/final"
 
     @property
     def scratch(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distilray.ledger import Store
 from distilray.models import NotACheckpoint, resolve_path
 from distilray.models.checkpoint import is_local
 from distilray.train.errors import CannotTrain
@@ -40,6 +41,14 @@ def local_student(path: str) -> str:
         return snapshot_download(path)
     except (NotACheckpoint, OSError) as error:
         raise CannotTrain(f"student {path!r}: {error}") from error
+
+
+def checkpoint_address(store: Store, path: str) -> str:
+    """Where a checkpoint of the run lies, as engines and trainers take it: a folder, or a URI that they copy from."""
+    if store.local:
+        return store.full(path)
+    root, mark, query = store.uri.partition("?")
+    return f"{root.rstrip('/')}/{path}{mark}{query}"
 
 
 def read_student(path: str) -> Student:

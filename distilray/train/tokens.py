@@ -134,7 +134,7 @@ def tokenize_unit(
     store: Store, unit: UnitInput, settings: TrainSettings, student_path: str, path: str, key: str
 ) -> TokenCounts:
     """Writes the token file of one unit, unless ``path`` holds one made in the same way (same ``key``)."""
-    done = _counts_of(store, path, key)
+    done = counts_of_tokens(store, path, key)
     if done is not None:
         return done
     kind = kind_of(settings)
@@ -142,12 +142,17 @@ def tokenize_unit(
     wanted = {"id", *kind.reads} & set(have) | set(columns_in(settings.rows, have))
     rows = kept_rows(store, unit, [name for name in have if name in wanted])
     table, counts = tokenize_rows(rows, _chat(local_student(student_path), settings), settings)
+    write_tokens(store, path, table, key, counts)
+    return counts
+
+
+def write_tokens(store: Store, path: str, table: pa.Table, key: str, counts: TokenCounts) -> None:
+    """Publishes a token file, marked with ``key``: how it was made."""
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, compression="zstd") as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({COUNTS_KEY: msgspec.json.encode({"key": key, "counts": counts})})
     store.write(path, sink.getvalue())
-    return counts
 
 
 @lru_cache(maxsize=2)
@@ -155,13 +160,23 @@ def _chat(path: str, settings: TrainSettings) -> ChatFormat:
     return load_chat(path, settings)
 
 
-def _counts_of(store: Store, path: str, key: str) -> TokenCounts | None:
+def counts_of_tokens(store: Store, path: str, key: str) -> TokenCounts | None:
+    """The counts of the token file at ``path``, if it is there and was made as ``key`` says."""
     try:
-        with store.open_input(path) as file:
-            stored = msgspec.json.decode(pq.read_metadata(file).metadata[COUNTS_KEY])
+        stored = _stored(store, path)
     except FileNotFoundError:
         return None
     return msgspec.convert(stored["counts"], TokenCounts) if stored["key"] == key else None
+
+
+def made_of(store: Store, path: str) -> str:
+    """The mark of how the token file at ``path`` was made."""
+    return _stored(store, path)["key"]
+
+
+def _stored(store: Store, path: str) -> dict:
+    with store.open_input(path) as file:
+        return msgspec.json.decode(pq.read_metadata(file).metadata[COUNTS_KEY])
 
 
 def schema_of(kind: Kind) -> pa.Schema:

@@ -22,20 +22,18 @@ class Distill(SFT):
     metrics: ClassVar = {"lm_loss": "lm_loss", "divergence": "divergence"}
 
     def models(self, settings: DistillSettings) -> set[str]:
-        return set(settings.weights)
+        own = {settings.student} if settings.on_policy else set()  # which then answers through engines
+        return {*settings.weights, *own}
 
     def before(self, context: Before) -> None:
-        from distilray.train.distill.scoring import check_teachers, score_tokens
+        from distilray.train.distill.scoring import score_tokens
+        from distilray.train.distill.tokenizers import check_teachers
 
         settings: DistillSettings = context.settings
         check_teachers(settings, context.models, context.student_path)
-        if settings.source == "stored":
+        if settings.source == "stored" and settings.on_policy is None:
             tokens = context.tokens
-            longest = tokens.counts.longest
-            score_tokens(context.store, tokens.paths, longest, settings, context.models, context.engines)
-
-    def models(self, settings: DistillSettings) -> tuple[str, ...]:
-        return tuple(settings.weights)
+            score_tokens(context.store, tokens.paths, tokens.counts.longest, settings, context.models, context.engines)
 
     @contextmanager
     def beside(self, job: Job, folder: str) -> Iterator[Join]:
