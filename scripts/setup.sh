@@ -195,6 +195,9 @@ check_torch() {
     fi
 }
 
+# A run starts dozens of processes that import these packages. Where PYTHONDONTWRITEBYTECODE is set, as in many images,
+# each of them would compile them anew: twice the seconds, and more than Ray's daemons are given to come up.
+export UV_COMPILE_BYTECODE=1
 export DS_BUILD_OPS=0 # DeepSpeed compiles its kernels when they are first used, not here
 find_extra
 wait_for_another

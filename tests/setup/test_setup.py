@@ -77,6 +77,7 @@ def test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand(tmp_path: P
     result = set_up_torch(tmp_path, site, TORCH_INDEX=f"{site}/torch-index")
     assert result.returncode == 0, result.stdout + result.stderr
     assert installed(tmp_path)
+    assert any((tmp_path / "venv").glob("lib/python*/site-packages/__pycache__/torch.*.pyc"))
 
 
 def test_a_wheel_in_a_folder_that_pip_knows_is_taken(tmp_path: Path, site: str) -> None:
