@@ -23,6 +23,7 @@ class Score:
     """Ask for a model's log-probabilities at ``positions`` (from 1 on) of the given tokens, instead of a reply."""
 
     top_k: int
+    """0: only of the tokens that stand there."""
     positions: tuple[int, ...]
 
 
@@ -36,24 +37,37 @@ class Scores(msgspec.Struct, frozen=True, array_like=True):
     """float16, in nats, falling"""
     rest: bytes
     """float32, a probability"""
+    own: bytes = b""
+    """float32, in nats: of the token that stands there"""
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``ids`` and ``log_probs`` of shape ``(n, top_k)``, ``rest`` of shape ``(n,)``; read-only views."""
-        ids = np.frombuffer(self.ids, "<i4").reshape(-1, self.top_k)
-        log_probs = np.frombuffer(self.log_probs, "<f2").reshape(-1, self.top_k)
-        return ids, log_probs, np.frombuffer(self.rest, "<f4")
+        rest = np.frombuffer(self.rest, "<f4")
+        ids = np.frombuffer(self.ids, "<i4").reshape(len(rest), self.top_k)
+        log_probs = np.frombuffer(self.log_probs, "<f2").reshape(len(rest), self.top_k)
+        return ids, log_probs, rest
+
+    def own_log_probs(self) -> np.ndarray:
+        """Of the tokens that stand there, shape ``(n,)``; a read-only view."""
+        return np.frombuffer(self.own, "<f4")
 
 
-def pack(ids: np.ndarray, log_probs: np.ndarray) -> Scores:
-    """From arrays of shape ``(n, top_k)``. Raises :class:`ValueError` where a log-probability is not a number."""
+def pack(ids: np.ndarray, log_probs: np.ndarray, own: np.ndarray | None = None) -> Scores:
+    """From arrays of shape ``(n, top_k)``, and ``(n,)`` for the tokens that stand there.
+
+    Raises :class:`ValueError` where a log-probability is not a number.
+    """
     exact = log_probs.astype(np.float64)
-    if not np.isfinite(exact).all():
-        where = int(np.argwhere(~np.isfinite(exact))[0][0])
-        raise ValueError(f"the log-probabilities of scored token {where} are not finite: {exact[where][:4].tolist()}")
+    looked_at = exact if own is None else np.column_stack([own.astype(np.float64), exact])
+    if not np.isfinite(looked_at).all():
+        where = int(np.argwhere(~np.isfinite(looked_at))[0][0])
+        shown = looked_at[where][:4].tolist()
+        raise ValueError(f"the log-probabilities of scored token {where} are not finite: {shown}")
     rest = np.maximum(1.0 - np.exp(exact).sum(-1), REST_FLOOR)
     return Scores(
         ids.shape[-1],
         ids.astype("<i4").tobytes(),
         exact.astype("<f2").tobytes(),
         rest.astype("<f4").tobytes(),
+        b"" if own is None else own.astype("<f4").tobytes(),
     )

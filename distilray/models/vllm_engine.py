@@ -290,9 +290,9 @@ def scored(output: RequestOutput, score: Score) -> Reply:
     """Packs what vLLM says of each position: the token that stands there, then the ``top_k`` likeliest."""
     flat, rows = output.prompt_logprobs, np.asarray(score.positions, np.int64) - 1
     ids = np.asarray(flat.token_ids, np.int32).reshape(-1, score.top_k + 1)[rows, 1:]
-    log_probs = np.asarray(flat.logprobs, np.float32).reshape(-1, score.top_k + 1)[rows, 1:]
+    log_probs = np.asarray(flat.logprobs, np.float32).reshape(-1, score.top_k + 1)[rows]
     tokens = len(output.prompt_token_ids or ())
-    return Reply("", "scored", tokens_in=tokens, scores=pack(ids, log_probs))
+    return Reply("", "scored", tokens_in=tokens, scores=pack(ids, log_probs[:, 1:], log_probs[:, 0]))
 
 
 def replies_of(output: RequestOutput, *, ids: bool = False) -> list[Reply]:

@@ -26,6 +26,14 @@ def test_a_position_takes_six_bytes_a_token_and_four_more() -> None:
     assert len(scores.ids) + len(scores.log_probs) + len(scores.rest) == 10 * (32 * 6 + 4)
 
 
+def test_only_the_tokens_that_stand_there_may_be_asked_about() -> None:
+    scores = pack(np.zeros((3, 0), int), np.zeros((3, 0)), np.array([-0.5, -1.25, -7.0]))
+    assert scores.own_log_probs().tolist() == [-0.5, -1.25, -7.0]
+    assert [some.shape for some in scores.arrays()] == [(3, 0), (3, 0), (3,)]
+    with pytest.raises(ValueError, match="scored token 2 are not finite"):
+        pack(np.zeros((3, 0), int), np.zeros((3, 0)), np.array([-0.5, -1.25, np.nan]))
+
+
 def test_what_is_left_is_never_nothing() -> None:
     assert pack(np.zeros((1, 1), int), np.zeros((1, 1))).arrays()[2] == pytest.approx(REST_FLOOR)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from distilray.rows import MalformedRecord, part_trace
 from distilray.train.dpo.settings import DPOSettings
-from distilray.train.kind import Ended, Join, Kind, Session, Tokens
+from distilray.train.kind import Before, Ended, Join, Kind, Session, Tokens
 from distilray.train.settings import IGNORED
 
 if TYPE_CHECKING:
@@ -80,7 +80,15 @@ class DPO(Kind):
         return Tokens(values, 2 * len(prompt) + trained, trained, cut)
 
     def models(self, settings: DPOSettings) -> set[str]:
-        return set() if settings.reference is None else {settings.reference}
+        if settings.reference is not None:
+            return {settings.reference}
+        return {settings.student} if settings.reference_by == "engines" else set()
+
+    def before(self, context: Before) -> None:
+        if context.settings.reference_by == "engines":
+            from distilray.train.dpo.engines import ask_engines
+
+            ask_engines(context)
 
     def prepare(self, job: Job) -> None:
         if job.settings.reference_by == "workers":

@@ -49,7 +49,7 @@ def store(student: str, tmp_path: Path) -> Store:
 def job(store: Store, student: str, chosen: DPOSettings) -> Job:
     return Job(
         store=store, out="training/dpo", tokens=[TOKENS], settings=chosen, resources=ONE,
-        student_path=student, board=None, token="x", models={},
+        student_path=student, board=None, token="x", models={}, stretch=None,
     )  # fmt: skip
 
 
