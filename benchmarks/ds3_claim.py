@@ -104,25 +104,21 @@ def one(directory: Path, way: str, seed: int, arguments: argparse.Namespace) -> 
 
 def recipe_of(way: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     recipe = yaml.safe_load(RECIPE.read_text("utf-8"))
-    [source], [sft], [benchmark] = recipe["sources"], recipe["train"], recipe["evaluate"]
+    [source], [benchmark] = recipe["sources"], recipe["evaluate"]
+    sft, cogpo = recipe["train"]
     recipe["seed"] = seed
     source["with"] |= {"seed": seed, "rows": arguments.rows}
     equal = {"select": {"top": arguments.train_rows}}
     recipe["steps"] = [equal if step == "EQUAL" else step for step in WAYS[way]]
-    cogpo_steps = arguments.cogpo_steps if way == "aligned+cogpo" else 0
-    sft |= {"name": "sft", "seed": seed, "max_steps": arguments.steps - cogpo_steps}
     # one worker on one core: at this size several only wait for each other
-    sft |= {"batch_size": 48, "micro_batch_size": 48, "sharding": "ddp", "save_every": arguments.steps}
-    sft["resources"] = {"workers": 1, "cpus_per_worker": 1}
-    if cogpo_steps:
-        sft["name"] = "before-cogpo"
-        cogpo = sft | {
-            "kind": "dpo",
-            "name": "cogpo",
-            "start_from": "before-cogpo",
-            "max_steps": cogpo_steps,
-            "learning_rate": 3.0e-4,
-        }
+    alike = {"seed": seed, "batch_size": 48, "micro_batch_size": 48, "sharding": "ddp"}
+    alike["resources"] = {"workers": 1, "cpus_per_worker": 1}
+    sft |= alike | {"name": "sft", "max_steps": arguments.steps, "save_every": arguments.steps}
+    recipe["train"] = [sft]
+    if way == "aligned+cogpo":
+        before = arguments.steps - arguments.cogpo_steps
+        sft |= {"name": "before-cogpo", "max_steps": before, "save_every": before}
+        cogpo |= alike | {"start_from": "before-cogpo", "max_steps": arguments.cogpo_steps}
         recipe["train"] = [sft, cogpo]
     benchmark["models"] = ["student_after"]
     benchmark["source"]["with"]["rows"] = 500
