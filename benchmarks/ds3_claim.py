@@ -53,8 +53,8 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--rows", type=int, default=2500, help="traces that come in")
     parser.add_argument("--train-rows", type=int, default=2000, help="rows that every student is trained on")
-    parser.add_argument("--steps", type=int, default=400, help="optimizer steps of every student")
-    parser.add_argument("--cogpo-steps", type=int, default=80, help="how many of them are CogPO's, where it is used")
+    parser.add_argument("--steps", type=int, default=300, help="optimizer steps of every student")
+    parser.add_argument("--cogpo-steps", type=int, default=60, help="how many of them are CogPO's, where it is used")
     parser.add_argument("--directory", type=Path, help="where the runs lie, to go on after a break")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_claim.json"))
     arguments = parser.parse_args()
@@ -113,11 +113,11 @@ def recipe_of(way: str, seed: int, arguments: argparse.Namespace) -> dict[str, A
     # one worker on one core: at this size several only wait for each other
     alike = {"seed": seed, "batch_size": 48, "micro_batch_size": 48, "sharding": "ddp"}
     alike["resources"] = {"workers": 1, "cpus_per_worker": 1}
-    sft |= alike | {"name": "sft", "max_steps": arguments.steps, "save_every": arguments.steps}
+    sft |= alike | {"name": "sft", "max_steps": arguments.steps, "save_every": 100}
     recipe["train"] = [sft]
     if way == "aligned+cogpo":
         before = arguments.steps - arguments.cogpo_steps
-        sft |= {"name": "before-cogpo", "max_steps": before, "save_every": before}
+        sft |= {"name": "before-cogpo", "max_steps": before, "save_every": 100}
         cogpo |= alike | {"start_from": "before-cogpo", "max_steps": arguments.cogpo_steps}
         recipe["train"] = [sft, cogpo]
     benchmark["models"] = ["student_after"]
