@@ -12,7 +12,7 @@ from distilray.steps.trace import trace_of
 
 
 class RateTrace(RatingStep):
-    """Rates every trace with exactly one word; it changes and rejects none. ``align_trace`` goes on from there."""
+    """Rates every trace with exactly one word; it changes and rejects none. ``align_trace`` rates for itself."""
 
     reads: ClassVar = ("messages", "answer")
     writes: ClassVar = {"rating": "string", "rating_share": "float", "rating_votes": "list<string>"}
