@@ -7,6 +7,10 @@ class CannotTrain(ValueError):
     """Known before a training starts; names the place, the value that was found there and what to do about it."""
 
 
+class StopTraining(RuntimeError):
+    """Raised by all workers alike: trying again would end the same way, so nobody is restarted."""
+
+
 class TrainingFailed(RuntimeError):
     """Workers kept failing; the message begins with what the first of them said, checkpoints are kept."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from distilray.ledger import Store
 from distilray.models import VLLMModel
+from distilray.train.errors import StopTraining
 from distilray.train.settings import TrainResources, TrainSettings
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ class Job:
 
 def enter(config: dict[str, Job]) -> None:
     """The training loop that Ray Train calls in each worker."""
+    import ray.train
+
     from distilray.train.worker import train
 
-    train(config["job"])
+    job = config["job"]
+    try:
+        train(job)
+    except StopTraining as error:
+        if ray.train.get_context().get_world_rank() == 0:
+            ray.get(job.board.stop.remote(str(error)))

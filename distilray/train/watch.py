@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 import torch
 import torch.distributed as dist
 
+from distilray.train.errors import StopTraining
+
 EXPLODED = 20.0
 """A mean loss of a step this many times as large as the first step's has exploded: from 0.7 to 14, from 7 to 140."""
 NAMED = 5
 """Rows that are named."""
 
 
-class LossExploded(RuntimeError):
+class LossExploded(StopTraining):
     """The loss or the gradient is not a number, or far beyond where it began."""
 
 

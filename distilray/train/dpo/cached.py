@@ -22,7 +22,7 @@ import torch.distributed as dist
 from distilray.ledger import Store
 from distilray.train.dpo.collate import CHOSEN, REJECTED, PairCollator
 from distilray.train.dpo.reference import load_reference, token_log_probs
-from distilray.train.errors import CannotTrain
+from distilray.train.errors import CannotTrain, StopTraining
 from distilray.train.job import Job
 from distilray.train.settings import accumulation
 from distilray.train.tokens import COUNTS_KEY
@@ -85,11 +85,22 @@ def score_by_workers(job: Job) -> None:
     model = load_reference(job, device)
     for path in todo[0]:
         pairs = _score_file(job, model, device, read_pairs(job.store, path))
-        if dist.get_rank() == 0:
-            write_reference(job.store, path, pairs)
+        wrong: list = [_written(job.store, path, pairs) if dist.get_rank() == 0 else None]
+        dist.broadcast_object_list(wrong)
+        if wrong[0] is not None:
+            raise StopTraining(wrong[0])
     del model
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def _written(store: Store, path: str, pairs: Mapping[str, Pair]) -> str | None:
+    """Why the file beside ``path`` cannot be written; None where it is."""
+    try:
+        write_reference(store, path, pairs)
+    except CannotTrain as error:
+        return str(error)
+    return None
 
 
 def _device(job: Job) -> torch.device:

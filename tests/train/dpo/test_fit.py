@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from distilray.ledger import Manifest, Store
-from distilray.practice.problems import draw_problem, record
+from distilray.practice.problems import draw_problem
 from distilray.practice.traces import draw_trace, medium
 from distilray.train import DPOSettings, TrainingFailed, TrainProgress, TrainResources, fit, prepare_tokens
 from distilray.train.metrics import read_metrics
@@ -40,7 +40,7 @@ def practice_pairs(count: int) -> list[dict[str, Any]]:
         made.append(
             {
                 "id": f"pair:{k}",
-                "messages": [{"role": "user", "content": record(problem)["instruction"]}],
+                "messages": [{"role": "user", "content": problem.text}],
                 "answer": medium(problem).text,
                 "rejected_answer": draw_trace(problem, "medium", dice, "column").text,
                 "beta": BETAS[k % 3],
