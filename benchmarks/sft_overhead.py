@@ -42,13 +42,17 @@ T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8:
 def prepare(folder: Path) -> None:
     """The student and the token files that all arms train on."""
     from distilray.ledger import Store
-    from distilray.train import SFTSettings, prepare_tokens
+    from distilray.train import SFTSettings
+    from distilray.train.tokens import tokenize_unit
     from tests.train.tiny import make_student, rows, write_units
 
-    student = make_student(folder / "student", hidden=192, layers=6)
+    student, settings = make_student(folder / "student", hidden=192, layers=6), SFTSettings(**SETTINGS)
     store = Store(folder)
-    tokens = prepare_tokens(store, write_units(store, rows(1280)), SFTSettings(**SETTINGS), student, "tokens")
-    (folder / "tokens.json").write_text(json.dumps(tokens.paths))
+    units = write_units(store, rows(1280))
+    paths = [f"tokens/unit-{number:06d}.parquet" for number in range(len(units))]
+    for unit, path in zip(units, paths, strict=True):
+        tokenize_unit(store, unit, settings, student, path, "key")
+    (folder / "tokens.json").write_text(json.dumps(paths))
 
 
 def by_ray(folder: Path, started: float) -> dict[str, float]:
@@ -80,7 +84,7 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     """What torchrun starts in each process."""
     import numpy as np
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+    from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
     from trl import SFTTrainer
 
     from distilray.ledger import Store
@@ -90,7 +94,7 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     from distilray.train.kind import Session
     from distilray.train.order import batch_order, total_steps
     from distilray.train.ordered import Ordered
-    from distilray.train.worker import _arguments
+    from distilray.train.worker import common_arguments, load_student
 
     class Stock(Ordered, SFTTrainer):
         """TRL's own trainer and loss, given rows in the order of the others."""
@@ -100,17 +104,20 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     settings, resources = SFTSettings(**SETTINGS), TrainResources(workers=WORKERS, cpus_per_worker=1)
     kind = kind_of(settings)
     store, rank = Store(folder), torch.distributed.get_rank()
-    job = Job(store, "torchrun", json.loads((folder / "tokens.json").read_text()), settings, resources,
-              str(folder / "student"), None, os.environ["TORCHELASTIC_RUN_ID"])  # type: ignore[arg-type]  # fmt: skip
+    job = Job(
+        store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), settings=settings,
+        resources=resources, student_path=str(folder / "student"), models={}, stretch=None,
+        board=None, token=os.environ["TORCHELASTIC_RUN_ID"],  # type: ignore[arg-type]
+    )  # fmt: skip
     if rank == 0:
         write_feed(store, job.tokens, os.path.join(job.scratch, "feed"), holdout=0.0, pack_to=None)
     torch.distributed.barrier()
     feed = open_feed(os.path.join(job.scratch, "feed"), packed=False)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
     order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
-    arguments = kind.arguments(settings, _arguments(job, steps, True))
+    arguments = kind.arguments(settings, common_arguments(job, steps, True))
     cpu.before_trainer(settings.sharding, WORKERS)
-    model = AutoModelForCausalLM.from_pretrained(job.student_path, dtype=torch.float32)
+    model = load_student(job.student_path, settings, True)
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
     session = Session(job, arguments, model, tokenizer, feed, order, None)
     taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer, "order": order}

@@ -82,7 +82,7 @@ def said(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Path):
-    recipe = write(tmp_path, rows=600, latency=0.6)
+    recipe = write(tmp_path, rows=960, latency=4.0)  # 30 units, a minute
     directory = str(tmp_path / "run")
     store = Store(directory)
     command = [DISTILRAY, "run", recipe, "--run", directory]
@@ -96,16 +96,17 @@ def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Pa
     assert "units" in beside.stdout
     found = json.loads(said(DISTILRAY, "status", directory, "--json").stdout)
     assert found["state"] == "running"
-    assert found["progress"]["total"] == 19
+    assert found["progress"]["total"] == 30
 
     terminal.press(b"\x03")
     assert terminal.exit_code() == 130
     shown = terminal.text()
     assert "stopping ..." in shown
-    assert re.search(r"interrupted in 01-answer\+check, \d+ of 19 units done; what is done is kept", shown)
+    told = r"interrupted in 01-answer\+check, \d+ of 30 units done; what is done is kept"
+    assert re.search(told, shown), shown[-500:]
     assert "Traceback" not in shown
     assert psutil.wait_procs(processes, timeout=30)[1] == []
-    assert 3 <= len(units(store)) < 19
+    assert 3 <= len(units(store)) < 30
     assert "interrupted" in said(DISTILRAY, "status", directory).stdout
 
     [line] = [line for line in shown.splitlines() if line.strip().startswith("distilray run")]
