@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from distilray.rows import MalformedRecord, part_trace
 from distilray.train.dpo.settings import DPOSettings
+from distilray.train.errors import CannotTrain
 from distilray.train.kind import Before, Ended, Join, Kind, Session, Tokens
 from distilray.train.settings import IGNORED
 
@@ -85,6 +86,8 @@ class DPO(Kind):
         return {settings.student} if settings.reference_by == "engines" else set()
 
     def before(self, context: Before) -> None:
+        if context.settings.reference is not None:
+            _check_reference(context)
         if context.settings.reference_by == "engines":
             from distilray.train.dpo.engines import ask_engines
 
@@ -135,6 +138,21 @@ class DPO(Kind):
             reference=live_reference(session) if settings.reference_by == "live" else None,
             order=session.order,
             feed=session.feed,
+        )
+
+
+def _check_reference(context: Before) -> None:
+    from distilray.train.distill.tokenizers import vocabulary
+    from distilray.train.student import local_student
+
+    settings = context.settings
+    path = context.models[settings.reference].path
+    theirs, mine = vocabulary(local_student(path)), vocabulary(local_student(context.student_path))
+    if theirs.hash != mine.hash:
+        raise CannotTrain(
+            f"train {settings.name!r}: the reference {settings.reference!r} ({path}) has another tokenizer than the "
+            f"student {settings.student!r} ({len(theirs.ids)} tokens, {len(mine.ids)}), so it cannot read the same "
+            "tokens; take a model of the student's family"
         )
 
 

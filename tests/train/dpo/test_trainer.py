@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from distilray.ledger import Store
+from distilray.models import VLLMModel
 from distilray.train import DPOSettings, TrainResources
 from distilray.train.dpo import DPO
 from distilray.train.dpo.cached import join_reference, missing, reference_path, score_by_workers, write_reference
@@ -22,10 +24,11 @@ from distilray.train.dpo.trainer import PreferenceTrainer
 from distilray.train.errors import CannotTrain
 from distilray.train.feed import Feed, open_feed, write_feed
 from distilray.train.job import Job
-from distilray.train.kind import Session
-from distilray.train.tokens import tokenize_unit
+from distilray.train.kind import Before, Engines, Session
+from distilray.train.tokens import TokenCounts, TokenManifest, tokenize_unit
 from distilray.train.watch import LossExploded
 from tests.train.dpo.pairs import alone, pair_units, pairs, settings
+from tests.train.tiny import make_student
 
 TOKENS = "training/dpo/tokens/unit-000000.parquet"
 ONE = TrainResources()
@@ -67,7 +70,9 @@ def feed_of(store: Store, folder: Path, join: Any) -> Feed:
     return open_feed(str(folder), packed=False)
 
 
-def trainer_on(store: Store, student: str, feed: Feed, tmp_path: Path, chosen: DPOSettings) -> PreferenceTrainer:
+def trainer_on(
+    store: Store, student: str, feed: Feed, tmp_path: Path, chosen: DPOSettings, models: Any = None
+) -> PreferenceTrainer:
     common = {
         "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "bf16": False, "max_steps": 4,
         "learning_rate": chosen.learning_rate, "per_device_train_batch_size": 4, "save_strategy": "no",
@@ -76,7 +81,7 @@ def trainer_on(store: Store, student: str, feed: Feed, tmp_path: Path, chosen: D
     }  # fmt: skip
     model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
     session = Session(
-        job=job(store, student, chosen),
+        job=replace(job(store, student, chosen), models=models or {}),
         arguments=DPO().arguments(chosen, common),
         model=model,
         tokenizer=AutoTokenizer.from_pretrained(student),
@@ -87,20 +92,20 @@ def trainer_on(store: Store, student: str, feed: Feed, tmp_path: Path, chosen: D
     return DPO().trainer(session)  # type: ignore[return-value]
 
 
+def log_prob(model: Any, row: dict, completion: str) -> float:
+    """Of all tokens of ``row[completion]`` after its prompt, by a plain forward pass."""
+    prompt, ids = row["prompt_ids"], row[completion]
+    with torch.no_grad():
+        log_probs = model(torch.tensor([prompt + ids])).logits[0].log_softmax(-1)
+    return sum(log_probs[len(prompt) - 1 + k, token].item() for k, token in enumerate(ids))
+
+
 def ratios(student: str, rows: list[dict]) -> list[float]:
     """Of every row, how much further its chosen answer is above the reference than its rejected one, in nats."""
     model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
-
-    def above(prompt: list[int], completion: list[int], reference: list[float]) -> float:
-        with torch.no_grad():
-            log_probs = model(torch.tensor([prompt + completion])).logits[0].log_softmax(-1)
-        return sum(log_probs[len(prompt) - 1 + k, token].item() - reference[k] for k, token in enumerate(completion))
-
-    return [
-        above(row["prompt_ids"], row["chosen_ids"], row[CHOSEN])
-        - above(row["prompt_ids"], row["rejected_ids"], row[REJECTED])
-        for row in rows
-    ]
+    chosen = [log_prob(model, row, "chosen_ids") - sum(row[CHOSEN]) for row in rows]
+    rejected = [log_prob(model, row, "rejected_ids") - sum(row[REJECTED]) for row in rows]
+    return [good - bad for good, bad in zip(chosen, rejected, strict=True)]
 
 
 def loss_of(trainer: PreferenceTrainer, rows: list[dict], *, beta: float = 0.1, row_beta: bool = True) -> float:
@@ -173,6 +178,39 @@ def test_a_cached_reference_and_a_live_one_give_the_same_training(student: str, 
         losses.append([record["loss"] for record in trainer.state.log_history if "loss" in record])
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert losses[0][0] != losses[0][-1]
+
+
+def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_nothing(
+    student: str, store: Store, tmp_path: Path
+) -> None:
+    teacher = make_student(tmp_path / "teacher", hidden=32)
+    losses = {}
+    for by in ("workers", "live"):
+        chosen = settings(reference="teacher", reference_by=by, loss="sigmoid_norm", row_beta=False, beta=2.0)
+        work = replace(job(store, student, chosen), models={"teacher": VLLMModel(path=teacher)})
+        DPO().prepare(work)
+        with DPO().beside(work, str(tmp_path)) as join:
+            feed = feed_of(store, tmp_path / by, join)
+        trainer = trainer_on(store, student, feed, tmp_path, chosen, {"teacher": VLLMModel(path=teacher)})
+        trainer.train()
+        losses[by] = [record["loss"] for record in trainer.state.log_history if "loss" in record]
+    ours, theirs = (AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32) for path in (student, teacher))
+    expected = 0.0
+    for row in list(feed.train)[:4]:
+        chosen, rejected = (
+            (log_prob(ours, row, name) - log_prob(theirs, row, name)) / len(row[name])
+            for name in ("chosen_ids", "rejected_ids")
+        )
+        expected += math.log1p(math.exp(-2.0 * (chosen - rejected))) / 4
+    assert losses["workers"][0] == pytest.approx(expected, rel=1e-4)
+    assert losses["workers"] == pytest.approx(losses["live"], abs=1e-5)
+
+
+def test_a_reference_that_reads_other_tokens_is_refused_before_training(student: str, store: Store) -> None:
+    other = {"teacher": VLLMModel(path="package://distilray.practice/checkpoints/student_warm")}
+    tokens = TokenManifest(folder="training/dpo/tokens", template_hash="", fingerprint="", counts=TokenCounts())
+    with pytest.raises(CannotTrain, match=r"reference 'teacher' .* has another tokenizer than the student 'tiny'"):
+        DPO().before(Before(store, tokens, settings(reference="teacher"), student, other, Engines("run")))
 
 
 def test_a_reference_is_made_once_and_again_only_for_other_tokens(student: str, store: Store) -> None:
