@@ -48,6 +48,9 @@ class Terminal:
             except OSError:  # what a terminal gives when its process has gone
                 return
 
+    def is_alive(self) -> bool:
+        return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+
     def press(self, keys: bytes) -> None:
         os.write(self.master, keys)
 
@@ -69,7 +72,7 @@ class Terminal:
 def wait_for(condition, terminal: Terminal, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, terminal.text()[-2000:]
+        assert time.monotonic() < deadline and terminal.is_alive(), terminal.text()[-2000:]
         time.sleep(0.1)
 
 
