@@ -150,19 +150,6 @@ class EnginePools:
             why = str(error).strip().splitlines()[0]
             raise EngineFailed(f"an engine died while it started: {why}; what it printed is in {self.logs}") from None
 
-    def reload(self, pool: PoolHandle, path: str) -> None:
-        """Every engine of ``pool`` takes over the weights at ``path``; :class:`EngineFailed` where one cannot."""
-        try:
-            ray.get([engine.actor.reload.remote(path) for engine in pool.engines])
-        except (ray.exceptions.RayTaskError, ray.exceptions.RayActorError) as error:
-            why = str(error).strip().splitlines()[-1]
-            raise EngineFailed(f"an engine did not take the weights at {path}: {why} (log: {self.logs})") from None
-
-    @staticmethod
-    def paths(pool: PoolHandle) -> list[str]:
-        """Which weights each engine of ``pool`` has: those of its last reload, unless it died since."""
-        return [stats["path"] for stats in ray.get([engine.actor.stats.remote() for engine in pool.engines])]
-
     def stop(self) -> None:
         """Release every engine and what was reserved for it."""
         for actor in self._actors:

@@ -45,7 +45,6 @@ class VLLMEngine(Engine):
         self._failure: str | None = None
         self._starting = asyncio.Lock()
         self._warm = False
-        self.path = settings.path
         try:
             self._start()
         except Exception as error:  # for ready() to tell: an actor whose constructor fails is never started again
@@ -153,22 +152,6 @@ class VLLMEngine(Engine):
         except (VLLMClientError, EngineGenerateError, ValueError) as error:
             raise ModelError(f"the engine refused the request: {error.__cause__ or error}") from error
 
-    async def reload(self, path: str) -> None:
-        """Take over the weights of the checkpoint at ``path``, which has the same shape; waits for what is running.
-
-        An engine that dies later starts again with the weights of its settings: ``stats()["path"]`` says which it has.
-        """
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        async with self._gate.alone():
-            try:
-                weights = await asyncio.to_thread(resolve_path, path)
-                await self.llm.collective_rpc("reload_weights", kwargs={"weights_path": weights})
-                await self.llm.reset_prefix_cache()
-            except EngineDeadError:
-                os._exit(CORE_DIED)
-            self.path = path
-
     async def suspect_hang(self) -> None:
         """A core that does not even answer a question about itself within a minute is stuck."""
         try:
@@ -182,8 +165,7 @@ class VLLMEngine(Engine):
         cores = [process.pid for process in getattr(manager, "processes", [])]
         unfinished = self.llm.get_num_unfinished_requests()
         running = min(unfinished, self.settings.max_num_seqs)
-        mine = {"path": self.path, "core_pids": cores, "running": running, "waiting": unfinished - running}
-        return {**super().stats(), **mine}
+        return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
 
 
 PREFILL_TOKENS = 8192

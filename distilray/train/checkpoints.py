@@ -22,6 +22,11 @@ def step_of(name: str) -> int:
     return int(name.removeprefix("step-"))
 
 
+def step_of_path(path: str | None) -> int:
+    """Of the checkpoint at ``path``; 0 where there is none."""
+    return 0 if path is None else step_of(path.rpartition("/")[2])
+
+
 def mark_complete(store: Store, folder: str, step: int) -> None:
     """Says that the checkpoint in ``folder`` (a path in ``store``) is whole; nobody may be writing to it."""
     store.write_json(f"{folder}/{COMPLETE}", {"step": step, "files": _sizes(store, folder)})

@@ -1,18 +1,16 @@
-"""A real vLLM engine scores given tokens, goes on from token ids, and takes over other weights."""
+"""A real vLLM engine scores given tokens, and goes on from token ids."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from distilray.models import EnginePools, ModelError, PoolHandles, Request, Sampling, Score, VLLMModel
 
-from .conftest import copy_of, with_client
+from .conftest import with_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
@@ -21,11 +19,9 @@ ROWS = [[(7 * k + 3 * i * i) % 256 for i in range(20 + 5 * k)] for k in range(8)
 
 
 @pytest.fixture(scope="module")
-def running(
-    ray_cluster: None, tiny_model: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[EnginePools, PoolHandles]]:
+def handles(ray_cluster: None, tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolHandles]:
     with EnginePools("test-scoring", logs=str(tmp_path_factory.mktemp("logs"))) as pools:
-        yield pools, pools.start({"m": SETTINGS.model_copy(update={"path": tiny_model}).scoring(32)})
+        yield pools.start({"m": SETTINGS.model_copy(update={"path": tiny_model}).scoring(32)})
 
 
 def ask_all(handles: PoolHandles, requests: list[Request]):
@@ -59,41 +55,19 @@ def assert_right(path: str, found: list) -> None:
         assert reply.tokens_in == len(tokens)
 
 
-def test_scores_are_the_log_probabilities_of_transformers(running, tiny_model) -> None:
-    assert_right(tiny_model, ask_all(running[1], [scoring(tokens) for tokens in ROWS]))
+def test_scores_are_the_log_probabilities_of_transformers(handles, tiny_model) -> None:
+    assert_right(tiny_model, ask_all(handles, [scoring(tokens) for tokens in ROWS]))
 
 
-def test_it_goes_on_from_token_ids_and_says_which_it_wrote(running, tiny_model) -> None:
+def test_it_goes_on_from_token_ids_and_says_which_it_wrote(handles, tiny_model) -> None:
     asked = [Request([], Sampling(max_tokens=9, ignore_eos=True), 0, "row", tokens=tokens) for tokens in ROWS]
-    for tokens, [reply] in zip(ROWS, ask_all(running[1], asked), strict=True):
+    for tokens, [reply] in zip(ROWS, ask_all(handles, asked), strict=True):
         assert reply.tokens is not None
         whole = [*tokens, *reply.tokens]
         assert reply.tokens == dense(tiny_model, whole)[len(tokens) - 1 : -1].argmax(-1).tolist()
 
 
-def test_more_log_probabilities_than_the_engine_was_started_for_are_refused(running) -> None:
-    [error] = ask_all(running[1], [scoring(ROWS[0], k=40)])
+def test_more_log_probabilities_than_the_engine_was_started_for_are_refused(handles) -> None:
+    [error] = ask_all(handles, [scoring(ROWS[0], k=40)])
     assert isinstance(error, ModelError)
     assert "40" in str(error)
-
-
-def test_an_engine_takes_over_other_weights(running, tiny_model, tmp_path: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    other = copy_of(tiny_model, tmp_path / "other")
-    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
-    model.save_pretrained(other)
-    pools, handles = running
-    before = ask_all(handles, [scoring(tokens) for tokens in ROWS])
-    for path in (str(other), tiny_model):
-        began = time.monotonic()
-        pools.reload(handles.pools["m"], path)
-        print(f"reloaded in {time.monotonic() - began:.2f} s")
-        assert pools.paths(handles.pools["m"]) == [path]
-        found = ask_all(handles, [scoring(tokens) for tokens in ROWS])
-        assert_right(path, found)
-    assert [reply.scores.ids for [reply] in found] == [reply.scores.ids for [reply] in before]

@@ -35,12 +35,11 @@ def score_tokens(
     settings: DistillSettings,
     models: Mapping[str, VLLMModel],
     engines: Engines,
-    running: PoolHandles | None = None,
 ) -> None:
     """Leaves the scores of each token file in ``paths`` by each teacher beside it (see :func:`scores_path`).
 
-    ``longest``: tokens of the longest row; ``running``: pools to ask, which are started and stopped here otherwise, one
-    after another. Raises :class:`CannotTrain` with the rows that a teacher cannot score.
+    ``longest``: tokens of the longest row. One pool after another is started and stopped. Raises :class:`CannotTrain`
+    with the rows that a teacher cannot score.
     """
     assert settings.top_k is not None
     for name in settings.weights:
@@ -48,9 +47,7 @@ def score_tokens(
         keys = {path: fingerprint([teacher.weights_id(), settings.top_k, made_of(store, path)]) for path in paths}
         counts = {path: counts_of(store, scores_path(path, name), key) for path, key in keys.items()}
         missing = {path: key for path, key in keys.items() if counts[path] is None}
-        if missing and running is not None:
-            counts |= _scored(store, name, settings, running, missing, longest)
-        elif missing:
+        if missing:
             with EnginePools(engines.run, engines.logs) as pools:
                 counts |= _scored(store, name, settings, pools.start({name: teacher}), missing, longest)
         _refuse_missing(settings, name, [found for found in counts.values() if found is not None])

@@ -37,9 +37,6 @@ class OnPolicySettings(Settings):
                          "their answers (GKD's lambda)")  # fmt: skip
     temperature: float = Field(1.0, ge=0, le=5, description="at which the student samples")
     max_tokens: int = Field(512, ge=1, description="most tokens of a sampled answer; longer ones are trained on as cut")
-    resident: bool = Field(
-        False, description="keep all engines beside the training and give them its weights; false stops them meanwhile"
-    )
 
 
 class DistillSettings(SFTSettings):
