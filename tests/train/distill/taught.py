@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from distilray.ledger import Store
+from distilray.models import VLLMModel
 from distilray.models.scores import pack
-from distilray.train.distill import DistillSettings
+from distilray.train import cpu
+from distilray.train.distill import Distill, DistillSettings
 from distilray.train.distill.divergence import Objective, top_k_of
 from distilray.train.distill.scores import (
     ScoreCounts,
@@ -19,8 +23,14 @@ from distilray.train.distill.scores import (
     trained_positions,
     write_scores,
 )
+from distilray.train.feed import open_feed, write_feed
+from distilray.train.kind import Session
+from distilray.train.order import batch_order
+from distilray.train.tokens import tokenize_unit
+from tests.train.tiny import rows, write_units
 
 K = 8
+STEPS, BATCH = 8, 8
 FORWARD = Objective({"forward_kl": 1.0})
 
 
@@ -52,3 +62,65 @@ def score(store: Store, path: str, teacher: Any, name: str = "teacher", leave_ou
                 scored_row(row["id"], trained_positions(row["labels"]), pack(top.ids.numpy(), top.log_probs.numpy()))
             )
     write_scores(store, scores_path(path, name), scored, "key", ScoreCounts(kept=len(scored)))
+
+
+def scored_run(folder: Path, student: str, teacher: str) -> tuple[Store, list[str]]:
+    """A store in ``folder`` with the token files of 64 rows, and their scores."""
+    store, paths = Store(folder), []
+    model = model_at(teacher)
+    for number, unit in enumerate(write_units(store, rows(64), size=32)):
+        paths.append(f"training/distill/tokens/unit-{number:06d}.parquet")
+        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
+        score(store, paths[-1], model)
+    return store, paths
+
+
+def trained(
+    run: tuple[Store, list[str]],
+    student: str,
+    folder: Path,
+    *,
+    micro: int = BATCH,
+    workers: int = 1,
+    teacher: str = "",
+    more: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Any:
+    """The trainer after ``STEPS`` steps; each of ``workers`` calls it, with a folder of its own."""
+    store, paths = run
+    chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
+    models = {"teacher": VLLMModel(path=teacher)}
+    resources = SimpleNamespace(workers=workers)
+    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=models, resources=resources)
+    feed_folder = folder / "feed"
+    feed_folder.mkdir(parents=True)
+    with Distill().beside(job, str(feed_folder)) as join:
+        write_feed(store, paths, str(feed_folder), holdout=0.1, pack_to=None, join=join)
+    feed = open_feed(str(feed_folder), packed=False)
+    common = {
+        "output_dir": str(folder / "out"), "max_steps": STEPS, "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": BATCH // micro // workers, "learning_rate": 3e-3, "use_cpu": True, "bf16": False,
+        "report_to": "none", "disable_tqdm": True, "logging_steps": 1, "save_strategy": "no", "seed": 0,
+        "gradient_checkpointing": False, "lr_scheduler_type": "constant", "eval_strategy": "steps", "eval_steps": STEPS,
+        "per_device_eval_batch_size": 4,
+    }  # fmt: skip
+    arguments = Distill().arguments(chosen, common | (more or {}))
+    if workers > 1:
+        cpu.before_trainer("fsdp", workers)
+    trainer = Distill().trainer(
+        Session(
+            job=job,
+            arguments=arguments,
+            model=model_at(student),
+            tokenizer=AutoTokenizer.from_pretrained(student),
+            feed=feed,
+            order=batch_order(feed.lengths, STEPS, BATCH, seed=0, by_length=True),
+            adapters=None,
+        )
+    )
+    trainer.train()
+    return trainer
+
+
+def logged(trainer: Any, name: str) -> list[float]:
+    return [record[name] for record in trainer.state.log_history if name in record]

@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer
 
 from distilray.ledger import Store
-from distilray.train.distill import Distill
 from distilray.train.distill.divergence import whole_vocabulary
 from distilray.train.distill.scores import token_rows
-from distilray.train.feed import open_feed, write_feed
-from distilray.train.kind import Session
-from distilray.train.order import batch_order
-from distilray.train.tokens import tokenize_unit
-from tests.train.distill.taught import FORWARD, logits_of, model_at, score, settings
-from tests.train.tiny import rows, write_units
-
-STEPS, BATCH = 8, 8
+from tests.train.distill.taught import FORWARD, STEPS, logged, logits_of, model_at, scored_run, trained
 
 
 @pytest.fixture(scope="module")
 def run(student: str, teacher: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, list[str]]:
-    """A store with scored token files."""
-    store, paths = Store(tmp_path_factory.mktemp("run")), []
-    model = model_at(teacher)
-    for number, unit in enumerate(write_units(store, rows(64), size=32)):
-        paths.append(f"training/distill/tokens/unit-{number:06d}.parquet")
-        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
-        score(store, paths[-1], model)
-    return store, paths
-
-
-def trained(run: tuple[Store, list[str]], student: str, folder: Path, *, micro: int = BATCH, **changes: Any) -> Any:
-    """The trainer after ``STEPS`` steps."""
-    store, paths = run
-    chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
-    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen)
-    feed_folder = folder / "feed"
-    feed_folder.mkdir(parents=True)
-    with Distill().beside(job, str(feed_folder)) as join:
-        write_feed(store, paths, str(feed_folder), holdout=0.1, pack_to=None, join=join)
-    feed = open_feed(str(feed_folder), packed=False)
-    common = {
-        "output_dir": str(folder / "out"), "max_steps": STEPS, "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": BATCH // micro, "learning_rate": 3e-3, "use_cpu": True, "bf16": False,
-        "report_to": "none", "disable_tqdm": True, "logging_steps": 1, "save_strategy": "no", "seed": 0,
-        "gradient_checkpointing": False, "lr_scheduler_type": "constant", "eval_strategy": "steps", "eval_steps": STEPS,
-        "per_device_eval_batch_size": 4,
-    }  # fmt: skip
-    trainer = Distill().trainer(
-        Session(
-            job=job,
-            arguments=Distill().arguments(chosen, common),
-            model=model_at(student),
-            tokenizer=AutoTokenizer.from_pretrained(student),
-            feed=feed,
-            order=batch_order(feed.lengths, STEPS, BATCH, seed=0, by_length=True),
-            adapters=None,
-        )
-    )
-    trainer.train()
-    return trainer
-
-
-def logged(trainer: Any, name: str) -> list[float]:
-    return [record[name] for record in trainer.state.log_history if name in record]
+    return scored_run(tmp_path_factory.mktemp("run"), student, teacher)
 
 
 def distance(model: Any, teacher: str, run: tuple[Store, list[str]]) -> float:
