@@ -126,6 +126,17 @@ def test_links_and_files_that_the_text_names_are_there():
         assert (ROOT / path).exists(), path
 
 
+def test_every_figure_has_a_program_and_its_results():
+    """A row of "Measured" says so where it is not; otherwise the results lie in the repository."""
+    table = README.partition("## Measured")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|[^|]+\| `(benchmarks/[^`]+)` \|([^|]+)\|$", table, re.M)
+    assert len(rows) >= 5
+    for program, result in rows:
+        assert (ROOT / program).exists(), program
+        results = ROOT / "benchmarks" / "results" / Path(program).with_suffix(".json").name
+        assert results.exists() or "not measured" in result, program
+
+
 def test_make_runs_what_the_readme_says():
     def would_run(target: str) -> str:
         return subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
