@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
-from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
+from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
 from distilray.models import VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, versions
@@ -18,9 +18,13 @@ from distilray.train import (
     checkpoint_address,
     fit,
     kind_of,
+    model_card,
     prepare_tokens,
+    read_tokens,
 )
 from distilray.train.distill.rounds import train_in_rounds
+
+CARD = "README.md"
 
 
 @dataclass
@@ -59,12 +63,37 @@ def run_trainings(
         others = {name: model.weights_id() for name, model in models.items()}
         mark = fingerprint([rows, weights, settings.model_dump(mode="json"), others])
         _train(context, entry, path, models, [unit for _, unit in units], mark, listen)
+        if not context.store.exists(f"{entry.directory}/final/{CARD}"):  # a kill may have come between
+            _write_card(context.store, loaded, entry, path)
         listen(Event("done", entry.directory))
         students.paths[settings.name] = f"{entry.directory}/final"
         students.fingerprints[settings.name] = mark
         students.last = students.paths[settings.name]
         students.name, students.system = settings.student, settings.system
     return students
+
+
+def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, base: str) -> None:
+    folder = entry.directory
+    manifest = Manifest.read(store, folder)
+    assert manifest is not None
+    models = {
+        name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
+        for name, model in loaded.recipe.models.items()
+        if name != entry.settings.student
+    }
+    text = model_card(
+        entry.settings,
+        read_tokens(store, f"{folder}/tokens"),
+        title=f"{loaded.recipe.name}: {entry.name}",
+        base=base,
+        licences={source.name: source.licence for source in loaded.recipe.sources},
+        details=manifest.details,
+        versions=manifest.versions,
+        models=models,
+        recipe=loaded.resolved(),
+    )
+    store.write(f"{folder}/final/{CARD}", text.encode())
 
 
 def _train(
@@ -93,6 +122,10 @@ def _train(
             "eta_s": progress.eta_s,
             "loss": progress.loss,
             "tokens_per_s": progress.tokens_per_second,
+            "learning_rate": progress.learning_rate,
+            "grad_norm": progress.grad_norm,
+            "mfu": progress.mfu,
+            "memory_gib": progress.memory_gib,
             "models": {},
             "steps": [],
         }

@@ -140,6 +140,10 @@ def _numbers(details: dict[str, Any]) -> str:
     words = [f"{details['done']:,}/{details['total']:,} {details['unit']}", f"ETA {eta}"]
     if "loss" in details:
         words += [f"loss {details['loss']:.3f}", f"{details['tokens_per_s']:,.0f} tok/s"]
+        shown = (("mfu", "MFU {:.1%}"), ("grad_norm", "grad {:.2g}"), ("learning_rate", "lr {:.2g}"))
+        words += [text.format(details[name]) for name, text in shown if details.get(name) is not None]
+        if details.get("memory_gib"):
+            words.append(f"{details['memory_gib']:.1f} GiB")
     words += [f"{name} {model['tokens_per_s']:,.0f} tok/s" for name, model in details["models"].items()]
     return "  ".join(words)
 

@@ -1,6 +1,6 @@
 """Rows: what they are, where they come from and where they go."""
 
-from distilray.rows.card import dataset_card
+from distilray.rows.card import dataset_card, hub_licence
 from distilray.rows.export_forms import ExportForm
 from distilray.rows.exporters import Exported, export, write_card
 from distilray.rows.files import SourceFile, list_files
@@ -38,6 +38,7 @@ __all__ = [
     "dataset_card",
     "export",
     "failed",
+    "hub_licence",
     "join_trace",
     "kept",
     "list_files",

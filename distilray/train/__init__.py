@@ -3,6 +3,7 @@
 Importing this room imports neither torch nor Ray: recipes embed its settings.
 """
 
+from distilray.train.card import model_card
 from distilray.train.choose import check_condition
 from distilray.train.distill import DistillSettings
 from distilray.train.dpo import DPOSettings
@@ -16,7 +17,7 @@ from distilray.train.published import published_config
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
 from distilray.train.sft import SFTSettings
 from distilray.train.student import Student, checkpoint_address, read_student
-from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens
+from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens, read_tokens
 
 __all__ = [
     "KINDS",
@@ -41,9 +42,11 @@ __all__ = [
     "fit",
     "kind_of",
     "memory_plan",
+    "model_card",
     "parse_settings",
     "prepare_tokens",
     "proposals",
     "published_config",
     "read_student",
+    "read_tokens",
 ]

@@ -60,6 +60,9 @@ def write_checkpoint(
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
             shutil.copyfile(source, os.path.join(folder, name))
+    for source in Path(student_path).iterdir():  # the student's licence goes where its weights go
+        if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
+            shutil.copyfile(source, os.path.join(folder, source.name))
     for path in Path(folder).rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors keeps its files from everybody else, servers included
 

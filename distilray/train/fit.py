@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
 import uuid
@@ -13,7 +14,8 @@ from distilray.ledger import Manifest, Store, now
 from distilray.models import VLLMModel
 from distilray.train import checkpoints
 from distilray.train.errors import CannotTrain, TrainingFailed
-from distilray.train.metrics import read_metrics
+from distilray.train.extras import check_extras
+from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
 from distilray.train.settings import TrainResources, TrainSettings, accumulation
 from distilray.train.student import read_student
@@ -48,6 +50,7 @@ def fit(
     Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
     """
     read_student(student_path)
+    check_extras(settings)
     if not tokens:
         raise CannotTrain(f"train {settings.name!r}: there are no token files to train on")
     try:
@@ -170,11 +173,17 @@ def _progress(name: str, record: dict[str, Any]) -> TrainProgress:
         tokens_per_second=record["tokens_per_second"] or 0.0,
         eta_s=record["eta_s"],
         stage=record["stage"],
+        learning_rate=record["learning_rate"],
+        grad_norm=record["grad_norm"],
+        mfu=record["mfu"],
+        memory_gib=record["memory_gib"],
     )
 
 
 def _details(store: Store, settings: TrainSettings, out: str, resources: TrainResources) -> dict[str, Any]:
-    records = [record for record in read_metrics(store, out) if "loss" in record]
+    written = read_metrics(store, out)
+    records = [record for record in written if "loss" in record]
+    held_out = [record["held_out_loss"] for record in written if "held_out_loss" in record]
     last = records[-1]
     return {
         "checkpoint": f"{out}/final",
@@ -189,4 +198,13 @@ def _details(store: Store, settings: TrainSettings, out: str, resources: TrainRe
         "tokens_per_second": round(last["tokens"] / last["seconds"], 1),
         "step_seconds": last["seconds"],
         "memory_gib": max(record["memory_gib"] for record in records),
+        "mfu": _median([record["mfu"] for record in records if record.get("mfu") is not None]),
+        **(store.read_json(f"{out}/{DEVICE}") if store.exists(f"{out}/{DEVICE}") else {}),
+        "held_out_loss": min(held_out, default=None),
+        "system": settings.system,
+        "think": settings.think,
     }
+
+
+def _median(values: list[float]) -> float | None:
+    return round(statistics.median(values), 4) if values else None

@@ -1,9 +1,10 @@
 """``metrics.jsonl`` and TensorBoard: one record every few steps, never two for the same step.
 
     {"step": 20, "epoch": 0.4, "loss": 1.83, "learning_rate": 0.001, "grad_norm": 0.7, "tokens": 122880,
-     "tokens_per_second": 21034.0, "seconds": 6.1, "memory_gib": 0.9}
+     "tokens_per_second": 21034.0, "mfu": 0.31, "seconds": 6.1, "memory_gib": 0.9, "eta_s": 42.0}
 
 ``tokens`` counts those of all rows so far, over all workers; ``seconds`` those spent in steps, over all sessions;
+``mfu`` is the share of the devices' peak (see :mod:`distilray.train.flops`; which peak is in the stage's manifest);
 ``memory_gib`` is the peak of the first worker: of its GPU, or of the process on a CPU.
 """
 
@@ -17,6 +18,8 @@ from typing import Any
 from distilray.ledger import Store
 
 METRICS = "metrics.jsonl"
+DEVICE = "device.json"
+"""What MFU is a share of: ``{"peak_tflops": ..., "peak": where the number is from}``."""
 FLUSH_EVERY_S = 5.0
 
 

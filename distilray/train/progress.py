@@ -21,6 +21,10 @@ class TrainProgress:
     """Seconds to go at the present speed, checkpoints and export not counted."""
     stage: str = "training"
     """``starting``, ``training``, ``exporting``."""
+    learning_rate: float | None = None
+    grad_norm: float | None = None
+    mfu: float | None = None
+    memory_gib: float | None = None
 
 
 OnProgress = Callable[[TrainProgress], None]

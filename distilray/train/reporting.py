@@ -22,14 +22,18 @@ from transformers import TrainerCallback
 
 from distilray.ledger import Store
 from distilray.train import checkpoints
+from distilray.train.flops import Peak
 from distilray.train.metrics import MetricsLog
+from distilray.train.settings import TrainSettings
+from distilray.train.trackers import Tracked
 
 GIB = 2**30
 
 
 class Reporting(TrainerCallback):
     """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are, ``names`` what
-    else of the trainer's log is recorded, and under which name."""
+    else of the trainer's log is recorded, and under which name, ``flops`` the operations of one token, ``peak`` what a
+    worker's device could do."""
 
     def __init__(
         self,
@@ -40,17 +44,24 @@ class Reporting(TrainerCallback):
         batch_size: int,
         board: ActorHandle,
         names: Mapping[str, str],
+        settings: TrainSettings,
+        flops: float | None = None,
+        peak: Peak | None = None,
     ) -> None:
         self.store, self.out, self.board, self.names = store, out, board, names
         self.tokens_at, self.rows, self.batch_size = tokens_at, rows, batch_size
         self.context = ray.train.get_context()
         self.first = self.context.get_world_rank() == 0
         self.log: MetricsLog | None = None
+        self.settings, self.flops, self.peak = settings, flops, peak
+        self.tracked: Tracked | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.first:
             scratch = os.path.join(args.output_dir, "tensorboard")
             self.log = MetricsLog(self.store, self.out, scratch, state.global_step)
+            os.makedirs(scratch, exist_ok=True)
+            self.tracked = Tracked(f"{self.store.shown}/{self.out}", self.settings, scratch)
         self.steps = state.max_steps
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
@@ -64,7 +75,7 @@ class Reporting(TrainerCallback):
             others = {
                 f"held_out_{name}": logs[f"eval_{key}"] for key, name in self.names.items() if f"eval_{key}" in logs
             }
-            self.log.add({"step": step, "held_out_loss": logs["eval_loss"], **others})
+            self._add({"step": step, "held_out_loss": logs["eval_loss"], **others})
             return
         now = time.monotonic()
         seconds = now - self._mark
@@ -77,15 +88,28 @@ class Reporting(TrainerCallback):
             "grad_norm": logs.get("grad_norm"),
             "tokens": int(self.tokens_at[step]),
             "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
+            "mfu": self._mfu(tokens, seconds),
             "seconds": round(self.log.seconds + seconds, 3),
             "memory_gib": round(_peak_memory() / GIB, 3),
             **{name: logs[key] for key, name in self.names.items() if key in logs},
         }
-        self.log.add(record)
         per_step = seconds / max(1, step - self._marked_step)
         self._mark, self._marked_step = now, step
-        eta = round((self.steps - step) * per_step, 1)
-        self.board.show.remote({**record, "steps": self.steps, "eta_s": eta, "stage": "training"})
+        record["eta_s"] = round((self.steps - step) * per_step, 1)
+        self._add(record)
+        self.board.show.remote({**record, "steps": self.steps, "stage": "training"})
+
+    def _add(self, record: dict[str, Any]) -> None:
+        assert self.log is not None and self.tracked is not None
+        self.log.add(record)
+        self.tracked.add(record)
+
+    def _mfu(self, tokens: int, seconds: float) -> float | None:
+        """Share of the peak of all workers' devices that the last steps reached."""
+        if self.flops is None or self.peak is None or not seconds:
+            return None
+        devices = self.context.get_world_size()
+        return round(self.flops * tokens / seconds / (devices * self.peak.tflops * 1e12), 4)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         name = checkpoints.name_of(state.global_step)
@@ -105,8 +129,9 @@ class Reporting(TrainerCallback):
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.log is not None:
+        if self.log is not None and self.tracked is not None:
             self.log.close()
+            self.tracked.close()
 
 
 def _peak_memory() -> int:

@@ -56,6 +56,9 @@ class TrainResources(Settings):
     workers: int = Field(1, ge=1, description="training processes; weights are sharded over all of them")
     gpus_per_worker: float = Field(0, ge=0, le=1, description="GPUs of one worker; 0 trains on CPUs over gloo")
     cpus_per_worker: float = Field(1, gt=0, description="CPUs of one worker; on CPUs also its threads")
+    peak_tflops: float | None = Field(
+        None, gt=0, description="most TFLOP/s of one worker's device, for MFU; default: data sheet, on CPUs measured"
+    )
 
 
 class TrainSettings(Settings):
@@ -72,7 +75,11 @@ class TrainSettings(Settings):
     epochs: float | None = Field(None, gt=0, description="passes over the rows; this or max_steps")
     max_steps: int | None = Field(None, ge=1, description="optimizer steps; this or epochs")
     learning_rate: float = Field(2e-5, gt=0, description="peak learning rate of AdamW")
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="course of the rate after warm-up")
+    schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        "cosine", description="course of the rate after warm-up; wsd stays at the peak until it decays at the end"
+    )
+    floor: float = Field(0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at")
+    decay: float = Field(0.1, gt=0, le=1, description="share of all steps in which wsd decays")
     warmup: float = Field(0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
     betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's decay rates")
@@ -93,8 +100,14 @@ class TrainSettings(Settings):
     save_every: int = Field(200, ge=1, description="steps between checkpoints that a killed training resumes from")
     keep: int = Field(2, ge=1, description="checkpoints to keep while training; removed when it is done")
     log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
+    track: tuple[Literal["wandb", "mlflow"], ...] = Field(
+        (), description="trackers to tell beside metrics.jsonl, each an extra of its own name"
+    )
     evaluate_every: int | None = Field(None, ge=1, description="steps between losses on held-out rows")
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
+    patience: int | None = Field(
+        None, ge=1, description="stop when the held-out loss has not fallen for so many evaluations"
+    )
     group_by_length: bool = Field(True, description="batches of rows of like length: less padding, random order kept")
     seed: int = Field(0, ge=0, description="seeds the order of the rows, the adapters and dropout")
 
@@ -104,6 +117,10 @@ class TrainSettings(Settings):
             raise ValueError("say either epochs or max_steps: how long to train")
         if (self.evaluate_every is None) != (self.holdout == 0):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
+        if self.patience is not None and self.evaluate_every is None:
+            raise ValueError("patience counts evaluations: say evaluate_every and holdout too")
+        if self.floor and self.schedule not in ("cosine", "wsd"):
+            raise ValueError(f"floor is of the schedules cosine and wsd, not of {self.schedule}")
         if self.offload and self.sharding == "ddp":
             raise ValueError("offload goes with sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
         if self.lora is not None and self.lora.quantize and self.sharding != "ddp":

@@ -113,6 +113,11 @@ def prepare_tokens(
     return manifest
 
 
+def read_tokens(store: Store, folder: str) -> TokenManifest:
+    """The manifest that :func:`prepare_tokens` left in ``folder``."""
+    return msgspec.json.decode(store.read(f"{folder}/{MANIFEST}"), type=TokenManifest)
+
+
 def _on_ray(
     store: Store, work: list[tuple[UnitInput, str, str]], settings: TrainSettings, student_path: str
 ) -> Iterator[TokenCounts]:

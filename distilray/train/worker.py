@@ -12,19 +12,28 @@ import numpy as np
 import ray.train
 import torch
 from ray.train import Checkpoint
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainerCallback
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+)
 
 from distilray.train import checkpoints, cpu, sharding
+from distilray.train.errors import CannotTrain
 from distilray.train.export import gathered_weights, publish, write_checkpoint
 from distilray.train.feed import Feed, open_feed, write_feed
+from distilray.train.flops import device_peak, flops_per_token
 from distilray.train.job import Job
 from distilray.train.kind import Kind, Session
 from distilray.train.kinds import kind_of
+from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
 from distilray.train.settings import TrainSettings, accumulation
-from distilray.train.student import local_student
-from distilray.train.watch import LossExploded
+from distilray.train.student import local_student, read_student
 
 
 def train(job: Job) -> None:
@@ -38,36 +47,67 @@ def train(job: Job) -> None:
     kind.prepare(job)
     feed = _feed(job, kind)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=settings.epochs, max_steps=settings.max_steps)
+    start, stop = (job.stretch.start, job.stretch.stop) if job.stretch else (0, steps)
     order = batch_order(
-        feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
+        feed.lengths, stop - start, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
     )
-    arguments = kind.arguments(settings, _arguments(job, steps, on_cpu))
+    tokens_at = np.concatenate(
+        [np.full(start + 1, _tokens_at(job, start)), feed.lengths[order].reshape(stop - start, -1).sum(1)]
+    )
+    tokens_at[start:] = tokens_at[start:].cumsum()
+    # Steps of earlier rounds are passed over when a training goes on: any row stands for theirs.
+    order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
+    arguments = kind.arguments(settings, common_arguments(job, steps, on_cpu))
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
     session = Session(
         job=job,
         arguments=arguments,
-        model=AutoModelForCausalLM.from_pretrained(job.student_path, dtype=torch.float32),
+        model=load_student(job.student_path, settings, on_cpu),
         tokenizer=AutoTokenizer.from_pretrained(job.student_path),
         feed=feed,
         order=order,
-        adapters=_lora(settings),
+        adapters=adapters(settings),
     )
     trainer = kind.trainer(session)
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
-    tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
-    trainer.add_callback(
-        Reporting(job.store, job.out, tokens_at, len(feed.lengths), settings.batch_size, job.board, kind.metrics)
-    )
+    trainer.add_callback(_reporting(job, kind, feed, tokens_at, on_cpu))
+    if settings.patience is not None:
+        trainer.add_callback(EarlyStop(settings.patience))
     if settings.sharding == "fsdp" and resources.workers > 1:
         trainer.add_callback(Sharded(trainer, resources.workers))
-    try:
-        _train(job, trainer)
-    except LossExploded as error:  # in all workers alike; trying again would end the same way
-        if ray.train.get_context().get_world_rank() == 0:
-            ray.get(job.board.stop.remote(str(error)))
-        return
+    if job.stretch:
+        trainer.add_callback(StopAt(stop))
+    _train(job, trainer)
     _export(job, trainer)
+
+
+def _reporting(job: Job, kind: Kind, feed: Feed, tokens_at: np.ndarray, on_cpu: bool) -> Reporting:
+    settings, rows = job.settings, len(feed.lengths)
+    config = read_student(job.student_path).config
+    try:
+        flops = flops_per_token(config, settings.lora, float(feed.lengths.mean()))
+    except KeyError:  # not a dense decoder: no MFU
+        flops = None
+    peak = device_peak(job.resources.peak_tflops, on_cpu) if flops is not None else None
+    if peak is not None and ray.train.get_context().get_world_rank() == 0:
+        job.store.write_json(f"{job.out}/{DEVICE}", {"peak_tflops": round(peak.tflops, 3), "peak": peak.name})
+    return Reporting(
+        job.store, job.out, tokens_at, rows, settings.batch_size, job.board, kind.metrics, settings, flops, peak
+    )
+
+
+class EarlyStop(TrainerCallback):
+    """Stops when the held-out loss has not fallen for ``patience`` evaluations; what it knows is in the trainer's own
+    state, so that a resumed training stops where an undisturbed one does."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        losses = [record["eval_loss"] for record in state.log_history if "eval_loss" in record]
+        if len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+            control.should_training_stop = True
 
 
 class Sharded(TrainerCallback):
@@ -80,6 +120,23 @@ class Sharded(TrainerCallback):
         sharding.assert_sharded(self.trainer.model, self.workers)
 
 
+class StopAt(TrainerCallback):
+    """Ends a stretch of a training with a checkpoint, from which the next one goes on."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= self.step:
+            control.should_save = control.should_log = control.should_training_stop = True
+
+
+def _tokens_at(job: Job, step: int) -> int:
+    """Tokens of all rows up to ``step``, as an earlier stretch recorded them."""
+    records = [record for record in read_metrics(job.store, job.out) if record["step"] <= step and "tokens" in record]
+    return records[-1]["tokens"] if records else 0
+
+
 def _feed(job: Job, kind: Kind) -> Feed:
     folder, pack_to = os.path.join(job.scratch, "feed"), kind.pack_to(job.settings)
     if ray.train.get_context().get_local_rank() == 0:
@@ -90,7 +147,8 @@ def _feed(job: Job, kind: Kind) -> Feed:
     return open_feed(folder, packed=pack_to is not None)
 
 
-def _arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
+def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
+    """What every kind of training tells transformers' trainer."""
     settings, workers = job.settings, job.resources.workers
     micro, accumulate = accumulation(settings, workers)
     layers = _layers(job.student_path)
@@ -101,7 +159,7 @@ def _arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
         per_device_eval_batch_size=micro,
         gradient_accumulation_steps=accumulate,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
+        **schedule(settings, steps),
         warmup_steps=settings.warmup if settings.warmup < 1 else int(settings.warmup),
         weight_decay=settings.weight_decay,
         adam_beta1=settings.betas[0],
@@ -126,6 +184,38 @@ def _arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
     )
 
 
+def schedule(settings: TrainSettings, steps: int) -> dict[str, Any]:
+    """transformers' words for the course of the learning rate."""
+    names = {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}
+    known: dict[str, Any] = {"lr_scheduler_type": names.get(settings.schedule, settings.schedule)}
+    if settings.schedule == "wsd":
+        decay = {"num_decay_steps": max(1, round(settings.decay * steps)), "min_lr_ratio": settings.floor}
+        known["lr_scheduler_kwargs"] = decay
+    elif settings.schedule == "cosine" and settings.floor:
+        known |= {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": settings.floor}}
+    return known
+
+
+def load_student(path: str, settings: TrainSettings, on_cpu: bool) -> PreTrainedModel:
+    """The student at the local ``path``: fp32 masters where its weights are trained; where adapters are, frozen weights
+    in the precision of computing, or in 4 bits."""
+    frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    if settings.lora is None:
+        return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    if settings.lora.quantize is None:
+        return AutoModelForCausalLM.from_pretrained(path, dtype=frozen)
+    from transformers import BitsAndBytesConfig
+
+    return AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=frozen,
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=frozen
+        ),
+        device_map={"": "cpu" if on_cpu else torch.cuda.current_device()},
+    )
+
+
 def _layers(student_path: str) -> list[str]:
     """Classes of the model's repeated blocks, which FSDP shards one by one."""
     from accelerate import init_empty_weights
@@ -136,7 +226,8 @@ def _layers(student_path: str) -> list[str]:
     return sorted(model._no_split_modules)
 
 
-def _lora(settings: TrainSettings) -> Any:
+def adapters(settings: TrainSettings) -> Any:
+    """peft's settings of the adapters to train, or None."""
     if settings.lora is None:
         return None
     from peft import LoraConfig
@@ -150,6 +241,11 @@ def _lora(settings: TrainSettings) -> Any:
 
 def _train(job: Job, trainer: Trainer) -> None:
     resume = checkpoints.newest(job.store, f"{job.out}/checkpoints")
+    if job.stretch and checkpoints.step_of_path(resume) < job.stretch.start:
+        raise CannotTrain(
+            f"train {job.settings.name!r}: its checkpoint of step {job.stretch.start}, from which this round goes on, "
+            f"is not there or damaged; delete {job.out} in the run to begin it again"
+        )
     if resume is None:
         trainer.train()
         return
@@ -163,7 +259,7 @@ def _export(job: Job, trainer: Trainer) -> None:
     if first:
         folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
         write_checkpoint(trainer, weights, job.settings, job.student_path, folder)
-        publish(job.store, folder, f"{job.out}/final")
+        publish(job.store, folder, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:
         shutil.rmtree(job.scratch)

@@ -75,6 +75,11 @@ def test_a_training_learns_and_says_what_it_did(undisturbed: tuple[Store, Manife
     assert manifest.finished is not None
     assert manifest.details["checkpoint"] == f"{OUT}/final"
     assert manifest.details["steps"] == 12
+    assert manifest.details["system"] is None
+    assert manifest.details["peak"].startswith("measured: 1024x1024 fp32 product")
+    records = [record for record in read_metrics(store, OUT) if "loss" in record]
+    assert all(0 < record["mfu"] < 1 and record["grad_norm"] > 0 for record in records)
+    assert records[-1]["eta_s"] == 0
     assert any(name.startswith("events.out") for name in store.names(f"{OUT}/tensorboard"))
 
 
@@ -186,6 +191,26 @@ def test_held_out_rows_are_looked_at_while_training(student: str, tmp_path: Path
     held_out = [record["held_out_loss"] for record in read_metrics(store, OUT) if "held_out_loss" in record]
     assert len(held_out) == 2
     assert held_out[1] < held_out[0]
+
+
+@pytest.mark.long
+def test_a_training_whose_held_out_loss_does_not_fall_stops_early(student: str, tmp_path: Path) -> None:
+    """At a rate this small nothing changes, so the second evaluation is no better than the first."""
+    chosen = settings(holdout=0.1, evaluate_every=3, patience=1, learning_rate=1e-30)
+    store, manifest = train(tmp_path, student, chosen, ONE)
+    assert manifest.details["steps"] == 6
+    assert (Path(store.full(f"{OUT}/final")) / "model.safetensors").is_file()
+
+
+@pytest.mark.long
+def test_adapters_over_weights_in_four_bits_are_trained_and_merged(student: str, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    chosen = settings(lora={"r": 8, "quantize": "nf4"}, sharding="ddp", learning_rate=1e-2)
+    store, _ = train(tmp_path, student, chosen, ONE)
+    curve = losses(store)
+    assert curve[-1] < curve[0]
+    assert {"model.safetensors", "config.json", "adapter"} <= set(store.names(f"{OUT}/final"))
+    assert "quantization_config" not in json.loads(store.read(f"{OUT}/final/config.json"))
 
 
 @pytest.mark.long

@@ -1,0 +1,222 @@
+"""Peak memory of trainings against what the plan says of them, on CPUs.
+
+    PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py              # all cases, some minutes each
+    PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py --only tiny
+
+Each case is trained for two steps by the trainer that a recipe's training runs, on random tokens, all rows as long as
+they may be, in processes of their own (two where the weights are sharded). What is compared is resident memory at its
+peak while the steps run, less what was resident before the student was made (libraries; a tiny training has warmed them
+up), with the plan's peak without its overhead; and both with it. One allocation is one mapping (glibc is told so), so
+that what was freed is not counted. The results are added to those in --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+OUT = Path(__file__).parent / "results" / "train_memory.json"
+GIB = 2**30
+QWEN = {"model_type": "qwen2", "max_position_embeddings": 4096}
+TINY = {**QWEN, "hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6, "num_attention_heads": 6,
+        "num_key_value_heads": 2, "vocab_size": 16000, "tie_word_embeddings": False}  # fmt: skip
+SMALL = {**QWEN, "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+         "num_key_value_heads": 4, "vocab_size": 32000, "tie_word_embeddings": False}  # fmt: skip
+HALF = {**QWEN, "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24, "num_attention_heads": 14,
+        "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True}  # fmt: skip
+FP32 = {"precision": "fp32"}
+ALONE = {"sharding": "ddp"}
+RECOMPUTE = {"activation_checkpointing": True}
+ROWS4 = {"batch_size": 4, "micro_batch_size": 4, "max_length": 256}
+ONE_ROW = {"batch_size": 1, "micro_batch_size": 1, "max_length": 256}
+CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
+    # name: config, workers, settings
+    "tiny fp32": (TINY, 1, {**ALONE, **FP32, **ROWS4}),
+    "tiny fp32, recomputed": (TINY, 1, {**ALONE, **FP32, **ROWS4, **RECOMPUTE}),
+    "tiny fp32, two micro batches": (TINY, 1, {**ALONE, **FP32, **ROWS4, "micro_batch_size": 2}),
+    "tiny bf16": (TINY, 1, {**ALONE, **ROWS4}),
+    "tiny bf16, recomputed": (TINY, 1, {**ALONE, **ROWS4, **RECOMPUTE}),
+    "tiny lora": (TINY, 1, {**ALONE, **ROWS4, "lora": {"r": 16}}),
+    "tiny bf16, fsdp x2": (TINY, 2, {**ROWS4, "batch_size": 8}),
+    "tiny fp32, fsdp x2": (TINY, 2, {**ROWS4, **FP32, "batch_size": 8}),
+    "tiny fp32, ddp x2": (TINY, 2, {**ROWS4, **FP32, **ALONE, "batch_size": 8}),
+    "150m fp32": (SMALL, 1, {**ALONE, **FP32, **ROWS4, "batch_size": 2, "micro_batch_size": 2}),
+    "150m bf16": (SMALL, 1, {**ALONE, **ROWS4, "batch_size": 2, "micro_batch_size": 2}),
+    "150m bf16, fsdp x2": (SMALL, 2, {**ROWS4, "batch_size": 4, "micro_batch_size": 2}),
+    "qwen2.5-0.5b fp32": (HALF, 1, {**ALONE, **FP32, **ONE_ROW}),
+    "qwen2.5-0.5b bf16": (HALF, 1, {**ALONE, **ONE_ROW}),
+    "qwen2.5-0.5b bf16, recomputed": (HALF, 1, {**ALONE, **ONE_ROW, **RECOMPUTE}),
+    "qwen2.5-0.5b lora": (HALF, 1, {**ALONE, **ONE_ROW, "lora": {"r": 16}}),
+}
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1",
+    "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "1000000",
+}  # fmt: skip
+
+
+def settings_of(name: str) -> Any:
+    from distilray.train import SFTSettings
+
+    return SFTSettings.model_validate({"student": "student", "max_steps": 2, **CASES[name][2]})
+
+
+def resident(field: str) -> int:
+    """``VmRSS`` or, the most since it was last reset, ``VmHWM`` of this process, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise LookupError(field)
+
+
+def one_worker(name: str) -> None:
+    """What one process of a case does; the first prints what it measured."""
+    import torch
+
+    from distilray.train import TrainResources
+
+    config, workers, _ = CASES[name]
+    torch.set_num_threads(1)
+    if workers > 1:
+        torch.distributed.init_process_group("gloo")
+    settings, resources = settings_of(name), TrainResources(workers=workers)
+    warm = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 128, "vocab_size": 400,
+            "num_attention_heads": 2, "num_key_value_heads": 2}  # fmt: skip
+    train({**config, **warm}, settings.model_copy(update={"max_length": 16}), resources)
+    before = resident("VmRSS")
+    peaks = train(config, settings, resources)
+    if int(os.environ.get("RANK", "0")) == 0:
+        print(json.dumps({"before": before, "peak": max(peaks)}), flush=True)
+
+
+def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
+    """Trains a student of random weights, and returns the resident memory at the peak of each part of each step."""
+    import numpy as np
+    from accelerate import PartialState
+    from datasets import Dataset
+    from transformers import Qwen2Config, Qwen2ForCausalLM, TrainerCallback
+
+    from distilray.ledger import Store
+    from distilray.train import cpu, worker
+    from distilray.train.feed import Feed
+    from distilray.train.job import Job
+    from distilray.train.kind import Session
+    from distilray.train.kinds import kind_of
+    from tests.train.tiny import make_tokenizer
+
+    PartialState._reset_state()
+    folder = tempfile.mkdtemp()
+    tokenizer, kind = make_tokenizer(), kind_of(settings)
+    made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
+    made.save_pretrained(folder)
+    job = Job(Store(folder), "out", [], settings, resources, folder, None, {}, None, "memory")  # type: ignore[arg-type]
+    arguments = replace_scratch(worker.common_arguments(job, 2, True), folder)
+    arguments = kind.arguments(settings, arguments)
+    cpu.before_trainer(settings.sharding, resources.workers)
+    rows, length = settings.batch_size * 2, settings.max_length
+    random = np.random.default_rng(0).integers(0, 300, (rows, length)).tolist()
+    data = Dataset.from_dict({"input_ids": random, "labels": random, "id": [str(k) for k in range(rows)]})
+    model = Qwen2ForCausalLM(made)
+    if settings.lora is not None and settings.precision == "bf16":
+        model = model.bfloat16()
+    feed = Feed(folder, data, None, np.full(rows, length))
+    session = Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings))
+    trainer = kind.trainer(session)
+    del model, session
+    peaks: list[int] = []
+
+    class Peaks(TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            peaks.append(resident("VmHWM"))
+
+    trainer.add_callback(Peaks())
+    trainer.train()
+    return peaks
+
+
+def replace_scratch(arguments: dict[str, Any], folder: str) -> dict[str, Any]:
+    return {**arguments, "output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
+
+
+def measure(name: str) -> dict[str, Any]:
+    """One case, in processes of its own."""
+    from distilray.train import TrainResources, memory_plan
+
+    config, workers, written = CASES[name]
+    plan = memory_plan(config, settings_of(name), TrainResources(workers=workers))
+    port = str(20000 + os.getpid() % 20000)
+    processes = []
+    for rank in range(workers):
+        env = {**os.environ, **ENVIRONMENT}
+        if workers > 1:
+            ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(workers), "MASTER_PORT": port}
+            env |= {**ranks, "LOCAL_WORLD_SIZE": str(workers)}
+        command = [sys.executable, __file__, "--worker", name]
+        processes.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True))
+    texts = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        raise RuntimeError(f"{name}: a worker ended with an error, see above")
+    found = json.loads(texts[0].splitlines()[-1])
+    measured = found["peak"] - found["before"]
+    return {
+        "case": name,
+        "workers": workers,
+        "settings": written,
+        "parameters": parameters(config),
+        "measured_gib": round(measured / GIB, 3),
+        "planned_gib": round(plan.peak / GIB, 3),
+        "ratio": round(plan.peak / measured, 3),
+        "measured_total_gib": round(found["peak"] / GIB, 3),
+        "planned_total_gib": round(plan.total / GIB, 3),
+        "total_ratio": round(plan.total / found["peak"], 3),
+        "parts_gib": plan.gib(),
+    }
+
+
+def parameters(config: dict[str, Any]) -> int:
+    from distilray.train.memory import Shape
+
+    return Shape.of(config).parameters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="cases whose name begins so")
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        one_worker(options.worker)
+        return
+    earlier = json.loads(options.out.read_text())["cases"] if options.out.exists() else []
+    results = {case["case"]: case for case in earlier}
+    for name in CASES:
+        if name.startswith(options.only):
+            results[name] = measure(name)
+            shown = results[name]
+            print(f"{name:32} measured {shown['measured_gib']:7.3f}  planned {shown['planned_gib']:7.3f}  "
+                  f"ratio {shown['ratio']:.2f}   with libraries {shown['total_ratio']:.2f}", flush=True)  # fmt: skip
+            cases = [results[case] for case in CASES if case in results]
+            worst = max(abs(case["ratio"] - 1) for case in cases)
+            report = {
+                "command": "PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py",
+                "machine": {"processor": platform.machine(), "cpus": os.cpu_count()},
+                "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
+                "largest_error": round(worst, 3),
+                "cases": cases,
+            }
+            options.out.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

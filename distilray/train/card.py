@@ -1,0 +1,84 @@
+"""The model card of a student: a README.md in its checkpoint whose head the Hugging Face Hub understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from distilray.rows import hub_licence
+from distilray.train.settings import TrainSettings
+from distilray.train.tokens import TokenManifest
+
+METHODS = {
+    "sft": "supervised fine-tuning",
+    "dpo": "preference optimisation",
+    "distill": "white-box distillation",
+}
+
+
+def model_card(
+    settings: TrainSettings,
+    tokens: TokenManifest,
+    *,
+    title: str,
+    base: str,
+    licences: Mapping[str, str | None],
+    details: Mapping[str, Any],
+    versions: Mapping[str, str],
+    models: Mapping[str, str],
+    recipe: str,
+) -> str:
+    """The card's text.
+
+    Args:
+        base: the checkpoint that the training began with.
+        licences: source of the rows to its licence, ``None`` where it is not known. The base model's own licence is not
+            known here: its LICENSE file, where it has one, lies beside the card.
+        details: what the training came to, from its manifest.
+        models: name in the recipe to the weights or endpoint of those that wrote or judged the rows.
+        recipe: the resolved recipe, as YAML.
+    """
+    counts = tokens.counts
+    head = {
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["distillation", settings.kind],
+        "license": "other",
+        "license_name": "that-of-the-base-model-and-of-the-data",
+    }
+    if not base.startswith(("/", ".")) and "://" not in base:
+        head["base_model"] = base
+    facts = {
+        "method": METHODS.get(settings.kind, settings.kind) + (", low-rank adapters" if settings.lora else ""),
+        "began with": base,
+        "rows": f"{counts.kept:,} of {counts.rows_in:,}",
+        "tokens trained on": f"{details.get('tokens', counts.tokens):,} in {details.get('steps', '?')} steps",
+        "loss": f"{details['loss_first']:.4g} at first, {details['loss_last']:.4g} at last",
+        "held-out loss": details.get("held_out_loss"),
+        "learning rate": f"{settings.learning_rate:g}, {settings.schedule}",
+        "rows a step": settings.batch_size,
+        "longest row": f"{counts.longest:,} tokens, at most {settings.max_length:,}",
+        "sharding": f"{details.get('sharding')} over {details.get('workers')} workers, {settings.precision}",
+        "chat template": f"hash {tokens.template_hash}",
+        "system prompt": "none" if settings.system is None else f"`{settings.system}`",
+        "reasoning": "in a <think> block before the answer" if settings.think else "not shown",
+    }
+    sources = [(name, hub_licence(licence)) for name, licence in licences.items()]
+    parts = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {title}\n\nTrained by distilray. Ask it with the chat "
+        "template in this folder and the system prompt below; another prompt is another model.",
+        "## Training\n\n" + _table(("what", "value"), [(k, v) for k, v in facts.items() if v is not None]),
+        "## Data\n\n" + _table(("source", "licence"), sources),
+    ]
+    if models:
+        parts.append("## Models that wrote or judged the rows\n\n" + _table(("name", "model"), list(models.items())))
+    parts.append("## Versions\n\n" + _table(("package", "version"), list(versions.items())))
+    parts.append(f"## Recipe\n\n```yaml\n{recipe.strip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: tuple[str, str], rows: list[tuple[str, Any]]) -> str:
+    lines = [heads, ("---", "---"), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
