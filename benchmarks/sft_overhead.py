@@ -178,18 +178,24 @@ def ratio(pairs: list[dict[str, Any]], above: str, below: str, figure: str) -> d
 
 
 def summary(pairs: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "tokens_per_s": {arm: statistics.median(pair[arm]["tokens_per_s"] for pair in pairs) for arm in ARMS},
-        "start_up_s": {arm: statistics.median(pair[arm]["start_up_s"] for pair in pairs) for arm in ARMS},
-        "ray/torchrun, tokens/s": ratio(pairs, "ray", "torchrun", "tokens_per_s"),
-        "ray/trl, tokens/s": ratio(pairs, "ray", "trl", "tokens_per_s"),
-        "ray/torchrun, start-up": ratio(pairs, "ray", "torchrun", "start_up_s"),
-    }
+    found: dict[str, Any] = {}
+    for figure in ("tokens_per_s", "start_up_s"):
+        found[figure] = {
+            arm: statistics.median(pair[arm][figure] for pair in pairs if arm in pair)
+            for arm in ARMS
+            if any(arm in pair for pair in pairs)
+        }
+        for other in ARMS[1:]:
+            both = [pair for pair in pairs if "ray" in pair and other in pair]
+            if both:
+                found[f"ray/{other}, {figure}"] = ratio(both, "ray", other, figure)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sft_overhead.json"))
     parser.add_argument("--inside", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -200,17 +206,17 @@ def main() -> None:
     elif options.inside:
         by_torchrun(options.folder, stock=options.inside == "trl")
     else:
-        take(options.pairs, options.out)
+        take(options.pairs, options.arms, options.out)
 
 
-def take(pairs: int, out: Path) -> None:
+def take(pairs: int, arms: list[str], out: Path) -> None:
     from distilray.runner import versions
 
     known = json.loads(out.read_text())["pairs"] if out.exists() else []
     with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
         prepare(Path(scratch))
-        for number in range(pairs):
-            order = ARMS if (len(known) + number) % 2 == 0 else ARMS[::-1]  # drift of the machine favours no arm
+        for _ in range(pairs):
+            order = arms if len(known) % 2 == 0 else arms[::-1]  # drift of the machine favours no arm
             pair: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 2)}
             for arm in order:
                 pair[arm] = measure(arm, Path(scratch))
