@@ -96,12 +96,13 @@ def one_worker(name: str) -> None:
         print(json.dumps({"before": before, "peak": max(peaks)}), flush=True)
 
 
-def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
-    """Trains a student of random weights, and returns the resident memory at the peak of each part of each step."""
+def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> Any:
+    """The trainer that a recipe's training runs, with a student of random weights and random rows of full length."""
     import numpy as np
+    import torch
     from accelerate import PartialState
     from datasets import Dataset
-    from transformers import Qwen2Config, Qwen2ForCausalLM, TrainerCallback
+    from transformers import Qwen2Config, Qwen2ForCausalLM
 
     from distilray.ledger import Store
     from distilray.train import cpu, worker
@@ -112,24 +113,32 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
     from tests.train.tiny import make_tokenizer
 
     PartialState._reset_state()
-    folder = tempfile.mkdtemp()
+    folder, on_cpu = tempfile.mkdtemp(), resources.gpus_per_worker == 0
     tokenizer, kind = make_tokenizer(), kind_of(settings)
     made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
     made.save_pretrained(folder)
     job = Job(Store(folder), "out", [], settings, resources, folder, None, {}, None, "memory")  # type: ignore[arg-type]
-    arguments = replace_scratch(worker.common_arguments(job, 2, True), folder)
+    arguments = worker.common_arguments(job, steps, on_cpu)
+    arguments |= {"output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
     arguments = kind.arguments(settings, arguments)
-    cpu.before_trainer(settings.sharding, resources.workers)
-    rows, length = settings.batch_size * 2, settings.max_length
+    if on_cpu:
+        cpu.before_trainer(settings.sharding, resources.workers)
+    rows, length = settings.batch_size * steps, settings.max_length
     random = np.random.default_rng(0).integers(0, 300, (rows, length)).tolist()
     data = Dataset.from_dict({"input_ids": random, "labels": random, "id": [str(k) for k in range(rows)]})
-    model = Qwen2ForCausalLM(made)
+    with torch.device("cpu" if on_cpu else "cuda"):
+        model = Qwen2ForCausalLM(made)
     if settings.lora is not None and settings.precision == "bf16":
         model = model.bfloat16()
     feed = Feed(folder, data, None, np.full(rows, length))
-    session = Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings))
-    trainer = kind.trainer(session)
-    del model, session
+    return kind.trainer(Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings)))
+
+
+def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
+    """Trains for two steps, and returns the resident memory at the peak of each."""
+    from transformers import TrainerCallback
+
+    trainer = build(config, settings, resources, 2)
     peaks: list[int] = []
 
     class Peaks(TrainerCallback):
@@ -142,10 +151,6 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
     trainer.add_callback(Peaks())
     trainer.train()
     return peaks
-
-
-def replace_scratch(arguments: dict[str, Any], folder: str) -> dict[str, Any]:
-    return {**arguments, "output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
 
 
 def measure(name: str) -> dict[str, Any]:

@@ -1,0 +1,112 @@
+"""The table of docs/train-memory.md: what trainings of Qwen2.5 7B, 14B and 32B need on common machines, as planned.
+
+    PYTHONPATH=. .venv/bin/python benchmarks/plan_table.py      # arithmetic only, in a second
+
+Beside it stand the peaks that benchmarks/train_memory.py measured on CPUs. Nothing in the table of GPUs was measured.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from distilray.recipe import parse_machines
+from distilray.train import SFTSettings, TrainResources, memory_plan, proposals
+from distilray.train.memory import GIB
+from distilray.train.published import QWEN2_5
+
+ROOT = Path(__file__).parents[1]
+MACHINES = {"8 x 80 GiB": "8x80", "8 x 141 GiB": "8x141", "2 nodes, 8 x 80 GiB": "2x8x80",
+            "2 nodes, 8 x 141 GiB": "2x8x141"}  # fmt: skip
+KINDS: dict[str, dict[str, Any]] = {
+    "full, FSDP2": {},
+    "full, FSDP2, recomputed": {"activation_checkpointing": True},
+    "full, DDP, recomputed": {"sharding": "ddp", "activation_checkpointing": True},
+    "LoRA, FSDP2, recomputed": {"lora": {"r": 16}, "activation_checkpointing": True},
+    "QLoRA, DDP, recomputed": {
+        "lora": {"r": 16, "quantize": "nf4"},
+        "sharding": "ddp",
+        "activation_checkpointing": True,
+    },
+}
+LENGTHS = (4096, 16384)
+
+
+def settings(length: int, **changes: Any) -> SFTSettings:
+    base = {"student": "student", "epochs": 1, "micro_batch_size": 1, "batch_size": 64, "max_length": length}
+    return SFTSettings.model_validate({**base, **changes})
+
+
+def planned() -> list[str]:
+    """One table a length: rows are a model and a way of training, columns machines; GiB of one GPU at the peak."""
+    lines = []
+    for length in LENGTHS:
+        lines += [f"### Rows of {length:,} tokens, one a micro batch", ""]
+        lines += ["| student | training | " + " | ".join(MACHINES) + " |", "|---|---|" + "--:|" * len(MACHINES)]
+        for size in ("7B", "14B", "32B"):
+            for kind, changes in KINDS.items():
+                cells = [_cell(size, settings(length, **changes), words) for words in MACHINES.values()]
+                lines.append(f"| Qwen2.5-{size} | {kind} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return lines
+
+
+def _cell(size: str, chosen: SFTSettings, words: str) -> str:
+    machine = parse_machines(words)
+    resources = TrainResources(workers=int(machine.gpus), gpus_per_worker=1)
+    assert machine.gpu_gib is not None
+    plan, limit = memory_plan(QWEN2_5[size], chosen, resources), int(machine.gpu_gib * GIB)
+    if plan.total <= limit:
+        return f"{plan.total / GIB:.0f}"
+    fitting = proposals(QWEN2_5[size], chosen, resources, limit)
+    return f"~~{plan.total / GIB:.0f}~~" + (f"; `{fitting[0][0]}`: {fitting[0][1].total / GIB:.0f}" if fitting else "")
+
+
+def measured() -> list[str]:
+    results = json.loads((ROOT / "benchmarks/results/train_memory.json").read_text())
+    lines = ["| case | parameters | workers | measured GiB | planned GiB | ratio |", "|---|--:|--:|--:|--:|--:|"]
+    for case in results["cases"]:
+        lines.append(
+            f"| {case['case']} | {case['parameters'] / 1e6:,.0f} M | {case['workers']} | {case['measured_gib']:.2f} | "
+            f"{case['planned_gib']:.2f} | {case['ratio']:.2f} |"
+        )
+    return lines
+
+
+TEXT = """# Memory of trainings
+
+`distilray plan recipe.yaml --machines 8x80` computes for every training what one GPU holds at its peak, refuses what
+cannot fit (exit code 2) and names settings that would. `distilray run` does the same before anything starts. The
+arithmetic is in `distilray/train/memory.py`.
+
+This page is written by `PYTHONPATH=. .venv/bin/python benchmarks/plan_table.py`.
+
+## Planned, on GPUs
+
+GiB of one GPU at its peak, bf16 over fp32 masters, AdamW, 1.5 GiB of them for context and buffers. ~~Struck out~~ does
+not fit; behind it the first setting that would, and what it needs. None of this was measured on a GPU.
+
+{planned}
+
+## Measured, on CPUs
+
+Resident memory at the peak of two steps, less that of the libraries, of random-weight students
+(`benchmarks/train_memory.py`; the largest error is {error:.0%}). The plan for CPUs differs from that for GPUs only in
+the logits' tile, which has no fused kernel there, and in what libraries hold.
+
+{measured}
+"""
+
+
+def main() -> None:
+    results = json.loads((ROOT / "benchmarks/results/train_memory.json").read_text())
+    text = TEXT.format(
+        planned="\n".join(planned()).strip(), measured="\n".join(measured()), error=results["largest_error"]
+    )
+    (ROOT / "docs/train-memory.md").write_text(text)
+    print(ROOT / "docs/train-memory.md")
+
+
+if __name__ == "__main__":
+    main()
