@@ -93,11 +93,14 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     from distilray.train.job import Job
     from distilray.train.kind import Session
     from distilray.train.order import batch_order, total_steps
-    from distilray.train.ordered import Ordered
+    from distilray.train.ordered import InOrder
     from distilray.train.worker import common_arguments, load_student
 
-    class Stock(Ordered, SFTTrainer):
+    class Stock(SFTTrainer):
         """TRL's own trainer and loss, given rows in the order of the others."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
+            return InOrder(order)
 
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
@@ -120,7 +123,7 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     model = load_student(job.student_path, settings, True)
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
     session = Session(job, arguments, model, tokenizer, feed, order, None)
-    taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer, "order": order}
+    taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer}
     trainer: Any = Stock(model=model, **taken) if stock else kind.trainer(session)
     trainer.remove_callback(PrinterCallback)
     tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
