@@ -125,7 +125,8 @@ def test_what_a_preference_training_measured_is_drawn(tmp_path):
     Manifest(name="dpo", kind="training", fingerprint="t").write(store, "training/dpo")
     html = page(store, tmp_path)
     assert html.html.count('class="plot small"') == 5  # rewards together, lengths together
-    for told in ("pairs ordered rightly 排序正确的偏好对 0.75", "奖励差 6", "奖励（选中） 1", "（落选） -2", "（选中） 40"):
+    words = ("pairs ordered rightly 排序正确的偏好对 0.75", "奖励差 6", "奖励（选中） 1", "（落选） -2", "（选中） 40")
+    for told in words:
         assert told in html.text, told
     assert "top:66.67%" in html.html  # margins from -3 to 6: their 0 is not at the bottom
 
