@@ -32,7 +32,7 @@ def chosen_settings(**changes: Any) -> DPOSettings:
 
 
 def practice_pairs(count: int) -> list[dict[str, Any]]:
-    """A right solution against one that goes wrong in a column, each with a beta of its own."""
+    """A solution that a small model can follow against a needlessly long one, each with a beta of its own."""
     dice = random.Random("pairs")
     made = []
     for k in range(count):
@@ -42,7 +42,7 @@ def practice_pairs(count: int) -> list[dict[str, Any]]:
                 "id": f"pair:{k}",
                 "messages": [{"role": "user", "content": problem.text}],
                 "answer": medium(problem).text,
-                "rejected_answer": draw_trace(problem, "medium", dice, "column").text,
+                "rejected_answer": draw_trace(problem, "hard", dice).text,
                 "beta": BETAS[k % 3],
                 "outcome": "kept",
             }
@@ -71,15 +71,15 @@ def undisturbed(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> 
     return train(tmp_path_factory.mktemp("undisturbed"), chosen_settings(), TWO)
 
 
-def test_the_student_learns_to_tell_right_from_wrong_on_pairs_it_never_saw(
+def test_the_student_learns_what_is_preferred_on_pairs_it_never_saw(
     undisturbed: tuple[Store, Manifest],
 ) -> None:
     store, manifest = undisturbed
     assert manifest.details["kind"] == "dpo"
     accuracies = series(store, "held_out_accuracy")
     assert len(accuracies) == 2
-    assert accuracies[-1] > 0.8
-    assert series(store, "held_out_margin")[-1] > 0.1
+    assert accuracies[-1] > 0.9
+    assert series(store, "held_out_margin")[-1] > 1
     assert series(store, "kl")[-1] > series(store, "kl")[0]
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(store.names(f"{OUT}/final"))
 
