@@ -1,7 +1,7 @@
 """``distilray chat``: talk to a student in the terminal, or through a pipe.
 
-    distilray chat runs/maths --before-after
-    echo "What is 27 + 15?" | distilray chat http://127.0.0.1:8000
+distilray chat runs/maths --before-after
+echo "What is 27 + 15?" | distilray chat http://127.0.0.1:8000
 """
 
 import os
@@ -126,8 +126,9 @@ def _speakers(
     else:
         students = find_students(target, model_id=model, before=before_after)[::-1]  # before first, as in every table
         url = f"http://127.0.0.1:{port}"
-        served = _served_here(url, key, students)
+        served, otherwise = _served_here(url, key, students)
         if not served:
+            print(f"{otherwise}; loading into this process", file=sys.stderr)
             return _load(students, temperature, max_tokens)
     return [
         Served(url, name, card.context, key=key, temperature=temperature, max_tokens=max_tokens)
@@ -150,19 +151,23 @@ def _cards_at(url: str, key: str, model: str | None, before_after: bool) -> dict
     return {before: served[before], name: served[name]}
 
 
-def _served_here(url: str, key: str, students: list[ServedModel]) -> dict[str, Card]:
-    """The cards under which exactly these checkpoints are served at ``url``; none where one of them is not."""
+def _served_here(url: str, key: str, students: list[ServedModel]) -> tuple[dict[str, Card], str]:
+    """The cards under which exactly these checkpoints are served at ``url``; none, and why, where one is not."""
     try:
-        served = served_models(url, key) or {}
-    except CannotAnswer:
-        return {}  # it wants a key that is not set: somebody else's server
+        served = served_models(url, key)
+    except CannotAnswer as error:
+        return {}, str(error)  # somebody else's server, it may be
+    if served is None:
+        return {}, f"No server of models at {url}"
     found = {
         name: card
         for student in students
         for name, card in served.items()
         if is_same_checkpoint(card.checkpoint, student.source)
     }
-    return found if len(found) == len(students) else {}
+    if len(found) < len(students):
+        return {}, f"What is served at {url} is another: {', '.join(card.checkpoint for card in served.values())}"
+    return found, ""
 
 
 def _load(students: list[ServedModel], temperature: float, max_tokens: int) -> list[Speaker]:
