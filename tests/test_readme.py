@@ -155,7 +155,7 @@ class Planted(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         asked = body["messages"][-1]["content"]
-        if "helpfulness" in asked:
+        if any("helpfulness" in message["content"] for message in body["messages"]):
             text = json.dumps({"check": "seen", "accuracy": 9, "relevance": 8, "helpfulness": 8, "detail": 7})
         else:
             a, b = map(int, re.findall(r"(\d+) plus (\d+)", asked)[-1])

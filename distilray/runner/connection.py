@@ -81,15 +81,16 @@ def _start_local(resources: Resources) -> None:
     """A cluster on this machine. Ray gives its daemons 30 s to come up, which a busy machine may overrun."""
     for attempt in range(STARTS):
         try:
-            ray.init(
-                address="local",
-                num_cpus=resources.num_cpus,
-                include_dashboard=False,
-                object_store_memory=int(resources.object_store_gib * 2**30),
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=FOLDER,
-            )
+            with _errors_to(os.path.join(FOLDER, "driver.log")):
+                ray.init(
+                    address="local",
+                    num_cpus=resources.num_cpus,
+                    include_dashboard=False,
+                    object_store_memory=int(resources.object_store_gib * 2**30),
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _temp_dir=FOLDER,
+                )
             return
         except Exception as error:  # Ray has no narrower type for a node that does not come up
             ray.shutdown()
@@ -100,3 +101,19 @@ def _start_local(resources: Resources) -> None:
                     f"Ray did not start in {STARTS} tries: its daemons have 15 s to come up, which a busy machine may "
                     f"not give them; try again when less is running. What they said is in {FOLDER}/session_latest/logs"
                 ) from error
+
+
+@contextmanager
+def _errors_to(path: str) -> Iterator[None]:
+    """What Ray's C++ in this process writes to stderr goes to the file at ``path``: it is not the user's."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    sys.stderr.flush()
+    kept, log = os.dup(2), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(log)
