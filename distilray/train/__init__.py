@@ -5,6 +5,7 @@ Importing this room imports neither torch nor Ray: recipes embed its settings.
 
 from distilray.train.card import model_card
 from distilray.train.choose import check_condition
+from distilray.train.compress import SCHEMES, calibration_rows, compress
 from distilray.train.distill import DistillSettings
 from distilray.train.dpo import DPOSettings
 from distilray.train.errors import CannotTrain, TrainingFailed
@@ -21,6 +22,7 @@ from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens, r
 
 __all__ = [
     "KINDS",
+    "SCHEMES",
     "Before",
     "CannotTrain",
     "DPOSettings",
@@ -37,8 +39,10 @@ __all__ = [
     "TrainResources",
     "TrainSettings",
     "TrainingFailed",
+    "calibration_rows",
     "check_condition",
     "checkpoint_address",
+    "compress",
     "fit",
     "kind_of",
     "memory_plan",

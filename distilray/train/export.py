@@ -18,19 +18,7 @@ import torch
 
 from distilray.ledger import Store
 from distilray.train.settings import TrainSettings
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "generation_config.json",
-)
+from distilray.train.student import TOKENIZER_FILES
 
 
 def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:

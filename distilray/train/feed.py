@@ -60,7 +60,7 @@ def write_feed(
     into sequences of at most so many tokens, list columns side by side.
     """
     os.makedirs(folder, exist_ok=True)
-    read = (join(path, _read(store, path)) for path in paths)
+    read = (join(path, kept_tokens(store, path)) for path in paths)
     first = next(read)
     schema = first.schema
     with (
@@ -102,7 +102,8 @@ def _open(folder: str, name: str):
     return Dataset.from_file(os.path.join(folder, name))
 
 
-def _read(store: Store, path: str) -> pa.Table:
+def kept_tokens(store: Store, path: str) -> pa.Table:
+    """The kept rows of a token file."""
     with store.open_input(path) as source, pq.ParquetFile(source) as file:
         table = file.read()
     return table.filter(pc.equal(table["outcome"], "kept")).drop_columns(["outcome", "reason"])
