@@ -3,10 +3,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export EXTRA PYTHON VENV
 
-.PHONY: setup demo test test-fast test-slow test-long bench prove lint clean
+.PHONY: setup setup-compress demo test test-fast test-slow test-long bench prove lint clean
 
 setup:  ## make .venv with everything pinned in pyproject.toml
 	@scripts/setup.sh
+
+setup-compress: setup  ## .venv-compress with llm-compressor, for `distilray export RUN --compress`
+	@scripts/setup_compress.sh
 
 demo: setup  ## a whole recipe on the practice world: data, student, before and after
 	$(BIN)/distilray run jobs/recipes/quickstart.yaml --run runs/quickstart
