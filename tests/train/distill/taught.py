@@ -27,6 +27,7 @@ from distilray.train.feed import open_feed, write_feed
 from distilray.train.kind import Session
 from distilray.train.order import batch_order
 from distilray.train.tokens import tokenize_unit
+from distilray.train.worker import Sharded
 from tests.train.tiny import rows, write_units
 
 K = 8
@@ -75,6 +76,16 @@ def scored_run(folder: Path, student: str, teacher: str) -> tuple[Store, list[st
     return store, paths
 
 
+def feed_in(
+    store: Store, paths: list[str], folder: Path, *, packed: bool = False, holdout: float = 0, **changes: Any
+) -> None:
+    """Writes the feed into ``folder`` as the first worker of a node does."""
+    folder.mkdir(parents=True)
+    job: Any = SimpleNamespace(store=store, tokens=paths, settings=settings(**changes))
+    with Distill().beside(job, str(folder)) as join:
+        write_feed(store, paths, str(folder), holdout=holdout, pack_to=256 if packed else None, join=join)
+
+
 def trained(
     run: tuple[Store, list[str]],
     student: str,
@@ -92,11 +103,8 @@ def trained(
     models = {"teacher": VLLMModel(path=teacher)}
     resources = SimpleNamespace(workers=workers)
     job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=models, resources=resources)
-    feed_folder = folder / "feed"
-    feed_folder.mkdir(parents=True)
-    with Distill().beside(job, str(feed_folder)) as join:
-        write_feed(store, paths, str(feed_folder), holdout=0.1, pack_to=None, join=join)
-    feed = open_feed(str(feed_folder), packed=False)
+    feed_in(store, paths, folder / "feed", holdout=0.1, source=chosen.source)
+    feed = open_feed(str(folder / "feed"), packed=False)
     common = {
         "output_dir": str(folder / "out"), "max_steps": STEPS, "per_device_train_batch_size": micro,
         "gradient_accumulation_steps": BATCH // micro // workers, "learning_rate": 3e-3, "use_cpu": True, "bf16": False,
@@ -118,6 +126,8 @@ def trained(
             adapters=None,
         )
     )
+    if workers > 1:
+        trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
     trainer.train()
     return trainer
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 
 from distilray.ledger import Store
 from distilray.train import CannotTrain
-from distilray.train.distill import Distill
 from distilray.train.distill.divergence import top_k_of
 from distilray.train.distill.head import Lesson, Live, add_distillation_head, head_of
 from distilray.train.distill.scores import (
@@ -24,9 +22,9 @@ from distilray.train.distill.scores import (
     write_scores,
 )
 from distilray.train.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
-from distilray.train.feed import Feed, open_feed, write_feed
+from distilray.train.feed import Feed, open_feed
 from distilray.train.tokens import tokenize_unit
-from tests.train.distill.taught import FORWARD, K, logits_of, model_at, score, settings
+from tests.train.distill.taught import FORWARD, K, feed_in, logits_of, model_at, score, settings
 from tests.train.tiny import rows, write_units
 
 
@@ -43,11 +41,7 @@ def run(student: str, teacher: str, tmp_path: Path) -> tuple[Store, list[str]]:
 
 
 def feed_of(store: Store, paths: list[str], folder: Path, *, packed: bool = False, **changes: Any) -> Feed:
-    """As the first worker of a node writes it."""
-    folder.mkdir()
-    job: Any = SimpleNamespace(store=store, tokens=paths, settings=settings(**changes))
-    with Distill().beside(job, str(folder)) as join:
-        write_feed(store, paths, str(folder), holdout=0, pack_to=256 if packed else None, join=join)
+    feed_in(store, paths, folder, packed=packed, **changes)
     return open_feed(str(folder), packed=packed)
 
 
