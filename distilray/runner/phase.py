@@ -129,7 +129,10 @@ def _collect(
         counted.add(decode(result["counts"], type=UnitCounts))
         if context.lease.lost.is_set():
             ray.get(monitor.stop.remote("the lease on the run was lost"))
-            raise RunStopped("another driver took this run over; this one stopped without touching it further")
+            raise RunStopped(
+                f"the lease on the run was lost ({context.lease.why_lost}); this driver stopped without touching it "
+                "further. Unless another one has it now, the same command goes on: nothing is asked twice"
+            )
     return stopped
 
 
