@@ -58,6 +58,10 @@ COVERED = {
     "ray job submit --working-dir . -- python jobs/run.py recipe.yaml --run s3://bucket/runs/first": (
         "tests/test_readme.py::test_a_job_is_submitted_to_a_cluster"
     ),
+    "distilray plan recipe.yaml --machines 2x8x80": "tests/recipe/test_train_plan.py::test_machines_are_read",
+    "distilray export runs/first --compress int8 --push owner/name": (
+        "tests/driver/test_students.py::test_a_student_is_pushed_file_by_file"
+    ),
     "make demo": "tests/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
     "make test": "tests/test_readme.py::test_make_runs_what_the_readme_says",
     "make test-long": "tests/test_readme.py::test_make_runs_what_the_readme_says",
@@ -296,7 +300,7 @@ def test_a_step_of_ones_own_runs_from_the_folder_where_it_lies(tmp_path: Path):
     typed("distilray run recipe.yaml --run runs/mine", tmp_path)
     found = {step["name"]: step for step in status(Store(str(tmp_path / "runs" / "mine")))["steps"]}
     mine = next(step for name, step in found.items() if "apolog" in name.lower())
-    assert (mine["kept"], mine["rejected"], mine["reasons"]) == (20, 20, {"apology": 20})
+    assert (mine["kept"], mine["rejected"], mine["reasons"]) == (20, 20, {"rejected: apology": 20})
 
 
 def free_port() -> int:
