@@ -74,7 +74,6 @@ COVERED = {
     "distilray plan jobs/recipes/answer-and-sft.yaml": "planned",
     "distilray run jobs/recipes/answer-and-sft.yaml --run runs/7b": "planned",
     "distilray run jobs/recipes/answer-and-sft.yaml": "planned",
-    "distilray run jobs/recipes/distilqwen2_5_ds3.yaml": "planned",
     "make setup EXTRA=gpu": "planned",
 }
 

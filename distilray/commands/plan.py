@@ -24,12 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from distilray.recipe import load, parse_machines, plan, this_machine
     from distilray.report.plan_view import forecast_view, plan_view
+    from distilray.report.terminal import stdout
 
-    console = Console(highlight=False)
+    console = stdout()
     loaded = load(options.recipe, options.overrides)
     if options.machines:
         try:

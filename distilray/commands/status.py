@@ -29,9 +29,9 @@ def call(options: argparse.Namespace) -> int:
         json.dump(found, sys.stdout, indent=1, ensure_ascii=False)
         print()
     else:
-        from rich.console import Console
+        from distilray.report.terminal import stdout
 
-        Console(highlight=False).print(render_status(found))
+        stdout().print(render_status(found))
     return 0
 
 

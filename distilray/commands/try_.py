@@ -18,12 +18,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from distilray.driver import rehearse
     from distilray.recipe import load
     from distilray.report.rehearsal_view import show_rehearsal
+    from distilray.report.terminal import stdout
 
     loaded = load(options.recipe, options.overrides)
-    show_rehearsal(rehearse(loaded, options.step, options.rows), options.step, Console(highlight=False))
+    show_rehearsal(rehearse(loaded, options.step, options.rows), options.step, stdout())
     return 0

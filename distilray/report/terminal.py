@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,13 +24,21 @@ if TYPE_CHECKING:
     from distilray.ledger import Store
 
 LOG_EVERY_S = 30.0
+PLAIN_COLUMNS = 200
+"""Width of what is printed where there is no terminal: a log or a program wants whole lines."""
+
+
+def stdout() -> Console:
+    """For what commands print: as wide as the terminal, or wide enough for whole lines."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_COLUMNS)
 
 
 class TerminalView:
     """Listens to a driver and shows where it is. A context manager."""
 
     def __init__(self, store_of: Any = None, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=False)
+        self.console = console or stdout()
         self.store: Store | None = store_of
         self.started: dict[str, float] = {}
         self.live: Live | None = None
