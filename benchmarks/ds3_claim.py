@@ -29,7 +29,6 @@ from benchmarks.ds3 import machine
 from distilray.driver import run
 from distilray.ledger import Store
 from distilray.recipe import load
-from distilray.report.status import status
 from distilray.runner import cluster
 
 RECIPE = Path("jobs/recipes/practice_ds3.yaml")
@@ -88,8 +87,9 @@ def one(directory: Path, way: str, seed: int, arguments: argparse.Namespace) -> 
     folder = directory / f"{way.removesuffix('+cogpo')}-{seed}"  # aligned rows are made once
     finished = run(str(place), directory=str(folder))
     [after] = [result for result in finished.results if result.model == "student_after"]
-    trained = {one["name"]: one for one in status(Store(str(folder)))["training"]}
-    rows = {training["name"]: trained[training["name"]].get("rows") for training in recipe["train"]}
+    names = [training["name"] for training in recipe["train"]]
+    tokens = {name: Store(str(folder)).read_json(f"training/{name}/tokens/manifest.json") for name in names}
+    rows = {name: counted["counts"]["kept"] for name, counted in tokens.items()}
     found = {
         "seed": seed,
         "accuracy": after.value,
