@@ -21,7 +21,7 @@ printf 'setup  %s into %s\n' "$LIBRARY" "$TARGET"
 # A text-only student needs neither; their builds do not always fit the torch at hand.
 printf '%s\n' "torchvision; sys_platform == 'never'" >"$TARGET/overrides.txt"
 if [ "$(cat "$VENV/.extra")" = cpu ]; then echo "triton; sys_platform == 'never'" >>"$TARGET/overrides.txt"; fi
-torch="torch==$("$TARGET/bin/python" -c 'import torch; print(torch.__version__)')"
+torch="torch==$("$TARGET/bin/python" -c 'from importlib.metadata import version; print(version("torch"))')"
 if ! "$UV" pip install --quiet --python "$TARGET/bin/python" --overrides "$TARGET/overrides.txt" "$torch" "$LIBRARY"; then
     printf '\nsetup failed: %s could not be installed; uv says why above\n' "$LIBRARY" >&2
     exit 1
