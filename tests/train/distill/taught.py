@@ -27,7 +27,7 @@ from distilray.train.feed import open_feed, write_feed
 from distilray.train.kind import Session
 from distilray.train.order import batch_order
 from distilray.train.tokens import tokenize_unit
-from distilray.train.worker import Sharded
+from distilray.train.worker import Sharded, StopAt
 from tests.train.tiny import rows, write_units
 
 K = 8
@@ -95,9 +95,12 @@ def trained(
     workers: int = 1,
     teacher: str = "",
     more: dict[str, Any] | None = None,
+    stop: int | None = None,
+    resume: str | None = None,
     **changes: Any,
 ) -> Any:
-    """The trainer after ``STEPS`` steps; each of ``workers`` calls it, with a folder of its own."""
+    """The trainer after ``STEPS`` steps, or ``stop``; from the checkpoint ``resume``, where there is one. Each of
+    ``workers`` calls it, with a folder of its own."""
     store, paths = run
     chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
     models = {"teacher": VLLMModel(path=teacher)}
@@ -128,7 +131,9 @@ def trained(
     )
     if workers > 1:
         trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
-    trainer.train()
+    if stop:
+        trainer.add_callback(StopAt(stop))
+    trainer.train(resume_from_checkpoint=resume)
     return trainer
 
 

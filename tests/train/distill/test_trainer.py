@@ -55,3 +55,14 @@ def test_accumulation_changes_nothing(run: tuple[Store, list[str]], student: str
     parts = trained(run, student, tmp_path / "parts", micro=2)
     for name in ("loss", "lm_loss", "divergence"):
         assert logged(parts, name) == pytest.approx(logged(whole, name), abs=2e-3)
+
+
+def test_a_training_in_two_stretches_has_the_losses_of_one(
+    run: tuple[Store, list[str]], student: str, tmp_path: Path
+) -> None:
+    whole = trained(run, student, tmp_path / "whole")
+    first = trained(run, student, tmp_path / "first", stop=4)
+    assert first.state.global_step == 4
+    second = trained(run, student, tmp_path / "second", resume=str(tmp_path / "first" / "out" / "checkpoint-4"))
+    assert logged(first, "loss") == logged(whole, "loss")[:4]
+    assert logged(second, "loss") == logged(whole, "loss")
