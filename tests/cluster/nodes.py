@@ -54,6 +54,7 @@ class Nodes:
             wait_for(lambda: self._listens(self.port), "the head")
             self._start("second", [*RAY, f"--address={self.address}", "--node-ip-address=127.0.0.1"])
             wait_for(lambda: len(self.raylets()) == 2, "two raylets")
+            wait_for(lambda: "Ray runtime started" in (self.folder / "second.log").read_text(), "the second node")
             wait_for(lambda: self._listens(self.dashboard), "the dashboard")
         except BaseException:
             self.__exit__()

@@ -40,7 +40,7 @@ def write(folder: Path) -> str:
     with (folder / "pairs.jsonl").open("w") as file:
         for pair in practice_pairs(64):
             record = {"prompt": pair["messages"][0]["content"], "chosen": pair["answer"]}
-            file.write(json.dumps(record | {"rejected": pair["rejected_answer"]}, ensure_ascii=False) + "\\n")
+            file.write(json.dumps(record | {"rejected": pair["rejected_answer"]}, ensure_ascii=False) + "\n")
     (folder / "recipe.yaml").write_text(RECIPE.format(student=STUDENT, folder=folder))
     return str(folder / "recipe.yaml")
 

@@ -86,8 +86,10 @@ def test_the_student_learns_what_is_preferred_on_pairs_it_never_saw(
 
 def test_two_workers_give_the_losses_and_margins_of_one(undisturbed: tuple[Store, Manifest], tmp_path: Path) -> None:
     alone, _ = train(tmp_path, chosen_settings(), ONE)
-    for name, near in (("loss", 1e-4), ("margin", 1e-3), ("kl", 1e-4), ("accuracy", 1e-6)):
+    for name, near in (("loss", 1e-4), ("margin", 1e-3), ("kl", 1e-4)):
         assert series(undisturbed[0], name) == pytest.approx(series(alone, name), abs=near), name
+    # At the first step student and reference are the same: margins are 0 and their sign is rounding.
+    assert series(undisturbed[0], "accuracy")[1:] == pytest.approx(series(alone, "accuracy")[1:], abs=1e-6)
 
 
 def test_a_killed_worker_costs_nothing_but_time_and_the_reference_is_not_asked_again(
