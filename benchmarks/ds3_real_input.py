@@ -71,14 +71,14 @@ def write_recipe(directory: Path, data: Path, rows: int) -> Path:
     recipe = {
         "name": "ds3-real-input",
         "models": {
-            # fp32, so that a row's replies do not depend on its company; a full stop ends a reply of babble
+            # fp32, so that a row's replies do not depend on its company; babble ends at an n, which no rating has
             "tiny": {
                 "path": str(model),
                 "dtype": "float32",
                 "cpus": 0.75,
                 "max_num_seqs": 64,
                 "max_model_len": 1024,
-                "sampling": {"max_tokens": 256, "temperature": 1.0, "stop": [".", "。", "e"]},
+                "sampling": {"max_tokens": 256, "temperature": 1.0, "stop": [".", "。", "n"]},
                 "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
             }
         },
