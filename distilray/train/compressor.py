@@ -5,6 +5,8 @@
 ``rows`` holds lists of token ids to calibrate on. Imports nothing of distilray: its environment has none of it.
 """
 
+# pyright: reportMissingImports=false  (its libraries are in that environment only)
+
 from __future__ import annotations
 
 import json
