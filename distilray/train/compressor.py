@@ -5,7 +5,8 @@
 ``rows`` holds lists of token ids to calibrate on. Imports nothing of distilray: its environment has none of it.
 """
 
-# pyright: reportMissingImports=false  (its libraries are in that environment only)
+# Its libraries are in that environment only:
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 
