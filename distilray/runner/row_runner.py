@@ -84,7 +84,7 @@ class RowRunner:
         in_thread = asyncio.get_running_loop().run_in_executor
         rows = await in_thread(self.files, self._read, unit)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        attempts = await in_thread(self.files, Attempts, store, phase.name, name, self.spec.session)
+        attempts = await in_thread(self.files, Attempts, store, phase.directory, name, self.spec.session)
         passage = Passage(phase.steps, self.session.desk, replies, attempts, self.session.crowd)
         try:
             values = await passage.run(rows)
