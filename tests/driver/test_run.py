@@ -39,7 +39,7 @@ def ids(store: Store) -> list[str]:
 
 
 def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster: None, tmp_path: Path):
-    recipe = write(tmp_path, latency=1.0)
+    recipe = write(tmp_path, latency=3.0)  # long enough that the second runner has come up before the work is done
     with (tmp_path / "rows.jsonl").open("a") as file:
         file.write("{broken\n")
     store = run(recipe, directory=str(tmp_path / "run")).store
@@ -52,7 +52,7 @@ def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster:
     assert reconcile(store, deep=True).ok
     assert status(store)["state"] == "finished"
     manifest = Manifest.read(store, PHASE)
-    assert manifest is not None
+    assert manifest is not None and len(manifest.runners) == 2
     assert sum(manifest.runners.values()) == sum(manifest.engines.values()) == 200
     before = {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
     run(recipe, directory=str(tmp_path / "run"))
