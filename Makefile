@@ -26,10 +26,11 @@ test-long: setup  ## what takes minutes a test: every sharding, serving, engines
 	$(BIN)/python -m pytest -m long
 
 bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks speed
 
-prove: setup  ## what the steps are worth, measured where the truth is known
-	PYTHONPATH=. $(BIN)/python benchmarks/ds3.py
+prove: setup  ## what steps and trainings are worth, measured where the truth is known; and that kills lose nothing
+	$(BIN)/python -m benchmarks worth
+	$(BIN)/python -m pytest tests/cluster tests/train/test_lost.py
 
 lint: setup  ## style, types and which room may import which
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from distilray.models.routing import choose, stable_hash
 from distilray.models.wire import Answer, decode_answers, encode_batch
 
 WINDOW_S = 0.003
-BATCH = 32
+BATCH = 128
 SUSPECT = 2
 """Strikes (deaths of an engine while it had the request) from which a request is asked alone."""
 STRIKES = 4

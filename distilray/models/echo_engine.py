@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from distilray.models.api import EngineInfo, Reply
+from distilray.models.collector import spare_collector
 from distilray.models.engine import Engine
 from distilray.models.wire import Ask, Batch
 
@@ -14,6 +15,7 @@ class EchoEngine(Engine):
     """Answers with the last message."""
 
     async def ready(self) -> EngineInfo:
+        spare_collector()
         return EngineInfo(self.engine, context=1 << 20, vocabulary=0, versions={})
 
     async def prompts(self, batch: Batch) -> Sequence[str]:

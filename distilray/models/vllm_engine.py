@@ -20,6 +20,7 @@ import numpy as np
 
 from distilray.models.api import Constraint, EngineInfo, ModelError, PromptTooLong, Reply
 from distilray.models.checkpoint import resolve_path
+from distilray.models.collector import spare_collector
 from distilray.models.engine import Engine, EngineFailed
 from distilray.models.scores import Score, pack
 from distilray.models.settings import VLLMModel
@@ -84,6 +85,7 @@ class VLLMEngine(Engine):
                     self._fail(error)
                 else:
                     self._warm = True
+                    spare_collector()
                     threading.Thread(target=self._watch, name="engine-core-watch", daemon=True).start()
         if self._failure:
             raise EngineFailed(self._failure)

@@ -23,6 +23,7 @@ from msgspec.json import encode
 
 from distilray.ledger import Attempts, ReplyLog, Store, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles
+from distilray.models.collector import spare_collector
 from distilray.rows import Row
 from distilray.runner.asking import Desk
 from distilray.runner.stage import Phase
@@ -66,6 +67,7 @@ class RowRunner:
             client, Desk(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
         )
         session.reporter = asyncio.create_task(self._report(session))
+        spare_collector()
         return session
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:

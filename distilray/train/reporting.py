@@ -65,6 +65,10 @@ class Reporting(TrainerCallback):
         self.steps = state.max_steps
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            control.should_log = True  # what a training ended at, also where it is no multiple of log_every
+
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         logs, step = logs or {}, state.global_step
         if "loss" not in logs and "eval_loss" not in logs:

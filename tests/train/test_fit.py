@@ -187,7 +187,8 @@ def test_packed_rows_train_like_unpacked_ones(student: str, tmp_path: Path) -> N
 
 @pytest.mark.long
 def test_held_out_rows_are_looked_at_while_training(student: str, tmp_path: Path) -> None:
-    store, _ = train(tmp_path, student, settings(holdout=0.1, evaluate_every=6), TWO)
+    store, manifest = train(tmp_path, student, settings(holdout=0.1, evaluate_every=6, log_every=5), TWO)
+    assert manifest.details["steps"] == 12, "the last step is told, also where it is no multiple of log_every"
     held_out = [record["held_out_loss"] for record in read_metrics(store, OUT) if "held_out_loss" in record]
     assert len(held_out) == 2
     assert held_out[1] < held_out[0]

@@ -89,6 +89,7 @@ def test_rows_that_the_teacher_cannot_read_are_refused_before_training(
         Distill().before(context)
 
 
+@pytest.mark.long
 def test_rounds_sample_score_and_train_and_go_on_where_they_were(
     student: str, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

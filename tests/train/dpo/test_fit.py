@@ -84,6 +84,7 @@ def test_the_student_learns_what_is_preferred_on_pairs_it_never_saw(
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= set(store.names(f"{OUT}/final"))
 
 
+@pytest.mark.long
 def test_two_workers_give_the_losses_and_margins_of_one(undisturbed: tuple[Store, Manifest], tmp_path: Path) -> None:
     alone, _ = train(tmp_path, chosen_settings(), ONE)
     for name, near in (("loss", 1e-4), ("margin", 1e-3), ("kl", 1e-4)):
@@ -92,6 +93,7 @@ def test_two_workers_give_the_losses_and_margins_of_one(undisturbed: tuple[Store
     assert series(undisturbed[0], "accuracy")[1:] == pytest.approx(series(alone, "accuracy")[1:], abs=1e-6)
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_nothing_but_time_and_the_reference_is_not_asked_again(
     undisturbed: tuple[Store, Manifest], tmp_path: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_a_killed_worker_costs_nothing_but_time_and_the_reference_is_not_asked_a
     assert stamps() == seen
 
 
+@pytest.mark.long
 def test_a_live_sharded_reference_trains_like_a_cached_one(undisturbed: tuple[Store, Manifest], tmp_path: Path) -> None:
     store, _ = train(tmp_path, chosen_settings(reference_by="live"), TWO)
     assert series(store, "loss") == pytest.approx(series(undisturbed[0], "loss"), abs=1e-4)
@@ -140,6 +143,7 @@ def test_adapters_are_their_own_reference_without_themselves(tmp_path: Path) -> 
     assert curves[0][-1] < curves[0][0]
 
 
+@pytest.mark.long
 def test_a_loss_that_explodes_ends_the_training_at_once_and_names_rows(tmp_path: Path) -> None:
     sessions: list[int] = []
     with pytest.raises(TrainingFailed, match=r"step \d+: the (loss|gradient).*worst rows: pair:\d+") as failure:
