@@ -17,7 +17,7 @@ GROUPS: dict[str, list[list[str]]] = {
     "speed": [
         ["engine_path.py"],
         ["orchestration.py", "--rows", "100000", "1000000"],
-        ["sft_overhead.py"],
+        *(["training_overhead.py", "--kind", kind] for kind in ("sft", "dpo", "distill")),
         ["ds3_engines.py"],
         ["verifiers.py"],
     ],

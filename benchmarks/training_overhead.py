@@ -1,13 +1,14 @@
-"""SFT tokens/s of our Ray Train launcher against the same training under torchrun, without Ray.
+"""Tokens/s of trainings by our Ray Train launcher against the same training under torchrun, without Ray.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/sft_overhead.py --pairs 5
+    PYTHONPATH=. .venv/bin/python benchmarks/training_overhead.py --kind sft --pairs 5
 
-Three arms, taken in turn, two workers each, FSDP2 over gloo where there is no GPU, the same token files, the same order
-of rows, the same arguments:
+Kinds: ``sft``; ``dpo`` with a live, sharded reference; ``distill`` from a live, sharded teacher. Arms, taken in turn,
+two workers each, FSDP2 over gloo where there is no GPU, the same token files, the same order of rows, the same
+arguments:
 
 * ``ray``: distilray.train.fit, as a recipe's training runs it;
 * ``torchrun``: the same trainer in a plain script that torchrun starts;
-* ``trl``: the same script with TRL's SFTTrainer as it is (whose loss also gathers metrics from all workers).
+* ``trl`` (sft alone): the script with TRL's SFTTrainer as it is, whose loss also gathers metrics from all workers.
 
 tokens/s are those between the first and the last record of the log, checkpoints not counted; start-up is from the
 command to the end of the first optimizer step. Results are added to those in --out, so that pairs can be taken in
@@ -31,35 +32,50 @@ from typing import Any
 
 ARMS = ("ray", "torchrun", "trl")
 WORKERS = 2
-SETTINGS: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "student": "student", "max_steps": 40, "max_length": 256, "batch_size": 32, "micro_batch_size": 16,
     "learning_rate": 1e-3, "precision": "fp32", "log_every": 4, "save_every": 1000,
 }  # fmt: skip
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sft": COMMON | {"kind": "sft"},
+    "dpo": COMMON | {"kind": "dpo", "reference_by": "live", "max_steps": 20, "learning_rate": 1e-4},
+    "distill": COMMON | {"kind": "distill", "teacher": "teacher", "source": "live", "max_steps": 24},
+}
 T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 """Student's t for a two-sided 95 % interval, by degrees of freedom."""
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, kind: str) -> None:
     """The student and the token files that all arms train on."""
     from distilray.ledger import Store
-    from distilray.train import SFTSettings
+    from distilray.train import parse_settings
     from distilray.train.tokens import tokenize_unit
+    from tests.train.dpo.pairs import pair_units, pairs
     from tests.train.tiny import make_student, rows, write_units
 
-    student, settings = make_student(folder / "student", hidden=192, layers=6), SFTSettings(**SETTINGS)
+    settings = parse_settings(SETTINGS[kind])
+    student = make_student(folder / "student", hidden=192, layers=6)
+    make_student(folder / "teacher", hidden=256, layers=8)
     store = Store(folder)
-    units = write_units(store, rows(1280))
+    units = pair_units(store, pairs(640)) if kind == "dpo" else write_units(store, rows(1280))
     paths = [f"tokens/unit-{number:06d}.parquet" for number in range(len(units))]
     for unit, path in zip(units, paths, strict=True):
         tokenize_unit(store, unit, settings, student, path, "key")
     (folder / "tokens.json").write_text(json.dumps(paths))
 
 
-def by_ray(folder: Path, started: float) -> dict[str, float]:
+def models(folder: Path) -> dict[str, Any]:
+    """Those that trainings load beside the student."""
+    from distilray.models import VLLMModel
+
+    return {name: VLLMModel(path=str(folder / name)) for name in ("student", "teacher")}
+
+
+def by_ray(folder: Path, kind: str, started: float) -> dict[str, float]:
     import ray
 
     from distilray.ledger import Store
-    from distilray.train import SFTSettings, TrainResources, fit
+    from distilray.train import TrainResources, fit, parse_settings
     from distilray.train.metrics import read_metrics
 
     first: list[float] = []
@@ -74,13 +90,14 @@ def by_ray(folder: Path, started: float) -> dict[str, float]:
     resources = TrainResources(workers=WORKERS, cpus_per_worker=1)
     paths = json.loads((folder / "tokens.json").read_text())
     out = f"ray-{time.time_ns()}"
-    fit(store, paths, SFTSettings(**SETTINGS), str(folder / "student"), out, resources, on_progress)
+    settings = parse_settings(SETTINGS[kind])
+    fit(store, paths, settings, str(folder / "student"), out, resources, on_progress, models=models(folder))
     records = [record for record in read_metrics(store, out) if "loss" in record]
     ray.shutdown()
     return figures(records) | {"start_up_s": round(first[0], 2)}
 
 
-def by_torchrun(folder: Path, stock: bool) -> None:
+def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
     """What torchrun starts in each process."""
     import numpy as np
     import torch
@@ -88,7 +105,7 @@ def by_torchrun(folder: Path, stock: bool) -> None:
     from trl import SFTTrainer
 
     from distilray.ledger import Store
-    from distilray.train import SFTSettings, TrainResources, cpu, kind_of, sharding
+    from distilray.train import TrainResources, cpu, kind_of, parse_settings, sharding
     from distilray.train.feed import open_feed, write_feed
     from distilray.train.job import Job
     from distilray.train.kind import Session
@@ -104,12 +121,12 @@ def by_torchrun(folder: Path, stock: bool) -> None:
 
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
-    settings, resources = SFTSettings(**SETTINGS), TrainResources(workers=WORKERS, cpus_per_worker=1)
+    settings, resources = parse_settings(SETTINGS[kind_name]), TrainResources(workers=WORKERS, cpus_per_worker=1)
     kind = kind_of(settings)
     store, rank = Store(folder), torch.distributed.get_rank()
     job = Job(
         store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), settings=settings,
-        resources=resources, student_path=str(folder / "student"), models={}, stretch=None,
+        resources=resources, student_path=str(folder / "student"), models=models(folder), stretch=None,
         board=None, token=os.environ["TORCHELASTIC_RUN_ID"],  # type: ignore[arg-type]
     )  # fmt: skip
     if rank == 0:
@@ -152,10 +169,10 @@ def figures(records: list[dict[str, float]]) -> dict[str, float]:
     return {"tokens_per_s": round(tokens / seconds, 1), "loss_last": round(last["loss"], 5)}
 
 
-def measure(arm: str, folder: Path) -> dict[str, float]:
+def measure(arm: str, kind: str, folder: Path) -> dict[str, float]:
     started = time.time()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
-    inner = [__file__, "--inside", arm, "--folder", str(folder), "--started", str(started)]
+    inner = [__file__, "--inside", arm, "--kind", kind, "--folder", str(folder), "--started", str(started)]
     torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={WORKERS}", f"--rdzv-id={time.time_ns()}"]
     torchrun += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
     command = [sys.executable, *([] if arm == "ray" else torchrun), *inner]
@@ -198,39 +215,42 @@ def summary(pairs: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/sft_overhead.json"))
+    parser.add_argument("--kind", choices=list(SETTINGS), default="sft")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, help="default: all that the kind has")
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/training_overhead_KIND.json")
     parser.add_argument("--inside", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside == "ray":
-        print(json.dumps(by_ray(options.folder, options.started)))
+        print(json.dumps(by_ray(options.folder, options.kind, options.started)))
     elif options.inside:
-        by_torchrun(options.folder, stock=options.inside == "trl")
+        by_torchrun(options.folder, options.kind, stock=options.inside == "trl")
     else:
-        take(options.pairs, options.arms, options.out)
+        arms = options.arms or [arm for arm in ARMS if options.kind == "sft" or arm != "trl"]
+        out = options.out or Path(f"benchmarks/results/training_overhead_{options.kind}.json")
+        take(options.pairs, options.kind, arms, out)
 
 
-def take(pairs: int, arms: list[str], out: Path) -> None:
+def take(pairs: int, kind: str, arms: list[str], out: Path) -> None:
     from distilray.runner import versions
 
     known = json.loads(out.read_text())["pairs"] if out.exists() else []
     with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
-        prepare(Path(scratch))
+        prepare(Path(scratch), kind)
         for _ in range(pairs):
             order = arms if len(known) % 2 == 0 else arms[::-1]  # drift of the machine favours no arm
             pair: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 2)}
             for arm in order:
-                pair[arm] = measure(arm, Path(scratch))
+                pair[arm] = measure(arm, kind, Path(scratch))
             known.append(pair)
             commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
             report = {
-                "command": "PYTHONPATH=. .venv/bin/python benchmarks/sft_overhead.py",
+                "command": f"PYTHONPATH=. .venv/bin/python benchmarks/training_overhead.py --kind {kind}",
                 "commit": commit.stdout.strip(),
                 "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
                 "versions": versions(),
-                "settings": SETTINGS | {"workers": WORKERS, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
+                "settings": SETTINGS[kind] | {"workers": WORKERS, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
                 "summary": summary(known),
                 "pairs": known,
             }
