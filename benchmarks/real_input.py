@@ -67,6 +67,7 @@ def main() -> None:
 
 def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
     random_model("64k", folder / "model", tokenizer=data / "tokenizer" / "qwen2.5")
+    quoting(folder / "model", folder / "judge")
     (folder / "broken.jsonl").write_text("\n".join(BROKEN) + "\n")
     files = {
         "gsm8k": {"path": "gsm8k/*.jsonl", "columns": {"instruction": "question", "answer": "answer"}},
@@ -87,16 +88,21 @@ def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
         "max_num_seqs": 64,
         "max_model_len": 2048,
         "sampling": {"max_tokens": 192, "temperature": 1.0, "stop": [".", "。", "e"]},
-        "engine": {"structured_outputs_config": {"disable_any_whitespace": True}},
+    }
+    judge = {
+        **tiny,
+        "path": str(folder / "judge"),
+        "sampling": {"max_tokens": 256, "temperature": 1.0},
+        "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
     }
     recipe = {
         "name": "real-input",
-        "models": {"tiny": tiny, "student": {**tiny, "sampling": {"max_tokens": 64}}},
+        "models": {"tiny": tiny, "judge": judge, "student": {**tiny, "sampling": {"max_tokens": 64}}},
         "sources": sources,
         "steps": [
             {"answer": {"model": "tiny"}},
             {"check": {"language": False}},
-            {"judge": {"model": "tiny"}},
+            {"judge": {"model": "judge"}},
             {"select": {"by": "accuracy", "top": 400}},
         ],
         "train": [
@@ -132,6 +138,20 @@ def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
     place = folder / "recipe.yaml"
     place.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), "utf-8")
     return place
+
+
+def quoting(model: Path, judge: Path) -> None:
+    """A copy that likes the closing quote: among 152 k tokens random weights would hardly ever end a JSON string."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if (judge / "config.json").exists():
+        return
+    weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
+    with torch.no_grad():
+        weights.get_input_embeddings().weight[tokenizer.encode('"')] *= 100
+    weights.save_pretrained(judge)
+    tokenizer.save_pretrained(judge)
 
 
 @contextmanager
