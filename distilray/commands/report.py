@@ -1,6 +1,6 @@
 """Write a run's report: one static HTML page.
 
-    distilray report runs/quickstart
+distilray report runs/quickstart
 """
 
 from __future__ import annotations

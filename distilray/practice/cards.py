@@ -35,9 +35,7 @@ def wordings(roles: list[str]) -> dict[str, str]:
         for _ in range(40):
             example = ROLES[role](rng, "train")
             digest.update(json.dumps([example.messages, example.reply], ensure_ascii=False).encode())
-    return {"world": digest.hexdigest()} | {
-        role: PROMPTS[role].wording for role in sorted(roles) if role in PROMPTS
-    }
+    return {"world": digest.hexdigest()} | {role: PROMPTS[role].wording for role in sorted(roles) if role in PROMPTS}
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any]) -> None:
@@ -65,9 +63,7 @@ def stale(path: Path) -> str | None:
     it fits."""
     made = card(path)
     now = wordings(made["roles"])
-    changed = sorted(
-        name for name in {*now, *made["wordings"]} if now.get(name) != made["wordings"].get(name)
-    )
+    changed = sorted(name for name in {*now, *made["wordings"]} if now.get(name) != made["wordings"].get(name))
     if not changed:
         return None
     names = ", ".join(changed)

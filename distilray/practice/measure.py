@@ -63,9 +63,7 @@ def figures(examples: list[Example], replies: list[str]) -> dict[str, float]:
     return {name: round(sum(found) / len(found), 4) for name, found in verdicts.items()}
 
 
-def measure_model(
-    model: Qwen2ForCausalLM, tokenizer, roles: Iterable[str], rows: int = 400
-) -> dict[str, float]:
+def measure_model(model: Qwen2ForCausalLM, tokenizer, roles: Iterable[str], rows: int = 400) -> dict[str, float]:
     """Figures of :func:`figures` for ``rows`` held-out examples a role, and the mean reply tokens of each
     role."""
     examples = held_out(roles, rows)

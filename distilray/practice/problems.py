@@ -34,8 +34,7 @@ _QUESTIONS = {
     "en+": (
         "{name} has {a} {things} and gets {b} more. How many {things} does {name} have now?",
         "{name} collects {a} {things} on Monday and {b} {things} on Tuesday. How many {things} in total?",
-        "There are {a} {things} in one box and {b} {things} in another. "
-        "How many {things} are there together?",
+        "There are {a} {things} in one box and {b} {things} in another. How many {things} are there together?",
         "A shop sold {a} {things} in May and {b} {things} in June. How many {things} did it sell?",
     ),
     "en-": (

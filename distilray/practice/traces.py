@@ -74,9 +74,7 @@ def _columns(problem: Problem, slip_at: int | None = None, rng: random.Random | 
     return sums, digits[0] + 10 * digits[1] + 100 * digits[2]
 
 
-def _render(
-    problem: Problem, rating: Rating, rng: random.Random, slip_at: int | None = None
-) -> tuple[list[str], int]:
+def _render(problem: Problem, rating: Rating, rng: random.Random, slip_at: int | None = None) -> tuple[list[str], int]:
     """The steps before the last line, and the result they lead to."""
     sums, claim = _columns(problem, slip_at, rng)
     names = COLUMNS[problem.language]
@@ -98,9 +96,7 @@ def _with_second_thoughts(steps: list[str], language: Language, rng: random.Rand
         longer.append(step)
         for _ in range(places.count(place)):
             checked = rng.random() < 0.8
-            longer.append(
-                rng.choice(_SECOND_THOUGHTS[language]) + rng.choice(steps[: place + 1]) if checked else step
-            )
+            longer.append(rng.choice(_SECOND_THOUGHTS[language]) + rng.choice(steps[: place + 1]) if checked else step)
     return longer
 
 
@@ -119,9 +115,7 @@ def draw_trace(problem: Problem, rating: Rating, rng: random.Random, slip: Slip 
     """A solution of that rating, right or with that slip."""
     language = problem.language
     if slip in ("operand", "problem"):
-        misread = (
-            _misread(problem, rng) if slip == "operand" else draw_problem(rng, "train", languages=[language])
-        )
+        misread = _misread(problem, rng) if slip == "operand" else draw_problem(rng, "train", languages=[language])
         steps, claim = _render(misread, rating, rng)
         return Trace(_text(steps, claim, language), claim, rating, claim == problem.result)
     steps, claim = _render(problem, rating, rng, rng.randrange(3) if slip == "column" else None)
@@ -147,9 +141,7 @@ def _other_digit(number: int, rng: random.Random) -> int:
 def _misread(problem: Problem, rng: random.Random) -> Problem:
     """The same problem with one digit of one number read wrongly."""
     while True:
-        a, b = rng.choice(
-            ((_other_digit(problem.a, rng), problem.b), (problem.a, _other_digit(problem.b, rng)))
-        )
+        a, b = rng.choice(((_other_digit(problem.a, rng), problem.b), (problem.a, _other_digit(problem.b, rng))))
         if problem.operation == "+" or a >= b:
             return Problem(problem.language, problem.operation, a, b, problem.text)
 

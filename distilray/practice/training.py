@@ -83,8 +83,7 @@ def encode(example: Example, tokenizer) -> Encoded:
     elif example.role == "judge":
         scores = len(reply) - len(tokenizer(example.reply.split('", "accuracy')[1]).input_ids) - 1
         weights[scores:] = [
-            VERDICT_WEIGHT if text.isdigit() else 1.0
-            for text in tokenizer.convert_ids_to_tokens(reply[scores:])
+            VERDICT_WEIGHT if text.isdigit() else 1.0 for text in tokenizer.convert_ids_to_tokens(reply[scores:])
         ]
     ids = prompt[cut:] + reply
     return Encoded(tuple(prompt[:cut]), ids, [PROMPT_WEIGHT] * (len(prompt) - cut) + weights)

@@ -43,9 +43,19 @@ _environment = jinja2.Environment(
 _environment.filters["conversation"] = conversation
 
 
+_GLOBALS = dict(_environment.globals)
+
+
 @cache
 def _compiled(text: str) -> jinja2.Template:
     return _environment.from_string(text)
+
+
+def _rendered(text: str, row: Row, variables: dict[str, Any]) -> str:
+    """``text`` as :meth:`jinja2.Template.render` gives it, whose context copies the globals' chain for every row."""
+    template = _compiled(text)
+    context = template.new_context({**_GLOBALS, **variables, "row": row}, shared=True)
+    return "".join(template.root_render_func(context)).strip()
 
 
 class Prompt(Generic[T]):
@@ -104,9 +114,9 @@ class Prompt(Generic[T]):
         system, mark, user = f"\n{template.strip()}\n".partition("\n---\n")
         if not mark:
             system, user = "", template
-        parts = [_compiled(system).render(row=row, **variables).strip()] if system.strip() else []
+        parts = [_rendered(system, row, variables)] if system.strip() else []
         if user.strip():
-            turns = [{"role": "user", "content": _compiled(user).render(row=row, **variables).strip()}]
+            turns = [{"role": "user", "content": _rendered(user, row, variables)}]
         else:
             parts += [message["content"] for message in row.messages if message["role"] == "system"]
             turns = [dict(message) for message in row.messages if message["role"] != "system"]

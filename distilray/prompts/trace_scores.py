@@ -42,9 +42,7 @@ SCORE_TRACE: Prompt[TraceScores] = Prompt(
         "json",
         {
             "type": "object",
-            "properties": {
-                name: {"type": "integer", "minimum": 0, "maximum": 9} for name in TraceScores.model_fields
-            },
+            "properties": {name: {"type": "integer", "minimum": 0, "maximum": 9} for name in TraceScores.model_fields},
             "required": list(TraceScores.model_fields),
             "additionalProperties": False,
         },

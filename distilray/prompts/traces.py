@@ -16,9 +16,7 @@ from distilray.prompts.prompt import Prompt
 Rating = Literal["easy", "medium", "hard"]
 RATINGS: tuple[Rating, ...] = ("easy", "medium", "hard")
 
-_PREAMBLE = re.compile(
-    r"(here is|here's|sure|certainly|of course|以下是|好的|当然)[^\n]*[::]\s*\n", re.IGNORECASE
-)
+_PREAMBLE = re.compile(r"(here is|here's|sure|certainly|of course|以下是|好的|当然)[^\n]*[::]\s*\n", re.IGNORECASE)
 
 
 def trace_steps(trace: str) -> list[str]:
@@ -48,9 +46,7 @@ def parse_trace(reply: str) -> str:
     return trace
 
 
-RATE_TRACE: Prompt[Rating] = Prompt(
-    "rate_trace", parse_rating, constraint=Constraint("choice", list(RATINGS))
-)
+RATE_TRACE: Prompt[Rating] = Prompt("rate_trace", parse_rating, constraint=Constraint("choice", list(RATINGS)))
 """Variables: ``trace``, ``answer``."""
 
 SHORTEN_TRACE = Prompt("shorten_trace", parse_trace)

@@ -68,9 +68,7 @@ def _head(exported: Exported, title: str, licences: Mapping[str, str | None]) ->
         "size_categories": [next((name for most, name in _SIZES if exported.rows < most), "n>1M")],
         "task_categories": ["text-generation"],
         "tags": ["distillation", "synthetic"],
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": "train", "path": list(exported.files)}]}
-        ],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": list(exported.files)}]}],
     }
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
@@ -96,6 +94,4 @@ def _sources(exported: Exported, licences: Mapping[str, str | None]) -> str:
 
 def _table(heads: tuple[str, ...], rows) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -117,9 +117,7 @@ class _Shard:
         self.schema = schema
         self.records: list[dict[str, Any]] = []
         self.sink = pa.BufferOutputStream()
-        self.parquet = (
-            pq.ParquetWriter(self.sink, schema, compression="zstd") if format == "parquet" else None
-        )
+        self.parquet = pq.ParquetWriter(self.sink, schema, compression="zstd") if format == "parquet" else None
 
     def add(self, record: dict[str, Any]) -> None:
         self.records.append(record)

@@ -96,9 +96,7 @@ def preference(record: Record) -> Conversation:
     trace, other = _reply(rejected, messages, "rejected")
     if answer is None or other is None:
         raise MalformedRecord("chosen or rejected is empty")
-    return Conversation(
-        messages, reasoning, answer, f"<think>\n{trace}\n</think>\n\n{other}" if trace else other
-    )
+    return Conversation(messages, reasoning, answer, f"<think>\n{trace}\n</think>\n\n{other}" if trace else other)
 
 
 FORMS: dict[str, Callable[[Record], Conversation]] = {
@@ -140,9 +138,7 @@ def _opening(record: Record) -> list[Message]:
     """The system message and the earlier turns (``history``: pairs of question and answer) of Alpaca."""
     messages = _system(record)
     history = record.pop("history", None) or []
-    if not isinstance(history, list) or not all(
-        isinstance(pair, list) and len(pair) == 2 for pair in history
-    ):
+    if not isinstance(history, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in history):
         raise MalformedRecord("history is not a list of pairs")
     for question, answer in history:
         messages.append({"role": "user", "content": as_text(question, "history")})

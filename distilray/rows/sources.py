@@ -56,9 +56,7 @@ class Source(BaseModel):
         pattern=r"^[\w.]+:\w+$",
         description="Instead of path: package:function, which yields records (dicts).",
     )
-    with_: dict[str, Any] = Field(
-        default_factory=dict, alias="with", description="Keyword arguments of that function."
-    )
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Keyword arguments of that function.")
     form: Form = Field(
         "auto",
         description="What its records look like; auto recognises each by its keys. trace: whatever the "
@@ -96,9 +94,7 @@ class Source(BaseModel):
         "one text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match "
         "is malformed.",
     )
-    licence: str | None = Field(
-        None, description="Licence of its texts, for the dataset card: MIT, CC BY 4.0."
-    )
+    licence: str | None = Field(None, description="Licence of its texts, for the dataset card: MIT, CC BY 4.0.")
     language: str | None = Field(
         None,
         pattern=r"^[a-z]{2}$",
@@ -139,9 +135,7 @@ class Source(BaseModel):
                 ) from error
         for ours in self.columns:
             if ours not in FIELDS and ours not in self.keep:
-                raise ValueError(
-                    f"columns: {ours!r} is none of ours; ours are {', '.join([*FIELDS, *self.keep])}"
-                )
+                raise ValueError(f"columns: {ours!r} is none of ours; ours are {', '.join([*FIELDS, *self.keep])}")
         return self
 
     def columns_written(self) -> dict[str, str]:

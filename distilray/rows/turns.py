@@ -69,9 +69,7 @@ def check_messages(messages: list[Message]) -> list[Message]:
         raise MalformedRecord("no user turn")
     for k, message in enumerate(messages):
         if not message["content"].strip():
-            raise MalformedRecord(
-                "empty instruction" if k == len(messages) - 1 else f"empty {message['role']} turn"
-            )
+            raise MalformedRecord("empty instruction" if k == len(messages) - 1 else f"empty {message['role']} turn")
         if message["role"] == "system" and k:
             raise MalformedRecord("system turn after the first turn")
     if messages[-1]["role"] != "user":

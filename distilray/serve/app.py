@@ -59,24 +59,26 @@ def llm_config(model: ServedModel, settings: ServeSettings, accelerator: str) ->
         placement = {"bundle_per_worker": {"GPU": model.gpus}}
     else:
         placement = None
-    return LLMConfig.model_validate({
-        "model_loading_config": {"model_id": model.id, "model_source": model.source},
-        "accelerator_config": {"kind": accelerator},
-        "placement_group_config": placement,
-        "engine_kwargs": {**engine, **settings.engine, **model.engine},
-        "runtime_env": {"env_vars": variables},
-        # Ray Serve LLM collects tokens for 50 ms before it sends them; the first token would wait for them too.
-        "experimental_configs": {"stream_batching_interval_ms": 0},
-        "deployment_config": {
-            "num_replicas": model.replicas or settings.replicas,
-            "max_ongoing_requests": settings.max_ongoing_requests,
-            "max_queued_requests": settings.max_queued_requests,
-            "health_check_period_s": settings.health_check_period_s,
-            "max_constructor_retry_count": settings.start_attempts,
-            "graceful_shutdown_timeout_s": settings.graceful_shutdown_s,
-            "ray_actor_options": {"num_cpus": settings.cpus_per_replica},
-        },
-    })
+    return LLMConfig.model_validate(
+        {
+            "model_loading_config": {"model_id": model.id, "model_source": model.source},
+            "accelerator_config": {"kind": accelerator},
+            "placement_group_config": placement,
+            "engine_kwargs": {**engine, **settings.engine, **model.engine},
+            "runtime_env": {"env_vars": variables},
+            # Ray Serve LLM collects tokens for 50 ms before it sends them; the first token would wait for them too.
+            "experimental_configs": {"stream_batching_interval_ms": 0},
+            "deployment_config": {
+                "num_replicas": model.replicas or settings.replicas,
+                "max_ongoing_requests": settings.max_ongoing_requests,
+                "max_queued_requests": settings.max_queued_requests,
+                "health_check_period_s": settings.health_check_period_s,
+                "max_constructor_retry_count": settings.start_attempts,
+                "graceful_shutdown_timeout_s": settings.graceful_shutdown_s,
+                "ray_actor_options": {"num_cpus": settings.cpus_per_replica},
+            },
+        }
+    )
 
 
 def model_card(model: ServedModel, settings: ServeSettings) -> ModelCard:

@@ -1,9 +1,9 @@
 """What a Serve application hosts and how: the ``args`` of ``cluster/serve/student.yaml``, parsed once.
 
-    models:
-      - {id: student, source: /runs/maths/training/sft/final, system_prompt: "Think step by step."}
-    replicas: 2
-    engine: {max_model_len: 4096}
+models:
+  - {id: student, source: /runs/maths/training/sft/final, system_prompt: "Think step by step."}
+replicas: 2
+engine: {max_model_len: 4096}
 """
 
 import os
@@ -39,9 +39,7 @@ class ServedModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str = Field(min_length=1, description="the name that clients send as `model`")
-    source: str = Field(
-        min_length=1, description="checkpoint directory, Hugging Face name or package://PACKAGE/DIR"
-    )
+    source: str = Field(min_length=1, description="checkpoint directory, Hugging Face name or package://PACKAGE/DIR")
     system_prompt: str | None = Field(
         None, description="put before a conversation that brings no system message; as in training"
     )
@@ -52,9 +50,7 @@ class ServedModel(BaseModel):
     gpus: float = Field(
         default=1, gt=0, le=1, description="GPUs per worker; below 1, replicas share a GPU and its memory"
     )
-    engine: dict[str, Any] = Field(
-        default_factory=dict, description="vLLM engine arguments, over the application's"
-    )
+    engine: dict[str, Any] = Field(default_factory=dict, description="vLLM engine arguments, over the application's")
 
     _engine = field_validator("engine")(_engine_words)
 

@@ -1,8 +1,8 @@
 """From what a user names (a run, a checkpoint) to the models to serve.
 
-    find_students("runs/maths", before=True)
-    # [ServedModel(id="student", source="runs/maths/training/sft/final", system_prompt="...", ...),
-    #  ServedModel(id="student-before", source="package://distilray.practice/checkpoints/student_blank", ...)]
+find_students("runs/maths", before=True)
+# [ServedModel(id="student", source="runs/maths/training/sft/final", system_prompt="...", ...),
+#  ServedModel(id="student-before", source="package://distilray.practice/checkpoints/student_blank", ...)]
 """
 
 from pathlib import Path

@@ -16,11 +16,16 @@ _TAIL = 2000
 _NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|-?\.\d+"
 _FORM = re.compile(rf"(?<![\w.])({_NUMBER})(?:\s*/\s*(\d+(?:\.\d+)?)(?![\d/]))?\s*([%％])?", re.ASCII)
 _FRAC = re.compile(r"(-?)\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
+_BARE = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _MARKS = (
-    re.compile(r"\\boxed\s*\{"),
-    re.compile(r"####"),
-    re.compile(r"answer\s*(?:is|:|=)|答案\s*(?:是|为|[:：=])|(?:^|\n)答\s*[:：]", re.IGNORECASE),
+    (("boxed",), re.compile(r"\\boxed\s*\{")),
+    (("####",), re.compile(r"####")),
+    (
+        ("answer", "答"),
+        re.compile(r"answer\s*(?:is|:|=)|答案\s*(?:是|为|[:：=])|(?:^|\n)答\s*[:：]", re.IGNORECASE),
+    ),
 )
+"""Words of which a text must hold one, lower case, before it is worth a search for the mark."""
 _SIGNS = str.maketrans({"−": "-", "–": "-", "，": ",", "．": ".", "＋": "+"})
 
 
@@ -53,8 +58,13 @@ def _same(one: tuple[Fraction, str], other: tuple[Fraction, str]) -> bool:
 
 def _stated(text: str) -> tuple[Fraction, str] | None:
     """The stated number and how it was written."""
+    if len(text) < 40 and _BARE.fullmatch(text):  # what most references are
+        return Fraction(text), text
     text = text[-_TAIL:].translate(_SIGNS)
-    for mark in _MARKS:
+    lower = text.lower()
+    for words, mark in _MARKS:
+        if not any(word in lower for word in words):
+            continue
         at = deque(mark.finditer(text), maxlen=1)
         if at:
             tail = text[at[0].end() :]

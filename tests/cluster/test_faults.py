@@ -22,7 +22,7 @@ from tests.cluster.nodes import Nodes, environment, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-ROWS, UNIT = 1500, 25
+ROWS, UNIT = 900, 25
 PHASE = "steps/01-answer+check"
 ENGINE, CORE, RUNNER = "ray::VLLMEngine", "VLLM::EngineCore", "MapBatches(RowRunner)"
 RECIPE = f"""

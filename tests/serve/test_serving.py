@@ -199,6 +199,7 @@ def test_a_prompt_beyond_the_context_is_a_bad_request_without_names_of_the_insid
     assert "Exception" not in response.text
 
 
+@pytest.mark.long
 def test_a_chat_finds_that_its_run_is_served(server: Server):
     done = chat_through_a_pipe(str(server.run), "--once", "2 plus 3?", "--port", server.url.rpartition(":")[2])
     assert (done.returncode, done.stderr) == (0, "")  # it would say so if it had to load the student

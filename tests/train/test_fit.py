@@ -120,6 +120,7 @@ def test_a_killed_worker_costs_nothing_but_time(
     assert losses(store) == losses(undisturbed[0])
 
 
+@pytest.mark.long
 def test_a_killed_driver_goes_on_where_it_was(
     undisturbed: tuple[Store, Manifest], student: str, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def _tensor(values: Any) -> Any:
     return torch.from_numpy(values.copy())
 
 
+@pytest.mark.long
 def test_rows_that_the_teacher_cannot_read_are_refused_before_training(
     student: str, teacher: str, tmp_path: Path
 ) -> None:

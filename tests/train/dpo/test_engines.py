@@ -59,6 +59,7 @@ def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(befo
             assert abs(mine.sum() - theirs.sum()) < 1e-2
 
 
+@pytest.mark.long
 def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(before: Before) -> None:
     short = {"tiny": ENGINE.model_copy(update={"max_model_len": 128})}
     other = Before(
