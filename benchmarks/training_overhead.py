@@ -12,8 +12,9 @@ arguments:
 
 tokens/s are those of the steps after the first quarter, checkpoints not counted: Ray's own daemons are busy for half a
 minute after a cluster's start, which on two cores would be counted against the workers, and a cluster in use started
-long ago (``tokens_per_s_from_first`` counts all steps). Start-up is from the command to the end of the first optimizer step. Results are added to those in --out, so that pairs can be taken in
-short sittings; ratios are geometric means over pairs, with a 95 % interval from Student's t of their logarithms.
+long ago (``tokens_per_s_from_first`` counts all steps). Start-up is from the command to the end of the first optimizer
+step. Results are added to those in --out, so that pairs can be taken in short sittings; ratios are geometric means over
+pairs, with a 95 % interval from Student's t of their logarithms.
 """
 
 from __future__ import annotations
