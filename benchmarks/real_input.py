@@ -4,7 +4,7 @@
 
 DIR holds ``instructions/{gsm8k,gpteacher,zh_supplement,sharegpt_zh_1k}`` and ``tokenizer/qwen2.5``. The models are one
 random Qwen2 under the real tokenizer, so answers are babble; prompts, lengths, token counts, templates and files are
-those of real use. Two lines are appended to the sources that no reader can take: they must come out as failed rows.
+those of real use. One more source has two lines that no reader can take: they must come out as failed rows.
 
 The driver is killed (SIGKILL) when a third of the steps' units is published, and started again. Then: the ledger
 reconciles, every record of the sources is in exactly one row, units from before the kill were not written again, the
@@ -35,6 +35,7 @@ from benchmarks.random_model import random_model
 from distilray.ledger import Store, reconcile
 from distilray.report.status import status
 
+WHOLE = [json.dumps({"instruction": f"Name {k} rivers.", "input": "", "output": "None."}) for k in (2, 3)]
 BROKEN = ['{"instruction": "cut in the mid', '["a list is no record"]']
 LIMITS = {"gsm8k": 2000, "gpteacher": 1500, "zh_supplement": 1000, "sharegpt_zh_1k": 1000}
 
@@ -68,7 +69,7 @@ def main() -> None:
 def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
     random_model("64k", folder / "model", tokenizer=data / "tokenizer" / "qwen2.5")
     quoting(folder / "model", folder / "judge")
-    (folder / "broken.jsonl").write_text("\n".join(BROKEN) + "\n")
+    (folder / "broken.jsonl").write_text("\n".join(WHOLE + BROKEN) + "\n")
     files = {
         "gsm8k": {"path": "gsm8k/*.jsonl", "columns": {"instruction": "question", "answer": "answer"}},
         "gpteacher": {"path": "gpteacher/*.json", "form": "alpaca", "columns": {"answer": "response"}},
