@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 RETRY_TEMPERATURE = 0.5
 """A greedy model repeats its mistake when it is asked again, so attempts after the first sample at least this warm."""
+SEVERAL_TEMPERATURE = 1.0
+"""Several replies of a greedy model would be one (vLLM refuses to give them): it samples them from its own
+distribution. A model whose recipe gives it a temperature keeps that."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -71,20 +74,23 @@ class Desk:
     watch: Any = None
     """Called with (model, messages, replies) after every request; ``distilray try`` shows them."""
     _weights: dict[str, str] = field(default_factory=dict)
-    _samplings: dict[Any, tuple[Sampling, bytes]] = field(default_factory=dict)
+    _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
 
     def weights(self, model: str) -> str:
         if model not in self._weights:
             self._weights[model] = self.models[model].weights_id()
         return self._weights[model]
 
-    def sampling(self, model: str, warmer: bool) -> tuple[Sampling, bytes]:
-        found = self._samplings.get((model, warmer))
+    def sampling(self, model: str, again: bool, several: bool) -> tuple[Sampling, bytes]:
+        """How ``model`` samples when it is asked once more, or for several replies, and that as bytes."""
+        found = self._samplings.get((model, again, several))
         if found is None:
             sampling = self.models[model].sampling
-            if warmer and sampling.temperature < RETRY_TEMPERATURE:
+            if several and sampling.temperature == 0:
+                sampling = sampling.overridden(temperature=SEVERAL_TEMPERATURE)
+            if again and sampling.temperature < RETRY_TEMPERATURE:
                 sampling = sampling.overridden(temperature=RETRY_TEMPERATURE)
-            found = self._samplings[(model, warmer)] = (sampling, _encode(sampling.model_dump()))
+            found = self._samplings[(model, again, several)] = (sampling, _encode(sampling.model_dump()))
         return found
 
     def models_for(self, row: Row, step: str, log: ReplyLog, tally: Tally) -> RowModels:
@@ -109,7 +115,7 @@ class RowModels:
         self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
     ) -> list[Reply]:
         desk = self._desk
-        sampling, sampling_key = desk.sampling(model, attempt > 0)
+        sampling, sampling_key = desk.sampling(model, attempt > 0, n > 1)
         origin = f"{desk.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
         seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
         digest = hashlib.blake2b(origin, digest_size=16)

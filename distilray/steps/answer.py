@@ -30,7 +30,9 @@ class Answer(Step):
     prompts: ClassVar = (ANSWER,)
 
     model: ModelName
-    n: Annotated[int, Field(ge=1, le=256, description="answers sampled for a row")] = 1
+    n: Annotated[
+        int, Field(ge=1, le=256, description="answers sampled for a row, a greedy model's at temperature 1")
+    ] = 1
     unanswered_only: Annotated[
         bool, Field(description="rows whose source brought an answer (a trace of another model's) keep it")
     ] = False

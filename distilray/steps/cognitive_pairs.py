@@ -58,7 +58,9 @@ class CognitivePairs(TraceStep):
         Literal["sampled", "spoiled"],
         Field(description="sampled: the model's own wrong answers; spoiled: the right trace, rewritten with a mistake"),
     ] = "sampled"
-    samples: Annotated[int, Field(ge=1, le=64, description="tries to get a wrong trace")] = 4
+    samples: Annotated[
+        int, Field(ge=1, le=64, description="tries to get a wrong trace, a greedy model's at temperature 1")
+    ] = 4
     betas: Annotated[Betas, Field(description="beta of each gap")] = Betas()
     parents: Annotated[
         Literal["keep", "drop"], Field(description="whether the rows themselves go on beside their pairs")

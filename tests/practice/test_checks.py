@@ -38,7 +38,5 @@ def test_accuracy_follows_the_check() -> None:
 
 def test_detail_is_best_where_a_small_model_can_follow() -> None:
     rng = random.Random(0)
-    detail = {
-        rating: judgement(APPLES, draw_trace(APPLES, rating, rng)).detail for rating in ("easy", "hard")
-    }
+    detail = {rating: judgement(APPLES, draw_trace(APPLES, rating, rng)).detail for rating in ("easy", "hard")}
     assert judgement(APPLES, medium(APPLES)).detail > max(detail.values())

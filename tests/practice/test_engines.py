@@ -79,9 +79,7 @@ def test_the_judge_tells_right_from_wrong(judge: Ask) -> None:
 def test_a_judge_that_gets_another_rows_answer_is_at_chance(judge: Ask) -> None:
     examples = held_out(["judge"], ROWS, seed=7)
     swapped = [
-        JUDGE.messages(row_about(one.problem), answer=other.trace.text)
-        for one, other in pairs(examples)
-        if other.trace
+        JUDGE.messages(row_about(one.problem), answer=other.trace.text) for one, other in pairs(examples) if other.trace
     ]
     judged = judge(swapped, JUDGE.constraint)
     verdicts = [is_right(one, reply) for (one, _), reply in zip(pairs(examples), judged, strict=True)]
@@ -126,10 +124,7 @@ def test_what_was_rewritten_is_rated_medium(judge: Ask, role: str) -> None:
 
 def test_vllm_writes_what_transformers_writes(teacher: Ask, judge: Ask) -> None:
     assert same_as_transformers(teacher, "teacher", held_out(["answer", "conversation"], 40, seed=9)) == 1.0
-    assert (
-        same_as_transformers(judge, "judge", held_out(["judge", "rate_trace", "extend_trace"], 30, seed=9))
-        == 1.0
-    )
+    assert same_as_transformers(judge, "judge", held_out(["judge", "rate_trace", "extend_trace"], 30, seed=9)) == 1.0
 
 
 def pairs(examples: list[Example]) -> list[tuple[Example, Example]]:

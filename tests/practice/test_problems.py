@@ -30,9 +30,7 @@ def test_the_same_seed_gives_the_same_problems_and_another_seed_others() -> None
 @pytest.mark.parametrize("operation", ["+", "-"])
 def test_training_and_held_out_share_no_operands_in_either_order(operation: str) -> None:
     train = {frozenset(operands(r)) for r in problems(5000, seed=1, split="train", operations=[operation])}
-    held_out = {
-        frozenset(operands(r)) for r in problems(5000, seed=1, split="held_out", operations=[operation])
-    }
+    held_out = {frozenset(operands(r)) for r in problems(5000, seed=1, split="held_out", operations=[operation])}
     assert not train & held_out
 
 

@@ -51,9 +51,7 @@ def test_the_assistants_mask_covers_the_reply_and_its_end(tokenizer) -> None:
     ]
     rendered = tokenizer.apply_chat_template(turns, return_dict=True, return_assistant_tokens_mask=True)
     said = [
-        i
-        for i, by_assistant in zip(rendered["input_ids"], rendered["assistant_masks"], strict=True)
-        if by_assistant
+        i for i, by_assistant in zip(rendered["input_ids"], rendered["assistant_masks"], strict=True) if by_assistant
     ]
     assert tokenizer.decode(said) == f"answer: 861{END}"
 

@@ -26,9 +26,7 @@ def last_line(text: str, problem: Problem) -> int:
 
 
 def test_medium_is_the_worked_solution_column_by_column() -> None:
-    assert medium(APPLES).text == (
-        "482+379\n\nones 2+9+0=11\n\ntens 8+7+1=16\n\nhundreds 4+3+1=8\n\nanswer: 861"
-    )
+    assert medium(APPLES).text == ("482+379\n\nones 2+9+0=11\n\ntens 8+7+1=16\n\nhundreds 4+3+1=8\n\nanswer: 861")
 
 
 def test_taking_away_shows_the_borrow() -> None:

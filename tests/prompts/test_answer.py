@@ -15,9 +15,7 @@ TURNS = [
 
 
 def system(task: str | None, language: str = "en") -> str:
-    return ANSWER.messages(Row({"id": "x", "task": task, "language": language, "messages": TURNS}))[0][
-        "content"
-    ]
+    return ANSWER.messages(Row({"id": "x", "task": task, "language": language, "messages": TURNS}))[0]["content"]
 
 
 def test_the_users_side_is_the_rows_own_conversation() -> None:

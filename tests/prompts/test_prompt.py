@@ -30,9 +30,7 @@ def flat(prompt: Prompt, about: Row, **variables: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("prompt", ALL, ids=repr)
-def test_every_prompt_renders_in_every_language_with_the_question_in_it(
-    prompt: Prompt, language: str
-) -> None:
+def test_every_prompt_renders_in_every_language_with_the_question_in_it(prompt: Prompt, language: str) -> None:
     system, user = prompt.messages(row("How many?", language), **VARIABLES)
     assert system["role"] == "system" and user["role"] == "user"
     assert "How many?" in user["content"] and "How many?" not in system["content"]
@@ -42,9 +40,7 @@ def test_every_prompt_renders_in_every_language_with_the_question_in_it(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("prompt", ALL, ids=repr)
 def test_the_constant_part_is_the_same_for_every_row_of_a_task(prompt: Prompt, language: str) -> None:
-    systems = {
-        prompt.messages(row(question, language), **VARIABLES)[0]["content"] for question in ("one?", "two?")
-    }
+    systems = {prompt.messages(row(question, language), **VARIABLES)[0]["content"] for question in ("one?", "two?")}
     assert len(systems) == 1
 
 

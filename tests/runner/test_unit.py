@@ -86,6 +86,21 @@ def test_a_reply_that_does_not_parse_is_asked_again_with_another_seed(tmp_path: 
     assert client.requests[0].sampling.temperature == 0 and client.requests[1].sampling.temperature > 0
 
 
+class AskSeveral(Step):
+    async def process(self, row: Row, models: Models) -> Outcome:
+        return kept(said=[reply.text for reply in await models["m"].replies(NUMBER, row, n=3)])
+
+
+def test_several_replies_of_a_greedy_model_are_sampled(tmp_path: Path):
+    """vLLM refuses several greedy replies to one prompt, and they would all be the same."""
+    way, client = passage(tmp_path, lambda request: "7", AskSeveral(), AskNumber())
+    [out] = asyncio.run(way.run(rows(1)))
+    assert out["said"] == ["7"] * 3
+    several, one = client.requests
+    assert (several.n, several.sampling.temperature) == (3, 1.0)
+    assert (one.n, one.sampling.temperature) == (1, 0)
+
+
 def test_a_reply_that_never_parses_fails_the_row_with_its_text(tmp_path: Path):
     way, client = passage(tmp_path, lambda request: "what?", AskNumber())
     [out] = asyncio.run(way.run(rows(1)))

@@ -67,9 +67,7 @@ def test_a_key_that_no_client_could_send_is_refused():
 
 
 def test_settings_of_a_model_go_before_those_of_the_application():
-    parsed = settings(
-        models=[{**STUDENT, "engine": {"max_model_len": 512}}], engine={"max_model_len": 2048, "seed": 1}
-    )
+    parsed = settings(models=[{**STUDENT, "engine": {"max_model_len": 512}}], engine={"max_model_len": 2048, "seed": 1})
     config = llm_config(parsed.models[0], parsed, "cpu")
     assert config.engine_kwargs["max_model_len"] == 512
     assert config.engine_kwargs["seed"] == 1
