@@ -101,7 +101,11 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
     return problems
 
 
-_MAKERS = {"answer": "an `answer` step", "rejected_answer": "a `cognitive_pairs` step, or a source of preferences"}
+_MAKERS = {
+    "answer": "an `answer` step",
+    "reasoning": "a `separate_trace` step, or a teacher that reasons before it answers",
+    "rejected_answer": "a `cognitive_pairs` step, or a source of preferences",
+}
 
 
 def _writers(loaded: Loaded, column: str) -> str:

@@ -14,6 +14,7 @@ from distilray.steps.judge import Judge
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
+from distilray.steps.separate_trace import SeparateTrace
 from distilray.steps.shorten_trace import ShortenTrace
 from distilray.steps.whole_set import GlobalStep
 
@@ -29,6 +30,7 @@ STEPS: dict[str, StepClass] = {
     "rate_trace": RateTrace,
     "score_trace": ScoreTrace,
     "select": Select,
+    "separate_trace": SeparateTrace,
     "shorten_trace": ShortenTrace,
 }
 

@@ -17,6 +17,7 @@ from distilray.train.progress import OnProgress, TrainProgress
 from distilray.train.published import published_config
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
 from distilray.train.sft import SFTSettings
+from distilray.train.step_by_step import StepByStepSettings
 from distilray.train.student import Student, checkpoint_address, read_student
 from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens, read_tokens
 
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryPlan",
     "OnProgress",
     "SFTSettings",
+    "StepByStepSettings",
     "Student",
     "TokenCounts",
     "TokenManifest",

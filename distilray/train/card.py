@@ -15,6 +15,7 @@ METHODS = {
     "sft": "supervised fine-tuning",
     "dpo": "preference optimisation",
     "distill": "white-box distillation",
+    "step_by_step": "distilling step-by-step (labels and rationales)",
 }
 
 
