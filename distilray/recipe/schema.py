@@ -50,8 +50,11 @@ class RepeatSettings(BaseModel):
         description="which rows enter the next round: those rejected (another try) or those kept (growing)",
     )
     until: Until = Field(default_factory=Until, description="target that ends the rounds early")
-    stall: float = Field(
-        0.0, ge=0, description="end when a round changes the number of kept rows by no more than this share"
+    stall: float | None = Field(
+        None,
+        ge=0,
+        description="end when a round changes the number of kept rows by no more than this share; "
+        "default: 0, and never where the steps hold a training",
     )
     steps: list[Any] = Field(min_length=1, description="steps, written as at the top level")
 

@@ -40,7 +40,7 @@ class TrainingNeed:
 
 def training_needs(loaded: Loaded, available: Available) -> list[TrainingNeed]:
     """What every training of the recipe needs, in order."""
-    return [_need(entry, loaded.recipe.models, available) for entry in loaded.trainings]
+    return [_need(entry, loaded.recipe.models, available) for entry in loaded.all_trainings()]
 
 
 def training_problems(loaded: Loaded, available: Available) -> list[Problem]:

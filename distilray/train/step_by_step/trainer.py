@@ -72,7 +72,12 @@ class StepByStepTrainer(StudentTrainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> torch.Tensor:
         """Trained tokens of each target in the whole optimizer step, over all workers, shape ``(2,)``."""
-        return self.accelerator.reduce(trained_tokens(batch_samples).to(device), "sum")
+        return self._over_all_workers(trained_tokens(batch_samples).to(device))
+
+    def _over_all_workers(self, sums: torch.Tensor) -> torch.Tensor:
+        total = self.accelerator.reduce(sums, "sum")
+        assert isinstance(total, torch.Tensor)
+        return total
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -101,11 +106,11 @@ class StepByStepTrainer(StudentTrainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         device = self.args.device
         if "loss" in logs and self.steps_seen:  # all workers log the same steps
-            label, rationale = (self.accelerator.reduce(self.seen.to(device), "sum") / len(self.steps_seen)).tolist()
+            label, rationale = (self._over_all_workers(self.seen.to(device)) / len(self.steps_seen)).tolist()
             logs = {**logs, "label_loss": label, "rationale_loss": rationale}
             self.seen, self.steps_seen = torch.zeros(2), set()
         if "eval_loss" in logs:
-            sums, counts = self.accelerator.reduce(self.held_out.to(device), "sum")
+            sums, counts = self._over_all_workers(self.held_out.to(device))
             label, rationale = (sums / counts.clamp(min=1)).tolist()
             whole = label + self.rationale_weight * rationale
             logs = {**logs, "eval_loss": whole, "eval_label_loss": label, "eval_rationale_loss": rationale}
