@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
+from distilray.driver.lessons import prepare_lessons
 from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
 from distilray.models import ModelSettings, VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, Training, versions
+from distilray.steps import Step
 from distilray.train import (
     Before,
     DistillSettings,
     Engines,
+    SFTSettings,
     TrainProgress,
     checkpoint_address,
     fit,
@@ -74,7 +77,8 @@ class Trainings:
         store, settings, students = self.context.store, entry.settings, self.students
         path, _ = self._began_with(entry)
         inputs = [unit for _, unit in units]
-        _train(self.context, entry, folder, path, self._beside(entry), inputs, mark, self.listen)
+        teaching = self._teaching(entry)
+        _train(self.context, entry, folder, path, self._beside(entry), inputs, mark, self.listen, teaching)
         if not store.exists(f"{folder}/final/{CARD}"):  # a kill may have come between
             _write_card(store, self.loaded, entry, folder, path)
         students.paths[settings.name] = students.last = f"{folder}/final"
@@ -93,6 +97,15 @@ class Trainings:
         student = self.loaded.recipe.models[entry.settings.student]
         assert isinstance(student, VLLMModel)
         return student.path, student.weights_id()
+
+    def _teaching(self, entry: TrainEntry) -> Step | None:
+        """The step whose lessons a training learns, in place of the rows' own answers."""
+        learn = getattr(entry.settings, "learn", None)
+        if learn is None:
+            return None
+        step = next(other.named.step for other in self.loaded.steps() if other.name == learn.step)
+        assert isinstance(step, Step)  # the recipe was checked
+        return step
 
     def _beside(self, entry: TrainEntry) -> dict[str, VLLMModel]:
         """The recipe's models that a training asks or loads beside its student."""
@@ -135,6 +148,7 @@ def _train(
     inputs: list[UnitInput],
     mark: str,
     listen: Listener,
+    teaching: Step | None,
 ) -> None:
     store = context.store
     wanted = Manifest(name=folder.rpartition("/")[2], kind="training", fingerprint=mark, versions=versions())
@@ -164,6 +178,11 @@ def _train(
         listen(Event("progress", folder, progress.stage, details))
 
     settings = entry.settings
+    if teaching is not None:
+        assert isinstance(settings, SFTSettings)
+        inputs, counts = prepare_lessons(store, inputs, settings, teaching, f"{folder}/lessons")
+        manifest.details["lessons"] = counts.to_json()
+        manifest.write(store, folder)
     tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
     engines = Engines(context.run, context.logs)
     before = Before(store, tokens, settings, path, models, engines)

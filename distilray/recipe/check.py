@@ -10,6 +10,7 @@ import pyarrow as pa
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
 from distilray.models import VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
+from distilray.recipe.learning import learning_problems
 from distilray.recipe.steps import RepeatEntry, StepEntry
 from distilray.recipe.trainings import TrainEntry
 from distilray.rows import CORE, schema_with
@@ -99,6 +100,7 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
         for inner in repeat.body if repeat else [entry]:
             if isinstance(inner, TrainEntry):
                 problems += _training_problems(inner, known, columns)
+                problems += learning_problems(loaded, inner)
             elif isinstance(inner, StepEntry):
                 problems += _step_problems(loaded, inner, known, repeat)
                 known |= set(inner.named.step.columns_written())
@@ -128,7 +130,8 @@ def _step_problems(loaded: Loaded, entry: StepEntry, known: set[str], repeat: Re
 
 
 def _training_problems(entry: TrainEntry, known: set[str], columns: pa.Schema) -> Iterator[Problem]:
-    for column in kind_of(entry.settings).needs:
+    lessons = getattr(entry.settings, "learn", None) is not None  # which bring their own
+    for column in () if lessons else kind_of(entry.settings).needs:
         if column not in known:
             step = _MAKERS[column]
             text = f"trains on the column {column!r}, which no source and no step writes; add {step}"

@@ -65,6 +65,8 @@ class StepByStepSettings(SFTSettings):
                 "think: true puts the reasoning before the answer, but here the answer stands alone and the reasoning "
                 "is a task of its own; leave think out, or take kind: sft"
             )
+        if self.learn is not None:
+            raise ValueError("learn is for kind: sft; a step's reply has no rationale apart from it")
         return self
 
     def prefix(self, language: str | None) -> str:
