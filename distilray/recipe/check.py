@@ -97,6 +97,8 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
     problems: list[Problem] = []
     for entry in [*loaded.entries, *loaded.trainings]:
         repeat = entry if isinstance(entry, RepeatEntry) else None
+        if repeat:
+            problems += _target_problems(repeat, columns)
         for inner in repeat.body if repeat else [entry]:
             if isinstance(inner, TrainEntry):
                 problems += _training_problems(inner, known, columns)
@@ -105,6 +107,18 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
                 problems += _step_problems(loaded, inner, known, repeat)
                 known |= set(inner.named.step.columns_written())
     return problems
+
+
+def _target_problems(repeat: RepeatEntry, columns: pa.Schema) -> Iterator[Problem]:
+    """Columns of ``until.mean`` that there are not, or that have no mean."""
+    for name in repeat.settings.until.mean:
+        here = (*repeat.place, "until", "mean", name)
+        if name not in columns.names:
+            yield Problem(here, f"no source and no step writes the column {name!r}{closest(name, columns.names)}")
+            continue
+        kind = columns.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            yield Problem(here, f"the column {name!r} holds {kind}, which has no mean; name a column of numbers")
 
 
 def _step_problems(loaded: Loaded, entry: StepEntry, known: set[str], repeat: RepeatEntry | None) -> Iterator[Problem]:

@@ -225,6 +225,7 @@ class _Planner:
             rounds=settings.rounds,
             again=settings.again,
             until_rows=settings.until.rows,
+            until_mean=settings.until.mean,
             stall=entry.stall,
             body=tuple(body),
         )

@@ -36,6 +36,9 @@ class Until(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rows: int | None = Field(default=None, ge=1, description="so many rows are kept")
+    mean: dict[str, float] = Field(
+        default={}, description="columns whose mean over the kept rows is at least this: {student_score: 0.95}"
+    )
 
 
 class RepeatSettings(BaseModel):

@@ -83,6 +83,8 @@ class Repeat:
     again: str
     """Which rows enter the next round: ``"rejected"`` (those that did not make it) or ``"kept"`` (all that stay)."""
     until_rows: int | None
+    until_mean: Mapping[str, float]
+    """Columns to the mean over the kept rows at which the rounds end; all of them must have come so far."""
     stall: float | None
     """The rounds end when one changes the kept rows by no more than this share; None: they do not."""
     body: tuple[Body, ...] = field(default=())

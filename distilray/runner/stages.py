@@ -88,6 +88,8 @@ class _Way:
             rows_before = total
             if repeat.until_rows is not None and total >= repeat.until_rows:
                 break
+            if repeat.until_mean and _reached(context.store, repeat.until_mean, left):
+                break
             if repeat.stall is not None and number > 1 and grown is not None and grown <= repeat.stall:
                 break
             if repeat.again == "rejected" and number < repeat.rounds:
@@ -108,6 +110,24 @@ def _rows_kept(store: Store, body: Sequence[Body]) -> int:
     manifest = Manifest.read(store, last.directory)
     assert manifest is not None
     return manifest.steps[-1].kept
+
+
+def _reached(store: Store, wanted: Mapping[str, float], units: Units) -> bool:
+    """Whether the mean of every column over the kept rows is what is wanted; rows without a value do not count."""
+    found = ray.get([_sums.remote(store, unit, list(wanted)) for _, unit in units])
+    for column, mean in wanted.items():
+        total, count = (sum(part) for part in zip(*(sums[column] for sums in found), strict=True))
+        if not count or total / count < mean:
+            return False
+    return True
+
+
+@ray.remote(num_cpus=0.25, max_retries=3)
+def _sums(store: Store, unit: UnitInput, columns: list[str]) -> dict[str, tuple[float, int]]:
+    """Of each column over a unit's kept rows: the sum, and how many rows have a value."""
+    table = kept_rows(store, unit, columns)
+    values = {column: [float(value) for value in table[column].to_pylist() if value is not None] for column in columns}
+    return {column: (sum(some), len(some)) for column, some in values.items()}
 
 
 def _rejected_again(context: Context, repeat: Repeat, number: int, entered: Units, left: Units) -> tuple[Units, int]:

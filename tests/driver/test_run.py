@@ -33,9 +33,7 @@ def counts(store: Store) -> dict[str, tuple[int, ...]]:
 
 def ids(store: Store) -> list[str]:
     names = [name for name in store.names(PHASE) if name.endswith(".parquet")]
-    return sorted(
-        i for name in names for i in kept_rows(store, UnitInput(f"{PHASE}/{name}"), ["id"])["id"].to_pylist()
-    )
+    return sorted(i for name in names for i in kept_rows(store, UnitInput(f"{PHASE}/{name}"), ["id"])["id"].to_pylist())
 
 
 def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster: None, tmp_path: Path):
@@ -100,9 +98,7 @@ def test_a_budget_stops_cleanly_and_goes_on_when_it_is_raised(ray_cluster: None,
     assert reconcile(store, deep=True).ok
 
 
-def test_a_column_that_no_row_of_the_sources_has_stops_the_run_before_engines_start(
-    ray_cluster: None, tmp_path: Path
-):
+def test_a_column_that_no_row_of_the_sources_has_stops_the_run_before_engines_start(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path)
     with pytest.raises(RecipeError, match="reads the column 'answer'"):
         run(recipe, ["steps=[check]"], directory=str(tmp_path / "run"))
@@ -116,6 +112,16 @@ def test_rejected_rows_get_another_try_until_a_round_brings_nothing(ray_cluster:
     # "marker-K what is K" has 20 characters from K = 10 on: ten rows fail, are tried once more, and that
     # brings none: the third round would be the second again
     assert [step["rows_in"] for step in rounds] == [64, 10]
+
+
+@pytest.mark.parametrize(("mean", "rounds"), [(8, 1), (9, 2)])
+def test_rounds_end_when_a_mean_is_reached_or_nothing_changes(
+    ray_cluster: None, tmp_path: Path, mean: int, rounds: int
+):
+    recipe = write(tmp_path, rows=64)  # the echo engine says eight tokens
+    text = f"steps=[{{repeat: {{rounds: 4, again: kept, until: {{mean: {{answer_tokens: {mean}}}}}, steps: [{{answer: {{model: teacher}}}}]}}}}]"  # noqa: E501
+    finished = run(recipe, [text], directory=str(tmp_path / "run"))
+    assert len([s for s in status(finished.store)["steps"] if s["name"] == "answer"]) == rounds
 
 
 DRIVER = [sys.executable, "-m", "distilray.cli", "run"]

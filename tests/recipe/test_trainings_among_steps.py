@@ -126,6 +126,8 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
         (["steps.cur.steps.train.rows=drwn is not null"], "drwn"),
         (["steps.cur.steps.train.kind=sftt"], "unknown kind 'sftt'; did you mean 'sft'"),
         (["steps.cur.steps.draw.by=student_scor"], "reads the column 'student_scor', which no source and no earlier"),
+        (["steps.cur.until.mean={student_scor: 1}"], "writes the column 'student_scor'; did you mean 'student_score'"),
+        (["steps.cur.until.mean={answer: 1}"], "holds string, which has no mean"),
         (["steps.cur.rounds=2"], r"hard_share: has 3 numbers for 2 rounds"),
         (["steps.0={draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step stands in no repeat"),
         (["train=[{name: learner, student: student, max_steps: 1}]"], "'learner' is taken by an earlier training"),
