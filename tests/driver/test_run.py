@@ -33,7 +33,9 @@ def counts(store: Store) -> dict[str, tuple[int, ...]]:
 
 def ids(store: Store) -> list[str]:
     names = [name for name in store.names(PHASE) if name.endswith(".parquet")]
-    return sorted(i for name in names for i in kept_rows(store, UnitInput(f"{PHASE}/{name}"), ["id"])["id"].to_pylist())
+    return sorted(
+        i for name in names for i in kept_rows(store, UnitInput(f"{PHASE}/{name}"), ["id"])["id"].to_pylist()
+    )
 
 
 def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster: None, tmp_path: Path):
@@ -98,7 +100,9 @@ def test_a_budget_stops_cleanly_and_goes_on_when_it_is_raised(ray_cluster: None,
     assert reconcile(store, deep=True).ok
 
 
-def test_a_column_that_no_row_of_the_sources_has_stops_the_run_before_engines_start(ray_cluster: None, tmp_path: Path):
+def test_a_column_that_no_row_of_the_sources_has_stops_the_run_before_engines_start(
+    ray_cluster: None, tmp_path: Path
+):
     recipe = write(tmp_path)
     with pytest.raises(RecipeError, match="reads the column 'answer'"):
         run(recipe, ["steps=[check]"], directory=str(tmp_path / "run"))
