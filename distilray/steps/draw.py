@@ -15,9 +15,7 @@ from typing import Annotated, ClassVar
 import duckdb
 from pydantic import Field, model_validator
 
-from distilray.steps.whole_set import ByRound, GlobalStep, at_round
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from distilray.steps.whole_set import SHARES, ByRound, GlobalStep, at_round
 
 
 class Draw(GlobalStep):
@@ -35,12 +33,14 @@ class Draw(GlobalStep):
     by: Annotated[str, Field(pattern=r"^\w+$", description="column that says how well the student does")]
     hard_at_most: Annotated[float, Field(description="highest value of `by` at which a row is hard")] = 0.5
     hard_share: Annotated[
-        Share | tuple[Share, ...],
+        float | tuple[float, ...],
+        SHARES,
         ByRound(),
         Field(description="share of the drawn rows that are hard, 0 to 1; a list has one for each round of a repeat"),
     ]
     share: Annotated[
-        Share | tuple[Share, ...] | None,
+        float | tuple[float, ...] | None,
+        SHARES,
         ByRound(),
         Field(description="share of all rows that are drawn, 0 to 1; or a list likewise"),
     ] = None

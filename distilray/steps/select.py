@@ -16,7 +16,7 @@ import duckdb
 from pydantic import Field, model_validator
 
 from distilray.steps.student_sizes import SCORES, SUITS, StudentSize
-from distilray.steps.whole_set import ByRound, GlobalStep, at_round
+from distilray.steps.whole_set import SHARES, ByRound, GlobalStep, at_round
 
 
 class Select(GlobalStep):
@@ -33,7 +33,8 @@ class Select(GlobalStep):
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
     at_most: Annotated[float | None, Field(description="highest value that stays")] = None
     share: Annotated[
-        Annotated[float, Field(gt=0, le=1)] | tuple[Annotated[float, Field(gt=0, le=1)], ...] | None,
+        float | tuple[float, ...] | None,
+        SHARES,
         ByRound(),
         Field(description="best share that stays, 0 to 1; a list has one for each round of a repeat"),
     ] = None

@@ -8,15 +8,29 @@ that the step does not read never moves: what comes out are ids.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class ByRound:
     """Marks the settings of a global step that are a number, or a list with one for each round of a repeat; rounds
     beyond the last number have the last one."""
+
+
+def _shares(value: Any) -> Any:
+    parts = value if isinstance(value, list | tuple) else [value]
+    good = [isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1 for part in parts]
+    if value is not None and not (good and all(good)):
+        raise ValueError(
+            f"a share is a number from 0 to 1, or in a repeat a list with one for each round, not {value!r}"
+        )
+    return value
+
+
+SHARES = BeforeValidator(_shares)
+"""Checks what such a setting says where its numbers are shares, and tells it in one sentence."""
 
 
 def at_round(value: float | tuple[float, ...], number: int) -> float:

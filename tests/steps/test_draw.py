@@ -87,7 +87,8 @@ def test_the_order_of_rows_changes_nothing() -> None:
     [
         ({"top": None}, "either share .* or top"),
         ({"share": 0.5}, "either share .* or top"),
-        ({"hard_share": [0.5, 1.5]}, "less than or equal to 1"),
+        ({"hard_share": [0.5, 1.5]}, r"a share is a number from 0 to 1.*not \[0.5, 1.5\]"),
+        ({"share": "half", "top": None}, "a share is a number from 0 to 1.*not 'half'"),
         ({"hard_share": None}, "hard_share"),
     ],
 )
