@@ -24,7 +24,7 @@ def _shares(value: Any) -> Any:
     good = [isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1 for part in parts]
     if value is not None and not (good and all(good)):
         raise ValueError(
-            f"a share is a number from 0 to 1, or in a repeat a list with one for each round, not {value!r}"
+            f"a share is a number from 0 to 1, in a repeat also a list with one a round, not {value!r}"
         )
     return value
 
