@@ -49,19 +49,22 @@ def sequences_of(example: dict[str, Any]) -> Iterator[dict[str, list[int]]]:
 
 def trained_tokens(batches: Sequence[dict[str, Any]]) -> torch.Tensor:
     """Tokens of the labels and of the rationales that are trained on in ``batches``, shape ``(2,)``."""
-    counts = torch.zeros(2)
+    counts = torch.zeros(2, dtype=torch.int64)
     for batch in batches:
-        trained = batch["labels"][:, 1:] != IGNORED
-        for k, target in enumerate((LABEL, RATIONALE)):
-            counts[k] += (trained & (batch[TARGETS][:, 1:] == target)).sum().cpu()
+        trained, targets = batch["labels"][:, 1:] != IGNORED, batch[TARGETS][:, 1:]
+        here = torch.stack([(trained & (targets == target)).sum() for target in (LABEL, RATIONALE)])
+        counts = counts.to(here.device) + here
     return counts
 
 
 class StepByStepTrainer(StudentTrainer):
     def __init__(self, *args: Any, rationale_weight: float, **kwargs: Any) -> None:
         self.rationale_weight = rationale_weight
-        self.seen, self.steps_seen = torch.zeros(2), set[int]()
-        self.held_out = torch.zeros(2, 2)
+        self.seen: Any = 0.0
+        """Both losses summed over the steps since the last record: a tensor of shape ``(2,)`` once there is one."""
+        self.steps_seen: set[int] = set()
+        self.held_out: Any = 0.0
+        """Sums and counts over held-out tokens, ``(2, 2)``: a row of sums, then of counts, each label and rationale."""
         super().__init__(*args, **kwargs)
         self.loss_is_scaled_for_ga = True  # by the tokens of the whole step
 
@@ -82,20 +85,20 @@ class StepByStepTrainer(StudentTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        inputs = dict(inputs)
-        targets = inputs.pop(TARGETS)[:, 1:]
+        batch, inputs = inputs, {name: value for name, value in inputs.items() if name != TARGETS}
+        targets = batch[TARGETS][:, 1:]
         # Without a cache the attention mask keeps packed sequences apart by their positions.
         outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
         losses = -outputs.log_probs
         sums = torch.stack([(losses * (targets == target)).sum() for target in (LABEL, RATIONALE)])
         if num_items_in_batch is None:  # held-out rows
-            counts = trained_tokens([{"labels": inputs["labels"], TARGETS: torch.nn.functional.pad(targets, (1, 0))}])
-            self.held_out += torch.stack([sums.detach().float().cpu(), counts])
-            means = sums / counts.to(sums.device).clamp(min=1)
+            counts = trained_tokens([batch])
+            self.held_out = self.held_out + torch.stack([sums.detach().double(), counts.double()])
+            means = sums / counts.clamp(min=1)
             loss = means[0] + self.rationale_weight * means[1]
             return (loss, outputs) if return_outputs else loss
         means = sums / num_items_in_batch.clamp(min=1)  # this micro batch's part of the means of the whole step
-        self.seen += means.detach().float().cpu()
+        self.seen = self.seen + means.detach().double()
         self.steps_seen.add(self.state.global_step)
         loss = means[0] + self.rationale_weight * means[1]
         # In the watch's eyes a row is one: its two sequences side by side, unless all stand in one line already.
@@ -104,15 +107,14 @@ class StepByStepTrainer(StudentTrainer):
         return loss * self.accelerator.num_processes  # whose gradients are averaged
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        device = self.args.device
         if "loss" in logs and self.steps_seen:  # all workers log the same steps
-            label, rationale = (self._over_all_workers(self.seen.to(device)) / len(self.steps_seen)).tolist()
+            label, rationale = (self._over_all_workers(self.seen) / len(self.steps_seen)).tolist()
             logs = {**logs, "label_loss": label, "rationale_loss": rationale}
-            self.seen, self.steps_seen = torch.zeros(2), set()
+            self.seen, self.steps_seen = 0.0, set()
         if "eval_loss" in logs:
-            sums, counts = self._over_all_workers(self.held_out.to(device))
+            sums, counts = self._over_all_workers(self.held_out)
             label, rationale = (sums / counts.clamp(min=1)).tolist()
             whole = label + self.rationale_weight * rationale
             logs = {**logs, "eval_loss": whole, "eval_label_loss": label, "eval_rationale_loss": rationale}
-            self.held_out = torch.zeros(2, 2)
+            self.held_out = 0.0
         super().log(logs, *args, **kwargs)
