@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from distilray.recipe import Available, RecipeError, parse, plan
+from distilray.recipe import Available, RecipeError, load, parse, plan
 from distilray.report.plan_view import plan_view
 from distilray.report.terminal import stdout
 from distilray.runner import GlobalPass, Phase, Repeat, Training
 from distilray.steps.draw import Draw
 from tests.train.tiny import make_student
+
+RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +159,11 @@ def test_a_repeat_of_nothing_but_a_training_is_refused(base: dict[str, Any]) -> 
     alone = {**base, "steps": [base["steps"][0], {"repeat": {"again": "kept", "steps": [train]}}]}
     with pytest.raises(RecipeError, match="nothing changes from round to round but the training"):
         read(alone, "steps.repeat.steps.train.rows=answer is not null")
+
+
+@pytest.mark.parametrize("name", ["practice_curriculum", "practice_condenser"])
+def test_the_practice_recipes_fit_on_two_cpus(name: str) -> None:
+    loaded = load(str(RECIPES / f"{name}.yaml"))
+    found = plan(loaded, "s", Available(2, 0, 8))
+    assert found.stages
+    assert len(loaded.all_trainings()) == 1
