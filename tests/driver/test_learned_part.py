@@ -14,8 +14,8 @@ MODEL = "{{path: {path}, cpus: 0.75, max_num_seqs: 128, max_model_len: 768, samp
 JUDGE = MODEL.format(path="package://distilray.practice/checkpoints/judge")
 WARM = "package://distilray.practice/checkpoints/student_warm"
 TRACES = (
-    '{{name: traces, uses: "distilray.practice:traces", with: {{rows: {rows}, seed: {seed}, wrong: 0, column: answer}}, '
-    "keep: {{truth_rating: string}}}}"
+    '{{name: traces, uses: "distilray.practice:traces", keep: {{truth_rating: string}}, '
+    "with: {{rows: {rows}, seed: {seed}, wrong: 0, column: answer}}}}"
 )
 
 FIRST = f"""
