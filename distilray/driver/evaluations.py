@@ -79,7 +79,7 @@ def _who(
     """
     models = loaded.recipe.models
     if name not in (STUDENT_BEFORE, STUDENT_AFTER):
-        plain = any(training.settings.student == name for training in loaded.trainings)
+        plain = any(training.settings.student == name for training in loaded.all_trainings())
         return models[name], ("plain" if plain else "answer")
     assert students.name is not None and students.last is not None
     student = models[students.name]

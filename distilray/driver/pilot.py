@@ -68,7 +68,7 @@ def forecast(store: Store, total: int, loaded: Loaded) -> Forecast:
         working = float(manifest.details.get("working_seconds", manifest.seconds))
         fixed += manifest.seconds - working
         seconds += working
-        gpus = needs({name: loaded.recipe.models[name] for name in manifest.models})["GPU"]
+        gpus = needs({name: loaded.models()[name] for name in manifest.models})["GPU"]
         gpu_fixed += gpus * (manifest.seconds - working)
         gpu_seconds += gpus * working
         for model, spent in manifest.models.items():

@@ -46,7 +46,8 @@ def rehearse(loaded: Loaded, step: str, rows: int) -> list[Rehearsed]:
     """
     path = _steps_up_to(loaded, step)
     names = {name for entry in path for chosen in _models(entry) for name in chosen}
-    models = {name: loaded.recipe.models[name] for name in sorted(names)}
+    known = loaded.models()
+    models = {name: known[name] for name in sorted(names)}
     sample = list(islice(_usable_rows(loaded), rows))
     with cluster(loaded.recipe.resources), EnginePools("rehearsal") as pools:
         handles = pools.start(models)
@@ -93,7 +94,7 @@ async def _one(
         asked: list[Asked] = []
         desk = Desk(
             client,
-            loaded.recipe.models,
+            loaded.models(),
             loaded.recipe.seed,
             watch=lambda model, messages, replies, asked=asked: asked.append(Asked(model, messages, replies)),
         )

@@ -12,7 +12,7 @@ import ray
 from distilray.driver.evaluations import run_evaluations
 from distilray.driver.events import Event, Listener
 from distilray.driver.export import record_outputs
-from distilray.driver.trainings import run_trainings
+from distilray.driver.trainings import Trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, Store, fingerprint, now
 from distilray.recipe import Available, Loaded, RecipeError, all_columns, column_problems, gpu_gib_of, load, plan
@@ -99,12 +99,12 @@ def _run(
     planned = plan(loaded, identity, available(), record.get("grouping"))
     record |= {"grouping": planned.grouping}
     store.write_json("run.json", record)
-    units = run_stages(context, planned.stages, units, on_stage)
+    trainings = Trainings(context, loaded, listen)
+    units = run_stages(context, planned.stages, units, on_stage, trainings.untrained if only_steps else trainings.among)
     record_outputs(store, units)
     if only_steps:
         return [], None
-    last = planned.flat()[-1].fingerprint if planned.stages else identity
-    students = run_trainings(context, loaded, units, last, listen)
+    students = trainings.after(units, planned.fingerprint if planned.stages else identity)
     record |= {"student": students.last, "system": students.system}
     store.write_json("run.json", record)
     results = run_evaluations(context, loaded, students, available(), on_stage)

@@ -1,4 +1,4 @@
-"""The trainings of a recipe, in order: kept rows to tokens, tokens to a checkpoint."""
+"""The trainings of a recipe, among its steps and after them: kept rows to tokens, tokens to a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
+from distilray.driver.lessons import prepare_lessons
 from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
-from distilray.models import VLLMModel
+from distilray.models import ModelSettings, VLLMModel
 from distilray.recipe import Loaded, TrainEntry
-from distilray.runner import Context, versions
+from distilray.runner import Context, Training, versions
+from distilray.steps import Step
 from distilray.train import (
     Before,
     DistillSettings,
     Engines,
+    SFTSettings,
     TrainProgress,
     checkpoint_address,
     fit,
@@ -25,11 +28,12 @@ from distilray.train import (
 from distilray.train.distill.rounds import train_in_rounds
 
 CARD = "README.md"
+Units = Sequence[tuple[str, UnitInput]]
 
 
 @dataclass
 class Students:
-    """Checkpoints that trainings left, by the training's name."""
+    """Checkpoints that trainings left, by the training's name; in a repeat the last round's."""
 
     paths: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
@@ -40,41 +44,80 @@ class Students:
     system: str | None = None
 
 
-def run_trainings(
-    context: Context, loaded: Loaded, units: Sequence[tuple[str, UnitInput]], rows: str, listen: Listener
-) -> Students:
-    """Runs each training that is not done; ``rows`` is the fingerprint of the rows in ``units``."""
-    students = Students()
-    for entry in loaded.trainings:
-        settings = entry.settings
-        student = loaded.recipe.models[settings.student]
+class Trainings:
+    """Carries out the trainings of one run; what is done already is not done again."""
+
+    def __init__(self, context: Context, loaded: Loaded, listen: Listener) -> None:
+        self.context, self.loaded, self.listen = context, loaded, listen
+        self.students = Students()
+
+    def after(self, units: Units, rows: str) -> Students:
+        """Runs the trainings that follow the steps; ``rows`` is the fingerprint of the rows in ``units``. Returns the
+        students of these, and of those among the steps."""
+        for entry in self.loaded.trainings:
+            others = {name: model.weights_id() for name, model in self._beside(entry).items()}
+            settings = entry.settings.model_dump(mode="json")
+            mark = fingerprint([rows, self._began_with(entry)[1], settings, others])
+            self.listen(Event("started", entry.directory))
+            self._run(entry, entry.directory, units, mark)
+            self.listen(Event("done", entry.directory))
+        return self.students
+
+    def among(self, stage: Training, units: Units) -> ModelSettings:
+        """Runs a training that stands among the steps. Returns its student as a model that later steps can ask."""
+        self._run(stage.entry, stage.directory, units, stage.fingerprint)
+        path = checkpoint_address(self.context.store, f"{stage.directory}/final")
+        return self.loaded.models()[stage.model].model_copy(update={"path": path})
+
+    def untrained(self, stage: Training, units: Units) -> ModelSettings:
+        """Its student as it is before, for pilots."""
+        return self.loaded.models()[stage.model]
+
+    def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
+        store, settings, students = self.context.store, entry.settings, self.students
+        path, _ = self._began_with(entry)
+        inputs = [unit for _, unit in units]
+        teaching = self._teaching(entry)
+        _train(self.context, entry, folder, path, self._beside(entry), inputs, mark, self.listen, teaching)
+        if not store.exists(f"{folder}/final/{CARD}"):  # a kill may have come between
+            _write_card(store, self.loaded, entry, folder, path)
+        students.paths[settings.name] = students.last = f"{folder}/final"
+        students.fingerprints[settings.name] = mark
+        students.name, students.system = settings.student, settings.system
+
+    def _began_with(self, entry: TrainEntry) -> tuple[str, str]:
+        """Where the checkpoint lies that a training begins with, and what tells its weights from others.
+
+        One in a repeat that names itself in ``start_from`` begins with what it left in the round before, and in the
+        first round with the student.
+        """
+        name, students = entry.settings.start_from, self.students
+        if name is not None and name in students.paths:
+            return checkpoint_address(self.context.store, students.paths[name]), students.fingerprints[name]
+        student = self.loaded.recipe.models[entry.settings.student]
         assert isinstance(student, VLLMModel)
-        path, weights = student.path, student.weights_id()
-        if settings.start_from is not None:
-            path = checkpoint_address(context.store, students.paths[settings.start_from])
-            weights = students.fingerprints[settings.start_from]
-        listen(Event("started", entry.directory))
-        wanted = kind_of(settings).models(settings)
-        models = {
+        return student.path, student.weights_id()
+
+    def _teaching(self, entry: TrainEntry) -> Step | None:
+        """The step whose lessons a training learns, in place of the rows' own answers."""
+        learn = getattr(entry.settings, "learn", None)
+        if learn is None:
+            return None
+        step = next(other.named.step for other in self.loaded.steps() if other.name == learn.step)
+        assert isinstance(step, Step)  # the recipe was checked
+        return step
+
+    def _beside(self, entry: TrainEntry) -> dict[str, VLLMModel]:
+        """The recipe's models that a training asks or loads beside its student."""
+        wanted = kind_of(entry.settings).models(entry.settings)
+        return {
             name: model
-            for name, model in loaded.recipe.models.items()
+            for name, model in self.loaded.recipe.models.items()
             if name in wanted and isinstance(model, VLLMModel)  # the recipe was checked: all of them are
         }
-        others = {name: model.weights_id() for name, model in models.items()}
-        mark = fingerprint([rows, weights, settings.model_dump(mode="json"), others])
-        _train(context, entry, path, models, [unit for _, unit in units], mark, listen)
-        if not context.store.exists(f"{entry.directory}/final/{CARD}"):  # a kill may have come between
-            _write_card(context.store, loaded, entry, path)
-        listen(Event("done", entry.directory))
-        students.paths[settings.name] = f"{entry.directory}/final"
-        students.fingerprints[settings.name] = mark
-        students.last = students.paths[settings.name]
-        students.name, students.system = settings.student, settings.system
-    return students
 
 
-def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, base: str) -> None:
-    folder = entry.directory
+def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, folder: str, base: str) -> None:
     manifest = Manifest.read(store, folder)
     assert manifest is not None
     models = {
@@ -85,7 +128,7 @@ def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, base: str) -> N
     text = model_card(
         entry.settings,
         read_tokens(store, f"{folder}/tokens"),
-        title=f"{loaded.recipe.name}: {entry.name}",
+        title=f"{loaded.recipe.name}: {folder.rpartition('/')[2]}",
         base=base,
         licences={source.name: source.licence for source in loaded.recipe.sources},
         details=manifest.details,
@@ -99,14 +142,16 @@ def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, base: str) -> N
 def _train(
     context: Context,
     entry: TrainEntry,
+    folder: str,
     path: str,
     models: Mapping[str, VLLMModel],
     inputs: list[UnitInput],
     mark: str,
     listen: Listener,
+    teaching: Step | None,
 ) -> None:
-    store, folder = context.store, entry.directory
-    wanted = Manifest(name=entry.name, kind="training", fingerprint=mark, versions=versions())
+    store = context.store
+    wanted = Manifest(name=folder.rpartition("/")[2], kind="training", fingerprint=mark, versions=versions())
     manifest, _ = open_stage(store, folder, wanted)
     if manifest.finished:
         return
@@ -133,6 +178,11 @@ def _train(
         listen(Event("progress", folder, progress.stage, details))
 
     settings = entry.settings
+    if teaching is not None:
+        assert isinstance(settings, SFTSettings)
+        inputs, counts = prepare_lessons(store, inputs, settings, teaching, f"{folder}/lessons")
+        manifest.details["lessons"] = counts.to_json()
+        manifest.write(store, folder)
     tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
     engines = Engines(context.run, context.logs)
     before = Before(store, tokens, settings, path, models, engines)

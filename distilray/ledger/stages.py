@@ -66,10 +66,11 @@ def list_stages(store: Store) -> list[StageFiles]:
 
 
 def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
-    """Folder and manifest of each training that has begun."""
+    """Folder and manifest of each training that has begun, each round of one in a repeat, in the order of beginning."""
     folders = [f"training/{name}" for name in store.names("training")]
     read = [(folder, Manifest.read(store, folder)) for folder in folders]
-    return [(folder, manifest) for folder, manifest in read if manifest is not None]
+    found = [(folder, manifest) for folder, manifest in read if manifest is not None]
+    return sorted(found, key=lambda item: (item[1].started or "", item[0]))
 
 
 def _way(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:

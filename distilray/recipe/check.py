@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
 from distilray.models import VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
+from distilray.recipe.learning import learning_problems
+from distilray.recipe.steps import RepeatEntry, StepEntry
+from distilray.recipe.trainings import TrainEntry
 from distilray.rows import CORE, schema_with
-from distilray.steps import Step
+from distilray.steps import GlobalStep, Step
 from distilray.train import CannotTrain, check_condition, kind_of
 
 if TYPE_CHECKING:
@@ -27,32 +33,41 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
     models = loaded.recipe.models
     problems: list[Problem] = []
     used: set[str] = set()
-    for entry in loaded.steps():
-        if isinstance(entry.named.step, Step):
+    trained: set[str] = set()
+    for entry in loaded.flat():
+        if isinstance(entry, TrainEntry):
+            trained.add(entry.name)
+            if entry.name in models:
+                text = f"{entry.name!r} is a model too, and steps could mean either; give the training another name"
+                problems.append(Problem((*entry.place, "name"), text))
+        elif isinstance(entry.named.step, Step):
             for setting, names in entry.named.step.models_used().items():
-                used |= names
-                for name in sorted(names - set(models)):
-                    text = f"model {name!r} is not defined in `models`{closest(name, models)}"
+                used |= names & set(models)
+                for name in sorted(names - set(models) - trained):
+                    text = f"model {name!r} is not defined in `models`{closest(name, {*models, *trained})}"
+                    if name in {training.name for training in loaded.all_trainings()}:
+                        text = f"the training {name!r} comes after this step, and its student can be asked only then"
                     problems.append(Problem((*entry.place, entry.uses, setting), text))
-    for k, training in enumerate(loaded.trainings):
+    for training in loaded.all_trainings():
         student = training.settings.student
         used.add(student)
         if student not in models:
             text = f"model {student!r} is not defined in `models`{closest(student, models)}"
-            problems.append(Problem(("train", k, "student"), text))
+            problems.append(Problem((*training.place, "student"), text))
         elif not isinstance(models[student], VLLMModel):
-            problems.append(Problem(("train", k, "student"), f"{student!r} has no weights here to train"))
+            problems.append(Problem((*training.place, "student"), f"{student!r} has no weights here to train"))
         for name in sorted(kind_of(training.settings).models(training.settings)):
             used.add(name)
             if name not in models:
                 text = f"model {name!r} is not defined in `models`{closest(name, models)}"
-                problems.append(Problem(("train", k), text))
+                problems.append(Problem(training.place, text))
             elif not isinstance(models[name], VLLMModel):
-                problems.append(Problem(("train", k), f"{name!r} has no weights here whose probabilities can be read"))
+                text = f"{name!r} has no weights here whose probabilities can be read"
+                problems.append(Problem(training.place, text))
     for k, benchmark in enumerate(loaded.recipe.evaluate):
         for name in benchmark.models:
             if name in (STUDENT_BEFORE, STUDENT_AFTER):
-                if not loaded.trainings:
+                if not loaded.all_trainings():
                     problems.append(Problem(("evaluate", k, "models"), f"{name} needs a training in `train`"))
             elif name not in models:
                 known = [*models, STUDENT_BEFORE, STUDENT_AFTER]
@@ -76,32 +91,76 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
     known = set(CORE.names) if filled is None else ALWAYS | filled
     for source in loaded.recipe.sources:
         known |= set(source.columns_written())
-    problems: list[Problem] = []
-    for entry in loaded.steps():
-        step = entry.named.step
-        for column in sorted(step.columns_read() - known):
-            writers = _writers(loaded, column)
-            hint = f"; {writers} writes it, so put that step before" if writers else closest(column, known)
-            text = f"step {entry.name!r} reads the column {column!r}, which no source and no earlier step writes{hint}"
-            problems.append(Problem((*entry.place, entry.uses), text))
-        known |= set(step.columns_written())
     written = [source.columns_written() for source in loaded.recipe.sources]
     written += [entry.named.step.columns_written() for entry in loaded.steps()]
     columns = schema_with({name: kind for columns in written for name, kind in columns.items()})
-    for entry in loaded.trainings:
-        for column in kind_of(entry.settings).needs:
-            if column not in known:
-                step = _MAKERS[column]
-                text = f"trains on the column {column!r}, which no source and no step writes; add {step}"
-                problems.append(Problem(entry.place, text))
-        try:
-            check_condition(entry.settings.rows, columns)
-        except CannotTrain as error:
-            problems.append(Problem((*entry.place, "rows"), str(error)))
+    problems: list[Problem] = []
+    for entry in [*loaded.entries, *loaded.trainings]:
+        repeat = entry if isinstance(entry, RepeatEntry) else None
+        if repeat:
+            problems += _target_problems(repeat, columns)
+        for inner in repeat.body if repeat else [entry]:
+            if isinstance(inner, TrainEntry):
+                problems += _training_problems(inner, known, columns)
+                problems += learning_problems(loaded, inner)
+            elif isinstance(inner, StepEntry):
+                problems += _step_problems(loaded, inner, known, repeat)
+                known |= set(inner.named.step.columns_written())
     return problems
 
 
-_MAKERS = {"answer": "an `answer` step", "rejected_answer": "a `cognitive_pairs` step, or a source of preferences"}
+def _target_problems(repeat: RepeatEntry, columns: pa.Schema) -> Iterator[Problem]:
+    """Columns of ``until.mean`` that there are not, or that have no mean."""
+    for name in repeat.settings.until.mean:
+        here = (*repeat.place, "until", "mean", name)
+        if name not in columns.names:
+            yield Problem(here, f"no source and no step writes the column {name!r}{closest(name, columns.names)}")
+            continue
+        kind = columns.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            yield Problem(here, f"the column {name!r} holds {kind}, which has no mean; name a column of numbers")
+
+
+def _step_problems(loaded: Loaded, entry: StepEntry, known: set[str], repeat: RepeatEntry | None) -> Iterator[Problem]:
+    """Columns that ``entry`` reads and nobody wrote before it; ``repeat`` is the one that it stands in."""
+    step, here = entry.named.step, (*entry.place, entry.uses)
+    missing = step.columns_read() - known
+    if isinstance(step, GlobalStep):
+        steps = [inner for inner in repeat.body if isinstance(inner, StepEntry)] if repeat else []
+        coming = {column for inner in steps for column in inner.named.step.columns_written()}
+        missing |= step.columns_awaited() - known - coming
+        for setting, numbers in step.per_round().items():
+            if repeat is None:
+                text = "has a number for each round, but the step stands in no repeat; give one number"
+                yield Problem((*here, setting), text)
+            elif len(numbers) > repeat.settings.rounds:
+                text = f"has {len(numbers)} numbers for {repeat.settings.rounds} rounds; the rest would not be used"
+                yield Problem((*here, setting), text)
+    for column in sorted(missing):
+        writers = _writers(loaded, column)
+        hint = f"; {writers} writes it, so put that step before" if writers else closest(column, known)
+        text = f"step {entry.name!r} reads the column {column!r}, which no source and no earlier step writes{hint}"
+        yield Problem(here, text)
+
+
+def _training_problems(entry: TrainEntry, known: set[str], columns: pa.Schema) -> Iterator[Problem]:
+    lessons = getattr(entry.settings, "learn", None) is not None  # which bring their own
+    for column in () if lessons else kind_of(entry.settings).needs:
+        if column not in known:
+            step = _MAKERS[column]
+            text = f"trains on the column {column!r}, which no source and no step writes; add {step}"
+            yield Problem(entry.place, text)
+    try:
+        check_condition(entry.settings.rows, columns)
+    except CannotTrain as error:
+        yield Problem((*entry.place, "rows"), str(error))
+
+
+_MAKERS = {
+    "answer": "an `answer` step",
+    "reasoning": "a `separate_trace` step, or a teacher that reasons before it answers",
+    "rejected_answer": "a `cognitive_pairs` step, or a source of preferences",
+}
 
 
 def _writers(loaded: Loaded, column: str) -> str:

@@ -11,9 +11,10 @@ import pyarrow.fs as pafs
 import yaml
 from pydantic import ValidationError
 
+from distilray.models import ModelSettings
 from distilray.recipe.errors import Place, Problem, RecipeError, closest, problems_of
 from distilray.recipe.schema import Recipe
-from distilray.recipe.steps import Entry, StepEntry, parse_entries
+from distilray.recipe.steps import Entry, RepeatEntry, StepEntry, documented, parse_entries
 from distilray.recipe.trainings import TrainEntry, parse_trainings
 
 
@@ -26,20 +27,40 @@ class Loaded:
     entries: tuple[Entry, ...]
     """The steps, in order; see :mod:`distilray.recipe.steps`."""
     trainings: tuple[TrainEntry, ...]
+    """Those of the section ``train``, which follow the steps; see :meth:`all_trainings`."""
     document: dict[str, Any]
     """What was parsed, overrides applied: ``recipe.yaml`` in the run."""
 
     def steps(self) -> list[StepEntry]:
         """All steps, those of repeats included, in order."""
-        flat: list[StepEntry] = []
+        return [entry for entry in self.flat() if isinstance(entry, StepEntry)]
+
+    def flat(self) -> list[StepEntry | TrainEntry]:
+        """All steps and the trainings among them, those of repeats included, in order."""
+        flat: list[StepEntry | TrainEntry] = []
         for entry in self.entries:
-            flat.extend([entry] if isinstance(entry, StepEntry) else entry.body)
+            flat.extend(entry.body if isinstance(entry, RepeatEntry) else [entry])
         return flat
+
+    def all_trainings(self) -> list[TrainEntry]:
+        """The trainings among the steps, then those that follow them."""
+        return [*(entry for entry in self.flat() if isinstance(entry, TrainEntry)), *self.trainings]
+
+    def models(self) -> dict[str, ModelSettings]:
+        """What steps may ask, by name: the recipe's models, and the students of trainings among the steps as they are
+        before they are trained."""
+        models = dict(self.recipe.models)
+        for entry in self.flat():
+            if isinstance(entry, TrainEntry) and entry.settings.student in self.recipe.models:
+                student = self.recipe.models[entry.settings.student]
+                system = {"system": entry.settings.system} if entry.settings.system is not None else {}
+                models[entry.name] = student.model_copy(update=system)
+        return models
 
     def resolved(self) -> str:
         """The recipe as YAML with every default filled in, which gives the same run."""
         filled = self.recipe.model_dump(mode="json", by_alias=True)
-        filled["steps"] = [entry.document() for entry in self.entries]
+        filled["steps"] = [documented(entry) for entry in self.entries]
         filled["train"] = [training.document() for training in self.trainings]
         return yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=110)
 
@@ -71,7 +92,8 @@ def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Loaded:
         problems = problems_of(error, (), Recipe)
         raise RecipeError(origin, problems, lines) from error
     entries, problems = parse_entries(recipe.steps, ("steps",))
-    trainings, more = parse_trainings(recipe.train, ("train",))
+    among = [entry.name for entry in Loaded(origin, recipe, tuple(entries), (), document).all_trainings()]
+    trainings, more = parse_trainings(recipe.train, ("train",), among)
     loaded = Loaded(origin, recipe, tuple(entries), tuple(trainings), document)
     from distilray.recipe.check import problems_with
 

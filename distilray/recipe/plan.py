@@ -16,8 +16,10 @@ from distilray.recipe.identity import step_identity
 from distilray.recipe.load import Loaded
 from distilray.recipe.steps import RepeatEntry, StepEntry
 from distilray.recipe.train_plan import training_problems
-from distilray.runner import GlobalPass, Phase, Repeat, Resources, Stage, size
+from distilray.recipe.trainings import TrainEntry
+from distilray.runner import Body, GlobalPass, Phase, Repeat, Resources, Stage, Training, size
 from distilray.steps import Step
+from distilray.train import kind_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Plan:
     stages: tuple[Stage, ...]
     grouping: tuple[tuple[str, ...], ...]
     """Names of the steps of each stage, in order; a resumed run keeps it."""
+    fingerprint: str = ""
+    """Of the rows that the last stage leaves."""
 
     def phases(self) -> list[Phase]:
         return [stage for stage in self.flat() if isinstance(stage, Phase)]
 
-    def flat(self) -> list[Phase | GlobalPass]:
-        flat: list[Phase | GlobalPass] = []
+    def flat(self) -> list[Body]:
+        flat: list[Body] = []
         for stage in self.stages:
             flat.extend(stage.body if isinstance(stage, Repeat) else [stage])
         return flat
@@ -80,6 +84,9 @@ def plan(
         if isinstance(entry, StepEntry):
             stages.append(planner.global_pass(entry, f"steps/{len(stages) + 1:02d}-", before))
             before = _mark(stages[-1])
+        elif isinstance(entry, TrainEntry):
+            stages.append(planner.training(entry, before))
+            before = _mark(stages[-1])
         elif isinstance(entry, RepeatEntry):
             repeat = planner.repeat(entry, f"steps/{len(stages) + 1:02d}-", before)
             stages.append(repeat)
@@ -88,7 +95,7 @@ def plan(
     groups = tuple(
         tuple(named.name for named in stage.steps) if isinstance(stage, Phase) else (stage.name,) for stage in stages
     )
-    return Plan(columns, tuple(stages), groups)
+    return Plan(columns, tuple(stages), groups, before)
 
 
 def _mark(stage: Stage) -> str:
@@ -124,7 +131,7 @@ class _Planner:
         self, loaded: Loaded, available: Available, columns: Mapping[str, str], grouping: set[tuple[str, ...]]
     ) -> None:
         self.loaded, self.available, self.columns, self.grouping = loaded, available, columns, grouping
-        self.models = loaded.recipe.models
+        self.models = loaded.models()
 
     def groups(self, run: Sequence[StepEntry]) -> list[list[StepEntry]]:
         """``run`` cut into phases whose models fit beside each other."""
@@ -188,19 +195,29 @@ class _Planner:
             fingerprint=fingerprint([before, step_identity(entry, self.models)]),
         )
 
+    def training(self, entry: TrainEntry, before: str) -> Training:
+        settings = entry.settings
+        names = {settings.student, *kind_of(settings).models(settings)}
+        weights = {name: self.loaded.recipe.models[name].weights_id() for name in sorted(names)}
+        mark = fingerprint([before, settings.model_dump(mode="json"), weights])
+        return Training(directory=entry.directory, model=entry.name, entry=entry, fingerprint=mark)
+
     def repeat(self, entry: RepeatEntry, prefix: str, before: str) -> Repeat:
-        body: list[Phase | GlobalPass] = []
+        body: list[Body] = []
         run: list[StepEntry] = []
         for inner in [*entry.body, None]:
-            if inner is not None and not inner.is_global:
+            if isinstance(inner, StepEntry) and not inner.is_global:
                 run.append(inner)
                 continue
             for group in self.groups(run):
                 body.append(self.phase(group, f"{len(body) + 1:02d}-", before))
                 before = body[-1].fingerprint
             run = []
-            if inner is not None:
+            if isinstance(inner, StepEntry):
                 body.append(self.global_pass(inner, f"{len(body) + 1:02d}-", before))
+                before = body[-1].fingerprint
+            elif isinstance(inner, TrainEntry):
+                body.append(self.training(inner, before))
                 before = body[-1].fingerprint
         settings = entry.settings
         return Repeat(
@@ -208,6 +225,7 @@ class _Planner:
             rounds=settings.rounds,
             again=settings.again,
             until_rows=settings.until.rows,
-            stall=settings.stall,
+            until_mean=settings.until.mean,
+            stall=entry.stall,
             body=tuple(body),
         )

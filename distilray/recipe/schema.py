@@ -36,6 +36,9 @@ class Until(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rows: int | None = Field(default=None, ge=1, description="so many rows are kept")
+    mean: dict[str, float] = Field(
+        default={}, description="columns whose mean over the kept rows is at least this: {student_score: 0.95}"
+    )
 
 
 class RepeatSettings(BaseModel):
@@ -50,8 +53,11 @@ class RepeatSettings(BaseModel):
         description="which rows enter the next round: those rejected (another try) or those kept (growing)",
     )
     until: Until = Field(default_factory=Until, description="target that ends the rounds early")
-    stall: float = Field(
-        0.0, ge=0, description="end when a round changes the number of kept rows by no more than this share"
+    stall: float | None = Field(
+        None,
+        ge=0,
+        description="end when a round changes the number of kept rows by no more than this share; "
+        "default: 0, and never where the steps hold a training",
     )
     steps: list[Any] = Field(min_length=1, description="steps, written as at the top level")
 

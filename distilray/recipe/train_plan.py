@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distilray.models import ModelSettings, VLLMModel, resolve_path
 from distilray.recipe.errors import Problem
 from distilray.recipe.trainings import TrainEntry
-from distilray.train import MemoryPlan, memory_plan, proposals, published_config
+from distilray.train import MemoryPlan, kind_of, memory_plan, proposals, published_config
 
 if TYPE_CHECKING:
     from distilray.recipe.load import Loaded
@@ -40,7 +40,7 @@ class TrainingNeed:
 
 def training_needs(loaded: Loaded, available: Available) -> list[TrainingNeed]:
     """What every training of the recipe needs, in order."""
-    return [_need(entry, loaded.recipe.models, available) for entry in loaded.trainings]
+    return [_need(entry, loaded.recipe.models, available) for entry in loaded.all_trainings()]
 
 
 def training_problems(loaded: Loaded, available: Available) -> list[Problem]:
@@ -88,7 +88,7 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
         if other is None:
             return TrainingNeed(entry, None, unknown, room)
         others.append(other)
-    sequences = 2 if settings.kind == "dpo" else 1
+    sequences = kind_of(settings).sequences
     try:
         memory = memory_plan(config, settings, used, beside=others, sequences=sequences)
     except (KeyError, ValueError) as error:

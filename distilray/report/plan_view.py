@@ -14,6 +14,7 @@ from distilray.recipe import (
     Available,
     Loaded,
     Plan,
+    TrainEntry,
     TrainingNeed,
     engine_gib,
     needs,
@@ -21,7 +22,7 @@ from distilray.recipe import (
     weights_gib,
 )
 from distilray.report.terminal import duration
-from distilray.runner import GlobalPass, Repeat, size
+from distilray.runner import GlobalPass, Repeat, Training, size
 
 GIB = 2**30
 ENOUGH = 1e6
@@ -39,7 +40,7 @@ def plan_view(loaded: Loaded, plan: Plan, available: Available, rows: int) -> Gr
     ]
     if loaded.recipe.models:
         parts += [Text(""), _models(loaded.recipe.models)]
-    if loaded.trainings:
+    if loaded.all_trainings():
         parts += [Text(""), _trainings(training_needs(loaded, available))]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
@@ -62,8 +63,13 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
     table = _table("stage", "steps", "resident", "CPUs", "GPUs", "in flight")
     resources = loaded.recipe.resources
     for stage in plan.stages:
+        if isinstance(stage, Repeat):
+            table.add_row(stage.name, f"up to {stage.rounds} rounds of", f"rows again: {stage.again}", "", "", "")
         for inner in stage.body if isinstance(stage, Repeat) else [stage]:
             name = f"{stage.name}/{inner.name}" if isinstance(stage, Repeat) else inner.name
+            if isinstance(inner, Training):
+                _training_row(table, f"{name}-round-K" if isinstance(stage, Repeat) else inner.directory, inner.entry)
+                continue
             if isinstance(inner, GlobalPass):
                 table.add_row(name, f"{inner.step.name} (whole set)", "", "0.5", "0", "")
                 continue
@@ -79,18 +85,22 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
                 f"{sizing.runners * sizing.rows_in_flight:,} rows",
             )
     for entry in loaded.trainings:
-        used = entry.resources
-        table.add_row(
-            entry.directory,
-            f"{entry.settings.kind} of {entry.settings.student}",
-            f"{used.workers} workers, {entry.settings.sharding}",
-            f"{used.workers * used.cpus_per_worker:g}",
-            f"{used.workers * used.gpus_per_worker:g}",
-            "",
-        )
+        _training_row(table, entry.directory, entry)
     for benchmark in loaded.recipe.evaluate:
         table.add_row(f"evaluations/{benchmark.name}", "examine", ", ".join(benchmark.models), "", "", "")
     return table
+
+
+def _training_row(table: Table, name: str, entry: TrainEntry) -> None:
+    used = entry.resources
+    table.add_row(
+        name,
+        f"{entry.settings.kind} of {entry.settings.student}",
+        f"{used.workers} workers, {entry.settings.sharding}",
+        f"{used.workers * used.cpus_per_worker:g}",
+        f"{used.workers * used.gpus_per_worker:g}",
+        "",
+    )
 
 
 def _trainings(needs: list[TrainingNeed]) -> Table:

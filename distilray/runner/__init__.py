@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilray.runner.context import Budget, Context, Resources, RunStopped
 from distilray.runner.sizing import Sizing, size
-from distilray.runner.stage import GlobalPass, NamedStep, Phase, Repeat, Stage
+from distilray.runner.stage import Body, GlobalPass, NamedStep, Phase, Repeat, Stage, Training
 from distilray.runner.versions import versions
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _LATER = {
 }
 
 __all__ = [
+    "Body",
     "Budget",
     "Context",
     "Desk",
@@ -50,6 +51,7 @@ __all__ = [
     "Sizing",
     "Stage",
     "Tally",
+    "Training",
     "cluster",
     "run_phase",
     "run_sources",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +30,7 @@ from distilray.rows import column_type
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.stage import GlobalPass
 from distilray.runner.versions import versions
+from distilray.steps import GlobalStep
 
 UNITS_READ_AT_ONCE = 8
 
@@ -44,8 +46,10 @@ def run_global(
     )
     if not manifest.finished:
         started = time.monotonic()
-        counts = ray.get(_decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib))
+        counts, told = ray.get(_decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib))
         manifest.steps, manifest.units = [StepCounts.from_json(counts)], len(inputs)
+        if told:
+            manifest.details["told"] = told
         manifest.seconds = time.monotonic() - started
         manifest.finished = now()
         manifest.write(context.store, stage.directory)
@@ -61,8 +65,13 @@ def run_global(
 
 
 @ray.remote(num_cpus=0.5, max_retries=2)
-def _decide(store: Store, stage: GlobalPass, inputs: list[tuple[str, UnitInput]], memory_gib: float) -> dict:
+def _decide(
+    store: Store, stage: GlobalPass, inputs: list[tuple[str, UnitInput]], memory_gib: float
+) -> tuple[dict, dict[str, dict[str, int]]]:
+    """Writes all decision files. Returns the step's counts, and how often each value of a column that ``tells``."""
     step = stage.step.step
+    assert isinstance(step, GlobalStep)
+    told: dict[str, Counter[str]] = {name: Counter() for name in step.tells}
     written = step.columns_written()
     schema = pa.schema(
         [
@@ -76,11 +85,11 @@ def _decide(store: Store, stage: GlobalPass, inputs: list[tuple[str, UnitInput]]
     with tempfile.TemporaryDirectory(prefix="distilray-global-") as spill:
         connection = duckdb.connect(f"{spill}/rows.duckdb")
         connection.execute(f"SET memory_limit='{memory_gib}GiB'; SET temp_directory='{spill}'; SET threads=2")
-        columns = sorted({"id", *step.columns_read()})  # type: ignore[union-attr]
+        columns = sorted({"id", *step.columns_read(), *step.columns_awaited()})
         reader = _reader(store, inputs, columns)  # noqa: F841  (DuckDB finds it by name)
         connection.execute("CREATE TABLE rows AS SELECT * FROM reader")
         decided = connection.execute(
-            f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"  # type: ignore[union-attr]
+            f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"
         ).to_arrow_reader(65_536)
         seen = 0
         for number, table in _by_unit(decided):
@@ -88,12 +97,14 @@ def _decide(store: Store, stage: GlobalPass, inputs: list[tuple[str, UnitInput]]
                 _write(store, stage, inputs[seen][0], None, schema, total)
                 seen += 1
             _write(store, stage, inputs[number][0], table, schema, total)
+            for name, values in told.items():
+                values.update(str(value) for value in table[name].to_pylist() if value is not None)
             seen = number + 1
         while seen < len(inputs):
             _write(store, stage, inputs[seen][0], None, schema, total)
             seen += 1
         connection.close()
-    return total.to_json()
+    return total.to_json(), {name: dict(values) for name, values in told.items()}
 
 
 def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str]) -> pa.RecordBatchReader:

@@ -5,6 +5,7 @@ find_students("runs/maths", before=True)
 #  ServedModel(id="student-before", source="package://distilray.practice/checkpoints/student_blank", ...)]
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,11 @@ def _recipe(run: Store) -> dict[str, Any]:
 
 
 def _settings_of(recipe: dict[str, Any], training: str) -> TrainSettings:
-    for settings in map(parse_settings, recipe.get("train", [])):
-        if settings.name == training:
+    steps = recipe.get("steps", [])
+    inner = [step for outer in steps if "repeat" in outer for step in outer["repeat"]["steps"]]
+    among = [step["train"] for step in [*steps, *inner] if "train" in step]
+    for settings in map(parse_settings, [*recipe.get("train", []), *among]):
+        if re.fullmatch(re.escape(settings.name) + r"(-round-\d+)?", training):
             return settings
     raise CannotServe(f"recipe.yaml of the run has no training {training!r} any more; serve training/{training}/final")
 

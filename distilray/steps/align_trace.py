@@ -8,7 +8,7 @@ every rating and every rewrite that it has seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -18,6 +18,7 @@ from distilray.prompts import CONTINUE_TRACE, EXTEND_TRACE, RATE_TRACE, SHORTEN_
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, ModelRole, Models
 from distilray.steps.following import follows
+from distilray.steps.lessons import Lesson
 from distilray.steps.rating import RatingStep
 from distilray.steps.tokens import TokenizerPath, token_counts
 from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
@@ -71,11 +72,14 @@ class AlignTrace(TraceStep, RatingStep):
         "ratings": "list<string>",
         "rewrites": "list<string>",
         "traces": "list<string>",
+        "conclusion": "string",
         "rounds": "int",
         "trace_tokens_before": "int",
         "trace_tokens_after": "int",
         "verdict": "string",
     }
+
+    learned_from: ClassVar = ("ratings", "traces", "conclusion")
 
     judge: ModelName
     rewriter: ModelName
@@ -103,6 +107,7 @@ class AlignTrace(TraceStep, RatingStep):
             reason = await self._round(row, way, models)
         before, after = await token_counts(self.tokenizer, trace, way.traces[-1])
         columns: dict[str, Any] = way.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
+        columns["conclusion"] = conclusion_of(row)
         if reason is not None:
             return rejected(reason, **columns)
         return kept(**with_trace(row, way.traces[-1]), **columns)
@@ -133,6 +138,18 @@ class AlignTrace(TraceStep, RatingStep):
             return "medium"
         word = (await self.rated(models[self.judge], row, trace)).word
         return "easy" if word == "medium" else word
+
+    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+        """Rewrites that came out medium; and every rating, where the judge alone gave them."""
+        traces, ratings = row["traces"], row["ratings"]
+        if not traces:  # a pair that was made of an aligned row
+            return
+        for number, (trace, rating) in enumerate(zip(traces, ratings, strict=True)):
+            asked = {"trace": trace, "answer": row["conclusion"]}
+            if self.student is None:
+                yield Lesson(RATE_TRACE, row, asked, rating)
+            if rating != "medium" and ratings[number + 1 : number + 2] == ["medium"]:
+                yield Lesson(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE, row, asked, traces[number + 1])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         rating = (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE)

@@ -15,7 +15,7 @@ however the rows are sharded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from distilray.models import Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row
+from distilray.steps.lessons import Lesson
 
 T = TypeVar("T")
 
@@ -71,6 +72,8 @@ class Step(BaseModel):
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[Mapping[str, str]] = {}
     prompts: ClassVar[tuple[Prompt[Any], ...]] = ()
+    learned_from: ClassVar[tuple[str, ...]] = ()
+    """Columns that :meth:`lessons` looks at; no later step may write them."""
 
     async def process(self, row: Row, models: Models) -> Outcome:
         raise NotImplementedError(f"{type(self).__name__} does not say what it does to a row")
@@ -85,6 +88,19 @@ class Step(BaseModel):
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return self.prompts
+
+    def lessons(self, row: Row, parent: Row | None) -> Iterable[Lesson]:
+        """What this step's models were asked about ``row``, which the step kept, with replies worth learning.
+
+        ``parent`` is the row that a step made ``row`` of, where that is so and both left the last step. None by
+        default: see :mod:`distilray.steps.lessons`.
+        """
+        return ()
+
+    @classmethod
+    def teaches(cls) -> bool:
+        """Whether it has lessons."""
+        return cls.lessons is not Step.lessons
 
     def models_used(self) -> dict[str, set[str]]:
         """Setting name to the models it may choose."""

@@ -5,11 +5,14 @@ The judge first checks and then scores; its check is kept beside the scores, so 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import ClassVar
 
-from distilray.prompts import JUDGE
+from distilray.prompts import CRITERIA, JUDGE
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models, Step
+from distilray.steps.lessons import Lesson
 
 
 class Judge(Step):
@@ -25,6 +28,7 @@ class Judge(Step):
         "judge_check": "string",
     }
     prompts: ClassVar = (JUDGE,)
+    learned_from: ClassVar = ("answer", *CRITERIA, "judge_check")
 
     model: ModelName
 
@@ -39,3 +43,8 @@ class Judge(Step):
             score=sum(scores) / len(scores),
             judge_check=judged.check,
         )
+
+    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+        if row["judge_check"] is not None:
+            said = {"check": row["judge_check"], **{name: row[name] for name in CRITERIA}}
+            yield Lesson(JUDGE, row, {"answer": row["answer"]}, json.dumps(said, ensure_ascii=False))

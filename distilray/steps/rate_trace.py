@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from distilray.prompts import RATE_TRACE
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
+from distilray.steps.lessons import Lesson
 from distilray.steps.rating import RatingStep
-from distilray.steps.trace import trace_of
+from distilray.steps.trace import conclusion_of, trace_of
 
 
 class RateTrace(RatingStep):
@@ -17,6 +19,7 @@ class RateTrace(RatingStep):
     reads: ClassVar = ("messages", "answer")
     writes: ClassVar = {"rating": "string", "rating_share": "float", "rating_votes": "list<string>"}
     prompts: ClassVar = (RATE_TRACE,)
+    learned_from: ClassVar = ("answer", "reasoning", "rating")
 
     model: ModelName
 
@@ -26,3 +29,7 @@ class RateTrace(RatingStep):
             return rejected("no trace")
         found = await self.rated(models[self.model], row, trace)
         return kept(rating=found.word, rating_share=found.share, rating_votes=list(found.votes))
+
+    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+        if row["rating"]:
+            yield Lesson(RATE_TRACE, row, {"trace": trace_of(row), "answer": conclusion_of(row)}, row["rating"])

@@ -5,6 +5,7 @@ suit the student (post B.24).
   - select: {by: difficulty, share: 0.3, within: [task]}
   - select: {match: 7B}                                  # after score_trace
   - select: {top: 4000}                                  # a sample: no column, so by a hash of the id
+  - select: {by: student_score, smallest_first: true, share: [0.8, 0.6, 0.4]}   # in a repeat: what is hard, ever harder
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import duckdb
 from pydantic import Field, model_validator
 
 from distilray.steps.student_sizes import SCORES, SUITS, StudentSize
-from distilray.steps.whole_set import GlobalStep
+from distilray.steps.whole_set import SHARES, ByRound, GlobalStep, at_round
 
 
 class Select(GlobalStep):
@@ -31,7 +32,12 @@ class Select(GlobalStep):
     ] = None
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
     at_most: Annotated[float | None, Field(description="highest value that stays")] = None
-    share: Annotated[float | None, Field(gt=0, le=1, description="best share that stays, 0 to 1")] = None
+    share: Annotated[
+        float | tuple[float, ...] | None,
+        SHARES,
+        ByRound(),
+        Field(description="best share that stays, 0 to 1; a list has one for each round of a repeat"),
+    ] = None
     top: Annotated[int | None, Field(ge=1, description="how many of the best stay")] = None
     within: Annotated[
         tuple[str, ...], Field(description="columns whose values form groups; share and top hold in each")
@@ -85,7 +91,8 @@ class Select(GlobalStep):
                 reasons.append(f"WHEN {column} < {lowest} THEN '{column} too low for {self.match}'")
                 reasons.append(f"WHEN {column} > {highest} THEN '{column} too high for {self.match}'")
         if self.share is not None:
-            reasons.append(f"WHEN rank > ceil({self.share} * total) THEN 'not among the best {self.share:.0%}'")
+            share = at_round(self.share, 1)
+            reasons.append(f"WHEN rank > ceil({share} * total) THEN 'not among the best {share:.0%}'")
         if self.top is not None:
             reasons.append(f"WHEN rank > {self.top} THEN 'not among the best {self.top}'")
         return reasons

@@ -6,6 +6,7 @@ the student will read them. The rewriter mostly copies: give it ``speculation: {
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -13,6 +14,7 @@ from pydantic import Field, model_validator
 from distilray.prompts import SHORTEN_TRACE, trace_steps
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
+from distilray.steps.lessons import Lesson
 from distilray.steps.tokens import TokenizerPath, token_counts
 from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
 
@@ -26,11 +28,14 @@ class ShortenTrace(TraceStep):
         "reasoning": "string",
         "answer": "string",
         "long_trace": "string",
+        "short_trace": "string",
+        "conclusion": "string",
         "trace_tokens_before": "int",
         "trace_tokens_after": "int",
         "verdict": "string",
     }
     prompts: ClassVar = (SHORTEN_TRACE,)
+    learned_from: ClassVar = ("long_trace", "short_trace", "conclusion")
 
     model: ModelName
     tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
@@ -66,8 +71,16 @@ class ShortenTrace(TraceStep):
             return kept(
                 **with_trace(row, short),
                 long_trace=long,
+                short_trace=short,
+                conclusion=conclusion_of(row),
                 trace_tokens_before=before,
                 trace_tokens_after=after,
                 verdict=verdict.reason,
             )
         return rejected(reason, trace_tokens_before=before, verdict=verdict.reason if verdict else None)
+
+    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+        """Rewrites that are shorter; a trace that stayed as it was teaches nothing."""
+        long, short = row["long_trace"], row["short_trace"]
+        if long and short and long != short:
+            yield Lesson(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)

@@ -8,10 +8,34 @@ that the step does not read never moves: what comes out are ids.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+class ByRound:
+    """Marks the settings of a global step that are a number, or a list with one for each round of a repeat; rounds
+    beyond the last number have the last one."""
+
+
+def _shares(value: Any) -> Any:
+    parts = value if isinstance(value, list | tuple) else [value]
+    good = [isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1 for part in parts]
+    if value is not None and not (good and all(good)):
+        raise ValueError(
+            f"a share is a number from 0 to 1, in a repeat also a list with one a round, not {value!r}"
+        )
+    return value
+
+
+SHARES = BeforeValidator(_shares)
+"""Checks what such a setting says where its numbers are shares, and tells it in one sentence."""
+
+
+def at_round(value: float | tuple[float, ...], number: int) -> float:
+    """What a setting marked so is in round ``number``, from 1."""
+    return value[min(number, len(value)) - 1] if isinstance(value, tuple) else value
 
 
 class GlobalStep(BaseModel):
@@ -21,6 +45,8 @@ class GlobalStep(BaseModel):
 
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[Mapping[str, str]] = {}
+    tells: ClassVar[tuple[str, ...]] = ()
+    """Columns written whose values are counted in the stage's manifest, since they say what the step did."""
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         """SQL over ``rows``: ``id``, ``unit``, ``reason`` (null: kept; text: rejected for it), the columns written."""
@@ -29,5 +55,22 @@ class GlobalStep(BaseModel):
     def columns_read(self) -> set[str]:
         return set(self.reads)
 
+    def columns_awaited(self) -> set[str]:
+        """Columns read that a later step of the same repeat may write: all null in the first round."""
+        return set()
+
     def columns_written(self) -> dict[str, str]:
         return dict(self.writes)
+
+    def per_round(self) -> dict[str, tuple[float, ...]]:
+        """Settings that have a number for each round of a repeat."""
+        marked = [
+            name
+            for name, info in type(self).model_fields.items()
+            if any(isinstance(mark, ByRound) for mark in info.metadata)
+        ]
+        return {name: value for name in marked if isinstance(value := getattr(self, name), tuple)}
+
+    def in_round(self, number: int) -> Self:
+        """These settings as they are in round ``number`` of a repeat, from 1."""
+        return self.model_copy(update={name: at_round(value, number) for name, value in self.per_round().items()})

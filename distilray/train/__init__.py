@@ -16,7 +16,8 @@ from distilray.train.memory import MemoryPlan, memory_plan, proposals
 from distilray.train.progress import OnProgress, TrainProgress
 from distilray.train.published import published_config
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
-from distilray.train.sft import SFTSettings
+from distilray.train.sft import LearnSettings, SFTSettings
+from distilray.train.step_by_step import StepByStepSettings
 from distilray.train.student import Student, checkpoint_address, read_student
 from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens, read_tokens
 
@@ -28,10 +29,12 @@ __all__ = [
     "DPOSettings",
     "DistillSettings",
     "Engines",
+    "LearnSettings",
     "LoraSettings",
     "MemoryPlan",
     "OnProgress",
     "SFTSettings",
+    "StepByStepSettings",
     "Student",
     "TokenCounts",
     "TokenManifest",

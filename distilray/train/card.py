@@ -15,6 +15,7 @@ METHODS = {
     "sft": "supervised fine-tuning",
     "dpo": "preference optimisation",
     "distill": "white-box distillation",
+    "step_by_step": "distilling step-by-step (labels and rationales)",
 }
 
 
@@ -53,6 +54,7 @@ def model_card(
     facts = {
         "method": METHODS.get(settings.kind, settings.kind) + (", low-rank adapters" if settings.lora else ""),
         "began with": base,
+        "plays a part in": _part(settings),
         "rows": f"{counts.kept:,} of {counts.rows_in:,}",
         "tokens trained on": f"{details.get('tokens', counts.tokens):,} in {details.get('steps', '?')} steps",
         "loss": f"{details['loss_first']:.4g} at first, {details['loss_last']:.4g} at last",
@@ -77,6 +79,15 @@ def model_card(
     parts.append("## Versions\n\n" + _table(("package", "version"), list(versions.items())))
     parts.append(f"## Recipe\n\n```yaml\n{recipe.strip()}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def _part(settings: TrainSettings) -> str | None:
+    """The step whose prompts the student answers, where it learned to do that."""
+    learn = getattr(settings, "learn", None)
+    if learn is None:
+        return None
+    which = ", ".join(f"`{prompt}`" for prompt in learn.prompts) or "all its prompts"
+    return f"the step `{learn.step}`: {which}"
 
 
 def _table(heads: tuple[str, str], rows: list[tuple[str, Any]]) -> str:

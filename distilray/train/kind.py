@@ -104,6 +104,8 @@ class Kind(ABC):
     """Those of them without which there is nothing to train on."""
     token_columns: ClassVar[pa.Schema]
     """What :class:`Tokens` holds; lists of these are what packing concatenates."""
+    sequences: ClassVar[int] = 1
+    """Sequences of up to ``max_length`` tokens that a row is."""
     metrics: ClassVar[Mapping[str, str]] = {}
     """The trainer's name of a logged figure to its name in metrics.jsonl, beyond what every training reports."""
 

@@ -10,8 +10,9 @@ from distilray.train.dpo import DPO
 from distilray.train.kind import Kind
 from distilray.train.settings import TrainSettings
 from distilray.train.sft import SFT
+from distilray.train.step_by_step import StepByStep
 
-KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill()}
+KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill(), "step_by_step": StepByStep()}
 
 
 def kind_of(settings: TrainSettings) -> Kind:

@@ -114,6 +114,16 @@ def test_rejected_rows_get_another_try_until_a_round_brings_nothing(ray_cluster:
     assert [step["rows_in"] for step in rounds] == [64, 10]
 
 
+@pytest.mark.parametrize(("mean", "rounds"), [(8, 1), (9, 2)])
+def test_rounds_end_when_a_mean_is_reached_or_nothing_changes(
+    ray_cluster: None, tmp_path: Path, mean: int, rounds: int
+):
+    recipe = write(tmp_path, rows=64)  # the echo engine says eight tokens
+    text = f"steps=[{{repeat: {{rounds: 4, again: kept, until: {{mean: {{answer_tokens: {mean}}}}}, steps: [{{answer: {{model: teacher}}}}]}}}}]"  # noqa: E501
+    finished = run(recipe, [text], directory=str(tmp_path / "run"))
+    assert len([s for s in status(finished.store)["steps"] if s["name"] == "answer"]) == rounds
+
+
 DRIVER = [sys.executable, "-m", "distilray.cli", "run"]
 
 

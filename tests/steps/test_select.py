@@ -54,3 +54,9 @@ def test_ties_fall_the_same_way_in_any_order():
 def test_nothing_to_select_by_is_an_error_that_says_what_there_is():
     with pytest.raises(ValidationError, match="give at_least"):
         Select(by="score")
+
+
+def test_in_a_repeat_each_round_may_keep_a_share_of_its_own():
+    step = Select(by="score", smallest_first=True, share=[0.5, 0.2])
+    kept = [{i for i, why in decide(step.in_round(k), ROWS).items() if why is None} for k in (1, 2, 3)]
+    assert kept == [{"r0", "r1", "r2", "r3", "r4"}, {"r0", "r1"}, {"r0", "r1"}]

@@ -17,6 +17,7 @@ DRAWN = (
     ("chosen_tokens", "rejected_tokens"),
     ("lm_loss",),
     ("divergence",),
+    ("label_loss", "rationale_loss"),
 )
 """Names in metrics.jsonl, those of one plot together."""
 

@@ -115,6 +115,8 @@ WORDS = {
     "measure rejected_tokens": ("rejected", "（落选）"),
     "measure lm_loss": ("language-model loss", "语言模型损失"),
     "measure divergence": ("divergence from the teachers", "与教师的散度"),
+    "measure label_loss": ("loss of labels", "答案损失"),
+    "measure rationale_loss": ("of rationales", "推理过程损失"),
     "held out": ("held out", "留出集"),
     "steps": ("Steps", "步数"),
     "epochs": ("Epochs", "轮数"),

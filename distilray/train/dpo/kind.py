@@ -32,6 +32,7 @@ class DPO(Kind):
         [("prompt_ids", IDS), ("chosen_ids", IDS), ("rejected_ids", IDS), ("beta", pa.float32())]
     )
     """``chosen_ids`` and ``rejected_ids`` end with the token that ends the turn; ``beta`` is null without one."""
+    sequences: ClassVar = 2
     metrics: ClassVar = {
         "rewards/margins": "margin",
         "rewards/accuracies": "accuracy",

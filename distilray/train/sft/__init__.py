@@ -1,6 +1,6 @@
 """Supervised fine-tuning: the student learns to write what the rows answer."""
 
 from distilray.train.sft.kind import SFT, render_answer
-from distilray.train.sft.settings import SFTSettings
+from distilray.train.sft.settings import LearnSettings, SFTSettings
 
-__all__ = ["SFT", "SFTSettings", "render_answer"]
+__all__ = ["SFT", "LearnSettings", "SFTSettings", "render_answer"]

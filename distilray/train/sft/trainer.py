@@ -15,6 +15,13 @@ from distilray.train.ordered import Ordered
 
 
 class StudentTrainer(Ordered, SFTTrainer):
+    """``data_collator``: in place of TRL's own, which it would not let go where rows are packed."""
+
+    def __init__(self, *args: Any, data_collator: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if data_collator is not None:
+            self.data_collator = data_collator
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

@@ -1,0 +1,72 @@
+"""With what a training among the steps begins, and as what its student is asked afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from distilray.driver.trainings import Trainings
+from distilray.ledger import Store
+from distilray.recipe import Available, parse, plan
+from distilray.runner import Training
+from tests.train.tiny import make_student
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> tuple[Trainings, list[Training]]:
+    """The trainings of a recipe, and the stages of two rounds of the one in its repeat."""
+    train = {"name": "learner", "student": "student", "start_from": "learner", "max_steps": 5, "system": "You add."}
+    body = [{"answer": {"model": "teacher"}}, {"train": train}, {"attempt": {"model": "learner"}}]
+    recipe: dict[str, Any] = {
+        "models": {"teacher": {"kind": "echo"}, "student": {"path": make_student(tmp_path / "student"), "cpus": 0.5}},
+        "sources": [{"name": "rows", "path": "rows.jsonl"}],
+        "steps": [{"repeat": {"again": "kept", "steps": body}}],
+        "train": [{"name": "last", "student": "student", "start_from": "learner", "max_steps": 5}],
+        "resources": {"runners": 1},
+    }
+    loaded = parse(yaml.safe_dump(recipe), "r.yaml")
+    context: Any = SimpleNamespace(store=Store(tmp_path / "run"))
+    [repeat] = plan(loaded, "s", Available(4, 0)).stages
+    stages = [stage for k in (1, 2) for stage in repeat.in_round(k) if isinstance(stage, Training)]  # type: ignore[union-attr]
+    trainings = Trainings(context, loaded, lambda event: None)
+    return trainings, stages
+
+
+def run_without_training(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Notes folder and beginning of each training in place of doing it."""
+    began: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        "distilray.driver.trainings._train", lambda c, e, folder, path, *_: began.append((folder, path))
+    )
+    monkeypatch.setattr("distilray.driver.trainings._write_card", lambda *_: None)
+    return began
+
+
+def test_each_round_begins_where_the_one_before_ended_and_later_trainings_at_the_last(
+    world: tuple[Trainings, list[Training]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings, stages = world
+    began = run_without_training(trainings, monkeypatch)
+    base = trainings.loaded.recipe.models["student"].path  # type: ignore[union-attr]
+    asked = [trainings.among(stage, []) for stage in stages]
+    students = trainings.after([], "rows")
+    run = trainings.context.store.base
+    assert began == [
+        ("training/learner-round-1", base),
+        ("training/learner-round-2", f"{run}/training/learner-round-1/final"),
+        ("training/last", f"{run}/training/learner-round-2/final"),
+    ]
+    assert [model.path for model in asked] == [f"{run}/training/learner-round-{k}/final" for k in (1, 2)]
+    assert {model.system for model in asked} == {"You add."}
+    assert {model.cpus for model in asked} == {0.5}  # as the student's engines have them
+    assert (students.last, students.name) == ("training/last/final", "student")
+
+
+def test_a_pilot_asks_the_student_as_it_is(world: tuple[Trainings, list[Training]]) -> None:
+    trainings, [first, _] = world
+    assert trainings.untrained(first, []).path == trainings.loaded.recipe.models["student"].path  # type: ignore[union-attr]
+    assert trainings.students.last is None

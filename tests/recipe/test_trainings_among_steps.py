@@ -1,0 +1,169 @@
+"""Trainings among the steps: what a recipe may say, what is refused with which words, and what the plan makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from distilray.recipe import Available, RecipeError, load, parse, plan
+from distilray.report.plan_view import plan_view
+from distilray.report.terminal import stdout
+from distilray.runner import GlobalPass, Phase, Repeat, Training
+from distilray.steps.draw import Draw
+from tests.train.tiny import make_student
+
+RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A recipe that trains, lets the student answer and draws anew."""
+    student = make_student(Path(tmp_path_factory.mktemp("student")))
+    body = [
+        {"draw": {"by": "student_score", "hard_share": [0.3, 0.5, 0.7], "share": 0.5}},
+        {"train": {"kind": "sft", "name": "learner", "student": "student", "start_from": "learner", "max_steps": 5,
+                   "rows": "drawn is not null"}},
+        {"attempt": {"model": "learner"}},
+    ]  # fmt: skip
+    return {
+        "models": {"teacher": {"kind": "echo", "cpus": 1}, "student": {"path": student, "cpus": 0.5}},
+        "sources": [{"name": "rows", "path": "rows.jsonl"}],
+        "steps": [{"answer": {"model": "teacher"}}, {"repeat": {"name": "cur", "again": "kept", "steps": body}}],
+        "evaluate": [{"name": "held", "source": {"name": "held", "path": "held.jsonl"}}],
+        "resources": {"runners": 1},
+    }
+
+
+def read(base: dict[str, Any], *overrides: str) -> Any:
+    return parse(yaml.safe_dump(base), "r.yaml", overrides)
+
+
+def planned(base: dict[str, Any], *overrides: str) -> Any:
+    return plan(read(base, *overrides), "s", Available(4, 0))
+
+
+def test_a_repeat_holds_its_training_between_the_stages_of_its_steps(base: dict[str, Any]) -> None:
+    stages = planned(base).stages
+    assert [stage.name for stage in stages] == ["01-answer", "02-cur"]
+    repeat = stages[1]
+    assert isinstance(repeat, Repeat)
+    assert [type(stage) for stage in repeat.body] == [GlobalPass, Training, Phase]
+    assert repeat.stall is None  # the number of rows says nothing about a student
+
+
+def test_each_round_has_places_marks_and_settings_of_its_own(base: dict[str, Any]) -> None:
+    repeat = planned(base).stages[1]
+    first, second = repeat.in_round(1), repeat.in_round(2)
+    assert [stage.directory for stage in second] == [
+        "steps/02-cur/round-2/01-draw", "training/learner-round-2", "steps/02-cur/round-2/03-attempt",
+    ]  # fmt: skip
+    assert not {stage.fingerprint for stage in first} & {stage.fingerprint for stage in second}
+    draws = [stage.step.step for stage in (first[0], second[0])]
+    assert all(isinstance(draw, Draw) for draw in draws)
+    assert [(draw.hard_share, draw.round) for draw in draws] == [(0.3, 1), (0.5, 2)]
+
+
+def test_the_student_is_a_model_of_the_steps_after_its_training(base: dict[str, Any]) -> None:
+    attempt = planned(base).stages[1].body[2]
+    assert set(attempt.models) == {"learner"}
+    assert attempt.models["learner"].path == base["models"]["student"]["path"]  # until it is trained
+    system = planned(base, "steps.cur.steps.train.system=You add.").stages[1].body[2]
+    assert system.models["learner"].system == "You add."
+
+
+def test_a_changed_training_changes_what_follows_it_and_not_what_stands_before(base: dict[str, Any]) -> None:
+    before, after = planned(base), planned(base, "steps.cur.steps.train.max_steps=6")
+    assert before.stages[0].fingerprint == after.stages[0].fingerprint
+    marks = [[stage.fingerprint for stage in found.stages[1].body] for found in (before, after)]
+    assert [one == other for one, other in zip(*marks, strict=True)] == [True, False, False]
+    assert before.fingerprint != after.fingerprint
+
+
+def test_more_rounds_leave_the_first_ones_as_they_are(base: dict[str, Any]) -> None:
+    three, four = planned(base), planned(base, "steps.cur.rounds=4")
+    assert [stage.fingerprint for stage in three.stages[1].in_round(3)] == [
+        stage.fingerprint for stage in four.stages[1].in_round(3)
+    ]
+    assert three.fingerprint != four.fingerprint
+
+
+def test_the_resolved_recipe_gives_the_same_plan(base: dict[str, Any]) -> None:
+    again = parse(read(base).resolved(), "r.yaml")
+    repeats = [planned(base).stages[1], plan(again, "s", Available(4, 0)).stages[1]]
+    marks = [[stage.fingerprint for stage in repeat.body] for repeat in repeats]
+    assert marks[0] == marks[1]
+    assert repeats[1].stall is None
+    assert [entry.name for entry in again.all_trainings()] == ["learner"]
+
+
+def test_a_training_may_stand_between_steps_without_a_repeat(base: dict[str, Any]) -> None:
+    steps = [base["steps"][0], {"train": {"name": "once", "student": "student", "max_steps": 5}},
+             {"attempt": {"model": "once"}}]  # fmt: skip
+    later = [{"kind": "sft", "name": "after", "student": "student", "start_from": "once", "max_steps": 5}]
+    found = planned({**base, "steps": steps, "train": later})
+    assert [stage.directory for stage in found.stages] == ["steps/01-answer", "training/once", "steps/03-attempt"]
+
+
+def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
+    loaded, machine = read(base), Available(4, 0)
+    console = stdout()
+    with console.capture() as screen:
+        console.print(plan_view(loaded, plan(loaded, "s", machine), machine, 100))
+    shown = screen.get()
+    assert "up to 3 rounds of" in shown
+    assert "02-cur/learner-round-K" in shown and "sft of student" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (["steps.cur.again=rejected"], r"steps\[1\].repeat.again: a repeat that holds a training needs again: kept"),
+        (["steps.cur.steps.train={name: student, student: student, max_steps: 1}"], "'student' is a model too"),
+        (["steps.cur.steps.attempt.model=lerner"], "model 'lerner' is not defined in `models`; did you mean 'learner'"),
+        (["steps.cur.steps.train.student=nobody"], r"train.student: model 'nobody' is not defined"),
+        (["steps.cur.steps.train.start_from=other"], "no earlier training is named 'other'"),
+        (["steps.cur.steps.train.rows=drwn is not null"], "drwn"),
+        (["steps.cur.steps.train.kind=sftt"], "unknown kind 'sftt'; did you mean 'sft'"),
+        (["steps.cur.steps.draw.by=student_scor"], "reads the column 'student_scor', which no source and no earlier"),
+        (["steps.cur.until.mean={student_scor: 1}"], "writes the column 'student_scor'; did you mean 'student_score'"),
+        (["steps.cur.until.mean={answer: 1}"], "holds string, which has no mean"),
+        (["steps.cur.rounds=2"], r"hard_share: has 3 numbers for 2 rounds"),
+        (["steps.0={draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step stands in no repeat"),
+        (["train=[{name: learner, student: student, max_steps: 1}]"], "'learner' is taken by an earlier training"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_with_its_place_and_a_remedy(
+    base: dict[str, Any], changes: list[str], words: str
+) -> None:
+    with pytest.raises(RecipeError, match=words):
+        read(base, *changes)
+
+
+def test_a_student_cannot_be_asked_before_it_is_trained(base: dict[str, Any]) -> None:
+    repeat = base["steps"][1]["repeat"]
+    turned = {**base, "steps": [base["steps"][0], {"repeat": {**repeat, "steps": repeat["steps"][::-1]}}]}
+    with pytest.raises(RecipeError, match="the training 'learner' comes after this step"):
+        read(turned)
+
+
+def test_a_training_that_goes_on_from_itself_needs_a_repeat(base: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="only in a repeat is there one of the round before"):
+        read(base, "train=[{name: own, student: student, start_from: own, max_steps: 1}]")
+
+
+def test_a_repeat_of_nothing_but_a_training_is_refused(base: dict[str, Any]) -> None:
+    [train] = [step for step in base["steps"][1]["repeat"]["steps"] if "train" in step]
+    alone = {**base, "steps": [base["steps"][0], {"repeat": {"again": "kept", "steps": [train]}}]}
+    with pytest.raises(RecipeError, match="nothing changes from round to round but the training"):
+        read(alone, "steps.repeat.steps.train.rows=answer is not null")
+
+
+@pytest.mark.parametrize("name", ["practice_curriculum", "practice_condenser"])
+def test_the_practice_recipes_fit_on_two_cpus(name: str) -> None:
+    loaded = load(str(RECIPES / f"{name}.yaml"))
+    found = plan(loaded, "s", Available(2, 0, 8))
+    assert found.stages
+    assert len(loaded.all_trainings()) == 1

@@ -1,0 +1,80 @@
+"""Stages in order: who is asked after a training, and in which rounds; phases themselves are noted, not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from distilray.ledger import Manifest, StepCounts, Store
+from distilray.models import EchoModel
+from distilray.runner import Context, NamedStep, Phase, Repeat, Resources, Training, run_stages
+from distilray.runner.stage import Stage
+from distilray.steps.attempt import Attempt
+
+BEFORE, OTHER = EchoModel(kind="echo", tokens=1), EchoModel(kind="echo", tokens=9)
+ATTEMPT = Phase(
+    "03-attempt", (NamedStep("attempt", Attempt(model="learner")),), {"learner": BEFORE, "judge": OTHER}, {}
+)
+LEARNER = Training("training/learner", "learner", entry=None, fingerprint="t")
+
+
+@pytest.fixture
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Context, list[Any]]:
+    """A context, and what happened in it: (directory, tokens that the learner says, seed) of each phase."""
+    store, happened = Store(tmp_path), []
+
+    def phase(context: Context, stage: Phase, units: Any) -> Any:
+        learner = stage.models["learner"]
+        assert isinstance(learner, EchoModel) and stage.models["judge"] == OTHER
+        happened.append((stage.directory, learner.tokens, context.seed))
+        steps = [StepCounts("attempt", rows_in=5, kept=5)]
+        Manifest(name=stage.name, kind="phase", fingerprint="", steps=steps).write(store, stage.directory)
+        return units
+
+    monkeypatch.setattr("distilray.runner.stages.run_phase", phase)
+    lease: Any = SimpleNamespace()
+    return Context(store, lease, Resources(), budget=None, seed=7), happened  # type: ignore[arg-type]
+
+
+def through(context: Context, happened: list[Any], *stages: Stage) -> None:
+    def train(stage: Training, units: Any) -> EchoModel:
+        happened.append(stage.directory)
+        return EchoModel(kind="echo", tokens=len([what for what in happened if isinstance(what, str)]) + 1)
+
+    told: list[tuple[str, str]] = []
+    run_stages(context, stages, [], lambda name, what: told.append((name, what)), train)
+    assert [name for name, what in told if what == "started"]
+    assert len([what for _, what in told if what == "done"]) * 2 == len(told)
+
+
+def test_steps_after_a_training_ask_its_student_and_those_before_it_do_not(noted: Any) -> None:
+    context, happened = noted
+    through(context, happened, ATTEMPT, LEARNER, ATTEMPT)
+    assert happened == [("03-attempt", 1, 7), "training/learner", ("03-attempt", 2, 7)]
+
+
+def test_in_each_round_the_student_of_that_round_is_asked_with_other_seeds(noted: Any) -> None:
+    context, happened = noted
+    repeat = Repeat("steps/01-cur", 3, "kept", None, {}, None, (LEARNER, ATTEMPT))
+    through(context, happened, repeat, ATTEMPT)
+    trained = [what for what in happened if isinstance(what, str)]
+    *in_rounds, behind = [what for what in happened if not isinstance(what, str)]
+    assert trained == [f"training/learner-round-{k}" for k in (1, 2, 3)]
+    assert [what[:2] for what in in_rounds] == [(f"steps/01-cur/round-{k}/03-attempt", k + 1) for k in (1, 2, 3)]
+    assert len({seed for _, _, seed in in_rounds}) == 3
+    assert behind == ("03-attempt", 4, 7)  # the last round's student
+
+
+def test_rows_that_do_not_change_end_the_rounds_only_where_a_stall_is_wanted(noted: Any) -> None:
+    context, happened = noted
+    through(context, happened, Repeat("steps/01-cur", 3, "kept", None, {}, 0.0, (LEARNER, ATTEMPT)))
+    assert [what for what in happened if isinstance(what, str)] == [f"training/learner-round-{k}" for k in (1, 2)]
+
+
+def test_without_somebody_who_trains_a_training_is_an_error(noted: Any) -> None:
+    context, _ = noted
+    with pytest.raises(NotImplementedError, match="learner"):
+        run_stages(context, [LEARNER], [])
