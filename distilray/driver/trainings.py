@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from distilray.driver.events import Event, Listener
 from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
-from distilray.models import VLLMModel
+from distilray.models import ClassifierModel, VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, versions
 from distilray.train import (
@@ -34,7 +34,7 @@ class Students:
     paths: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     last: str | None = None
-    """The last one's, relative to the run."""
+    """That of the last one that answers, relative to the run; classifiers are no students to talk to."""
     name: str | None = None
     """The model of the recipe that it grew from."""
     system: str | None = None
@@ -48,7 +48,7 @@ def run_trainings(
     for entry in loaded.trainings:
         settings = entry.settings
         student = loaded.recipe.models[settings.student]
-        assert isinstance(student, VLLMModel)
+        assert isinstance(student, VLLMModel | ClassifierModel)
         path, weights = student.path, student.weights_id()
         if settings.start_from is not None:
             path = checkpoint_address(context.store, students.paths[settings.start_from])
@@ -68,8 +68,9 @@ def run_trainings(
         listen(Event("done", entry.directory))
         students.paths[settings.name] = f"{entry.directory}/final"
         students.fingerprints[settings.name] = mark
-        students.last = students.paths[settings.name]
-        students.name, students.system = settings.student, settings.system
+        if kind_of(settings).speaks:
+            students.last = students.paths[settings.name]
+            students.name, students.system = settings.student, settings.system
     return students
 
 

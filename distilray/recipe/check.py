@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
-from distilray.models import VLLMModel, check_model
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
 from distilray.rows import CORE, schema_with
 from distilray.steps import Step
-from distilray.train import CannotTrain, check_condition, kind_of
+from distilray.train import CannotTrain, Kind, check_condition, kind_of
 
 if TYPE_CHECKING:
     from distilray.recipe.load import Loaded
@@ -31,17 +32,19 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
         if isinstance(entry.named.step, Step):
             for setting, names in entry.named.step.models_used().items():
                 used |= names
-                for name in sorted(names - set(models)):
-                    text = f"model {name!r} is not defined in `models`{closest(name, models)}"
-                    problems.append(Problem((*entry.place, entry.uses, setting), text))
+                labels = setting in entry.named.step.classifier_settings()
+                for name in sorted(names):
+                    problem = _role_problem(name, models, labels)
+                    if problem is not None:
+                        problems.append(Problem((*entry.place, entry.uses, setting), problem))
     for k, training in enumerate(loaded.trainings):
-        student = training.settings.student
+        student, kind = training.settings.student, kind_of(training.settings)
         used.add(student)
         if student not in models:
             text = f"model {student!r} is not defined in `models`{closest(student, models)}"
             problems.append(Problem(("train", k, "student"), text))
-        elif not isinstance(models[student], VLLMModel):
-            problems.append(Problem(("train", k, "student"), f"{student!r} has no weights here to train"))
+        elif not isinstance(models[student], kind.trains):
+            problems.append(Problem(("train", k, "student"), _not_trained(student, models[student], kind)))
         for name in sorted(kind_of(training.settings).models(training.settings)):
             used.add(name)
             if name not in models:
@@ -52,11 +55,15 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
     for k, benchmark in enumerate(loaded.recipe.evaluate):
         for name in benchmark.models:
             if name in (STUDENT_BEFORE, STUDENT_AFTER):
-                if not loaded.trainings:
-                    problems.append(Problem(("evaluate", k, "models"), f"{name} needs a training in `train`"))
+                if not any(kind_of(training.settings).speaks for training in loaded.trainings):
+                    text = f"{name} needs a training in `train` whose student answers"
+                    problems.append(Problem(("evaluate", k, "models"), text))
             elif name not in models:
                 known = [*models, STUDENT_BEFORE, STUDENT_AFTER]
                 problems.append(Problem(("evaluate", k, "models"), f"no model {name!r}{closest(name, known)}"))
+            elif isinstance(models[name], ClassifierModel):
+                text = f"{name!r} is a classifier and answers no questions; its training measures it on held-out rows"
+                problems.append(Problem(("evaluate", k, "models"), text))
             else:
                 used.add(name)
     for name in sorted(used & set(models)):
@@ -65,6 +72,32 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
         except ValueError as error:
             problems.append(Problem(("models", name), str(error)))
     return problems
+
+
+def _role_problem(name: str, models: Mapping[str, ModelSettings], labels: bool) -> str | None:
+    """Why a step cannot use the model ``name`` to give labels, or to answer."""
+    if name not in models:
+        return f"model {name!r} is not defined in `models`{closest(name, models)}"
+    model = models[name]
+    if not labels:
+        classifier = isinstance(model, ClassifierModel)
+        return f"{name!r} is a classifier; this asks for a model that answers" if classifier else None
+    if not isinstance(model, ClassifierModel):
+        return f"{name!r} is of kind {model.kind}; this asks for one of kind classifier (a model that answers: `label`)"
+    try:
+        model.check_labels()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _not_trained(name: str, model: ModelSettings, kind: Kind) -> str:
+    """Why trainings of ``kind`` do not start from ``model``."""
+    if isinstance(model, ClassifierModel):
+        return f"{name!r} is of kind classifier; train it with a training of `kind: classify`"
+    if kind.trains is ClassifierModel:
+        return f"{name!r} is of kind {model.kind}; a classifier begins as a model of `kind: classifier`, with its path"
+    return f"{name!r} has no weights here to train"
 
 
 def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
@@ -89,9 +122,9 @@ def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
     written += [entry.named.step.columns_written() for entry in loaded.steps()]
     columns = schema_with({name: kind for columns in written for name, kind in columns.items()})
     for entry in loaded.trainings:
-        for column in kind_of(entry.settings).needs:
+        for column in kind_of(entry.settings).needed(entry.settings):
             if column not in known:
-                step = _MAKERS[column]
+                step = _MAKERS.get(column) or f"a step that does{closest(column, known)}"
                 text = f"trains on the column {column!r}, which no source and no step writes; add {step}"
                 problems.append(Problem(entry.place, text))
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilray.models import ModelSettings, VLLMModel, resolve_path
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel, resolve_path
 from distilray.recipe.errors import Problem
 from distilray.recipe.trainings import TrainEntry
 from distilray.train import MemoryPlan, memory_plan, proposals, published_config
@@ -118,7 +118,7 @@ def _beside(entry: TrainEntry) -> list[str]:
 
 def _config_of(model: ModelSettings | None) -> tuple[dict[str, Any] | None, str]:
     """A model's config, from its folder or, for a hub's name, from what is known of it here; and why there is none."""
-    if not isinstance(model, VLLMModel):
+    if not isinstance(model, VLLMModel | ClassifierModel):
         return None, "a model without weights here"
     file = Path(resolve_path(model.path)) / "config.json"
     if file.is_file():

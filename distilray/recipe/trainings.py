@@ -61,6 +61,11 @@ def parse_trainings(items: list[Any], place: Place) -> tuple[list[TrainEntry], l
         elif settings.start_from is not None and settings.start_from not in earlier:
             text = f"no earlier training is named {settings.start_from!r}{closest(settings.start_from, earlier)}"
             problems.append(Problem((*here, "start_from"), text))
+        elif settings.start_from is not None:
+            before = trainings[earlier.index(settings.start_from)].settings
+            if KINDS[before.kind].trains is not KINDS[kind].trains:
+                text = f"a training of kind {kind} does not start from one of kind {before.kind}"
+                problems.append(Problem((*here, "start_from"), text))
         trainings.append(TrainEntry(here, settings, resources))
     return trainings, problems
 

@@ -8,9 +8,11 @@ from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
 from distilray.steps.base import Step
 from distilray.steps.check import Check
+from distilray.steps.classify import Classify
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
+from distilray.steps.label import Label
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
@@ -23,9 +25,11 @@ STEPS: dict[str, StepClass] = {
     "align_trace": AlignTrace,
     "answer": Answer,
     "check": Check,
+    "classify": Classify,
     "cognitive_pairs": CognitivePairs,
     "inline_trace": InlineTrace,
     "judge": Judge,
+    "label": Label,
     "rate_trace": RateTrace,
     "score_trace": ScoreTrace,
     "select": Select,

@@ -5,12 +5,13 @@ Importing this room imports neither torch nor Ray: recipes embed its settings.
 
 from distilray.train.card import model_card
 from distilray.train.choose import check_condition
+from distilray.train.classify import ClassifySettings
 from distilray.train.compress import SCHEMES, calibration_rows, compress
 from distilray.train.distill import DistillSettings
 from distilray.train.dpo import DPOSettings
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.fit import fit
-from distilray.train.kind import Before, Engines
+from distilray.train.kind import Before, Engines, Kind
 from distilray.train.kinds import KINDS, kind_of, parse_settings
 from distilray.train.memory import MemoryPlan, memory_plan, proposals
 from distilray.train.progress import OnProgress, TrainProgress
@@ -25,9 +26,11 @@ __all__ = [
     "SCHEMES",
     "Before",
     "CannotTrain",
+    "ClassifySettings",
     "DPOSettings",
     "DistillSettings",
     "Engines",
+    "Kind",
     "LoraSettings",
     "MemoryPlan",
     "OnProgress",

@@ -15,6 +15,7 @@ from distilray.models import VLLMModel
 from distilray.train import checkpoints
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.extras import check_extras
+from distilray.train.kinds import kind_of
 from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
 from distilray.train.settings import TrainResources, TrainSettings, accumulation
@@ -73,7 +74,8 @@ def finish(store: Store, manifest: Manifest, settings: TrainSettings, out: str, 
     """Says that the training in ``out`` is done and what it came to; checkpoints to resume from go."""
     manifest.finished = now()
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
-    manifest.details = {**manifest.details, **_details(store, settings, out, resources)}
+    own = kind_of(settings).details(store, out)
+    manifest.details = {**manifest.details, **_details(store, settings, out, resources), **own}
     manifest.write(store, out)
     store.delete_dir(f"{out}/checkpoints")
     return manifest

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.train.classify import Classification
 from distilray.train.distill import Distill
 from distilray.train.dpo import DPO
 from distilray.train.kind import Kind
 from distilray.train.settings import TrainSettings
 from distilray.train.sft import SFT
 
-KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill()}
+KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill(), "classify": Classification()}
 
 
 def kind_of(settings: TrainSettings) -> Kind:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from distilray.ledger import Store
-from distilray.models import NotACheckpoint, resolve_path
+from distilray.models import NotACheckpoint, positions_of, resolve_path
 from distilray.models.checkpoint import is_local
 from distilray.train.errors import CannotTrain
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "sentencepiece.bpe.model", "spm.model")
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -24,6 +24,9 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "tokenizer.model",
+    "vocab.txt",
+    "sentencepiece.bpe.model",
+    "spm.model",
     "generation_config.json",
 )
 """What belongs to a tokenizer; these files go where a student goes, byte for byte."""
@@ -39,7 +42,7 @@ class Student:
     @property
     def context(self) -> int | None:
         """Most tokens of one sequence, where the config says so."""
-        return self.config.get("max_position_embeddings")
+        return positions_of(self.config)
 
 
 def local_student(path: str) -> str:
