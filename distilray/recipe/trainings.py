@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distilray.recipe.errors import Place, Problem, closest, problems_of
-from distilray.train import KINDS, TrainResources, TrainSettings
+from distilray.train import KINDS, TrainResources, TrainSettings, worker_counts
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ def parse_trainings(items: list[Any], place: Place) -> tuple[list[TrainEntry], l
         resources = _parsed(TrainResources, item.get("resources") or {}, (*here, "resources"), problems)
         if settings is None or resources is None:
             continue
+        try:
+            worker_counts(settings, resources)
+        except ValueError as error:
+            problems.append(Problem((*here, "resources"), str(error)))
         earlier = [other.name for other in trainings]
         if settings.name in earlier:
             problems.append(

@@ -47,4 +47,5 @@ class Label(LabellingStep):
         return {self.into: "string"}
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        return kept(**{self.into: await self.judged(models[self.model], row, self.labels)})
+        columns: dict[str, Any] = {self.into: await self.judged(models[self.model], row, self.labels)}
+        return kept(**columns)

@@ -32,6 +32,8 @@ class LabellingStep(Step):
     def _a_column_for_labels(cls, value: str) -> str:
         if value in CORE.names and value not in OVERWRITTEN:
             raise ValueError(f"{value!r} is a column that every row has; write labels to another, or to task")
+        if value in ("row", "children"):
+            raise ValueError(f"{value!r} means something else in a step's outcome; choose another name")
         return value
 
     async def judged(self, model: Model, row: Row, labels: Mapping[str, str]) -> str:

@@ -16,9 +16,9 @@ from distilray.train.kinds import KINDS, kind_of, parse_settings
 from distilray.train.memory import MemoryPlan, memory_plan, proposals
 from distilray.train.progress import OnProgress, TrainProgress
 from distilray.train.published import published_config
-from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
+from distilray.train.settings import LoraSettings, TrainResources, TrainSettings, worker_counts
 from distilray.train.sft import SFTSettings
-from distilray.train.student import Student, checkpoint_address, read_student
+from distilray.train.student import Student, check_shared_attention, checkpoint_address, read_student
 from distilray.train.tokens import TokenCounts, TokenManifest, prepare_tokens, read_tokens
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "TrainingFailed",
     "calibration_rows",
     "check_condition",
+    "check_shared_attention",
     "checkpoint_address",
     "compress",
     "fit",
@@ -56,4 +57,5 @@ __all__ = [
     "published_config",
     "read_student",
     "read_tokens",
+    "worker_counts",
 ]

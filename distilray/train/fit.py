@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -18,8 +19,8 @@ from distilray.train.extras import check_extras
 from distilray.train.kinds import kind_of
 from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
-from distilray.train.settings import TrainResources, TrainSettings, accumulation
-from distilray.train.student import read_student
+from distilray.train.settings import TrainResources, TrainSettings, worker_counts
+from distilray.train.student import check_shared_attention, read_student
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -50,12 +51,14 @@ def fit(
     Called again it goes on: from the last whole checkpoint after a kill, and not at all where the training is done.
     Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
     """
-    read_student(student_path)
+    student = read_student(student_path)
     check_extras(settings)
+    if resources.sequence_parallel > 1:
+        check_shared_attention(student.config, resources.sequence_parallel, settings.student)
     if not tokens:
         raise CannotTrain(f"train {settings.name!r}: there are no token files to train on")
     try:
-        accumulation(settings, resources.workers)
+        worker_counts(settings, resources)
     except ValueError as error:
         raise CannotTrain(str(error)) from error
     manifest = Manifest.read(store, out) or Manifest(
@@ -95,9 +98,9 @@ def launch(
     """One group of workers trains up to the end, or through ``stretch``; killed ones are replaced."""
     import ray
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
 
     from distilray.train import cpu
+    from distilray.train.elastic import ElasticTrainer
     from distilray.train.job import Job, enter
 
     folder = f"{out}/checkpoints"
@@ -105,11 +108,13 @@ def launch(
     board = ray.remote(num_cpus=0)(ProgressBoard).remote()
     gpus = resources.gpus_per_worker
     job = Job(store, out, tokens, settings, resources, student_path, board, models, stretch, uuid.uuid4().hex[:12])
-    trainer = TorchTrainer(
+    counts = worker_counts(settings, resources)
+    trainer = ElasticTrainer(
         enter,
+        worker_counts=counts,
         train_loop_config={"job": job},
         scaling_config=ScalingConfig(
-            num_workers=resources.workers,
+            num_workers=(counts[0], counts[-1]) if resources.elastic else resources.workers,
             use_gpu=gpus > 0,
             resources_per_worker={"CPU": resources.cpus_per_worker, **({"GPU": gpus} if gpus else {})},
         ),
@@ -191,7 +196,8 @@ def _details(store: Store, settings: TrainSettings, out: str, resources: TrainRe
         "checkpoint": f"{out}/final",
         "kind": settings.kind,
         "sharding": settings.sharding,
-        "workers": resources.workers,
+        "workers": last["workers"],
+        "worker_counts": [count for count, _ in itertools.groupby(record["workers"] for record in records)],
         "steps": last["step"],
         "epochs": last["epoch"],
         "tokens": last["tokens"],

@@ -33,14 +33,16 @@ from distilray.train.kinds import kind_of
 from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
+from distilray.train.sequence import SequenceGroup, sequence_group, split_attention
 from distilray.train.settings import TrainSettings, accumulation
-from distilray.train.student import local_student, read_student
+from distilray.train.student import check_shared_attention, local_student, read_student
 
 
 def train(job: Job) -> None:
     """Runs in each worker, inside the process group that Ray Train has made."""
-    job = replace(job, student_path=local_student(job.student_path))
-    settings, resources = job.settings, job.resources
+    resources = job.resources.with_workers(ray.train.get_context().get_world_size())  # fewer may have come than wanted
+    job = replace(job, student_path=local_student(job.student_path), resources=resources)
+    settings = job.settings
     on_cpu = resources.gpus_per_worker == 0
     if on_cpu:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
@@ -70,9 +72,13 @@ def train(job: Job) -> None:
         order=order,
         adapters=adapters(settings, kind),
     )
+    group = _sequence_group(session)
     trainer = kind.trainer(session)
+    if group is not None:
+        trainer.slice_rows(group)
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
     trainer.add_callback(_reporting(job, kind, feed, tokens_at, on_cpu))
+    trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
     if settings.sharding == "fsdp" and resources.workers > 1:
@@ -82,6 +88,18 @@ def train(job: Job) -> None:
     _train(job, trainer)
     kind.after(job, trainer)
     _export(job, kind, trainer)
+
+
+def _sequence_group(session: Session) -> SequenceGroup | None:
+    """The workers that share rows with this one, whose student then attends over all their tokens."""
+    job = session.job
+    if job.resources.sequence_parallel == 1:
+        return None
+    config = read_student(job.student_path).config
+    check_shared_attention(config, job.resources.sequence_parallel, job.settings.student)
+    group = sequence_group(job.resources.sequence_parallel)
+    split_attention(session.model, group)
+    return group
 
 
 def _reporting(job: Job, kind: Kind, feed: Feed, tokens_at: np.ndarray, on_cpu: bool) -> Reporting:
@@ -152,13 +170,13 @@ def _feed(job: Job, kind: Kind) -> Feed:
 def common_arguments(job: Job, kind: Kind, steps: int, on_cpu: bool) -> dict[str, Any]:
     """What every kind of training tells transformers' trainer."""
     settings, workers = job.settings, job.resources.workers
-    micro, accumulate = accumulation(settings, workers)
+    micro, accumulate = accumulation(settings, job.resources.groups)
     layers = _layers(job.student_path, kind)
     return dict(
         output_dir=os.path.join(job.scratch, "checkpoints"),
         max_steps=steps,
         per_device_train_batch_size=micro,
-        per_device_eval_batch_size=micro,
+        per_device_eval_batch_size=1 if job.resources.sequence_parallel > 1 else micro,
         gradient_accumulation_steps=accumulate,
         learning_rate=settings.learning_rate,
         **schedule(settings, steps),
@@ -225,13 +243,14 @@ def load_student(path: str, settings: TrainSettings, on_cpu: bool, kind: Kind, h
 
 
 def _layers(student_path: str, kind: Kind) -> list[str]:
-    """Classes of the model's repeated blocks, which FSDP shards one by one."""
+    """Classes of the model's repeated blocks, which FSDP shards one by one. Encoders also name their embeddings among
+    what must not be split, but those are sharded by themselves."""
     from accelerate import init_empty_weights
 
     with init_empty_weights():
         model = getattr(transformers, kind.auto).from_config(AutoConfig.from_pretrained(student_path))
-    named = sorted(model._no_split_modules or ())
-    return named or sorted({type(module[0]).__name__ for module in model.modules() if _is_stack(module)})
+    stacked = {type(module[0]).__name__ for module in model.modules() if _is_stack(module)}
+    return sorted(stacked & set(model._no_split_modules or ()) or stacked)
 
 
 def _is_stack(module: torch.nn.Module) -> bool:

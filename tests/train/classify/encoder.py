@@ -59,7 +59,7 @@ def write_units(store: Store, made: list[dict[str, Any]], *, size: int = 100) ->
 
 
 def settings(**changes: Any) -> ClassifySettings:
-    base: dict[str, Any] = {"student": "tasks", "column": "operation", "max_steps": 60, "batch_size": 32,
+    base: dict[str, Any] = {"student": "tasks", "column": "operation", "max_steps": 120, "batch_size": 32,
                             "micro_batch_size": 16, "max_length": 128, "learning_rate": 3e-3, "precision": "fp32",
-                            "log_every": 1, "save_every": 20, "evaluate_every": 30, "holdout": 0.2}  # fmt: skip
+                            "log_every": 1, "save_every": 40, "evaluate_every": 60, "holdout": 0.2}  # fmt: skip
     return ClassifySettings.model_validate(base | changes)
