@@ -22,6 +22,7 @@ from distilray.recipe import (
 )
 from distilray.report.terminal import duration
 from distilray.runner import GlobalPass, Repeat, size
+from distilray.train import TrainResources
 
 GIB = 2**30
 ENOUGH = 1e6
@@ -83,7 +84,7 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
         table.add_row(
             entry.directory,
             f"{entry.settings.kind} of {entry.settings.student}",
-            f"{used.workers} workers, {entry.settings.sharding}",
+            _workers(used, entry.settings.sharding),
             f"{used.workers * used.cpus_per_worker:g}",
             f"{used.workers * used.gpus_per_worker:g}",
             "",
@@ -91,6 +92,12 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
     for benchmark in loaded.recipe.evaluate:
         table.add_row(f"evaluations/{benchmark.name}", "examine", ", ".join(benchmark.models), "", "", "")
     return table
+
+
+def _workers(used: TrainResources, sharding: str) -> str:
+    count = f"{used.fewest} to {used.workers}" if used.elastic else f"{used.workers}"
+    shared = f", rows shared by {used.sequence_parallel}" if used.sequence_parallel > 1 else ""
+    return f"{count} workers, {sharding}{shared}"
 
 
 def _trainings(needs: list[TrainingNeed]) -> Table:

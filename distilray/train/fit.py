@@ -192,12 +192,13 @@ def _details(store: Store, settings: TrainSettings, out: str, resources: TrainRe
     records = [record for record in written if "loss" in record]
     held_out = [record["held_out_loss"] for record in written if "held_out_loss" in record]
     last = records[-1]
+    counts = [record.get("workers", resources.workers) for record in records]
     return {
         "checkpoint": f"{out}/final",
         "kind": settings.kind,
         "sharding": settings.sharding,
-        "workers": last["workers"],
-        "worker_counts": [count for count, _ in itertools.groupby(record["workers"] for record in records)],
+        "workers": counts[-1],
+        "worker_counts": [count for count, _ in itertools.groupby(counts)],
         "steps": last["step"],
         "epochs": last["epoch"],
         "tokens": last["tokens"],
