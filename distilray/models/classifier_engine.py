@@ -16,6 +16,7 @@ from typing import Any
 
 from distilray.models.api import EngineInfo, ModelError, PromptTooLong, Reply
 from distilray.models.checkpoint import resolve_path
+from distilray.models.collector import spare_collector
 from distilray.models.engine import Engine, EngineFailed
 from distilray.models.labelling import PARTS, label_set, local_config, positions_of
 from distilray.models.settings import ClassifierModel
@@ -52,6 +53,7 @@ class ClassifierEngine(Engine):
             sys.stdout = sys.stderr = log
         try:
             self._start()
+            spare_collector()
         except Exception as error:  # for ready() to tell: an actor whose constructor fails is never started again
             said = (str(error).strip() or type(error).__name__).splitlines()
             self._failure = f"{engine} ({settings.path}) did not start: {said[0]}"
