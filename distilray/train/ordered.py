@@ -60,6 +60,11 @@ class Ordered(Resharding):
             return super()._get_eval_sampler(eval_dataset)
         return InOrder(self._dealt(np.arange(len(eval_dataset)), 1))
 
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        if self.group is not None:
+            self.gather_function = self.accelerator.gather  # every row comes from all of a group: nothing to cut off
+        return super().evaluation_loop(*args, **kwargs)
+
     def _dealt(self, order: Any, size: int) -> Any:
         """``order`` with every micro batch of ``size`` rows once for each worker of a group: they are dealt in turn."""
         return order if self.group is None else np.repeat(order.reshape(-1, size), self.group.size, axis=0).reshape(-1)

@@ -161,11 +161,12 @@ def test_gradients_over_two_processes_are_those_of_one(kv_heads: int) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_training_that_shares_rows_has_the_losses_of_one_that_does_not(student: str, tmp_path: Path) -> None:
-    chosen = settings(max_steps=8, holdout=0.1, evaluate_every=4)
-    shared, _ = train(tmp_path / "shared", student, chosen, SHARED)
-    alone, _ = train(tmp_path / "alone", student, chosen, ONE)
+    """One row is evaluated at a time where rows are shared, so the other does that too."""
+    looked_at = {"max_steps": 8, "holdout": 0.1, "evaluate_every": 4}
+    shared, _ = train(tmp_path / "shared", student, settings(**looked_at), SHARED)
+    alone, _ = train(tmp_path / "alone", student, settings(**looked_at, micro_batch_size=1), ONE)
     assert losses(shared) == pytest.approx(losses(alone), abs=1e-4)
-    assert held_out(shared) == pytest.approx(held_out(alone), abs=2e-3), "a mean over batches of other sizes"
+    assert held_out(shared) == pytest.approx(held_out(alone), abs=1e-4)
 
 
 @pytest.mark.slow

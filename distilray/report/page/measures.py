@@ -17,6 +17,7 @@ DRAWN = (
     ("chosen_tokens", "rejected_tokens"),
     ("lm_loss",),
     ("divergence",),
+    ("held_out_accuracy", "held_out_macro_f1"),
 )
 """Names in metrics.jsonl, those of one plot together."""
 
