@@ -98,6 +98,7 @@ def launch(
     """One group of workers trains up to the end, or through ``stretch``; killed ones are replaced."""
     import ray
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from distilray.train import cpu
     from distilray.train.elastic import ElasticTrainer
@@ -105,7 +106,8 @@ def launch(
 
     folder = f"{out}/checkpoints"
     checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
-    board = ray.remote(num_cpus=0)(ProgressBoard).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    board = ray.remote(num_cpus=0, scheduling_strategy=here)(ProgressBoard).remote()  # a lost node does not take it
     gpus = resources.gpus_per_worker
     job = Job(store, out, tokens, settings, resources, student_path, board, models, stretch, uuid.uuid4().hex[:12])
     counts = worker_counts(settings, resources)
