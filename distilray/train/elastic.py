@@ -9,9 +9,10 @@ come, it does the same at its next look (every minute).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import ray
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
 
@@ -23,7 +24,11 @@ class EvenShares(ElasticScalingPolicy):
         super().__init__(scaling_config)
         self.worker_counts = sorted(worker_counts)
 
-    def _count_possible_workers(self, reserved_resources: Any) -> int:
+    def _count_possible_workers(self, reserved_resources: Mapping[str, Any]) -> int:
+        """``reserved_resources``: of every node, by its id; Ray looks for dead ones only every 20 s."""
+        if ray.is_initialized():
+            dead = {node["NodeID"] for node in ray.nodes() if not node["Alive"]}
+            reserved_resources = {node: some for node, some in reserved_resources.items() if node not in dead}
         possible = super()._count_possible_workers(reserved_resources)
         return max((count for count in self.worker_counts if count <= possible), default=0)
 
