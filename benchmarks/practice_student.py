@@ -54,9 +54,7 @@ def progress(step: int, loss: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", nargs="+", default=["2000x400", "4000x800"], help="rows x steps")
     parser.add_argument("--rates", type=float, nargs="+", default=[3e-3])
     parser.add_argument("--seed", type=int, default=1)
@@ -69,9 +67,7 @@ def main() -> None:
         model = load(STUDENT)
         gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + asked.seed), rows))
         examples = again_and_again(gold, asked.seed)
-        seconds = train(
-            model, examples, steps=steps, rate=rate, seed=asked.seed, optimizers=adamw, report=progress
-        )
+        seconds = train(model, examples, steps=steps, rate=rate, seed=asked.seed, optimizers=adamw, report=progress)
         found = {"rows": rows, "steps": steps, "rate": rate, "seed": asked.seed, "seconds": round(seconds, 1)}
         results["runs"].append(found | accuracy(model, tokenizer))
         print(results["runs"][-1], flush=True)

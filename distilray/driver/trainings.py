@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from distilray.driver.events import Event, Listener
 from distilray.driver.lessons import prepare_lessons
 from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
-from distilray.models import ModelSettings, VLLMModel
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, Training, versions
 from distilray.steps import Step
@@ -38,7 +38,7 @@ class Students:
     paths: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     last: str | None = None
-    """The last one's, relative to the run."""
+    """That of the last one that answers, relative to the run; classifiers are no students to talk to."""
     name: str | None = None
     """The model of the recipe that it grew from."""
     system: str | None = None
@@ -81,9 +81,11 @@ class Trainings:
         _train(self.context, entry, folder, path, self._beside(entry), inputs, mark, self.listen, teaching)
         if not store.exists(f"{folder}/final/{CARD}"):  # a kill may have come between
             _write_card(store, self.loaded, entry, folder, path)
-        students.paths[settings.name] = students.last = f"{folder}/final"
+        students.paths[settings.name] = f"{folder}/final"
         students.fingerprints[settings.name] = mark
-        students.name, students.system = settings.student, settings.system
+        if kind_of(settings).speaks:
+            students.last = students.paths[settings.name]
+            students.name, students.system = settings.student, settings.system
 
     def _began_with(self, entry: TrainEntry) -> tuple[str, str]:
         """Where the checkpoint lies that a training begins with, and what tells its weights from others.
@@ -95,7 +97,7 @@ class Trainings:
         if name is not None and name in students.paths:
             return checkpoint_address(self.context.store, students.paths[name]), students.fingerprints[name]
         student = self.loaded.recipe.models[entry.settings.student]
-        assert isinstance(student, VLLMModel)
+        assert isinstance(student, VLLMModel | ClassifierModel)
         return student.path, student.weights_id()
 
     def _teaching(self, entry: TrainEntry) -> Step | None:

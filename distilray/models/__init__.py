@@ -24,8 +24,10 @@ from distilray.models.api import (
     Sampling,
 )
 from distilray.models.checkpoint import NotACheckpoint, resolve_path
+from distilray.models.labelling import CHECKPOINT_KEY, PARTS, LabelSet, Part, Reading, label_set, positions_of
 from distilray.models.scores import REST_FLOOR, Score, Scores
 from distilray.models.settings import (
+    ClassifierModel,
     EchoModel,
     ModelSettings,
     OpenAIModel,
@@ -49,25 +51,31 @@ _LATER = {
 }
 
 __all__ = [
+    "CHECKPOINT_KEY",
+    "PARTS",
     "REST_FLOOR",
     "BadReply",
     "BudgetSpent",
+    "ClassifierModel",
     "Constraint",
     "EchoModel",
     "EngineFailed",
     "EngineInfo",
     "EnginePools",
+    "LabelSet",
     "ModelError",
     "ModelSettings",
     "NoEngineAlive",
     "NotACheckpoint",
     "OpenAIModel",
+    "Part",
     "PoolClient",
     "PoolHandles",
     "PoolsDoNotFit",
     "Price",
     "PromptKillsEngines",
     "PromptTooLong",
+    "Reading",
     "Reply",
     "Request",
     "RequestTimedOut",
@@ -77,6 +85,8 @@ __all__ = [
     "Usage",
     "VLLMModel",
     "check_model",
+    "label_set",
+    "positions_of",
     "resolve_path",
 ]
 

@@ -26,9 +26,9 @@ from distilray.models.api import EngineInfo
 from distilray.models.echo_engine import EchoEngine
 from distilray.models.engine import Engine, EngineFailed
 from distilray.models.leftovers import NAMESPACE, remove_leftovers
-from distilray.models.settings import EchoModel, OpenAIModel, VLLMModel, check_model
+from distilray.models.settings import ClassifierModel, EchoModel, OpenAIModel, VLLMModel, check_model
 
-Settings = VLLMModel | OpenAIModel | EchoModel
+Settings = VLLMModel | OpenAIModel | ClassifierModel | EchoModel
 
 
 class PoolsDoNotFit(RuntimeError):
@@ -178,6 +178,10 @@ def _engine_class(settings: Settings, logs: str) -> tuple[type[Engine], tuple[An
             from distilray.models.openai_engine import OpenAIEngine
 
             return OpenAIEngine, (os.environ.get(settings.api_key_env, "") if settings.api_key_env else "",)
+        case ClassifierModel():
+            from distilray.models.classifier_engine import ClassifierEngine
+
+            return ClassifierEngine, (logs,)
         case EchoModel():
             return EchoEngine, ()
 

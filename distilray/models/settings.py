@@ -3,6 +3,7 @@
 models:
   teacher: {path: Qwen/Qwen2.5-32B-Instruct, replicas: 2, tensor_parallel: 4, gpus: 4}
   judge:   {kind: openai, base_url: https://api.example/v1, model: big-1, api_key_env: BIG_KEY, concurrency: 64}
+  tasks:   {kind: classifier, path: runs/tasks/training/classify/final, replicas: 4}
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from distilray.models.api import Sampling
 from distilray.models.checkpoint import check_checkpoint, checkpoint_id
+from distilray.models.labelling import check_classifier, refuse_classifier
 
 # What these settings already decide: passing it through as well would have two masters.
 _DECIDED = {
@@ -165,6 +167,7 @@ class VLLMModel(_Settings):
 
     def check(self) -> None:
         """Raise :class:`~distilray.models.checkpoint.NotACheckpoint` where the path cannot be loaded."""
+        refuse_classifier(self.path)
         check_checkpoint(self.path, chat="chat_template" not in self.chat_template_kwargs)
 
 
@@ -228,17 +231,65 @@ class EchoModel(_Settings):
         """Nothing can be missing."""
 
 
+class ClassifierModel(_Settings):
+    """An encoder, or a decoder with a classification head, that gives texts one of its labels: through transformers,
+    many texts at once. A student of ``kind: classify`` is one too, before it has a head."""
+
+    kind: Literal["classifier"] = Field(description="a sequence classifier, on Ray actors")
+    path: str = Field(description="checkpoint: a directory, a Hugging Face name, a URI, or package://PACKAGE/DIR")
+    revision: str | None = Field(None, description="revision of a Hugging Face name")
+    replicas: int = Field(1, ge=1, description="engines")
+    gpus: float = Field(0, ge=0, le=1, description="GPUs of one engine: 0 on CPU, a fraction to share one")
+    cpus: float = Field(1, gt=0, description="CPUs reserved for one engine")
+    threads: int | None = Field(None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded")
+    batch_size: int = Field(32, ge=1, description="most texts that go through the model at once")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        "auto", description="precision of computing; auto: the checkpoint's on a GPU, float32 on a CPU"
+    )
+    long_rows: Literal["reject", "cut"] | None = Field(
+        None, description="what becomes of texts it cannot read whole; default: as in its training, else reject"
+    )
+    request_timeout_s: float = Field(600, gt=0, description="seconds a request may take, waiting included")
+    restarts: int = Field(20, ge=0, description="how often a dead engine is started again")
+    sampling: Sampling = Field(Sampling(), description="accepted, and without effect")
+    price: Price | None = Field(None, description="what its tokens cost you, for budgets in money")
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that keep one engine busy: a batch in the model, one on its way."""
+        return 2 * self.batch_size
+
+    def bundles(self) -> list[dict[str, float]]:
+        return [{"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}]
+
+    def weights_id(self) -> str:
+        """Hash of what decides its labels; 32 hex digits."""
+        weights = checkpoint_id(self.path, self.revision)
+        return self._identity(weights=weights, dtype=self.dtype, long_rows=self.long_rows)
+
+    def check(self) -> None:
+        """Raise :class:`~distilray.models.checkpoint.NotACheckpoint` where the path cannot be loaded."""
+        check_checkpoint(self.path, chat=False)
+
+    def check_labels(self) -> None:
+        """Raise ``NotACheckpoint`` where it is a checkpoint, but cannot give texts labels (yet)."""
+        check_classifier(self.path)
+
+
 def _kind(value: Any) -> str:
     return (value.get("kind", "vllm") if isinstance(value, dict) else getattr(value, "kind", "vllm")) or "vllm"
 
 
 ModelSettings = Annotated[
-    Annotated[VLLMModel, Tag("vllm")] | Annotated[OpenAIModel, Tag("openai")] | Annotated[EchoModel, Tag("echo")],
+    Annotated[VLLMModel, Tag("vllm")]
+    | Annotated[OpenAIModel, Tag("openai")]
+    | Annotated[ClassifierModel, Tag("classifier")]
+    | Annotated[EchoModel, Tag("echo")],
     Discriminator(_kind),
 ]
 """Any kind of model; without ``kind`` it is ``vllm``."""
 
 
-def check_model(settings: VLLMModel | OpenAIModel | EchoModel) -> None:
+def check_model(settings: VLLMModel | OpenAIModel | ClassifierModel | EchoModel) -> None:
     """Raise ``ValueError`` with what is missing, as far as it can be known cheaply and before anything starts."""
     settings.check()

@@ -2,6 +2,7 @@
 
 from distilray.prompts.answer import ANSWER
 from distilray.prompts.judge import CRITERIA, JUDGE, Judgement
+from distilray.prompts.label import CLASSIFY, label_prompt, parts_of
 from distilray.prompts.plain import PLAIN
 from distilray.prompts.prompt import Prompt
 from distilray.prompts.trace_scores import SCORE_TRACE, TraceScores
@@ -10,6 +11,7 @@ from distilray.prompts.traces import EXTEND_TRACE, RATE_TRACE, RATINGS, SHORTEN_
 
 __all__ = [
     "ANSWER",
+    "CLASSIFY",
     "CONTINUE_TRACE",
     "CRITERIA",
     "EXTEND_TRACE",
@@ -24,5 +26,7 @@ __all__ = [
     "Prompt",
     "Rating",
     "TraceScores",
+    "label_prompt",
+    "parts_of",
     "trace_steps",
 ]

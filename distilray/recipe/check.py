@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
-from distilray.models import VLLMModel, check_model
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel, check_model
 from distilray.recipe.errors import Problem, closest
 from distilray.recipe.learning import learning_problems
 from distilray.recipe.steps import RepeatEntry, StepEntry
 from distilray.recipe.trainings import TrainEntry
 from distilray.rows import CORE, schema_with
 from distilray.steps import GlobalStep, Step
-from distilray.train import CannotTrain, check_condition, kind_of
+from distilray.train import CannotTrain, Kind, check_condition, kind_of
 
 if TYPE_CHECKING:
     from distilray.recipe.load import Loaded
@@ -43,19 +43,26 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
         elif isinstance(entry.named.step, Step):
             for setting, names in entry.named.step.models_used().items():
                 used |= names & set(models)
-                for name in sorted(names - set(models) - trained):
-                    text = f"model {name!r} is not defined in `models`{closest(name, {*models, *trained})}"
-                    if name in {training.name for training in loaded.all_trainings()}:
-                        text = f"the training {name!r} comes after this step, and its student can be asked only then"
-                    problems.append(Problem((*entry.place, entry.uses, setting), text))
+                labels = setting in entry.named.step.classifier_settings()
+                for name in sorted(names - trained):
+                    problem = _role_problem(name, models, labels, trained)
+                    if name not in models and name in {training.name for training in loaded.all_trainings()}:
+                        problem = f"the training {name!r} comes after this step, and its student can be asked only then"
+                    if problem is not None:
+                        problems.append(Problem((*entry.place, entry.uses, setting), problem))
+    kinds = {training.name: kind_of(training.settings) for training in loaded.all_trainings()}
     for training in loaded.all_trainings():
-        student = training.settings.student
+        student, kind = training.settings.student, kind_of(training.settings)
+        before = kinds.get(training.settings.start_from or "")
+        if before is not None and before.trains is not kind.trains:
+            text = f"a training of kind {training.settings.kind} does not start from one of another kind of model"
+            problems.append(Problem((*training.place, "start_from"), text))
         used.add(student)
         if student not in models:
             text = f"model {student!r} is not defined in `models`{closest(student, models)}"
             problems.append(Problem((*training.place, "student"), text))
-        elif not isinstance(models[student], VLLMModel):
-            problems.append(Problem((*training.place, "student"), f"{student!r} has no weights here to train"))
+        elif not isinstance(models[student], kind.trains):
+            problems.append(Problem((*training.place, "student"), _not_trained(student, models[student], kind)))
         for name in sorted(kind_of(training.settings).models(training.settings)):
             used.add(name)
             if name not in models:
@@ -67,11 +74,15 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
     for k, benchmark in enumerate(loaded.recipe.evaluate):
         for name in benchmark.models:
             if name in (STUDENT_BEFORE, STUDENT_AFTER):
-                if not loaded.all_trainings():
-                    problems.append(Problem(("evaluate", k, "models"), f"{name} needs a training in `train`"))
+                if not any(kind_of(training.settings).speaks for training in loaded.all_trainings()):
+                    text = f"{name} needs a training in `train` whose student answers"
+                    problems.append(Problem(("evaluate", k, "models"), text))
             elif name not in models:
                 known = [*models, STUDENT_BEFORE, STUDENT_AFTER]
                 problems.append(Problem(("evaluate", k, "models"), f"no model {name!r}{closest(name, known)}"))
+            elif isinstance(models[name], ClassifierModel):
+                text = f"{name!r} is a classifier and answers no questions; its training measures it on held-out rows"
+                problems.append(Problem(("evaluate", k, "models"), text))
             else:
                 used.add(name)
     for name in sorted(used & set(models)):
@@ -80,6 +91,32 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
         except ValueError as error:
             problems.append(Problem(("models", name), str(error)))
     return problems
+
+
+def _role_problem(name: str, models: Mapping[str, ModelSettings], labels: bool, trained: Collection[str]) -> str | None:
+    """Why a step cannot use the model ``name`` to give labels, or to answer; ``trained`` are earlier trainings."""
+    if name not in models:
+        return f"model {name!r} is not defined in `models`{closest(name, {*models, *trained})}"
+    model = models[name]
+    if not labels:
+        classifier = isinstance(model, ClassifierModel)
+        return f"{name!r} is a classifier; this asks for a model that answers" if classifier else None
+    if not isinstance(model, ClassifierModel):
+        return f"{name!r} is of kind {model.kind}; this asks for one of kind classifier (a model that answers: `label`)"
+    try:
+        model.check_labels()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _not_trained(name: str, model: ModelSettings, kind: Kind) -> str:
+    """Why trainings of ``kind`` do not start from ``model``."""
+    if isinstance(model, ClassifierModel):
+        return f"{name!r} is of kind classifier; train it with a training of `kind: classify`"
+    if kind.trains is ClassifierModel:
+        return f"{name!r} is of kind {model.kind}; a classifier begins as a model of `kind: classifier`, with its path"
+    return f"{name!r} has no weights here to train"
 
 
 def column_problems(loaded: Loaded, filled: set[str] | None) -> list[Problem]:
@@ -145,9 +182,9 @@ def _step_problems(loaded: Loaded, entry: StepEntry, known: set[str], repeat: Re
 
 def _training_problems(entry: TrainEntry, known: set[str], columns: pa.Schema) -> Iterator[Problem]:
     lessons = getattr(entry.settings, "learn", None) is not None  # which bring their own
-    for column in () if lessons else kind_of(entry.settings).needs:
+    for column in () if lessons else kind_of(entry.settings).needed(entry.settings):
         if column not in known:
-            step = _MAKERS[column]
+            step = _MAKERS.get(column) or f"a step that does{closest(column, known)}"
             text = f"trains on the column {column!r}, which no source and no step writes; add {step}"
             yield Problem(entry.place, text)
     try:

@@ -79,7 +79,7 @@ def problems_of(error: ValidationError, place: Place, model: type[BaseModel] | N
 
 def _is_tag(part: Any) -> bool:
     """Names of union members that pydantic puts into a location."""
-    return part in ("vllm", "openai", "echo", "sft", "dpo", "distill", "str", "ModelChoice") or (
+    return part in ("vllm", "openai", "classifier", "echo", "sft", "dpo", "distill", "str", "ModelChoice") or (
         isinstance(part, str) and part.startswith(("tagged-union", "function-", "constrained-", "literal["))
     )
 

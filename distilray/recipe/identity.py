@@ -13,7 +13,7 @@ from distilray.recipe.steps import StepEntry
 from distilray.steps import STEPS, Step
 
 OPERATIONAL = {"replicas", "gpus", "cpus", "threads", "max_num_seqs", "request_timeout_s", "restarts", "price",
-               "concurrency", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
+               "concurrency", "batch_size", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
                "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path"}  # fmt: skip
 """Settings of a model that decide how fast or where it answers, not what; the path counts through its weights."""
 

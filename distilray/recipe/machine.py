@@ -11,11 +11,14 @@ from pathlib import Path
 
 import psutil
 
-from distilray.models import ModelSettings, VLLMModel, resolve_path
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel, resolve_path
 from distilray.recipe.plan import Available
 
 ENGINE_GIB = 1.5
 """What an engine on CPU takes beside weights and key-value cache: measured 1.2-1.4 GiB resident with tiny models."""
+
+CLASSIFIER_GIB = 0.6
+"""What an actor with torch and transformers takes beside a classifier's weights. Not measured on its own."""
 
 
 def this_machine(num_cpus: int | None = None) -> Available:
@@ -65,7 +68,7 @@ def gpu_gib_of(resources: Iterable[str]) -> float | None:
 
 def weights_gib(model: ModelSettings) -> float | None:
     """Size of a model's weights on disk, GiB; None where they are not on this machine."""
-    if not isinstance(model, VLLMModel):
+    if not isinstance(model, VLLMModel | ClassifierModel):
         return 0.0
     root = Path(resolve_path(model.path))
     if not root.is_dir():
@@ -76,9 +79,11 @@ def weights_gib(model: ModelSettings) -> float | None:
 
 def engine_gib(model: ModelSettings) -> float | None:
     """Memory that one engine on CPU takes, GiB; None where it cannot be known or lies on GPUs."""
-    if not isinstance(model, VLLMModel):
+    if not isinstance(model, VLLMModel | ClassifierModel):
         return 0.2
     weights = weights_gib(model)
     if weights is None or model.gpus:
         return None
+    if isinstance(model, ClassifierModel):
+        return weights + CLASSIFIER_GIB
     return weights + (model.kv_cache_gib or 1.0) + ENGINE_GIB

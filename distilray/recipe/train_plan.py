@@ -8,10 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilray.models import ModelSettings, VLLMModel, resolve_path
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel, resolve_path
 from distilray.recipe.errors import Problem
 from distilray.recipe.trainings import TrainEntry
-from distilray.train import MemoryPlan, kind_of, memory_plan, proposals, published_config
+from distilray.train import (
+    CannotTrain,
+    MemoryPlan,
+    TrainResources,
+    check_shared_attention,
+    kind_of,
+    memory_plan,
+    proposals,
+    published_config,
+)
 
 if TYPE_CHECKING:
     from distilray.recipe.load import Loaded
@@ -48,10 +57,16 @@ def training_problems(loaded: Loaded, available: Available) -> list[Problem]:
     problems = []
     for need in training_needs(loaded, available):
         entry, used = need.entry, need.entry.resources
-        cpus, gpus = used.workers * used.cpus_per_worker, used.workers * used.gpus_per_worker
+        config, _ = _config_of(loaded.recipe.models.get(entry.settings.student))
+        if config is not None and used.sequence_parallel > 1:
+            try:
+                check_shared_attention(config, used.sequence_parallel, entry.settings.student)
+            except CannotTrain as error:
+                problems.append(Problem((*entry.place, "resources", "sequence_parallel"), str(error)))
+        cpus, gpus = used.fewest * used.cpus_per_worker, used.fewest * used.gpus_per_worker
         if cpus > available.cpus + 1e-6 or gpus > available.gpus + 1e-6:
             text = (
-                f"training {entry.name!r} cannot fit: its {used.workers} workers need {cpus:g} CPUs and {gpus:g} GPUs, "
+                f"training {entry.name!r} cannot fit: its {used.fewest} workers need {cpus:g} CPUs and {gpus:g} GPUs, "
                 f"but there are {available.cpus:g} CPUs and {available.gpus:g} GPUs; lower workers, or add nodes"
             )
             problems.append(Problem((*entry.place, "resources"), text))
@@ -77,7 +92,7 @@ def _refusal(need: TrainingNeed) -> str:
 
 
 def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Available) -> TrainingNeed:
-    settings, used = entry.settings, entry.resources
+    settings, used = entry.settings, _fewest(entry.resources)
     room = _room(entry, available)
     config, unknown = _config_of(models.get(settings.student))
     if config is None:
@@ -88,19 +103,25 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
         if other is None:
             return TrainingNeed(entry, None, unknown, room)
         others.append(other)
-    sequences = kind_of(settings).sequences
+    kind = kind_of(settings)
+    what = {"beside": others, "sequences": kind.sequences, "speaks": kind.speaks}
     try:
-        memory = memory_plan(config, settings, used, beside=others, sequences=sequences)
+        memory = memory_plan(config, settings, used, **what)
     except (KeyError, ValueError) as error:
         return TrainingNeed(entry, None, f"{settings.student}: {error}", room)
     remedies: list[tuple[str, MemoryPlan]] = []
     if room is not None and memory.total > room:
-        remedies = proposals(config, settings, used, int(room), beside=others, sequences=sequences)
+        remedies = proposals(config, settings, used, int(room), **what)
     return TrainingNeed(entry, memory, "", room, tuple(remedies))
 
 
+def _fewest(used: TrainResources) -> TrainResources:
+    """With as few workers as the training may have to go on with: each holds most then."""
+    return used.with_workers(used.fewest)
+
+
 def _room(entry: TrainEntry, available: Available) -> float | None:
-    used = entry.resources
+    used = _fewest(entry.resources)
     if used.gpus_per_worker:
         return None if available.gpu_gib is None else available.gpu_gib * GIB * used.gpus_per_worker
     return None if available.memory_gib is None else available.memory_gib * GIB / used.workers
@@ -118,7 +139,7 @@ def _beside(entry: TrainEntry) -> list[str]:
 
 def _config_of(model: ModelSettings | None) -> tuple[dict[str, Any] | None, str]:
     """A model's config, from its folder or, for a hub's name, from what is known of it here; and why there is none."""
-    if not isinstance(model, VLLMModel):
+    if not isinstance(model, VLLMModel | ClassifierModel):
         return None, "a model without weights here"
     file = Path(resolve_path(model.path)) / "config.json"
     if file.is_file():

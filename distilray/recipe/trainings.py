@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distilray.recipe.errors import Place, Problem, closest, problems_of
-from distilray.train import KINDS, TrainResources, TrainSettings
+from distilray.train import KINDS, TrainResources, TrainSettings, worker_counts
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,10 @@ def parse_training(
     resources = _parsed(TrainResources, item.get("resources") or {}, (*here, "resources"), problems)
     if settings is None or resources is None:
         return None, problems
+    try:
+        worker_counts(settings, resources)
+    except ValueError as error:
+        problems.append(Problem((*here, "resources"), str(error)))
     known = [*earlier, settings.name] if repeated else list(earlier)
     if settings.name in earlier:
         problems.append(Problem((*here, "name"), f"{settings.name!r} is taken by an earlier training; give another"))

@@ -23,6 +23,7 @@ from distilray.recipe import (
 )
 from distilray.report.terminal import duration
 from distilray.runner import GlobalPass, Repeat, Training, size
+from distilray.train import TrainResources
 
 GIB = 2**30
 ENOUGH = 1e6
@@ -96,11 +97,17 @@ def _training_row(table: Table, name: str, entry: TrainEntry) -> None:
     table.add_row(
         name,
         f"{entry.settings.kind} of {entry.settings.student}",
-        f"{used.workers} workers, {entry.settings.sharding}",
+        _workers(used, entry.settings.sharding),
         f"{used.workers * used.cpus_per_worker:g}",
         f"{used.workers * used.gpus_per_worker:g}",
         "",
     )
+
+
+def _workers(used: TrainResources, sharding: str) -> str:
+    count = f"{used.fewest} to {used.workers}" if used.elastic else f"{used.workers}"
+    shared = f", rows shared by {used.sequence_parallel}" if used.sequence_parallel > 1 else ""
+    return f"{count} workers, {sharding}{shared}"
 
 
 def _trainings(needs: list[TrainingNeed]) -> Table:

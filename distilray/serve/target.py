@@ -16,7 +16,7 @@ from distilray.models import NotACheckpoint, resolve_path
 from distilray.models.checkpoint import check_checkpoint, is_local
 from distilray.serve.settings import ServedModel
 from distilray.serve.template import template_hash
-from distilray.train import TrainSettings, parse_settings
+from distilray.train import KINDS, TrainSettings, parse_settings
 from distilray.train.chat import load_chat
 
 
@@ -62,9 +62,12 @@ def _newest_training(run: Store) -> Manifest:
     manifests = [Manifest.read(run, f"training/{name}") for name in run.names("training")]
     started = [manifest for manifest in manifests if manifest]
     finished = [manifest for manifest in started if manifest.finished]
+    speaking = [manifest for manifest in finished if KINDS[manifest.details.get("kind", "sft")].speaks]
+    if speaking:
+        return max(speaking, key=lambda manifest: manifest.finished or "")
     if finished:
-        return max(finished, key=lambda manifest: manifest.finished or "")
-    if started:
+        state = f"its training {finished[-1].name!r} made a classifier, which answers nothing (see docs/classifiers.md)"
+    elif started:
         state = f"its training {started[-1].name!r} is not finished"
     elif run.names(""):
         state = "it has not trained a student"

@@ -16,6 +16,7 @@ however the rows are sharded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -40,11 +41,16 @@ class ModelChoice(BaseModel):
         return {*self.choose.values(), self.otherwise}
 
 
+@dataclass(frozen=True)
 class ModelRole:
     """Marks the settings of a step that name a model, so that a recipe knows which models a step needs."""
 
+    labels: bool = False
+    """Whether the model has to be a classifier, which gives labels, rather than one that answers prompts."""
+
 
 ModelName = Annotated[str | ModelChoice, ModelRole()]
+ClassifierName = Annotated[str | ModelChoice, ModelRole(labels=True)]
 
 
 class Model(Protocol):
@@ -111,3 +117,8 @@ class Step(BaseModel):
                 if value is not None:
                     roles[name] = value.names() if isinstance(value, ModelChoice) else {value}
         return roles
+
+    def classifier_settings(self) -> set[str]:
+        """Those of the settings in :meth:`models_used` whose models have to be classifiers."""
+        fields = type(self).model_fields.items()
+        return {name for name, info in fields if any(m.labels for m in info.metadata if isinstance(m, ModelRole))}

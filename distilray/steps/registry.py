@@ -9,10 +9,12 @@ from distilray.steps.answer import Answer
 from distilray.steps.attempt import Attempt
 from distilray.steps.base import Step
 from distilray.steps.check import Check
+from distilray.steps.classify import Classify
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.draw import Draw
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
+from distilray.steps.label import Label
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
@@ -27,10 +29,12 @@ STEPS: dict[str, StepClass] = {
     "answer": Answer,
     "attempt": Attempt,
     "check": Check,
+    "classify": Classify,
     "cognitive_pairs": CognitivePairs,
     "draw": Draw,
     "inline_trace": InlineTrace,
     "judge": Judge,
+    "label": Label,
     "rate_trace": RateTrace,
     "score_trace": ScoreTrace,
     "select": Select,

@@ -23,9 +23,7 @@ def _shares(value: Any) -> Any:
     parts = value if isinstance(value, list | tuple) else [value]
     good = [isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1 for part in parts]
     if value is not None and not (good and all(good)):
-        raise ValueError(
-            f"a share is a number from 0 to 1, in a repeat also a list with one a round, not {value!r}"
-        )
+        raise ValueError(f"a share is a number from 0 to 1, in a repeat also a list with one a round, not {value!r}")
     return value
 
 

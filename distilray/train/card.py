@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from distilray.rows import hub_licence
+from distilray.train.classify.settings import ClassifySettings
 from distilray.train.settings import TrainSettings
 from distilray.train.tokens import TokenManifest
 
@@ -16,7 +17,10 @@ METHODS = {
     "dpo": "preference optimisation",
     "distill": "white-box distillation",
     "step_by_step": "distilling step-by-step (labels and rationales)",
+    "classify": "sequence classification",
 }
+ASK = "Ask it with the chat template in this folder and the system prompt below; another prompt is another model."
+LABEL = "It gives a text one of the labels below: `kind: classifier` in a recipe, or transformers' text-classification."
 
 
 def model_card(
@@ -41,10 +45,10 @@ def model_card(
         models: name in the recipe to the weights or endpoint of those that wrote or judged the rows.
         recipe: the resolved recipe, as YAML.
     """
-    counts = tokens.counts
+    counts, labels = tokens.counts, details.get("labels")
     head = {
         "library_name": "transformers",
-        "pipeline_tag": "text-generation",
+        "pipeline_tag": "text-classification" if labels else "text-generation",
         "tags": ["distillation", settings.kind],
         "license": "other",
         "license_name": "that-of-the-base-model-and-of-the-data",
@@ -67,11 +71,16 @@ def model_card(
         "system prompt": "none" if settings.system is None else f"`{settings.system}`",
         "reasoning": "in a <think> block before the answer" if settings.think else "not shown",
     }
+    if isinstance(settings, ClassifySettings):
+        for fact in ("chat template", "system prompt", "reasoning"):
+            del facts[fact]
+        facts |= {"labels from": f"column `{settings.column}`", "reads": ", ".join(settings.reads)}
     sources = [(name, hub_licence(licence)) for name, licence in licences.items()]
     parts = [
-        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {title}\n\nTrained by distilray. Ask it with the chat "
-        "template in this folder and the system prompt below; another prompt is another model.",
+        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {title}\n\n"
+        f"Trained by distilray. {LABEL if labels else ASK}",
         "## Training\n\n" + _table(("what", "value"), [(k, v) for k, v in facts.items() if v is not None]),
+        *([_labels(details)] if labels else []),
         "## Data\n\n" + _table(("source", "licence"), sources),
     ]
     if models:
@@ -90,6 +99,24 @@ def _part(settings: TrainSettings) -> str | None:
     return f"the step `{learn.step}`: {which}"
 
 
-def _table(heads: tuple[str, str], rows: list[tuple[str, Any]]) -> str:
-    lines = [heads, ("---", "---"), *rows]
+def _labels(details: Mapping[str, Any]) -> str:
+    """Rows of each label, and what was right on those held out."""
+    counts, held_out = details["rows_per_label"], details.get("held_out")
+    if not held_out:
+        return "## Labels\n\n" + _table(("label", "rows trained on"), list(counts.items()))
+    summary = (
+        f"On {held_out['rows']:,} rows that it was not trained on: accuracy {held_out['accuracy']:.1%} ± "
+        f"{held_out['standard_error']:.1%}, macro F1 {held_out['macro_f1']:.3f}. A line says what rows of one label "
+        "were taken for."
+    )
+    heads = ("label", "rows trained on", "F1", *held_out["labels"])
+    rows = [
+        (label, counts[label], f"{held_out['per_label'][label]['f1']:.3f}", *taken)
+        for label, taken in zip(held_out["labels"], held_out["confusion"], strict=True)
+    ]
+    return f"## Labels\n\n{summary}\n\n" + _table(heads, rows)
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -11,12 +11,14 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from distilray.ledger import Store
+from distilray.models import CHECKPOINT_KEY
 from distilray.train.settings import TrainSettings
 from distilray.train.student import TOKENIZER_FILES
 
@@ -32,9 +34,16 @@ def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
 
 
 def write_checkpoint(
-    trainer: Any, weights: dict[str, torch.Tensor], settings: TrainSettings, student_path: str, folder: str
+    trainer: Any,
+    weights: dict[str, torch.Tensor],
+    settings: TrainSettings,
+    student_path: str,
+    folder: str,
+    auto: str = "AutoModelForCausalLM",
+    head: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters."""
+    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters. ``auto``:
+    transformers' class that loads it; ``head``: what it was loaded with beyond its checkpoint."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     dtype = _dtype_of(student_path)
     weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
@@ -43,7 +52,7 @@ def write_checkpoint(
     else:
         model.save_pretrained(folder, state_dict=weights)
         if settings.lora.merge:
-            _merge(student_path, folder, dtype)
+            _merge(student_path, folder, dtype, auto, model.config, head or {})
     for name in TOKENIZER_FILES:
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
@@ -57,21 +66,26 @@ def write_checkpoint(
 
 def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:
     model.config.dtype = dtype
-    model.config.use_cache = True
+    if hasattr(model.config, "use_cache"):
+        model.config.use_cache = True
     model.save_pretrained(folder, state_dict=weights)
 
 
-def _merge(student_path: str, folder: str, dtype: torch.dtype) -> None:
+def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:
     """Adds the adapter in ``folder`` to the student's weights and puts the sum there; the adapter stays below it."""
+    import transformers
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
     adapter = os.path.join(folder, "adapter")
     os.makedirs(adapter)
     for name in os.listdir(folder):
         if name != "adapter":
             shutil.move(os.path.join(folder, name), os.path.join(adapter, name))
-    base = AutoModelForCausalLM.from_pretrained(student_path, dtype=torch.float32)
+    base = getattr(transformers, auto).from_pretrained(
+        student_path, dtype=torch.float32, **head, **({"ignore_mismatched_sizes": True} if head else {})
+    )
+    if hasattr(config, CHECKPOINT_KEY):
+        setattr(base.config, CHECKPOINT_KEY, getattr(config, CHECKPOINT_KEY))
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     _write_model(merged.to(dtype), {k: v.contiguous() for k, v in merged.state_dict().items()}, dtype, folder)
 

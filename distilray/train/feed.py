@@ -65,12 +65,12 @@ def write_feed(
     schema = first.schema
     with (
         pa.ipc.new_stream(os.path.join(folder, TRAIN), schema) as train,
-        pa.ipc.new_stream(os.path.join(folder, HELD_OUT), schema) as held_out,
+        pa.ipc.new_stream(os.path.join(folder, HELD_OUT), schema) as apart,
     ):
         for table in itertools.chain([first], read):
-            held = pa.array([_share(i) < holdout for i in table["id"].to_pylist()], pa.bool_())
+            held = pa.array([held_out(i, holdout) for i in table["id"].to_pylist()], pa.bool_())
             train.write_table(table.filter(pc.invert(held)))
-            held_out.write_table(table.filter(held))
+            apart.write_table(table.filter(held))
     if pack_to:
         from trl import pack_dataset
 
@@ -88,12 +88,12 @@ def write_feed(
 def open_feed(folder: str, *, packed: bool) -> Feed:
     """The feed that :func:`write_feed` wrote into ``folder``, memory-mapped."""
     rows = _open(folder, PACKED if packed else TRAIN)
-    held_out = _open(folder, HELD_OUT)
+    apart = _open(folder, HELD_OUT)
     if packed:
         lengths = np.fromiter((sum(row) for row in rows["seq_lengths"]), np.int64, len(rows))
     else:
         lengths = rows.data.column("length").to_numpy().astype(np.int64)
-    return Feed(folder, rows, held_out if len(held_out) else None, lengths)
+    return Feed(folder, rows, apart if len(apart) else None, lengths)
 
 
 def _open(folder: str, name: str):
@@ -109,6 +109,6 @@ def kept_tokens(store: Store, path: str) -> pa.Table:
     return table.filter(pc.equal(table["outcome"], "kept")).drop_columns(["outcome", "reason"])
 
 
-def _share(row_id: str) -> float:
-    """A number in [0, 1) that depends on the id alone."""
-    return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big") / 2**64
+def held_out(row_id: str, share: float) -> bool:
+    """Whether the row is among the ``share`` that is not trained on; its id alone decides."""
+    return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big") / 2**64 < share

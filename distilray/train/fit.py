@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -15,10 +16,11 @@ from distilray.models import VLLMModel
 from distilray.train import checkpoints
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.extras import check_extras
+from distilray.train.kinds import kind_of
 from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
-from distilray.train.settings import TrainResources, TrainSettings, accumulation
-from distilray.train.student import read_student
+from distilray.train.settings import TrainResources, TrainSettings, worker_counts
+from distilray.train.student import check_shared_attention, read_student
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -49,12 +51,14 @@ def fit(
     Called again it goes on: from the last whole checkpoint after a kill, and not at all where the training is done.
     Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
     """
-    read_student(student_path)
+    student = read_student(student_path)
     check_extras(settings)
+    if resources.sequence_parallel > 1:
+        check_shared_attention(student.config, resources.sequence_parallel, settings.student)
     if not tokens:
         raise CannotTrain(f"train {settings.name!r}: there are no token files to train on")
     try:
-        accumulation(settings, resources.workers)
+        worker_counts(settings, resources)
     except ValueError as error:
         raise CannotTrain(str(error)) from error
     manifest = Manifest.read(store, out) or Manifest(
@@ -73,7 +77,8 @@ def finish(store: Store, manifest: Manifest, settings: TrainSettings, out: str, 
     """Says that the training in ``out`` is done and what it came to; checkpoints to resume from go."""
     manifest.finished = now()
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
-    manifest.details = {**manifest.details, **_details(store, settings, out, resources)}
+    own = kind_of(settings).details(store, out)
+    manifest.details = {**manifest.details, **_details(store, settings, out, resources), **own}
     manifest.write(store, out)
     store.delete_dir(f"{out}/checkpoints")
     return manifest
@@ -93,21 +98,25 @@ def launch(
     """One group of workers trains up to the end, or through ``stretch``; killed ones are replaced."""
     import ray
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from distilray.train import cpu
+    from distilray.train.elastic import ElasticTrainer
     from distilray.train.job import Job, enter
 
     folder = f"{out}/checkpoints"
     checkpoints.clear_rest(store, folder, keep=checkpoints.newest(store, folder))
-    board = ray.remote(num_cpus=0)(ProgressBoard).remote()
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    board = ray.remote(num_cpus=0, scheduling_strategy=here)(ProgressBoard).remote()  # a lost node does not take it
     gpus = resources.gpus_per_worker
     job = Job(store, out, tokens, settings, resources, student_path, board, models, stretch, uuid.uuid4().hex[:12])
-    trainer = TorchTrainer(
+    counts = worker_counts(settings, resources)
+    trainer = ElasticTrainer(
         enter,
+        worker_counts=counts,
         train_loop_config={"job": job},
         scaling_config=ScalingConfig(
-            num_workers=resources.workers,
+            num_workers=(counts[0], counts[-1]) if resources.elastic else resources.workers,
             use_gpu=gpus > 0,
             resources_per_worker={"CPU": resources.cpus_per_worker, **({"GPU": gpus} if gpus else {})},
         ),
@@ -185,11 +194,13 @@ def _details(store: Store, settings: TrainSettings, out: str, resources: TrainRe
     records = [record for record in written if "loss" in record]
     held_out = [record["held_out_loss"] for record in written if "held_out_loss" in record]
     last = records[-1]
+    counts = [record.get("workers", resources.workers) for record in records]
     return {
         "checkpoint": f"{out}/final",
         "kind": settings.kind,
         "sharding": settings.sharding,
-        "workers": resources.workers,
+        "workers": counts[-1],
+        "worker_counts": [count for count, _ in itertools.groupby(counts)],
         "steps": last["step"],
         "epochs": last["epoch"],
         "tokens": last["tokens"],

@@ -33,10 +33,11 @@ class Peak:
     """Where the number is from."""
 
 
-def flops_per_token(config: Mapping[str, Any], lora: LoraSettings | None, length: float) -> float:
-    """Operations of one token of training in rows of ``length`` tokens on average."""
+def flops_per_token(config: Mapping[str, Any], lora: LoraSettings | None, length: float, *, head: bool = True) -> float:
+    """Operations of one token of training in rows of ``length`` tokens on average; ``head``: whether every token is
+    projected onto the vocabulary."""
     shape = Shape.of(config)
-    multiplied = shape.layers * sum(a * b for a, b in shape.matrices) + shape.head_parameters
+    multiplied = shape.layers * sum(a * b for a, b in shape.matrices) + (shape.head_parameters if head else 0)
     attention = 12 * shape.layers * shape.queries * length
     if lora is None:
         return 6.0 * multiplied + attention

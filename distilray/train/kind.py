@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from distilray.models import ClassifierModel, VLLMModel
 from distilray.train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
 
     from distilray.ledger import Store
-    from distilray.models import VLLMModel
-    from distilray.train.chat import ChatFormat
     from distilray.train.feed import Feed
     from distilray.train.job import Job
     from distilray.train.tokens import TokenManifest
@@ -77,6 +76,11 @@ class Before:
     """Those that the kind names in :meth:`Kind.models`."""
     engines: Engines
 
+    @property
+    def out(self) -> str:
+        """The training's folder in ``store``."""
+        return self.tokens.folder.rpartition("/")[0]
+
 
 @dataclass(frozen=True)
 class Session:
@@ -98,6 +102,14 @@ class Kind(ABC):
     """One kind of training; there is one instance of each, in :mod:`distilray.train.kinds`."""
 
     settings: ClassVar[type[TrainSettings]]
+    trains: ClassVar[type[VLLMModel] | type[ClassifierModel]] = VLLMModel
+    """What kind of model the recipe has to call the student."""
+    speaks: ClassVar[bool] = True
+    """Whether what comes out answers prompts: whether it can be evaluated, served and talked to."""
+    auto: ClassVar[str] = "AutoModelForCausalLM"
+    """transformers' class that loads the student."""
+    adapter_task: ClassVar[str] = "CAUSAL_LM"
+    """peft's word for what adapters are trained for."""
     reads: ClassVar[tuple[str, ...]]
     """Columns of rows that the tokens are made of; those that a run does not have read as None."""
     needs: ClassVar[tuple[str, ...]]
@@ -109,9 +121,32 @@ class Kind(ABC):
     metrics: ClassVar[Mapping[str, str]] = {}
     """The trainer's name of a logged figure to its name in metrics.jsonl, beyond what every training reports."""
 
+    def columns(self, settings: Any) -> tuple[str, ...]:
+        """Columns that tokens are made of with these settings."""
+        return self.reads
+
+    def needed(self, settings: Any) -> tuple[str, ...]:
+        """Those of them without which there is nothing to train on."""
+        return self.needs
+
+    def form(self, path: str, settings: Any) -> Any:
+        """How rows are put for the student at ``path``, with a ``hash`` of it; what :meth:`tokenize` is given.
+
+        Raises :class:`~distilray.train.errors.CannotTrain` where it cannot be trained on rows.
+        """
+        from distilray.train.chat import load_chat
+
+        return load_chat(path, settings)
+
     @abstractmethod
-    def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: Any) -> Tokens | Ended:
-        """One row, with the columns ``reads``. Raises :class:`jinja2.TemplateError` where the template refuses it."""
+    def tokenize(self, row: Mapping[str, Any], form: Any, settings: Any) -> Tokens | Ended:
+        """One row, with the columns :meth:`columns`. Raises :class:`jinja2.TemplateError` where the template refuses
+        it."""
+
+    def head(self, job: Job) -> dict[str, Any]:
+        """What the student is loaded with beyond its checkpoint, such as the labels of a head that begins at random;
+        nothing by default."""
+        return {}
 
     @abstractmethod
     def arguments(self, settings: Any, common: dict[str, Any]) -> TrainingArguments:
@@ -139,6 +174,15 @@ class Kind(ABC):
         """What lies beside the tokens joins them as they are fed; files may be left in ``folder``, on the node's disk.
         Runs in the first worker of every node."""
         yield lambda path, rows: rows
+
+    def after(self, job: Job, trainer: Trainer) -> None:
+        """What all workers do together when the last step is done, such as measuring; nothing by default. Called again
+        after a kill that came between."""
+        return
+
+    def details(self, store: Store, out: str) -> dict[str, Any]:
+        """What the stage's manifest says of a finished training beyond what every training's does."""
+        return {}
 
     def pack_to(self, settings: Any) -> int | None:
         """Tokens of the sequences that rows are packed into; None where every row is a sequence."""

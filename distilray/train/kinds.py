@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.train.classify import Classification
 from distilray.train.distill import Distill
 from distilray.train.dpo import DPO
 from distilray.train.kind import Kind
@@ -12,7 +13,13 @@ from distilray.train.settings import TrainSettings
 from distilray.train.sft import SFT
 from distilray.train.step_by_step import StepByStep
 
-KINDS: dict[str, Kind] = {"sft": SFT(), "dpo": DPO(), "distill": Distill(), "step_by_step": StepByStep()}
+KINDS: dict[str, Kind] = {
+    "sft": SFT(),
+    "dpo": DPO(),
+    "distill": Distill(),
+    "step_by_step": StepByStep(),
+    "classify": Classification(),
+}
 
 
 def kind_of(settings: TrainSettings) -> Kind:

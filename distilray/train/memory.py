@@ -25,6 +25,7 @@ With adapters, only they have gradients and moments, and the frozen weights are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -44,10 +45,13 @@ GPU_OVERHEAD = int(1.5 * GIB)
 CPU_OVERHEAD = int(0.75 * GIB)
 """Resident memory of a worker that has imported torch, transformers, TRL and Ray, before it loads a student."""
 
+UNGATED = {"bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "deberta-v2", "xlm-roberta-xl"}
+"""Models (``model_type``) whose MLP has no gate."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The sizes of a decoder that its memory depends on."""
+    """The sizes of a transformer that its memory depends on."""
 
     layers: int
     hidden: int
@@ -58,10 +62,12 @@ class Shape:
     vocabulary: int
     tied: bool
     biases: bool
+    gated: bool = True
+    """Whether the MLP has a gate: three maps, not two."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Shape:
-        """From a Hugging Face ``config.json`` of a dense decoder; :class:`KeyError` names what it lacks."""
+        """From a Hugging Face ``config.json`` of a dense transformer; :class:`KeyError` names what it lacks."""
         heads = config["num_attention_heads"]
         return cls(
             layers=config["num_hidden_layers"],
@@ -73,6 +79,7 @@ class Shape:
             vocabulary=config["vocab_size"],
             tied=bool(config.get("tie_word_embeddings", False)),
             biases=bool(config.get("attention_bias", config.get("model_type") == "qwen2")),
+            gated=config.get("model_type") not in UNGATED,
         )
 
     @property
@@ -89,7 +96,8 @@ class Shape:
         """``(inputs, outputs)`` of a layer's linear maps."""
         attention = [(self.hidden, self.queries), (self.hidden, self.keys), (self.hidden, self.keys)]
         attention += [(self.queries, self.hidden)]
-        return attention + [(self.hidden, self.intermediate)] * 2 + [(self.intermediate, self.hidden)]
+        inner = [(self.hidden, self.intermediate)] * (2 if self.gated else 1)
+        return attention + inner + [(self.intermediate, self.hidden)]
 
     @property
     def layer_parameters(self) -> int:
@@ -113,6 +121,12 @@ class Shape:
         """Of adapters on all linear maps of the layers."""
         return self.layers * lora.r * sum(a + b for a, b in self.matrices)
 
+    @property
+    def inner(self) -> int:
+        """Numbers a token that the MLP keeps: its gate, both inputs of the product and the product, or the map before
+        and after its activation."""
+        return (4 if self.gated else 2) * self.intermediate
+
     def layer_activations(self, precision: str, *, cast_inputs: bool) -> int:
         """Bytes a token that one layer keeps for its backward pass.
 
@@ -121,8 +135,8 @@ class Shape:
         """
         attention = 2 * self.queries + 2 * self.keys  # queries, keys and values as rotated, and the result
         if precision == "fp32":
-            return FP32 * (6 * self.hidden + attention + 4 * self.intermediate)
-        inner = BF16 * (attention + 4 * self.intermediate)
+            return FP32 * (6 * self.hidden + attention + self.inner)
+        inner = BF16 * (attention + self.inner)
         norms = 2 * 2 * FP32 + 5 * BF16 if cast_inputs else 2 * (FP32 + 2 * BF16)
         return norms * self.hidden + inner
 
@@ -159,13 +173,17 @@ def memory_plan(
     *,
     beside: Sequence[Mapping[str, Any]] = (),
     sequences: int = 1,
+    speaks: bool = True,
 ) -> MemoryPlan:
     """What one worker of this training needs, with rows as long as ``max_length`` allows.
 
     ``beside``: configs of models that are loaded, sharded, in the same workers; ``sequences``: of one row, 2 where rows
-    are pairs. Raises :class:`ValueError` where the workers cannot share a batch.
+    are pairs; ``speaks``: whether tokens are projected onto the vocabulary, as classifiers' are not. Raises
+    :class:`ValueError` where the workers cannot share a batch.
     """
     shape, workers, on_gpu = Shape.of(config), resources.workers, resources.gpus_per_worker > 0
+    if not speaks:
+        shape = replace(shape, tied=True)
     bf16, zero = settings.precision == "bf16", settings.sharding.startswith("zero")
     width = BF16 if bf16 else FP32
     sharded = settings.sharding in ("fsdp", "zero3") and workers > 1
@@ -188,8 +206,8 @@ def memory_plan(
     gradients = FP32 * trained // state_shards
     buckets = FP32 * trained if settings.sharding == "ddp" and workers > 1 else 0
 
-    micro, accumulate = accumulation(settings, workers)
-    tokens = micro * settings.max_length * sequences
+    micro, accumulate = accumulation(settings, resources.groups)
+    tokens = micro * math.ceil(settings.max_length / resources.sequence_parallel) * sequences
     autocast = bf16 and not sharded and not zero
     a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast)
     stream = tokens * shape.hidden * (BF16 if bf16 and not autocast else FP32)
@@ -198,6 +216,8 @@ def memory_plan(
     tile = min(tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_VOCABULARY)
     logits = tile * (width if on_gpu else width + TILE_COPIES_ON_CPU) + 2 * FP32 * tokens * shape.hidden
     head = FP32 * shape.head_parameters if lora is None else 0
+    if not speaks:
+        logits = head = 0
 
     held = weights + 2 * gradients + buckets + (gathered if sharded or zero else 0)
     before = gradients if accumulate > 1 else 0  # of earlier micro batches
@@ -234,19 +254,25 @@ def proposals(
     *,
     beside: Sequence[Mapping[str, Any]] = (),
     sequences: int = 1,
+    speaks: bool = True,
 ) -> list[tuple[str, MemoryPlan]]:
     """Changes to a training that needs more than ``limit`` bytes a worker, each of which makes it fit, mildest first:
     what costs only speed comes before what changes the result. The words are settings as recipes write them."""
     found = []
-    for words, changed in _changes(settings, resources):
-        plan = memory_plan(config, changed, resources, beside=beside, sequences=sequences)
+    for words, changed, used in _changes(config, settings, resources):
+        plan = memory_plan(config, changed, used, beside=beside, sequences=sequences, speaks=speaks)
         adapters = [other.total for other_words, other in found if "lora" in other_words]
         if plan.total <= limit and plan.total < min(adapters, default=limit + 1):
             found.append((words, plan))
     return found
 
 
-def _changes(settings: TrainSettings, resources: TrainResources) -> Iterator[tuple[str, TrainSettings]]:
+SHARED_ROWS = "resources.sequence_parallel"
+
+
+def _changes(
+    config: Mapping[str, Any], settings: TrainSettings, resources: TrainResources
+) -> Iterator[tuple[str, TrainSettings, TrainResources]]:
     shard = {"sharding": "fsdp"} if settings.sharding not in ("fsdp", "zero3") and resources.workers > 1 else {}
     recompute = {} if settings.activation_checkpointing else {"activation_checkpointing": True}
     smallest = {} if settings.micro_batch_size == 1 else {"micro_batch_size": 1}
@@ -254,6 +280,7 @@ def _changes(settings: TrainSettings, resources: TrainResources) -> Iterator[tup
     adapters = settings.lora or LoraSettings()
     lora = {} if settings.lora else {"lora": adapters}
     qlora = {"lora": adapters.model_copy(update={"quantize": "nf4"}), "sharding": "ddp", "offload": False}
+    shares: list[dict[str, Any]] = [{SHARED_ROWS: share, **smallest} for share in _shares(config, settings, resources)]
     offered: list[dict[str, Any]] = []
     for changes in (
         shard,
@@ -262,14 +289,30 @@ def _changes(settings: TrainSettings, resources: TrainResources) -> Iterator[tup
         {**recompute, **smallest},
         {**shard, **recompute},
         {**shard, **recompute, **smallest},
+        *shares,
+        *({**shard, **recompute, **share} for share in shares),
         {**shard, **offload, **recompute, **smallest},
         {**shard, **lora, **recompute, **smallest},
         {**qlora, **recompute, **smallest},
     ):
-        changes = {name: value for name, value in changes.items() if getattr(settings, name) != value}
-        if changes and changes not in offered:
-            offered.append(changes)
-            yield ", ".join(_word(*change) for change in changes.items()), settings.model_copy(update=changes)
+        changes = {name: value for name, value in changes.items() if getattr(settings, name, None) != value}
+        if not changes or changes in offered:
+            continue
+        offered.append(changes)
+        share = changes.get(SHARED_ROWS, resources.sequence_parallel)
+        changed = settings.model_copy(update={name: changes[name] for name in changes if name != SHARED_ROWS})
+        used = resources.model_copy(update={"sequence_parallel": share})
+        yield ", ".join(_word(*change) for change in changes.items()), changed, used
+
+
+def _shares(config: Mapping[str, Any], settings: TrainSettings, resources: TrainResources) -> Iterator[int]:
+    """By how many workers rows could be shared, beyond what they are."""
+    if settings.whole_rows is not None:
+        return
+    for share in (2, 4, 8):
+        heads = config.get("num_attention_heads") or 0
+        if share > resources.sequence_parallel and resources.workers % share == 0 and heads % share == 0:
+            yield share
 
 
 def _word(name: str, value: Any) -> str:

@@ -1,7 +1,7 @@
 """``metrics.jsonl`` and TensorBoard: one record every few steps, never two for the same step.
 
     {"step": 20, "epoch": 0.4, "loss": 1.83, "learning_rate": 0.001, "grad_norm": 0.7, "tokens": 122880,
-     "tokens_per_second": 21034.0, "mfu": 0.31, "seconds": 6.1, "memory_gib": 0.9, "eta_s": 42.0}
+     "tokens_per_second": 21034.0, "mfu": 0.31, "seconds": 6.1, "memory_gib": 0.9, "workers": 2, "eta_s": 42.0}
 
 ``tokens`` counts those of all rows so far, over all workers; ``seconds`` those spent in steps, over all sessions;
 ``mfu`` is the share of the devices' peak (see :mod:`distilray.train.flops`; which peak is in the stage's manifest);

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sized
 from typing import Any
 
+import numpy as np
 import torch
+import torch.distributed as dist
 from torch.utils.data import Sampler
 
 from distilray.train.feed import Feed
+from distilray.train.resharding import Resharding
+from distilray.train.sequence import SequenceGroup, SliceCollator
 from distilray.train.watch import Watch
 
 
@@ -25,23 +29,52 @@ class InOrder(Sampler[int], Sized):
         return len(self.order)
 
 
-class Ordered:
+class Ordered(Resharding):
     """Mixed into a trainer, before it.
 
-    ``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``. The
-    trainer calls :meth:`note` with the losses of each micro batch.
+    ``order``: indices of the rows of all steps; micro batch ``k`` of a step goes to worker ``k mod workers``, or to
+    all workers of that group. The trainer calls :meth:`note` with the losses of each micro batch.
     """
 
     def __init__(self, *args: Any, order: Any, feed: Feed, **kwargs: Any) -> None:
         self.take_order(order, feed)
         super().__init__(*args, **kwargs)
 
+    group: SequenceGroup | None = None
+    """Workers that share rows with this one."""
+
+    def slice_rows(self, group: SequenceGroup) -> None:
+        """Workers of ``group`` get the same rows from now on, each its slice of them."""
+        self.group = group
+        self.data_collator = SliceCollator(self.data_collator, group, self.processing_class.pad_token_id)
+
     def take_order(self, order: Any, feed: Feed) -> None:
         self.order, self.lengths, self.watch = order, feed.lengths, Watch(feed.ids)
         self._micro = 0
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        return InOrder(self.order)
+        return InOrder(self._dealt(self.order, self.args.per_device_train_batch_size))
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
+        if self.group is None:
+            return super()._get_eval_sampler(eval_dataset)
+        return InOrder(self._dealt(np.arange(len(eval_dataset)), 1))
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        if self.group is not None:
+            self.gather_function = self.accelerator.gather  # every row comes from all of a group: nothing to cut off
+        return super().evaluation_loop(*args, **kwargs)
+
+    def _dealt(self, order: Any, size: int) -> Any:
+        """``order`` with every micro batch of ``size`` rows once for each worker of a group: they are dealt in turn."""
+        return order if self.group is None else np.repeat(order.reshape(-1, size), self.group.size, axis=0).reshape(-1)
+
+    def over_group(self, loss: torch.Tensor) -> torch.Tensor:
+        """While evaluating, the loss of whole rows rather than of this worker's slices."""
+        if self.group is not None and not self.model.training:
+            dist.all_reduce(loss, group=self.group.process_group)
+            loss /= self.group.size
+        return loss
 
     def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
         """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``
@@ -50,7 +83,7 @@ class Ordered:
             return
         rows = self._rows_in_hand()
         losses = losses.detach().float()
-        if len(losses) == len(rows):
+        if len(losses) == len(rows) or self.group is not None:
             self.watch.note(rows, losses.sum(1) / counted.sum(1).clamp(min=1))
             return
         sizes = [int(self.lengths[row]) for row in rows]
@@ -67,8 +100,10 @@ class Ordered:
         """Indices of the rows of the micro batch that this worker is at."""
         args, accelerator = self.args, self.accelerator
         size = args.per_device_train_batch_size
-        step_rows = size * args.gradient_accumulation_steps * accelerator.num_processes
-        turn = self._micro * accelerator.num_processes + accelerator.process_index
+        share = 1 if self.group is None else self.group.size
+        groups, mine = accelerator.num_processes // share, accelerator.process_index // share
+        step_rows = size * args.gradient_accumulation_steps * groups
+        turn = self._micro * groups + mine
         self._micro += 1
         start = self.state.global_step * step_rows + turn * size
         return self.order[start : start + size].tolist()

@@ -95,6 +95,7 @@ class Reporting(TrainerCallback):
             "mfu": self._mfu(tokens, seconds),
             "seconds": round(self.log.seconds + seconds, 3),
             "memory_gib": round(_peak_memory() / GIB, 3),
+            "workers": self.context.get_world_size(),
             **{name: logs[key] for key, name in self.names.items() if key in logs},
         }
         per_step = seconds / max(1, step - self._marked_step)

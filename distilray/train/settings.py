@@ -54,11 +54,47 @@ class TrainResources(Settings):
     """What a training may use; one worker is one process, with its own GPU where there are GPUs."""
 
     workers: int = Field(1, ge=1, description="training processes; weights are sharded over all of them")
+    at_least: int | None = Field(
+        None, ge=1, description="fewest workers to begin or go on with where there is no room for all; default: workers"
+    )
+    sequence_parallel: int = Field(
+        1, ge=1, description="workers that share every row, each with its part of the tokens: for long traces"
+    )
     gpus_per_worker: float = Field(0, ge=0, le=1, description="GPUs of one worker; 0 trains on CPUs over gloo")
     cpus_per_worker: float = Field(1, gt=0, description="CPUs of one worker; on CPUs also its threads")
     peak_tflops: float | None = Field(
         None, gt=0, description="most TFLOP/s of one worker's device, for MFU; default: data sheet, on CPUs measured"
     )
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> TrainResources:
+        if self.at_least is not None and self.at_least > self.workers:
+            raise ValueError(f"at_least {self.at_least} is more than workers {self.workers}")
+        for name, workers in (("workers", self.workers), ("at_least", self.fewest)):
+            if workers % self.sequence_parallel:
+                raise ValueError(
+                    f"{name} {workers} is no multiple of sequence_parallel {self.sequence_parallel}: that many workers "
+                    "share a row"
+                )
+        return self
+
+    @property
+    def groups(self) -> int:
+        """Groups of workers that take different rows; a worker is one of its own without sequence_parallel."""
+        return self.workers // self.sequence_parallel
+
+    @property
+    def fewest(self) -> int:
+        """Workers that a training goes on with at the least."""
+        return self.workers if self.at_least is None else self.at_least
+
+    @property
+    def elastic(self) -> bool:
+        return self.fewest < self.workers
+
+    def with_workers(self, workers: int) -> TrainResources:
+        """These resources where ``workers`` came to be."""
+        return self.model_copy(update={"workers": workers, "at_least": None})
 
 
 class TrainSettings(Settings):
@@ -132,6 +168,11 @@ class TrainSettings(Settings):
         """Which turns have labels: all of the assistant's, or its last."""
         return "answer"
 
+    @property
+    def whole_rows(self) -> str | None:
+        """Why a worker has to hold rows whole; None where it may hold a part of their tokens."""
+        return f"kind: {self.kind}"
+
     def fingerprint(self, *others: object) -> str:
         """Changes when these settings or ``others`` change (16 hex digits)."""
         text = json.dumps([self.model_dump(mode="json"), *others], sort_keys=True, default=str)
@@ -140,6 +181,7 @@ class TrainSettings(Settings):
 
 def accumulation(settings: TrainSettings, workers: int) -> tuple[int, int]:
     """``(rows of a micro batch, micro batches of a step)`` of one worker, so that a step sees ``batch_size`` rows.
+    Workers that share rows (``sequence_parallel``) count as one: see :attr:`TrainResources.groups`.
 
     The largest micro batch up to ``micro_batch_size`` that divides the worker's share is taken.
     Raises :class:`ValueError` where the workers cannot share a batch evenly.
@@ -152,3 +194,25 @@ def accumulation(settings: TrainSettings, workers: int) -> tuple[int, int]:
         )
     micro = max(size for size in range(1, min(settings.micro_batch_size, share) + 1) if share % size == 0)
     return micro, share // micro
+
+
+def worker_counts(settings: TrainSettings, resources: TrainResources) -> list[int]:
+    """Numbers of workers that the training can run on, rising: those that share a batch evenly.
+
+    Raises :class:`ValueError` where neither all workers nor the fewest of them can.
+    """
+    if resources.elastic and settings.sharding.startswith("zero"):
+        raise ValueError(
+            f"train {settings.name!r}: at_least goes with sharding: fsdp or ddp; a checkpoint of {settings.sharding} "
+            "is loaded by as many workers as have written it"
+        )
+    if resources.sequence_parallel > 1 and (wrong := settings.whole_rows):
+        raise ValueError(
+            f"train {settings.name!r}: sequence_parallel is of trainings on rows that stand alone; {wrong} needs whole "
+            "rows in one worker: set sequence_parallel: 1"
+        )
+    share = resources.sequence_parallel
+    for workers in {resources.workers, resources.fewest}:
+        accumulation(settings, workers // share)
+    numbers = range(resources.fewest, resources.workers + 1, share)
+    return [workers for workers in numbers if settings.batch_size % (workers // share) == 0]

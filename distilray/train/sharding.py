@@ -55,7 +55,8 @@ def _deepspeed(stage: int, offload: bool) -> dict[str, Any]:
 def assert_sharded(model: torch.nn.Module, workers: int) -> None:
     """Raises :class:`AssertionError` unless every parameter is spread over ``workers`` with nobody holding the whole.
 
-    A parameter with fewer rows than workers leaves some of them an empty shard; that is still a shard.
+    A parameter with fewer rows than workers leaves some of them an empty shard; that is still a shard, and one with a
+    single row cannot be spread at all.
     """
     from torch.distributed.tensor import DTensor
 
@@ -63,5 +64,5 @@ def assert_sharded(model: torch.nn.Module, workers: int) -> None:
         if not isinstance(parameter, DTensor):
             raise AssertionError(f"{name} is a {type(parameter).__name__}: FSDP does not shard it")
         whole, local = parameter.numel(), parameter.to_local().numel()
-        if whole > 1 and local >= whole:
+        if parameter.shape[0] > 1 and local >= whole:
             raise AssertionError(f"{name}: one of {workers} workers holds all {whole} numbers of it")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distilray.ledger import Store
-from distilray.models import NotACheckpoint, resolve_path
+from distilray.models import NotACheckpoint, positions_of, resolve_path
 from distilray.models.checkpoint import is_local
 from distilray.train.errors import CannotTrain
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "sentencepiece.bpe.model", "spm.model")
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -24,6 +25,9 @@ TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "tokenizer.model",
+    "vocab.txt",
+    "sentencepiece.bpe.model",
+    "spm.model",
     "generation_config.json",
 )
 """What belongs to a tokenizer; these files go where a student goes, byte for byte."""
@@ -39,7 +43,7 @@ class Student:
     @property
     def context(self) -> int | None:
         """Most tokens of one sequence, where the config says so."""
-        return self.config.get("max_position_embeddings")
+        return positions_of(self.config)
 
 
 def local_student(path: str) -> str:
@@ -85,6 +89,22 @@ def read_student(path: str) -> Student:
             f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights"
         )
     return Student(str(folder), config)
+
+
+def check_shared_attention(config: Mapping[str, Any], size: int, student: str) -> None:
+    """Raises :class:`CannotTrain` where the attention of a model with this ``config.json`` cannot be shared by ``size``
+    workers."""
+    heads = config.get("num_attention_heads")
+    if heads is None or heads % size:
+        raise CannotTrain(
+            f"student {student!r}: {heads} attention heads cannot be shared by sequence_parallel {size} workers; take "
+            f"a divisor of {heads}"
+        )
+    windows = config.get("use_sliding_window", config.get("sliding_window") is not None)
+    if windows or "sliding_attention" in (config.get("layer_types") or ()):
+        raise CannotTrain(
+            f"student {student!r}: layers that attend to a window are not shared by workers; set sequence_parallel: 1"
+        )
 
 
 def _listing(folder: Path) -> str:

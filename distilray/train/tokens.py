@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distilray.ledger import Store, UnitInput, fingerprint, kept_rows, unit_columns
-from distilray.train.chat import ChatFormat, load_chat
 from distilray.train.choose import chosen, columns_in
 from distilray.train.errors import CannotTrain
 from distilray.train.kind import Ended, Kind
@@ -90,10 +89,10 @@ def prepare_tokens(
             f"train {settings.name!r}: max_length {settings.max_length} is more than the {student.context} tokens that "
             f"the student {settings.student!r} can read; set max_length to {student.context} or less"
         )
-    chat = load_chat(student.path, settings)
+    form = kind_of(settings).form(student.path, settings)
     made_of = {
         "kind": settings.kind,
-        "chat": chat.hash,
+        "chat": form.hash,
         "rows": settings.rows,
         "max_length": settings.max_length,
         "long_rows": settings.long_rows,
@@ -108,7 +107,7 @@ def prepare_tokens(
         why = ", ".join(f"{reason} ({n})" for reason, n in sorted(counts.reasons.items())) or "no rows came in"
         raise CannotTrain(f"train {settings.name!r}: no row is left to train on: {why}; see {store.shown}/{out}")
     made = fingerprint(keys)
-    manifest = TokenManifest(folder=out, template_hash=chat.hash, fingerprint=made, counts=counts, units=names)
+    manifest = TokenManifest(folder=out, template_hash=form.hash, fingerprint=made, counts=counts, units=names)
     store.write_json(f"{out}/{MANIFEST}", manifest)
     return manifest
 
@@ -144,9 +143,9 @@ def tokenize_unit(
         return done
     kind = kind_of(settings)
     have = unit_columns(store, unit)
-    wanted = {"id", *kind.reads} & set(have) | set(columns_in(settings.rows, have))
+    wanted = {"id", *kind.columns(settings)} & set(have) | set(columns_in(settings.rows, have))
     rows = kept_rows(store, unit, [name for name in have if name in wanted])
-    table, counts = tokenize_rows(rows, _chat(local_student(student_path), settings), settings)
+    table, counts = tokenize_rows(rows, _form(local_student(student_path), settings), settings)
     write_tokens(store, path, table, key, counts)
     return counts
 
@@ -161,8 +160,8 @@ def write_tokens(store: Store, path: str, table: pa.Table, key: str, counts: Tok
 
 
 @lru_cache(maxsize=2)
-def _chat(path: str, settings: TrainSettings) -> ChatFormat:
-    return load_chat(path, settings)
+def _form(path: str, settings: TrainSettings) -> Any:
+    return kind_of(settings).form(path, settings)
 
 
 def counts_of_tokens(store: Store, path: str, key: str) -> TokenCounts | None:
@@ -189,13 +188,13 @@ def schema_of(kind: Kind) -> pa.Schema:
     return pa.schema([*OUTCOME, *kind.token_columns])
 
 
-def tokenize_rows(rows: pa.Table, chat: ChatFormat, settings: TrainSettings) -> tuple[pa.Table, TokenCounts]:
+def tokenize_rows(rows: pa.Table, form: Any, settings: TrainSettings) -> tuple[pa.Table, TokenCounts]:
     """``rows`` (columns that the kind of training reads, and those of the condition ``settings.rows``) as a table of
-    token rows, in the same order."""
+    token rows, in the same order; ``form`` is what the kind's :meth:`~distilray.train.kind.Kind.form` gave."""
     kind, counts, reasons, out = kind_of(settings), TokenCounts(rows_in=rows.num_rows), Counter(), []
-    missing = dict.fromkeys(name for name in kind.reads if name not in rows.column_names)
+    missing = dict.fromkeys(name for name in kind.columns(settings) if name not in rows.column_names)
     for row, taken in zip(rows.to_pylist(), chosen(rows, settings.rows), strict=True):
-        made = _tokenize(row | missing, kind, chat, settings) if taken else Ended("rejected", NOT_CHOSEN)
+        made = _tokenize(row | missing, kind, form, settings) if taken else Ended("rejected", NOT_CHOSEN)
         if isinstance(made, Ended):
             setattr(counts, made.outcome, getattr(counts, made.outcome) + 1)
             reasons[f"{made.outcome}: {made.reason}"] += 1
@@ -211,10 +210,10 @@ def tokenize_rows(rows: pa.Table, chat: ChatFormat, settings: TrainSettings) -> 
     return pa.Table.from_pylist(out, schema_of(kind)), counts
 
 
-def _tokenize(row: dict, kind: Kind, chat: ChatFormat, settings: TrainSettings) -> Any:
+def _tokenize(row: dict, kind: Kind, form: Any, settings: TrainSettings) -> Any:
     import jinja2
 
     try:
-        return kind.tokenize(row, chat, settings)
+        return kind.tokenize(row, form, settings)
     except jinja2.TemplateError as error:
         return Ended("failed", f"the chat template refuses the conversation: {error}")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import ray.train
 import torch
+import transformers
 from ray.train import Checkpoint
 from transformers import (
-    AutoModelForCausalLM,
+    AutoConfig,
     AutoTokenizer,
     PreTrainedModel,
     PrinterCallback,
@@ -32,14 +33,16 @@ from distilray.train.kinds import kind_of
 from distilray.train.metrics import DEVICE, read_metrics
 from distilray.train.order import batch_order, total_steps
 from distilray.train.reporting import Reporting
+from distilray.train.sequence import SequenceGroup, sequence_group, split_attention
 from distilray.train.settings import TrainSettings, accumulation
-from distilray.train.student import local_student, read_student
+from distilray.train.student import check_shared_attention, local_student, read_student
 
 
 def train(job: Job) -> None:
     """Runs in each worker, inside the process group that Ray Train has made."""
-    job = replace(job, student_path=local_student(job.student_path))
-    settings, resources = job.settings, job.resources
+    resources = job.resources.with_workers(ray.train.get_context().get_world_size())  # fewer may have come than wanted
+    job = replace(job, student_path=local_student(job.student_path), resources=resources)
+    settings = job.settings
     on_cpu = resources.gpus_per_worker == 0
     if on_cpu:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
@@ -57,21 +60,25 @@ def train(job: Job) -> None:
     tokens_at[start:] = tokens_at[start:].cumsum()
     # Steps of earlier rounds are passed over when a training goes on: any row stands for theirs.
     order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
-    arguments = kind.arguments(settings, common_arguments(job, steps, on_cpu))
+    arguments = kind.arguments(settings, common_arguments(job, kind, steps, on_cpu))
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
     session = Session(
         job=job,
         arguments=arguments,
-        model=load_student(job.student_path, settings, on_cpu),
+        model=load_student(job.student_path, settings, on_cpu, kind, kind.head(job)),
         tokenizer=AutoTokenizer.from_pretrained(job.student_path),
         feed=feed,
         order=order,
-        adapters=adapters(settings),
+        adapters=adapters(settings, kind),
     )
+    group = _sequence_group(session)
     trainer = kind.trainer(session)
+    if group is not None:
+        trainer.slice_rows(group)
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
     trainer.add_callback(_reporting(job, kind, feed, tokens_at, on_cpu))
+    trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
     if settings.sharding == "fsdp" and resources.workers > 1:
@@ -79,15 +86,28 @@ def train(job: Job) -> None:
     if job.stretch:
         trainer.add_callback(StopAt(stop))
     _train(job, trainer)
-    _export(job, trainer)
+    kind.after(job, trainer)
+    _export(job, kind, trainer)
+
+
+def _sequence_group(session: Session) -> SequenceGroup | None:
+    """The workers that share rows with this one, whose student then attends over all their tokens."""
+    job = session.job
+    if job.resources.sequence_parallel == 1:
+        return None
+    config = read_student(job.student_path).config
+    check_shared_attention(config, job.resources.sequence_parallel, job.settings.student)
+    group = sequence_group(job.resources.sequence_parallel)
+    split_attention(session.model, group)
+    return group
 
 
 def _reporting(job: Job, kind: Kind, feed: Feed, tokens_at: np.ndarray, on_cpu: bool) -> Reporting:
     settings, rows = job.settings, len(feed.lengths)
     config = read_student(job.student_path).config
     try:
-        flops = flops_per_token(config, settings.lora, float(feed.lengths.mean()))
-    except KeyError:  # not a dense decoder: no MFU
+        flops = flops_per_token(config, settings.lora, float(feed.lengths.mean()), head=kind.speaks)
+    except KeyError:  # not a dense transformer: no MFU
         flops = None
     peak = device_peak(job.resources.peak_tflops, on_cpu) if flops is not None else None
     if peak is not None and ray.train.get_context().get_world_rank() == 0:
@@ -147,16 +167,16 @@ def _feed(job: Job, kind: Kind) -> Feed:
     return open_feed(folder, packed=pack_to is not None)
 
 
-def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
+def common_arguments(job: Job, kind: Kind, steps: int, on_cpu: bool) -> dict[str, Any]:
     """What every kind of training tells transformers' trainer."""
     settings, workers = job.settings, job.resources.workers
-    micro, accumulate = accumulation(settings, workers)
-    layers = _layers(job.student_path)
+    micro, accumulate = accumulation(settings, job.resources.groups)
+    layers = _layers(job.student_path, kind)
     return dict(
         output_dir=os.path.join(job.scratch, "checkpoints"),
         max_steps=steps,
         per_device_train_batch_size=micro,
-        per_device_eval_batch_size=micro,
+        per_device_eval_batch_size=1 if job.resources.sequence_parallel > 1 else micro,
         gradient_accumulation_steps=accumulate,
         learning_rate=settings.learning_rate,
         **schedule(settings, steps),
@@ -196,19 +216,25 @@ def schedule(settings: TrainSettings, steps: int) -> dict[str, Any]:
     return known
 
 
-def load_student(path: str, settings: TrainSettings, on_cpu: bool) -> PreTrainedModel:
+def load_student(path: str, settings: TrainSettings, on_cpu: bool, kind: Kind, head: dict[str, Any]) -> PreTrainedModel:
     """The student at the local ``path``: fp32 masters where its weights are trained; where adapters are, frozen weights
-    in the precision of computing, or in 4 bits."""
+    in the precision of computing, or in 4 bits. ``head``: of :meth:`Kind.head`; what is new begins at random by seed,
+    alike in all workers."""
+    auto = getattr(transformers, kind.auto)
+    if head:
+        torch.manual_seed(settings.seed)
+        head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels gives way to a new one
     frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     if settings.lora is None:
-        return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+        return auto.from_pretrained(path, dtype=torch.float32, **head)
     if settings.lora.quantize is None:
-        return AutoModelForCausalLM.from_pretrained(path, dtype=frozen)
+        return auto.from_pretrained(path, dtype=frozen, **head)
     from transformers import BitsAndBytesConfig
 
-    return AutoModelForCausalLM.from_pretrained(
+    return auto.from_pretrained(
         path,
         dtype=frozen,
+        **head,
         quantization_config=BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=frozen
         ),
@@ -216,17 +242,23 @@ def load_student(path: str, settings: TrainSettings, on_cpu: bool) -> PreTrained
     )
 
 
-def _layers(student_path: str) -> list[str]:
-    """Classes of the model's repeated blocks, which FSDP shards one by one."""
+def _layers(student_path: str, kind: Kind) -> list[str]:
+    """Classes of the model's repeated blocks, which FSDP shards one by one. Encoders also name their embeddings among
+    what must not be split, but those are sharded by themselves."""
     from accelerate import init_empty_weights
-    from transformers import AutoConfig
 
     with init_empty_weights():
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(student_path))
-    return sorted(model._no_split_modules)
+        model = getattr(transformers, kind.auto).from_config(AutoConfig.from_pretrained(student_path))
+    stacked = {type(module[0]).__name__ for module in model.modules() if _is_stack(module)}
+    return sorted(stacked & set(model._no_split_modules or ()) or stacked)
 
 
-def adapters(settings: TrainSettings) -> Any:
+def _is_stack(module: torch.nn.Module) -> bool:
+    """Whether it is a list of blocks of one class, as encoders hold their layers that name none themselves."""
+    return isinstance(module, torch.nn.ModuleList) and len(module) > 0 and len({type(block) for block in module}) == 1
+
+
+def adapters(settings: TrainSettings, kind: Kind) -> Any:
     """peft's settings of the adapters to train, or None."""
     if settings.lora is None:
         return None
@@ -235,7 +267,7 @@ def adapters(settings: TrainSettings) -> Any:
     lora = settings.lora
     targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
     return LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM"
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type=kind.adapter_task
     )
 
 
@@ -253,12 +285,12 @@ def _train(job: Job, trainer: Trainer) -> None:
         trainer.train(resume_from_checkpoint=folder)
 
 
-def _export(job: Job, trainer: Trainer) -> None:
+def _export(job: Job, kind: Kind, trainer: Trainer) -> None:
     first = ray.train.get_context().get_world_rank() == 0
     weights = gathered_weights(trainer)
     if first:
         folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
-        write_checkpoint(trainer, weights, job.settings, job.student_path, folder)
+        write_checkpoint(trainer, weights, job.settings, job.student_path, folder, kind.auto, kind.head(job))
         publish(job.store, folder, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:

@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, write_unit
@@ -12,6 +13,7 @@ from distilray.report.page.agreement import agreement
 from distilray.report.page.curves import curve
 from distilray.report.page.flow import FULL, flow
 from distilray.rows import schema_with
+from distilray.train.classify.scores import scores
 from tests.report.practice_run import PHASE, RECIPE, SELECT, SOURCES, write_practice_run
 
 VOID = {"meta", "link", "input", "br"}
@@ -129,6 +131,20 @@ def test_what_a_preference_training_measured_is_drawn(tmp_path):
     for told in words:
         assert told in html.text, told
     assert "top:66.67%" in html.html  # margins from -3 to 6: their 0 is not at the bottom
+
+
+def test_what_a_classifier_got_right_is_a_table_of_its_labels(tmp_path):
+    store = Store(tmp_path / "run")
+    measured = scores(np.array([[1234, 2], [0, 10]]), ["code", "<b>maths</b>"])
+    records = [{"step": k, "loss": 1 / k, "held_out_accuracy": 0.9, "held_out_macro_f1": 0.8} for k in (1, 2)]
+    store.write("training/tasks/metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
+    Manifest(name="tasks", kind="training", fingerprint="t", details={"held_out": measured}).write(
+        store, "training/tasks"
+    )
+    html = page(store, tmp_path)
+    for told in ("99.8\xa0% ± 0.1\xa0%", "macro F1 0.954", "1,234", "right labels, held out 留出集标签正确率 0.9"):
+        assert told in html.text, told
+    assert "<b>maths</b>" not in html.html
 
 
 def test_places_in_a_ranking_have_no_histogram(practice):

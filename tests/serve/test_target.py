@@ -54,6 +54,18 @@ def test_a_run_is_served_by_the_training_that_finished_last(tmp_path: Path):
     assert student.source == str(run / "training" / "late" / "final")
 
 
+def test_a_classifier_is_passed_over_and_said_to_answer_nothing(tmp_path: Path):
+    run = run_with_trainings(tmp_path / "run", student="2026-01-01", tasks="2026-01-02")
+    store = Store(run)
+    made = Manifest(name="tasks", kind="training", fingerprint="f", finished="2026-01-02", details={"kind": "classify"})
+    made.write(store, "training/tasks")
+    (student,) = find_students(str(run))
+    assert student.source == str(run / "training" / "student" / "final")
+    store.delete_dir("training/student")
+    with pytest.raises(CannotServe, match="its training 'tasks' made a classifier, which answers nothing"):
+        find_students(str(run))
+
+
 def test_a_training_that_is_not_finished_is_passed_over(tmp_path: Path):
     run = run_with_trainings(tmp_path / "run", done="2026-01-01", broken=None)
     (student,) = find_students(str(run))

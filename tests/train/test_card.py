@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import yaml
 
-from distilray.train import SFTSettings, TokenCounts, TokenManifest, model_card
+from distilray.train import ClassifySettings, SFTSettings, TokenCounts, TokenManifest, model_card
+from distilray.train.classify.scores import scores
 
 TOKENS = TokenManifest(
     folder="t", template_hash="abc123", fingerprint="f", counts=TokenCounts(rows_in=10, kept=8, longest=99)
@@ -51,3 +53,17 @@ def test_a_folder_is_no_base_model_of_the_hub(base: str) -> None:
 
 def test_adapters_are_named() -> None:
     assert "supervised fine-tuning, low-rank adapters" in card(lora={"r": 4})
+
+
+def test_a_classifiers_card_has_its_labels_and_what_they_were_taken_for() -> None:
+    measured = scores(np.array([[8, 2], [0, 10]]), ["code", "maths"])
+    details = DETAILS | {"labels": ["code", "maths"], "rows_per_label": {"code": 70, "maths": 90}, "held_out": measured}
+    settings = ClassifySettings(student="tasks", column="label", epochs=1)
+    text = model_card(
+        settings, TOKENS, title="tasks", base="some/encoder", licences={}, details=details, versions={}, models={},
+        recipe="name: tasks",
+    )  # fmt: skip
+    assert "accuracy 90.0% \u00b1 6.7%, macro F1 0.899" in text
+    assert "| label | rows trained on | F1 | code | maths |" in text and "| code | 70 | 0.889 | 8 | 2 |" in text
+    assert "labels from | column `label`" in text and "system prompt" not in text
+    assert yaml.safe_load(text.split("---")[1])["pipeline_tag"] == "text-classification"

@@ -18,6 +18,7 @@ DRAWN = (
     ("lm_loss",),
     ("divergence",),
     ("label_loss", "rationale_loss"),
+    ("held_out_accuracy", "held_out_macro_f1"),
 )
 """Names in metrics.jsonl, those of one plot together."""
 

@@ -117,6 +117,14 @@ WORDS = {
     "measure divergence": ("divergence from the teachers", "与教师的散度"),
     "measure label_loss": ("loss of labels", "答案损失"),
     "measure rationale_loss": ("of rationales", "推理过程损失"),
+    "measure held_out_accuracy": ("right labels, held out", "留出集标签正确率"),
+    "measure held_out_macro_f1": ("macro F1", "宏平均 F1"),
+    "confusion": (
+        "Of {rows} rows held out, {accuracy} ± {error} got the right label; macro F1 {f1}. A line says what rows of "
+        "one label were taken for.",
+        "{rows} 条留出样本中，{accuracy} ± {error} 标签正确；宏平均 F1 为 {f1}。每行是某一标签的样本被判成了什么。",
+    ),
+    "label": ("Label", "标签"),
     "held out": ("held out", "留出集"),
     "steps": ("Steps", "步数"),
     "epochs": ("Epochs", "轮数"),

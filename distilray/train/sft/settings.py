@@ -53,3 +53,7 @@ class SFTSettings(TrainSettings):
     @property
     def trained_turns(self) -> Literal["assistant", "answer"]:
         return self.loss_on
+
+    @property
+    def whole_rows(self) -> str | None:
+        return "packing" if self.packing else None if self.kind == "sft" else super().whole_rows
