@@ -50,7 +50,7 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
                         problem = f"the training {name!r} comes after this step, and its student can be asked only then"
                     if problem is not None:
                         problems.append(Problem((*entry.place, entry.uses, setting), problem))
-    kinds = {training.name: kind_of(training.settings) for training in loaded.all_trainings()}
+    named = {training.name: training.settings for training in loaded.all_trainings()}
     for training in loaded.all_trainings():
         student, kind = training.settings.student, kind_of(training.settings)
         before = kinds.get(training.settings.start_from or "")
