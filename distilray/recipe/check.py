@@ -53,12 +53,9 @@ def _model_problems(loaded: Loaded) -> list[Problem]:
     named = {training.name: training.settings for training in loaded.all_trainings()}
     for training in loaded.all_trainings():
         student, kind = training.settings.student, kind_of(training.settings)
-        before = kinds.get(training.settings.start_from or "")
-        if before is not None and before.trains is not kind.trains:
-            earlier = next(other for other in loaded.all_trainings() if other.name == training.settings.start_from)
-            text = (
-                f"a training of kind {training.settings.kind} does not start from one of kind {earlier.settings.kind}"
-            )
+        before = named.get(training.settings.start_from or "")
+        if before is not None and kind_of(before).trains is not kind.trains:
+            text = f"a training of kind {training.settings.kind} does not start from one of kind {before.kind}"
             problems.append(Problem((*training.place, "start_from"), text))
         used.add(student)
         if student not in models:
