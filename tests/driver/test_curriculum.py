@@ -97,7 +97,8 @@ def test_a_curriculum_killed_in_its_second_round_goes_on_there(tmp_path: Path) -
     assert told[0] == {"easy": 64}  # nobody has asked the student yet
     scores = {i: row["student_score"] for i, row in rows_of(store, "steps/01-cur/round-1/03-attempt").items()}
     hard = sum(score <= 0.5 for score in scores.values())
-    assert told[1] == {"hard": min(48, hard), "easy": 64 - min(48, hard)}
+    of_hard = min(hard, max(48, 64 - (160 - hard)))  # few easy ones there are after so short a training
+    assert told[1] == {what: n for what, n in (("hard", of_hard), ("easy", 64 - of_hard)) if n}
     drawn = {i: row["drawn"] for i, row in rows_of(store, "steps/01-cur/round-2/01-draw/decisions").items()}
     assert all((scores[i] <= 0.5) == (what == "hard") for i, what in drawn.items() if what)
     assert len(drawn) == 160  # nobody left
