@@ -69,12 +69,14 @@ class Ordered(Resharding):
         """``order`` with every micro batch of ``size`` rows once for each worker of a group: they are dealt in turn."""
         return order if self.group is None else np.repeat(order.reshape(-1, size), self.group.size, axis=0).reshape(-1)
 
-    def over_group(self, loss: torch.Tensor) -> torch.Tensor:
-        """While evaluating, the loss of whole rows rather than of this worker's slices."""
-        if self.group is not None and not self.model.training:
-            dist.all_reduce(loss, group=self.group.process_group)
-            loss /= self.group.size
-        return loss
+    def of_whole_rows(self, loss: torch.Tensor, outputs: Any) -> torch.Tensor:
+        """While evaluating, the mean over the tokens of whole rows; ``loss`` is that of this worker's slices alone, of
+        which one may have nothing to foretell."""
+        if self.group is None or self.model.training:
+            return loss
+        sums = torch.stack([-outputs.log_probs.detach().sum(), outputs.label_mask.sum().to(outputs.log_probs.dtype)])
+        dist.all_reduce(sums, group=self.group.process_group)
+        return sums[0] / sums[1].clamp(min=1)
 
     def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
         """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``

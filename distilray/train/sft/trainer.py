@@ -27,7 +27,7 @@ class StudentTrainer(Ordered, SFTTrainer):
     ) -> Any:
         if return_outputs:
             loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-            return loss, outputs
+            return self.of_whole_rows(loss, outputs), outputs
         if self.aux_loss_enabled:
             return super().compute_loss(model, inputs, False, num_items_in_batch)
         # Without a cache the attention mask keeps packed rows apart by their positions.
