@@ -211,6 +211,11 @@ def worker_counts(settings: TrainSettings, resources: TrainResources) -> list[in
             f"train {settings.name!r}: sequence_parallel is of trainings on rows that stand alone; {wrong} needs whole "
             "rows in one worker: set sequence_parallel: 1"
         )
+    if resources.sequence_parallel > 1 and settings.holdout:
+        raise ValueError(
+            f"train {settings.name!r}: held-out losses are not right yet where workers share rows; set holdout: 0 and "
+            "evaluate_every: null, or sequence_parallel: 1"
+        )
     share = resources.sequence_parallel
     for workers in {resources.workers, resources.fewest}:
         accumulation(settings, workers // share)

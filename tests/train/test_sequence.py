@@ -13,14 +13,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from distilray.ledger import Store
 from distilray.recipe import Available, RecipeError, parse, plan, training_needs
 from distilray.train import CannotTrain, SFTSettings, TrainResources, check_shared_attention
-from distilray.train.metrics import read_metrics
 from distilray.train.ordered import Ordered
 from distilray.train.sequence import SequenceGroup, SliceCollator
 from distilray.train.settings import accumulation, worker_counts
-from tests.train.test_fit import ONE, OUT, losses, settings, train
+from tests.train.test_fit import ONE, losses, settings, train
 
 SHARED = TrainResources(workers=2, sequence_parallel=2, cpus_per_worker=0.5)
 
@@ -42,6 +40,11 @@ def test_groups_must_be_whole() -> None:
         TrainResources(workers=6, sequence_parallel=4)
     with pytest.raises(ValidationError, match="at_least 2 is no multiple of sequence_parallel 4"):
         TrainResources(workers=8, at_least=2, sequence_parallel=4)
+
+
+def test_held_out_rows_are_refused_where_workers_share_rows() -> None:
+    with pytest.raises(ValueError, match="held-out losses are not right yet where workers share rows; set holdout: 0"):
+        worker_counts(some(holdout=0.1, evaluate_every=5), SHARED)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +164,9 @@ def test_gradients_over_two_processes_are_those_of_one(kv_heads: int) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_training_that_shares_rows_has_the_losses_of_one_that_does_not(student: str, tmp_path: Path) -> None:
-    """One row is evaluated at a time where rows are shared, so the other does that too."""
-    looked_at = {"max_steps": 8, "holdout": 0.1, "evaluate_every": 4}
-    shared, _ = train(tmp_path / "shared", student, settings(**looked_at), SHARED)
-    alone, _ = train(tmp_path / "alone", student, settings(**looked_at, micro_batch_size=1), ONE)
+    shared, _ = train(tmp_path / "shared", student, settings(max_steps=8), SHARED)
+    alone, _ = train(tmp_path / "alone", student, settings(max_steps=8), ONE)
     assert losses(shared) == pytest.approx(losses(alone), abs=1e-4)
-    assert held_out(shared) == pytest.approx(held_out(alone), abs=1e-4)
 
 
 @pytest.mark.slow
@@ -177,7 +177,3 @@ def test_it_does_so_under_any_sharding(student: str, tmp_path: Path, sharding: s
     alone, _ = train(tmp_path / "alone", student, settings(max_steps=8), ONE)
     shared, _ = train(tmp_path / "shared", student, settings(max_steps=8, sharding=sharding), SHARED)
     assert losses(shared) == pytest.approx(losses(alone), abs=1e-3)
-
-
-def held_out(store: Store) -> list[float]:
-    return [record["held_out_loss"] for record in read_metrics(store, OUT) if "held_out_loss" in record]
