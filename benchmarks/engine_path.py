@@ -193,7 +193,7 @@ def echo(requests: int, replicas: int = 1) -> float:
 def start_ray() -> None:
     import ray
 
-    ray.init(num_cpus=4, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
+    ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
 
 
 def machine() -> dict[str, Any]:
