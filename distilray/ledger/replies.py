@@ -155,10 +155,14 @@ class _File:
                 self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
                 self.written = True
             text = b"".join(lines)
-            done = os.write(self._file, text)
-            if done < len(text):  # a full disk; what follows must not be glued to half a line
-                os.ftruncate(self._file, self._size)
-                raise OSError(f"{self._path}: wrote {done} of {len(text)} bytes; is the disk full?")
+            try:
+                done = os.write(self._file, text)
+                if done < len(text):  # a full disk; what follows must not be glued to half a line
+                    os.ftruncate(self._file, self._size)
+                    raise OSError(f"{self._path}: wrote {done} of {len(text)} bytes; is the disk full?")
+            except OSError:
+                self._lines = lines + self._lines  # closing tries them once more, and raises where that fails too
+                raise
             self._size += done
 
     def close(self) -> None:

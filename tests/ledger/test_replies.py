@@ -1,5 +1,6 @@
 """No reply is bought twice: what was logged before a kill is there for the next attempt."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -164,3 +165,32 @@ def seconds_for_puts(log, n):
 def the_only_log(store):
     (name,) = store.names(f"replies/{PHASE}/{UNIT}")
     return f"replies/{PHASE}/{UNIT}/{name}"
+
+
+def test_what_is_put_in_one_turn_of_a_loop_is_at_rest_in_the_next(local_store):
+    async def puts():
+        log = ReplyLog(local_store, PHASE, UNIT)
+        for number in range(3):
+            log.put(f"k{number}", reply("5"))
+        await asyncio.sleep(0)
+        at_rest = len(ReplyLog(local_store, PHASE, UNIT))  # what a kill would leave now
+        log.put("k3", reply("5"))
+        log.close()  # in the same turn
+        return at_rest
+
+    assert asyncio.run(puts()) == 3
+    assert len(ReplyLog(local_store, PHASE, UNIT)) == 4
+
+
+def test_a_full_disk_is_told_to_whoever_puts_next_and_when_the_log_is_closed(local_store):
+    async def puts():
+        log = ReplyLog(local_store, PHASE, UNIT)
+        log._sink._file = os.open("/dev/full", os.O_WRONLY)
+        log.put("k0", reply("5"))
+        await asyncio.sleep(0)
+        with pytest.raises(OSError, match="cannot be written"):
+            log.put("k1", reply("5"))
+        with pytest.raises(OSError, match="space"):
+            log.close()
+
+    asyncio.run(puts())
