@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch.utils.data import Sampler
 
 from distilray.train.feed import Feed
@@ -55,28 +54,9 @@ class Ordered(Resharding):
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return InOrder(self._dealt(self.order, self.args.per_device_train_batch_size))
 
-    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
-        if self.group is None:
-            return super()._get_eval_sampler(eval_dataset)
-        return InOrder(self._dealt(np.arange(len(eval_dataset)), 1))
-
-    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        if self.group is not None:
-            self.gather_function = self.accelerator.gather  # every row comes from all of a group: nothing to cut off
-        return super().evaluation_loop(*args, **kwargs)
-
     def _dealt(self, order: Any, size: int) -> Any:
         """``order`` with every micro batch of ``size`` rows once for each worker of a group: they are dealt in turn."""
         return order if self.group is None else np.repeat(order.reshape(-1, size), self.group.size, axis=0).reshape(-1)
-
-    def of_whole_rows(self, loss: torch.Tensor, outputs: Any) -> torch.Tensor:
-        """While evaluating, the mean over the tokens of whole rows; ``loss`` is that of this worker's slices alone, of
-        which one may have nothing to foretell."""
-        if self.group is None or self.model.training:
-            return loss
-        sums = torch.stack([-outputs.log_probs.detach().sum(), outputs.label_mask.sum().to(outputs.log_probs.dtype)])
-        dist.all_reduce(sums, group=self.group.process_group)
-        return sums[0] / sums[1].clamp(min=1)
 
     def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
         """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``

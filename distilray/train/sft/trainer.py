@@ -25,11 +25,8 @@ class StudentTrainer(Ordered, SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        if return_outputs:
-            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-            return self.of_whole_rows(loss, outputs), outputs
-        if self.aux_loss_enabled:
-            return super().compute_loss(model, inputs, False, num_items_in_batch)
+        if self.aux_loss_enabled or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # Without a cache the attention mask keeps packed rows apart by their positions.
         outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
         self.note(-outputs.log_probs, outputs.label_mask)
