@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 GROUPS: dict[str, list[list[str]]] = {
     "speed": [
-        ["engine_path.py"],
+        ["engine_path.py", "--raydata", "--out", str(RESULTS / "engine_path.json")],
+        ["engine_path.py", "--size", "2m", "--echo", "0", "--out", str(RESULTS / "engine_path_2m.json")],
         ["orchestration.py", "--rows", "100000", "1000000"],
         *(["training_overhead.py", "--kind", kind] for kind in ("sft", "dpo", "distill")),
         ["ds3_engines.py"],

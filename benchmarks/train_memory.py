@@ -118,7 +118,7 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
     made.save_pretrained(folder)
     job = Job(Store(folder), "out", [], settings, resources, folder, None, {}, None, "memory")  # type: ignore[arg-type]
-    arguments = worker.common_arguments(job, steps, on_cpu)
+    arguments = worker.common_arguments(job, kind, steps, on_cpu)
     arguments |= {"output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
     arguments = kind.arguments(settings, arguments)
     if on_cpu:
@@ -131,7 +131,7 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     if settings.lora is not None and settings.precision == "bf16":
         model = model.bfloat16()
     feed = Feed(folder, data, None, np.full(rows, length))
-    return kind.trainer(Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings)))
+    return kind.trainer(Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind)))
 
 
 def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:

@@ -137,9 +137,9 @@ def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
     feed = open_feed(os.path.join(job.scratch, "feed"), packed=False)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
     order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
-    arguments = kind.arguments(settings, common_arguments(job, steps, True))
+    arguments = kind.arguments(settings, common_arguments(job, kind, steps, True))
     cpu.before_trainer(settings.sharding, WORKERS)
-    model = load_student(job.student_path, settings, True)
+    model = load_student(job.student_path, settings, True, kind, kind.head(job))
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
     session = Session(job, arguments, model, tokenizer, feed, order, None)
     taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer}

@@ -24,10 +24,12 @@ class Benchmark(BaseModel):
 
     name: str = Field(pattern=r"^[\w.-]+$", description="the benchmark's name in tables and folders")
     source: Source = Field(description="its questions; rows without a reference are not asked")
-    metric: Literal["exact_match"] = Field("exact_match", description="share of answers that match the reference")
-    compare: Literal["numeric", "math", "choice"] = Field("numeric", description="how an answer is compared")
-    models: tuple[str, ...] = Field(
-        (STUDENT_BEFORE, STUDENT_AFTER), description="student_before, student_after, or models of the recipe"
+    metric: Literal["exact_match"] = Field(
+        default="exact_match", description="share of answers that match the reference"
     )
-    limit: int | None = Field(None, ge=1, description="the first so many questions only")
-    samples: int = Field(1, ge=1, description="answers to each question; accuracy is their mean")
+    compare: Literal["numeric", "math", "choice"] = Field(default="numeric", description="how an answer is compared")
+    models: tuple[str, ...] = Field(
+        default=(STUDENT_BEFORE, STUDENT_AFTER), description="student_before, student_after, or models of the recipe"
+    )
+    limit: int | None = Field(default=None, ge=1, description="the first so many questions only")
+    samples: int = Field(default=1, ge=1, description="answers to each question; accuracy is their mean")

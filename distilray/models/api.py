@@ -21,16 +21,16 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_tokens: StrictInt = Field(512, ge=1, description="most tokens of one reply")
-    temperature: StrictFloat | StrictInt = Field(0.0, ge=0, le=5, description="0 is greedy")
-    top_p: StrictFloat | StrictInt = Field(1.0, gt=0, le=1)
-    top_k: StrictInt = Field(0, ge=0, description="0 keeps every token")
-    min_p: StrictFloat | StrictInt = Field(0.0, ge=0, le=1)
-    repetition_penalty: StrictFloat | StrictInt = Field(1.0, gt=0)
-    presence_penalty: StrictFloat | StrictInt = Field(0.0, ge=-2, le=2)
-    frequency_penalty: StrictFloat | StrictInt = Field(0.0, ge=-2, le=2)
+    max_tokens: StrictInt = Field(default=512, ge=1, description="most tokens of one reply")
+    temperature: StrictFloat | StrictInt = Field(default=0.0, ge=0, le=5, description="0 is greedy")
+    top_p: StrictFloat | StrictInt = Field(default=1.0, gt=0, le=1)
+    top_k: StrictInt = Field(default=0, ge=0, description="0 keeps every token")
+    min_p: StrictFloat | StrictInt = Field(default=0.0, ge=0, le=1)
+    repetition_penalty: StrictFloat | StrictInt = Field(default=1.0, gt=0)
+    presence_penalty: StrictFloat | StrictInt = Field(default=0.0, ge=-2, le=2)
+    frequency_penalty: StrictFloat | StrictInt = Field(default=0.0, ge=-2, le=2)
     stop: tuple[str, ...] = ()
-    logprobs: StrictInt | None = Field(None, ge=0, le=20, description="top log-probabilities per token")
+    logprobs: StrictInt | None = Field(default=None, ge=0, le=20, description="top log-probabilities per token")
     ignore_eos: StrictBool = False
 
     def overridden(self, **changes: Any) -> Sampling:

@@ -57,40 +57,46 @@ class Price(_Settings):
 class Speculation(_Settings):
     """Draft tokens from n-grams of the prompt: for models whose reply repeats much of it, such as rewriters."""
 
-    method: Literal["ngram"] = Field("ngram", description="where drafts come from")
-    num_speculative_tokens: int = Field(4, ge=1, description="tokens drafted at a time")
-    prompt_lookup_max: int = Field(4, ge=1, description="longest n-gram that is looked up")
-    prompt_lookup_min: int = Field(2, ge=1, description="shortest n-gram that is looked up")
+    method: Literal["ngram"] = Field(default="ngram", description="where drafts come from")
+    num_speculative_tokens: int = Field(default=4, ge=1, description="tokens drafted at a time")
+    prompt_lookup_max: int = Field(default=4, ge=1, description="longest n-gram that is looked up")
+    prompt_lookup_min: int = Field(default=2, ge=1, description="shortest n-gram that is looked up")
 
 
 class VLLMModel(_Settings):
     """Weights that vLLM engines of ours answer from."""
 
-    kind: Literal["vllm"] = Field("vllm", description="vLLM engines on Ray actors")
+    kind: Literal["vllm"] = Field(default="vllm", description="vLLM engines on Ray actors")
     path: str = Field(description="checkpoint: a directory, a Hugging Face name, or package://PACKAGE/DIR")
-    revision: str | None = Field(None, description="revision of a Hugging Face name")
-    served_name: str | None = Field(None, description="the name under which it is served; default: the path")
-    replicas: int = Field(1, ge=1, description="engines")
-    tensor_parallel: int = Field(1, ge=1, description="devices that share each layer of one engine")
-    pipeline_parallel: int = Field(1, ge=1, description="stages of one engine; they may lie on several nodes")
-    gpus: float = Field(0, ge=0, description="GPUs of one engine: 0 on CPU, a fraction to share one, else TP x PP")
-    cpus: float = Field(1, gt=0, description="CPUs reserved for one engine")
-    threads: int | None = Field(None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded")
-    max_num_seqs: int = Field(256, ge=1, description="sequences an engine works on at once")
-    max_model_len: int | None = Field(None, ge=16, description="tokens of prompt and reply; default: the checkpoint's")
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field("auto", description="type of the weights")
-    kv_cache_gib: float | None = Field(None, gt=0, description="GiB of key-value cache; default on CPU: 1")
-    gpu_memory_utilization: float | None = Field(
-        None, gt=0, le=1, description="share of a GPU's memory to use; default: 0.9 of the engine's share of it"
+    revision: str | None = Field(default=None, description="revision of a Hugging Face name")
+    served_name: str | None = Field(default=None, description="the name under which it is served; default: the path")
+    replicas: int = Field(default=1, ge=1, description="engines")
+    tensor_parallel: int = Field(default=1, ge=1, description="devices that share each layer of one engine")
+    pipeline_parallel: int = Field(default=1, ge=1, description="stages of one engine; they may lie on several nodes")
+    gpus: float = Field(
+        default=0, ge=0, description="GPUs of one engine: 0 on CPU, a fraction to share one, else TP x PP"
     )
-    engine: dict[str, Any] = Field({}, description="further settings of vLLM's AsyncEngineArgs, passed through")
-    sampling: Sampling = Field(Sampling(), description="how it samples where a step says nothing else")
-    system: str | None = Field(None, description="system message for conversations that bring none")
-    chat_template_kwargs: dict[str, Any] = Field({}, description="variables for the chat template")
-    request_timeout_s: float = Field(600, gt=0, description="seconds a request may take, waiting included")
-    restarts: int = Field(20, ge=0, description="how often a dead engine is started again")
-    speculation: Speculation | None = Field(None, description="n-gram speculation, for models that mostly copy")
-    price: Price | None = Field(None, description="what its tokens cost you, for budgets in money")
+    cpus: float = Field(default=1, gt=0, description="CPUs reserved for one engine")
+    threads: int | None = Field(
+        default=None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded"
+    )
+    max_num_seqs: int = Field(default=256, ge=1, description="sequences an engine works on at once")
+    max_model_len: int | None = Field(
+        default=None, ge=16, description="tokens of prompt and reply; default: the checkpoint's"
+    )
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="type of the weights")
+    kv_cache_gib: float | None = Field(default=None, gt=0, description="GiB of key-value cache; default on CPU: 1")
+    gpu_memory_utilization: float | None = Field(
+        default=None, gt=0, le=1, description="share of a GPU's memory to use; default: 0.9 of the engine's share of it"
+    )
+    engine: dict[str, Any] = Field(default={}, description="further settings of vLLM's AsyncEngineArgs, passed through")
+    sampling: Sampling = Field(default=Sampling(), description="how it samples where a step says nothing else")
+    system: str | None = Field(default=None, description="system message for conversations that bring none")
+    chat_template_kwargs: dict[str, Any] = Field(default={}, description="variables for the chat template")
+    request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take, waiting included")
+    restarts: int = Field(default=20, ge=0, description="how often a dead engine is started again")
+    speculation: Speculation | None = Field(default=None, description="n-gram speculation, for models that mostly copy")
+    price: Price | None = Field(default=None, description="what its tokens cost you, for budgets in money")
 
     @field_validator("engine")
     @classmethod
@@ -177,23 +183,28 @@ class OpenAIModel(_Settings):
     kind: Literal["openai"] = Field(description="an OpenAI-compatible endpoint")
     base_url: str = Field(description="the endpoint's address up to and with /v1")
     model: str = Field(description="the model's name there")
-    api_key_env: str | None = Field(None, description="environment variable that holds the key; none: no key")
-    concurrency: int = Field(32, ge=1, description="requests in flight over the whole run")
-    requests_per_minute: int | None = Field(None, ge=1, description="limit over the whole run")
-    tokens_per_minute: int | None = Field(None, ge=1, description="limit over the whole run, prompt and reply")
-    max_retries: int = Field(8, ge=0, description="how often a request is repeated after 429, 5xx or a lost connection")
-    price: Price | None = Field(None, description="what its tokens cost")
-    sampling: Sampling = Field(Sampling(), description="how it samples where a step says nothing else")
-    system: str | None = Field(None, description="system message for conversations that bring none")
-    extra_body: dict[str, Any] = Field({}, description="further fields of the request, as the endpoint knows them")
-    structured: Literal["vllm", "openai", "none"] = Field(
-        "openai", description="how replies are constrained: vLLM's fields, response_format only, or by words alone"
+    api_key_env: str | None = Field(default=None, description="environment variable that holds the key; none: no key")
+    concurrency: int = Field(default=32, ge=1, description="requests in flight over the whole run")
+    requests_per_minute: int | None = Field(default=None, ge=1, description="limit over the whole run")
+    tokens_per_minute: int | None = Field(default=None, ge=1, description="limit over the whole run, prompt and reply")
+    max_retries: int = Field(
+        default=8, ge=0, description="how often a request is repeated after 429, 5xx or a lost connection"
     )
-    request_timeout_s: float = Field(600, gt=0, description="seconds one attempt may take")
+    price: Price | None = Field(default=None, description="what its tokens cost")
+    sampling: Sampling = Field(default=Sampling(), description="how it samples where a step says nothing else")
+    system: str | None = Field(default=None, description="system message for conversations that bring none")
+    extra_body: dict[str, Any] = Field(
+        default={}, description="further fields of the request, as the endpoint knows them"
+    )
+    structured: Literal["vllm", "openai", "none"] = Field(
+        default="openai",
+        description="how replies are constrained: vLLM's fields, response_format only, or by words alone",
+    )
+    request_timeout_s: float = Field(default=600, gt=0, description="seconds one attempt may take")
 
-    replicas: Literal[1] = Field(1, description="one client for the whole run, so that limits hold over it")
-    restarts: int = Field(20, ge=0, description="how often the client is started again")
-    cpus: float = Field(0.1, ge=0, description="CPUs reserved for the client")
+    replicas: Literal[1] = Field(default=1, description="one client for the whole run, so that limits hold over it")
+    restarts: int = Field(default=20, ge=0, description="how often the client is started again")
+    cpus: float = Field(default=0.1, ge=0, description="CPUs reserved for the client")
 
     def bundles(self) -> list[dict[str, float]]:
         return [{"CPU": self.cpus}]
@@ -211,15 +222,15 @@ class EchoModel(_Settings):
     """Answers with the question, for benchmarks of everything around a model."""
 
     kind: Literal["echo"] = Field(description="no model: the reply is the last message")
-    tokens: int = Field(16, ge=1, description="tokens that a reply counts as")
-    replicas: int = Field(1, ge=1, description="engines")
-    cpus: float = Field(0.1, ge=0, description="CPUs reserved for one engine")
-    concurrency: int = Field(1024, ge=1, description="requests that one engine works on at once")
-    latency_s: float = Field(0, ge=0, description="seconds a reply takes")
-    request_timeout_s: float = Field(600, gt=0, description="seconds a request may take")
-    restarts: int = Field(20, ge=0, description="how often a dead engine is started again")
-    sampling: Sampling = Field(Sampling(), description="accepted, and without effect")
-    price: Price | None = Field(None, description="what its tokens cost")
+    tokens: int = Field(default=16, ge=1, description="tokens that a reply counts as")
+    replicas: int = Field(default=1, ge=1, description="engines")
+    cpus: float = Field(default=0.1, ge=0, description="CPUs reserved for one engine")
+    concurrency: int = Field(default=1024, ge=1, description="requests that one engine works on at once")
+    latency_s: float = Field(default=0, ge=0, description="seconds a reply takes")
+    request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take")
+    restarts: int = Field(default=20, ge=0, description="how often a dead engine is started again")
+    sampling: Sampling = Field(default=Sampling(), description="accepted, and without effect")
+    price: Price | None = Field(default=None, description="what its tokens cost")
 
     def bundles(self) -> list[dict[str, float]]:
         return [{"CPU": self.cpus}]
@@ -237,22 +248,24 @@ class ClassifierModel(_Settings):
 
     kind: Literal["classifier"] = Field(description="a sequence classifier, on Ray actors")
     path: str = Field(description="checkpoint: a directory, a Hugging Face name, a URI, or package://PACKAGE/DIR")
-    revision: str | None = Field(None, description="revision of a Hugging Face name")
-    replicas: int = Field(1, ge=1, description="engines")
-    gpus: float = Field(0, ge=0, le=1, description="GPUs of one engine: 0 on CPU, a fraction to share one")
-    cpus: float = Field(1, gt=0, description="CPUs reserved for one engine")
-    threads: int | None = Field(None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded")
-    batch_size: int = Field(32, ge=1, description="most texts that go through the model at once")
+    revision: str | None = Field(default=None, description="revision of a Hugging Face name")
+    replicas: int = Field(default=1, ge=1, description="engines")
+    gpus: float = Field(default=0, ge=0, le=1, description="GPUs of one engine: 0 on CPU, a fraction to share one")
+    cpus: float = Field(default=1, gt=0, description="CPUs reserved for one engine")
+    threads: int | None = Field(
+        default=None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded"
+    )
+    batch_size: int = Field(default=32, ge=1, description="most texts that go through the model at once")
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        "auto", description="precision of computing; auto: the checkpoint's on a GPU, float32 on a CPU"
+        default="auto", description="precision of computing; auto: the checkpoint's on a GPU, float32 on a CPU"
     )
     long_rows: Literal["reject", "cut"] | None = Field(
-        None, description="what becomes of texts it cannot read whole; default: as in its training, else reject"
+        default=None, description="what becomes of texts it cannot read whole; default: as in its training, else reject"
     )
-    request_timeout_s: float = Field(600, gt=0, description="seconds a request may take, waiting included")
-    restarts: int = Field(20, ge=0, description="how often a dead engine is started again")
-    sampling: Sampling = Field(Sampling(), description="accepted, and without effect")
-    price: Price | None = Field(None, description="what its tokens cost you, for budgets in money")
+    request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take, waiting included")
+    restarts: int = Field(default=20, ge=0, description="how often a dead engine is started again")
+    sampling: Sampling = Field(default=Sampling(), description="accepted, and without effect")
+    price: Price | None = Field(default=None, description="what its tokens cost you, for budgets in money")
 
     @property
     def concurrency(self) -> int:

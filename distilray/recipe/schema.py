@@ -47,14 +47,14 @@ class RepeatSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name = "repeat"
-    rounds: int = Field(3, ge=1, description="most rounds")
+    rounds: int = Field(default=3, ge=1, description="most rounds")
     again: Literal["rejected", "kept"] = Field(
-        "rejected",
+        default="rejected",
         description="which rows enter the next round: those rejected (another try) or those kept (growing)",
     )
     until: Until = Field(default_factory=Until, description="target that ends the rounds early")
     stall: float | None = Field(
-        None,
+        default=None,
         ge=0,
         description="end when a round changes the number of kept rows by no more than this share; "
         "default: 0, and never where the steps hold a training",
@@ -67,14 +67,14 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = Field("run", description="the run's name; its directory is runs/NAME unless given")
-    description: str = Field("", description="for people and dataset cards")
-    seed: int = Field(0, ge=0, description="every sampling seed and every order of rows follows from it")
-    models: dict[str, ModelSettings] = Field({}, description="models by the name that steps use")
+    name: Name = Field(default="run", description="the run's name; its directory is runs/NAME unless given")
+    description: str = Field(default="", description="for people and dataset cards")
+    seed: int = Field(default=0, ge=0, description="every sampling seed and every order of rows follows from it")
+    models: dict[str, ModelSettings] = Field(default={}, description="models by the name that steps use")
     sources: list[Source] = Field(min_length=1, description="where instructions come from")
-    steps: list[Any] = Field([], description="what is done to them, in order")
-    train: list[Any] = Field([], description="trainings, in order; each begins where start_from says")
-    evaluate: list[Benchmark] = Field([], description="benchmarks")
-    serve: dict[str, Any] = Field({}, description="how the student is served, see distilray.serve")
+    steps: list[Any] = Field(default=[], description="what is done to them, in order")
+    train: list[Any] = Field(default=[], description="trainings, in order; each begins where start_from says")
+    evaluate: list[Benchmark] = Field(default=[], description="benchmarks")
+    serve: dict[str, Any] = Field(default={}, description="how the student is served, see distilray.serve")
     resources: Resources = Field(default_factory=Resources, description="what the run may use")
     budget: Budget = Field(default_factory=Budget, description="when to stop")

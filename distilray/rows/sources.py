@@ -47,26 +47,26 @@ class Source(BaseModel):
 
     name: str = Field(pattern=r"^[\w.-]+$", description="First part of the ids of its rows.")
     path: str | None = Field(
-        None,
+        default=None,
         description="A file, a folder or a glob (*, ?, [..], **), local or a URI (s3://, gs://, hdfs://, "
         "file://). Compressed text files (.gz, .zst, .bz2, .lz4) are read as they are.",
     )
     uses: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[\w.]+:\w+$",
         description="Instead of path: package:function, which yields records (dicts).",
     )
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Keyword arguments of that function.")
     form: Form = Field(
-        "auto",
+        default="auto",
         description="What its records look like; auto recognises each by its keys. trace: whatever the "
         "shape, a record without a whole reasoning trace is malformed.",
     )
     format: Format = Field(
-        "auto",
+        default="auto",
         description="How its files are written; auto goes by the file's ending, then by its first line.",
     )
-    split: str | None = Field(None, description="Which split of a Hugging Face dataset dict on disk.")
+    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk.")
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Our word to the record's column, where the usual names do not fit: "
@@ -78,30 +78,30 @@ class Source(BaseModel):
         "The record's other columns go to `extra` as JSON.",
     )
     answers: Literal["keep", "drop"] = Field(
-        "keep",
+        default="keep",
         description="Whether the source's answers (and traces) stay in the row, or are left out once the "
         "reference was taken from them.",
     )
-    system: Literal["keep", "drop"] = Field("keep", description="Whether the source's system prompts stay.")
+    system: Literal["keep", "drop"] = Field(default="keep", description="Whether the source's system prompts stay.")
     reference_pattern: str | None = Field(
-        None,
+        default=None,
         description="Regular expression whose first group is the known right answer, looked for in the "
         "reference column, or else in the answer: '#### (.+)$'. Records without it are malformed.",
     )
     trace_pattern: str | None = Field(
-        None,
+        default=None,
         description="Regular expression with the groups `reasoning` and `answer` that parts an answer in "
         "one text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match "
         "is malformed.",
     )
-    licence: str | None = Field(None, description="Licence of its texts, for the dataset card: MIT, CC BY 4.0.")
+    licence: str | None = Field(default=None, description="Licence of its texts, for the dataset card: MIT, CC BY 4.0.")
     language: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[a-z]{2}$",
         description="ISO 639-1 code of all its rows; guessed from the script if not given.",
     )
-    task: str | None = Field(None, description="Task of all its rows: math, code, ...")
-    limit: int | None = Field(None, gt=0, description="At most so many rows, in the order of its files.")
+    task: str | None = Field(default=None, description="Task of all its rows: math, code, ...")
+    limit: int | None = Field(default=None, gt=0, description="At most so many rows, in the order of its files.")
 
     @field_validator("reference_pattern", "trace_pattern")
     @classmethod

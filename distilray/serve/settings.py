@@ -41,10 +41,10 @@ class ServedModel(BaseModel):
     id: str = Field(min_length=1, description="the name that clients send as `model`")
     source: str = Field(min_length=1, description="checkpoint directory, Hugging Face name or package://PACKAGE/DIR")
     system_prompt: str | None = Field(
-        None, description="put before a conversation that brings no system message; as in training"
+        default=None, description="put before a conversation that brings no system message; as in training"
     )
     template_hash: str | None = Field(
-        None, description="hash of the chat template that training used; another template refuses to start"
+        default=None, description="hash of the chat template that training used; another template refuses to start"
     )
     replicas: int | None = Field(default=None, ge=1, description="copies of this model; the application's by default")
     gpus: float = Field(

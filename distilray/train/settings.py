@@ -40,30 +40,37 @@ class Settings(BaseModel):
 class LoraSettings(Settings):
     """Train low-rank adapters beside frozen weights (Hu et al. 2021, through peft)."""
 
-    r: int = Field(16, ge=1, description="rank of the adapters")
-    alpha: float = Field(32.0, gt=0, description="adapters are scaled by alpha / r")
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapters' input")
-    targets: Literal["all-linear"] | tuple[str, ...] = Field("all-linear", description="modules that get an adapter")
-    quantize: Literal["nf4"] | None = Field(
-        None, description="nf4 holds the frozen weights in 4 bits (QLoRA, through bitsandbytes): the extra `qlora`"
+    r: int = Field(default=16, ge=1, description="rank of the adapters")
+    alpha: float = Field(default=32.0, gt=0, description="adapters are scaled by alpha / r")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on the adapters' input")
+    targets: Literal["all-linear"] | tuple[str, ...] = Field(
+        default="all-linear", description="modules that get an adapter"
     )
-    merge: bool = Field(True, description="export one merged checkpoint; false exports the adapter alone")
+    quantize: Literal["nf4"] | None = Field(
+        default=None,
+        description="nf4 holds the frozen weights in 4 bits (QLoRA, through bitsandbytes): the extra `qlora`",
+    )
+    merge: bool = Field(default=True, description="export one merged checkpoint; false exports the adapter alone")
 
 
 class TrainResources(Settings):
     """What a training may use; one worker is one process, with its own GPU where there are GPUs."""
 
-    workers: int = Field(1, ge=1, description="training processes; weights are sharded over all of them")
+    workers: int = Field(default=1, ge=1, description="training processes; weights are sharded over all of them")
     at_least: int | None = Field(
-        None, ge=1, description="fewest workers to begin or go on with where there is no room for all; default: workers"
+        default=None,
+        ge=1,
+        description="fewest workers to begin or go on with where there is no room for all; default: workers",
     )
     sequence_parallel: int = Field(
-        1, ge=1, description="workers that share every row, each with its part of the tokens: for long traces"
+        default=1, ge=1, description="workers that share every row, each with its part of the tokens: for long traces"
     )
-    gpus_per_worker: float = Field(0, ge=0, le=1, description="GPUs of one worker; 0 trains on CPUs over gloo")
-    cpus_per_worker: float = Field(1, gt=0, description="CPUs of one worker; on CPUs also its threads")
+    gpus_per_worker: float = Field(default=0, ge=0, le=1, description="GPUs of one worker; 0 trains on CPUs over gloo")
+    cpus_per_worker: float = Field(default=1, gt=0, description="CPUs of one worker; on CPUs also its threads")
     peak_tflops: float | None = Field(
-        None, gt=0, description="most TFLOP/s of one worker's device, for MFU; default: data sheet, on CPUs measured"
+        default=None,
+        gt=0,
+        description="most TFLOP/s of one worker's device, for MFU; default: data sheet, on CPUs measured",
     )
 
     @model_validator(mode="after")
@@ -103,49 +110,59 @@ class TrainSettings(Settings):
     kind: str = Field(description="what is trained for: sft, ...")
     name: str = Field(pattern=NAME, description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")
-    start_from: str | None = Field(None, description="name of an earlier training whose result to start from")
-    system: str | None = Field(None, description="the student's system prompt, here and wherever it answers")
-    think: bool = Field(False, description="put the row's reasoning into a <think> block before the answer")
+    start_from: str | None = Field(default=None, description="name of an earlier training whose result to start from")
+    system: str | None = Field(default=None, description="the student's system prompt, here and wherever it answers")
+    think: bool = Field(default=False, description="put the row's reasoning into a <think> block before the answer")
     rows: str = Field(description="which rows to train on: a condition over their columns, in SQL")
 
-    epochs: float | None = Field(None, gt=0, description="passes over the rows; this or max_steps")
-    max_steps: int | None = Field(None, ge=1, description="optimizer steps; this or epochs")
-    learning_rate: float = Field(2e-5, gt=0, description="peak learning rate of AdamW")
+    epochs: float | None = Field(default=None, gt=0, description="passes over the rows; this or max_steps")
+    max_steps: int | None = Field(default=None, ge=1, description="optimizer steps; this or epochs")
+    learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate of AdamW")
     schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
-        "cosine", description="course of the rate after warm-up; wsd stays at the peak until it decays at the end"
+        default="cosine",
+        description="course of the rate after warm-up; wsd stays at the peak until it decays at the end",
     )
-    floor: float = Field(0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at")
-    decay: float = Field(0.1, gt=0, le=1, description="share of all steps in which wsd decays")
-    warmup: float = Field(0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
-    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
-    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's decay rates")
-    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0 does not clip")
-    batch_size: int = Field(64, ge=1, description="rows of one optimizer step over all workers")
-    micro_batch_size: int = Field(8, ge=1, description="most rows that one worker takes through the model at once")
-    max_length: int = Field(2048, ge=8, description="most tokens of one row, prompt and answer together")
-    long_rows: Literal["reject", "cut"] = Field("reject", description="what becomes of rows above max_length")
+    floor: float = Field(default=0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at")
+    decay: float = Field(default=0.1, gt=0, le=1, description="share of all steps in which wsd decays")
+    warmup: float = Field(default=0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
+    weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
+    betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's decay rates")
+    clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 does not clip")
+    batch_size: int = Field(default=64, ge=1, description="rows of one optimizer step over all workers")
+    micro_batch_size: int = Field(
+        default=8, ge=1, description="most rows that one worker takes through the model at once"
+    )
+    max_length: int = Field(default=2048, ge=8, description="most tokens of one row, prompt and answer together")
+    long_rows: Literal["reject", "cut"] = Field(default="reject", description="what becomes of rows above max_length")
 
-    sharding: Sharding = Field("fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
-    precision: Literal["bf16", "fp32"] = Field("bf16", description="bf16 computes in bf16 over fp32 masters")
-    activation_checkpointing: bool = Field(False, description="recompute activations: less memory, 1/3 more work")
+    sharding: Sharding = Field(default="fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
+    precision: Literal["bf16", "fp32"] = Field(default="bf16", description="bf16 computes in bf16 over fp32 masters")
+    activation_checkpointing: bool = Field(
+        default=False, description="recompute activations: less memory, 1/3 more work"
+    )
     offload: bool = Field(
-        False, description="keep weights, gradients and moments in the host's memory: fsdp, zero2 and zero3 on GPUs"
+        default=False,
+        description="keep weights, gradients and moments in the host's memory: fsdp, zero2 and zero3 on GPUs",
     )
-    lora: LoraSettings | None = Field(None, description="train adapters instead of all weights")
+    lora: LoraSettings | None = Field(default=None, description="train adapters instead of all weights")
 
-    save_every: int = Field(200, ge=1, description="steps between checkpoints that a killed training resumes from")
-    keep: int = Field(2, ge=1, description="checkpoints to keep while training; removed when it is done")
-    log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
+    save_every: int = Field(
+        default=200, ge=1, description="steps between checkpoints that a killed training resumes from"
+    )
+    keep: int = Field(default=2, ge=1, description="checkpoints to keep while training; removed when it is done")
+    log_every: int = Field(default=10, ge=1, description="steps between lines of metrics.jsonl")
     track: tuple[Literal["wandb", "mlflow"], ...] = Field(
-        (), description="trackers to tell beside metrics.jsonl, each an extra of its own name"
+        default=(), description="trackers to tell beside metrics.jsonl, each an extra of its own name"
     )
-    evaluate_every: int | None = Field(None, ge=1, description="steps between losses on held-out rows")
-    holdout: float = Field(0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
+    evaluate_every: int | None = Field(default=None, ge=1, description="steps between losses on held-out rows")
+    holdout: float = Field(default=0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
     patience: int | None = Field(
-        None, ge=1, description="stop when the held-out loss has not fallen for so many evaluations"
+        default=None, ge=1, description="stop when the held-out loss has not fallen for so many evaluations"
     )
-    group_by_length: bool = Field(True, description="batches of rows of like length: less padding, random order kept")
-    seed: int = Field(0, ge=0, description="seeds the order of the rows, the adapters and dropout")
+    group_by_length: bool = Field(
+        default=True, description="batches of rows of like length: less padding, random order kept"
+    )
+    seed: int = Field(default=0, ge=0, description="seeds the order of the rows, the adapters and dropout")
 
     @model_validator(mode="after")
     def _how_long(self) -> TrainSettings:

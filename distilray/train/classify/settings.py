@@ -19,24 +19,24 @@ from distilray.train.settings import NAME, TrainSettings
 class ClassifySettings(TrainSettings):
     """A sequence classifier (``AutoModelForSequenceClassification``) on the labels in a column of the rows."""
 
-    kind: Literal["classify"] = Field("classify", description="a sequence classifier")
-    name: str = Field("classify", pattern=NAME, description="folder below training/")
-    rows: str = Field("true", description="which rows to train on: a condition over their columns, in SQL")
+    kind: Literal["classify"] = Field(default="classify", description="a sequence classifier")
+    name: str = Field(default="classify", pattern=NAME, description="folder below training/")
+    rows: str = Field(default="true", description="which rows to train on: a condition over their columns, in SQL")
     column: str = Field(description="column that holds a row's label: words, whole numbers or true and false")
     labels: tuple[str, ...] | None = Field(
-        None, description="labels to learn, rows with others are rejected; null: all that the rows have, sorted"
+        default=None, description="labels to learn, rows with others are rejected; null: all that the rows have, sorted"
     )
     reads: tuple[Part, ...] = Field(
-        ("conversation",), min_length=1, description="parts of a row that it sees, in this order"
+        default=("conversation",), min_length=1, description="parts of a row that it sees, in this order"
     )
     class_weights: Literal["balanced"] | dict[str, float] | None = Field(
-        None,
+        default=None,
         description="weight of each label's rows in the loss; balanced: rows of the training set over rows of the "
         "label; labels that a mapping leaves out weigh 1",
     )
-    max_length: int = Field(512, ge=8, description="most tokens of one row")
-    holdout: float = Field(0.1, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
-    evaluate_every: int | None = Field(100, ge=1, description="steps between evaluations on held-out rows")
+    max_length: int = Field(default=512, ge=8, description="most tokens of one row")
+    holdout: float = Field(default=0.1, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
+    evaluate_every: int | None = Field(default=100, ge=1, description="steps between evaluations on held-out rows")
 
     @field_validator("labels")
     @classmethod

@@ -26,40 +26,58 @@ class TeacherSettings(Settings):
     """One of several teachers."""
 
     model: str = Field(description="name of a model of the recipe, with weights here and the student's tokenizer")
-    weight: float = Field(1.0, gt=0, description="share of its divergence in the sum; weights are made to add up to 1")
+    weight: float = Field(
+        default=1.0, gt=0, description="share of its divergence in the sum; weights are made to add up to 1"
+    )
 
 
 class OnPolicySettings(Settings):
     """The student learns from what it writes itself, in rounds: it samples, the teachers score, it is trained."""
 
-    rounds: int = Field(4, ge=1, description="rounds; the training's steps are shared evenly among them")
-    share: float = Field(1.0, gt=0, le=1, description="share of a round's rows that the student answers; the rest keep "
-                         "their answers (GKD's lambda)")  # fmt: skip
-    temperature: float = Field(1.0, ge=0, le=5, description="at which the student samples")
-    max_tokens: int = Field(512, ge=1, description="most tokens of a sampled answer; longer ones are trained on as cut")
+    rounds: int = Field(default=4, ge=1, description="rounds; the training's steps are shared evenly among them")
+    share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="share of a round's rows that the student answers; the rest keep their answers (GKD's lambda)",
+    )
+    temperature: float = Field(default=1.0, ge=0, le=5, description="at which the student samples")
+    max_tokens: int = Field(
+        default=512, ge=1, description="most tokens of a sampled answer; longer ones are trained on as cut"
+    )
 
 
 class DistillSettings(SFTSettings):
     """White-box distillation: the student learns what teachers expect of every next token, not their words alone."""
 
-    kind: Literal["distill"] = Field("distill", description="white-box distillation")
-    name: str = Field("distill", pattern=NAME, description="folder below training/")
-    teachers: tuple[TeacherSettings, ...] = Field((), description="models to learn from; `teacher: NAME` for one")
+    kind: Literal["distill"] = Field(default="distill", description="white-box distillation")
+    name: str = Field(default="distill", pattern=NAME, description="folder below training/")
+    teachers: tuple[TeacherSettings, ...] = Field(
+        default=(), description="models to learn from; `teacher: NAME` for one"
+    )
     source: Literal["stored", "live"] = Field(
-        "stored", description="stored: engines score the tokens before training; live: the teacher is loaded beside it"
+        default="stored",
+        description="stored: engines score the tokens before training; live: the teacher is loaded beside it",
     )
     top_k: int | None = Field(
-        32, ge=1, le=1024, description="likeliest tokens to compare, all others as one; null with live: the vocabulary"
+        default=32,
+        ge=1,
+        le=1024,
+        description="likeliest tokens to compare, all others as one; null with live: the vocabulary",
     )
     divergence: dict[Divergence, float] = Field(
-        {"forward_kl": 1.0}, description="forward_kl, reverse_kl or jsd, or several with their weights"
+        default={"forward_kl": 1.0}, description="forward_kl, reverse_kl or jsd, or several with their weights"
     )
-    beta: float = Field(0.5, gt=0, lt=1, description="of jsd: near 0 it is like forward KL, near 1 like reverse KL")
-    temperature: float = Field(1.0, gt=0, le=20, description="flattens both distributions before they are compared")
+    beta: float = Field(
+        default=0.5, gt=0, lt=1, description="of jsd: near 0 it is like forward KL, near 1 like reverse KL"
+    )
+    temperature: float = Field(
+        default=1.0, gt=0, le=20, description="flattens both distributions before they are compared"
+    )
     kd_weight: float = Field(
-        0.5, gt=0, le=1, description="share of the divergence in the loss; the rest is the LM loss"
+        default=0.5, gt=0, le=1, description="share of the divergence in the loss; the rest is the LM loss"
     )
-    on_policy: OnPolicySettings | None = Field(None, description="learn from the student's own answers (GKD)")
+    on_policy: OnPolicySettings | None = Field(default=None, description="learn from the student's own answers (GKD)")
 
     @model_validator(mode="before")
     @classmethod

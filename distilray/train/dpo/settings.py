@@ -36,24 +36,26 @@ SMOOTHED = {"robust", "exo_pair"}
 class DPOSettings(TrainSettings):
     """Direct preference optimisation (Rafailov et al. 2023) and its kin, as TRL computes them."""
 
-    kind: Literal["dpo"] = Field("dpo", description="preference optimisation")
-    name: str = Field("dpo", pattern=NAME, description="folder below training/")
-    rows: str = Field(PAIRS, description="which rows to train on: a condition over their columns, in SQL")
-    learning_rate: float = Field(1e-6, gt=0, description="peak learning rate of AdamW")
-    loss: dict[Loss, float] = Field({"sigmoid": 1.0}, description="TRL's name of the loss, or several with weights")
-    beta: float = Field(0.1, gt=0, description="how strongly the student is held to the reference (ipo: tau)")
+    kind: Literal["dpo"] = Field(default="dpo", description="preference optimisation")
+    name: str = Field(default="dpo", pattern=NAME, description="folder below training/")
+    rows: str = Field(default=PAIRS, description="which rows to train on: a condition over their columns, in SQL")
+    learning_rate: float = Field(default=1e-6, gt=0, description="peak learning rate of AdamW")
+    loss: dict[Loss, float] = Field(
+        default={"sigmoid": 1.0}, description="TRL's name of the loss, or several with weights"
+    )
+    beta: float = Field(default=0.1, gt=0, description="how strongly the student is held to the reference (ipo: tau)")
     row_beta: bool = Field(
-        True, description="rows that have a `beta` of their own take it (CogPO); false: all take beta"
+        default=True, description="rows that have a `beta` of their own take it (CogPO); false: all take beta"
     )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=0.5, description="share of pairs thought to be swapped; robust, exo_pair"
+        default=0.0, ge=0, lt=0.5, description="share of pairs thought to be swapped; robust, exo_pair"
     )
     reference: str | None = Field(
-        None,
+        default=None,
         description="model that the student is held to: one of the recipe (DPKD); null: itself before this training",
     )
     reference_by: Literal["workers", "engines", "live"] = Field(
-        "workers",
+        default="workers",
         description="its log-probabilities: computed once before training by the training's workers or by an engine "
         "pool and kept beside the tokens, or live in each step by a sharded copy",
     )

@@ -19,22 +19,25 @@ class LearnSettings(Settings):
     """
 
     step: str = Field(description="name of the step, as the recipe has it")
-    prompts: tuple[str, ...] = Field((), description="only these of the step's prompts; default: all")
+    prompts: tuple[str, ...] = Field(default=(), description="only these of the step's prompts; default: all")
 
 
 class SFTSettings(TrainSettings):
     """Supervised fine-tuning: the student learns to write what the rows answer."""
 
-    kind: Literal["sft"] = Field("sft", description="supervised fine-tuning")
-    name: str = Field("sft", pattern=NAME, description="folder below training/")
-    rows: str = Field(ANSWERS, description="which rows to train on: a condition over their columns, in SQL")
+    kind: Literal["sft"] = Field(default="sft", description="supervised fine-tuning")
+    name: str = Field(default="sft", pattern=NAME, description="folder below training/")
+    rows: str = Field(default=ANSWERS, description="which rows to train on: a condition over their columns, in SQL")
     loss_on: Literal["assistant", "answer"] = Field(
-        "assistant", description="train on every assistant turn, or only on the last one: the answer"
+        default="assistant", description="train on every assistant turn, or only on the last one: the answer"
     )
-    packing: bool = Field(False, description="fill sequences of max_length with whole rows that cannot see each other")
+    packing: bool = Field(
+        default=False, description="fill sequences of max_length with whole rows that cannot see each other"
+    )
 
     learn: LearnSettings | None = Field(
-        None, description="train on what a step's model was asked and replied, in place of the rows' own answers"
+        default=None,
+        description="train on what a step's model was asked and replied, in place of the rows' own answers",
     )
 
     @model_validator(mode="after")

@@ -34,14 +34,16 @@ class StepByStepSettings(SFTSettings):
     behind a prefix.
     """
 
-    kind: Literal["step_by_step"] = Field("step_by_step", description="distilling step-by-step")
-    name: str = Field("step_by_step", pattern=NAME, description="folder below training/")
-    loss_on: Literal["answer"] = Field("answer", description="train on the last turn: the answer, or the reasoning")
+    kind: Literal["step_by_step"] = Field(default="step_by_step", description="distilling step-by-step")
+    name: str = Field(default="step_by_step", pattern=NAME, description="folder below training/")
+    loss_on: Literal["answer"] = Field(
+        default="answer", description="train on the last turn: the answer, or the reasoning"
+    )
     rationale_weight: float = Field(
-        1.0, ge=0, description="weight of the rationale loss beside the label loss; 0 trains on labels alone"
+        default=1.0, ge=0, description="weight of the rationale loss beside the label loss; 0 trains on labels alone"
     )
     rationale_prefix: dict[str, str] = Field(
-        RATIONALE_PREFIX,
+        default=RATIONALE_PREFIX,
         description="put before the question to ask for the reasoning, by language; `en` serves all others",
     )
 
