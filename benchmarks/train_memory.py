@@ -131,7 +131,9 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     if settings.lora is not None and settings.precision == "bf16":
         model = model.bfloat16()
     feed = Feed(folder, data, None, np.full(rows, length))
-    return kind.trainer(Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind)))
+    return kind.trainer(
+        Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind))
+    )
 
 
 def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
