@@ -3,8 +3,7 @@
     python -m benchmarks.ds3_engines [--model practice random] [--pairs 3] [--out benchmarks/results/ds3_engines.json]
 
 Each pair: ``align_trace`` over traces of the practice world, through the driver (units, runners, verifiers, Parquet),
-then plain ``vllm.LLM.generate`` over the very prompts that the loop asked, with the same sampling, all known at once
-and X
+then plain ``vllm.LLM.generate`` over the very prompts that the loop asked, with the same sampling, in one call.
 
 practice   the 0.9 M judge of the practice world plays rater and rewriter, as in jobs/recipes/practice_ds3.yaml: steps
            of a few milliseconds, so that everything around the engine shows
