@@ -3,8 +3,8 @@
     PYTHONPATH=. .venv/bin/python benchmarks/training_overhead.py --kind sft --pairs 5
 
 Kinds: ``sft``; ``dpo`` with a live, sharded reference; ``distill`` from a live, sharded teacher. Arms, taken in turn,
-two workers each, FSDP2 over gloo where there is no GPU, the same token files, the same order of rows, the same
-arguments:
+two workers each (or --workers 1) under FSDP2, over gloo where there is no GPU, the same token files, the same order of
+rows, the same arguments:
 
 * ``ray``: distilray.train.fit, as a recipe's training runs it;
 * ``torchrun``: the same trainer in a plain script that torchrun starts;
@@ -32,8 +32,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+SCRIPT = "benchmarks/training_overhead.py"
 ARMS = ("ray", "torchrun", "trl")
-WORKERS = 2
 COMMON: dict[str, Any] = {
     "student": "student", "max_steps": 80, "max_length": 256, "batch_size": 32, "micro_batch_size": 16,
     "learning_rate": 1e-3, "precision": "fp32", "log_every": 4, "save_every": 1000,
@@ -73,7 +73,7 @@ def models(folder: Path) -> dict[str, Any]:
     return {name: VLLMModel(path=str(folder / name)) for name in ("student", "teacher")}
 
 
-def by_ray(folder: Path, kind: str, started: float) -> dict[str, float]:
+def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, float]:
     import ray
 
     from distilray.ledger import Store
@@ -89,7 +89,7 @@ def by_ray(folder: Path, kind: str, started: float) -> dict[str, float]:
     # One CPU a worker and two for Ray's own actors, which are asked for none but are placed like any other.
     ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
     store = Store(folder)
-    resources = TrainResources(workers=WORKERS, cpus_per_worker=1)
+    resources = TrainResources(workers=workers, cpus_per_worker=1)
     paths = json.loads((folder / "tokens.json").read_text())
     out = f"ray-{time.time_ns()}"
     settings = parse_settings(SETTINGS[kind])
@@ -99,7 +99,7 @@ def by_ray(folder: Path, kind: str, started: float) -> dict[str, float]:
     return figures(records) | {"start_up_s": round(first[0], 2)}
 
 
-def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
+def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None:
     """What torchrun starts in each process."""
     import numpy as np
     import torch
@@ -123,7 +123,7 @@ def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
 
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
-    settings, resources = parse_settings(SETTINGS[kind_name]), TrainResources(workers=WORKERS, cpus_per_worker=1)
+    settings, resources = parse_settings(SETTINGS[kind_name]), TrainResources(workers=workers, cpus_per_worker=1)
     kind = kind_of(settings)
     store, rank = Store(folder), torch.distributed.get_rank()
     job = Job(
@@ -138,7 +138,7 @@ def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
     order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
     arguments = kind.arguments(settings, common_arguments(job, kind, steps, True))
-    cpu.before_trainer(settings.sharding, WORKERS)
+    cpu.before_trainer(settings.sharding, workers)
     model = load_student(job.student_path, settings, True, kind, kind.head(job))
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
     session = Session(job, arguments, model, tokenizer, feed, order, None)
@@ -150,7 +150,8 @@ def by_torchrun(folder: Path, kind_name: str, stock: bool) -> None:
 
     class Clock(TrainerCallback):
         def on_train_begin(self, *_: Any, **__: Any) -> None:
-            sharding.assert_sharded(trainer.model, WORKERS)
+            if workers > 1:
+                sharding.assert_sharded(trainer.model, workers)
             self.begun = time.monotonic()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -173,11 +174,12 @@ def figures(records: list[dict[str, float]]) -> dict[str, float]:
     return {"tokens_per_s": rate, "tokens_per_s_from_first": round(whole, 1), "loss_last": loss}
 
 
-def measure(arm: str, kind: str, folder: Path) -> dict[str, float]:
+def measure(arm: str, kind: str, workers: int, folder: Path) -> dict[str, float]:
     started = time.time()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
-    inner = [__file__, "--inside", arm, "--kind", kind, "--folder", str(folder), "--started", str(started)]
-    torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={WORKERS}", f"--rdzv-id={time.time_ns()}"]
+    inner = [__file__, "--inside", arm, "--kind", kind, "--workers", str(workers)]
+    inner += ["--folder", str(folder), "--started", str(started)]
+    torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={workers}", f"--rdzv-id={time.time_ns()}"]
     torchrun += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
     command = [sys.executable, *([] if arm == "ray" else torchrun), *inner]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=560)
@@ -220,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--kind", choices=list(SETTINGS), default="sft")
+    parser.add_argument("--workers", type=int, default=2, help="1 leaves Ray's own processes a core of two")
     parser.add_argument("--arms", nargs="+", choices=ARMS, help="default: all that the kind has")
     parser.add_argument("--out", type=Path, help="default: benchmarks/results/training_overhead_KIND.json")
     parser.add_argument("--inside", choices=ARMS, help=argparse.SUPPRESS)
@@ -227,16 +230,17 @@ def main() -> None:
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside == "ray":
-        print(json.dumps(by_ray(options.folder, options.kind, options.started)))
+        print(json.dumps(by_ray(options.folder, options.kind, options.workers, options.started)))
     elif options.inside:
-        by_torchrun(options.folder, options.kind, stock=options.inside == "trl")
+        by_torchrun(options.folder, options.kind, options.workers, stock=options.inside == "trl")
     else:
         arms = options.arms or [arm for arm in ARMS if options.kind == "sft" or arm != "trl"]
-        out = options.out or Path(f"benchmarks/results/training_overhead_{options.kind}.json")
-        take(options.pairs, options.kind, arms, out)
+        name = options.kind if options.workers == 2 else f"{options.kind}_{options.workers}_worker"
+        out = options.out or Path(f"benchmarks/results/training_overhead_{name}.json")
+        take(options.pairs, options.kind, options.workers, arms, out)
 
 
-def take(pairs: int, kind: str, arms: list[str], out: Path) -> None:
+def take(pairs: int, kind: str, workers: int, arms: list[str], out: Path) -> None:
     from distilray.runner import versions
 
     known = json.loads(out.read_text())["pairs"] if out.exists() else []
@@ -246,15 +250,15 @@ def take(pairs: int, kind: str, arms: list[str], out: Path) -> None:
             order = arms if len(known) % 2 == 0 else arms[::-1]  # drift of the machine favours no arm
             pair: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 2)}
             for arm in order:
-                pair[arm] = measure(arm, kind, Path(scratch))
+                pair[arm] = measure(arm, kind, workers, Path(scratch))
             known.append(pair)
             commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
             report = {
-                "command": f"PYTHONPATH=. .venv/bin/python benchmarks/training_overhead.py --kind {kind}",
+                "command": f"PYTHONPATH=. .venv/bin/python {SCRIPT} --kind {kind} --workers {workers}",
                 "commit": commit.stdout.strip(),
                 "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
                 "versions": versions(),
-                "settings": SETTINGS[kind] | {"workers": WORKERS, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
+                "settings": SETTINGS[kind] | {"workers": workers, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
                 "summary": summary(known),
                 "pairs": known,
             }
