@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import IGNORED, TrainSettings
+from distilray.train.student import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -79,17 +80,7 @@ class ChatFormat:
 
 def load_chat(path: str, settings: TrainSettings) -> ChatFormat:
     """The chat format of the checkpoint at ``path``; :class:`CannotTrain` where rows could not be trained on."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise CannotTrain(f"student {path!r}: its tokenizer does not load ({error})") from error
-    if tokenizer.pad_token_id is None:
-        raise CannotTrain(
-            f"student {path!r}: its tokenizer has no pad token; set one that is not the stop token "
-            f"(tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
-        )
+    tokenizer = load_tokenizer(path)
     template = _marked_template(path, tokenizer)
     digest = hashlib.blake2b(digest_size=6)
     for part in (template, settings.system or "", str(settings.think), settings.trained_turns):

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distilray.ledger import Store
 from distilray.models import NotACheckpoint, positions_of, resolve_path
 from distilray.models.checkpoint import is_local
 from distilray.train.errors import CannotTrain
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "sentencepiece.bpe.model", "spm.model")
@@ -58,6 +61,22 @@ def local_student(path: str) -> str:
         return snapshot_download(path)
     except (NotACheckpoint, OSError) as error:
         raise CannotTrain(f"student {path!r}: {error}") from error
+
+
+def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of the checkpoint at ``path``, which can pad. Raises :class:`CannotTrain` where there is none."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise CannotTrain(f"student {path!r}: its tokenizer does not load ({error})") from error
+    if tokenizer.pad_token_id is None:
+        raise CannotTrain(
+            f"student {path!r}: its tokenizer has no pad token, so rows of unlike lengths cannot share a batch; set one "
+            f"that is not the stop token (tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
+        )
+    return tokenizer
 
 
 def checkpoint_address(store: Store, path: str) -> str:

@@ -11,8 +11,8 @@ from distilray.models import Reading
 from distilray.prompts import parts_of
 from distilray.rows import Row
 from distilray.train.classify.settings import ClassifySettings
-from distilray.train.errors import CannotTrain
 from distilray.train.kind import Ended, Tokens
+from distilray.train.student import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,17 +30,7 @@ class TextFormat:
 
 def load_text(path: str, settings: ClassifySettings) -> TextFormat:
     """The format of the checkpoint at ``path``; :class:`CannotTrain` where its tokenizer cannot be used."""
-    from transformers import AutoTokenizer
-
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise CannotTrain(f"student {path!r}: its tokenizer does not load ({error})") from error
-    if tokenizer.pad_token_id is None:
-        raise CannotTrain(
-            f"student {path!r}: its tokenizer has no pad token, so rows of different lengths cannot stand in one "
-            f"batch; set one (tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
-        )
+    tokenizer = load_tokenizer(path)
     made_of = (settings.column, settings.reads, settings.labels)
     digest = hashlib.blake2b(repr(made_of).encode(), digest_size=6).hexdigest()
     return TextFormat(tokenizer, Reading(settings.reads, settings.max_length, settings.long_rows), digest)
