@@ -73,8 +73,8 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
         raise CannotTrain(f"student {path!r}: its tokenizer does not load ({error})") from error
     if tokenizer.pad_token_id is None:
         raise CannotTrain(
-            f"student {path!r}: its tokenizer has no pad token, so rows of unlike lengths cannot share a batch; set one "
-            f"that is not the stop token (tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
+            f"student {path!r}: its tokenizer has no pad token, so rows of unlike lengths cannot share a batch; set "
+            f"one that is not the stop token (tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
         )
     return tokenizer
 
