@@ -86,6 +86,7 @@ def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
         "path": str(folder / "model"),
         "dtype": "float32",
         "cpus": 0.5,
+        "threads": 2,
         "max_num_seqs": 64,
         "max_model_len": 2048,
         "sampling": {"max_tokens": 192, "temperature": 1.0, "stop": [".", "。", "e"]},
@@ -93,7 +94,8 @@ def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
     judge = {
         **tiny,
         "path": str(folder / "judge"),
-        "sampling": {"max_tokens": 256, "temperature": 1.0},
+        # greedy: on a CPU vLLM draws from 152 k tokens at an eighth of the speed at which it takes the likeliest
+        "sampling": {"max_tokens": 256, "temperature": 0.0},
         "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
     }
     recipe = {
