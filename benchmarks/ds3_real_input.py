@@ -76,9 +76,10 @@ def write_recipe(directory: Path, data: Path, rows: int) -> Path:
                 "path": str(model),
                 "dtype": "float32",
                 "cpus": 0.75,
+                "threads": 2,
                 "max_num_seqs": 64,
                 "max_model_len": 1024,
-                "sampling": {"max_tokens": 256, "temperature": 1.0, "stop": [".", "。", "n"]},
+                "sampling": {"max_tokens": 256, "temperature": 0.0, "stop": [".", "。", "n"]},
                 "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
             }
         },
