@@ -9,6 +9,7 @@ from typing import Any
 from distilray.ledger import Manifest
 from distilray.runner.context import Context
 from distilray.runner.monitor import reports
+from distilray.runner.pace import Pace
 from distilray.runner.stage import Phase
 
 EVERY_S = 2.0
@@ -22,6 +23,7 @@ class Progress:
         self.monitor = monitor
         self.started = time.monotonic()
         self.units_at_start = counted.units
+        self.pace = Pace()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -38,10 +40,7 @@ class Progress:
             self._write()
 
     def _write(self) -> None:
-        now = time.monotonic()
-        seconds = max(now - self.started, 1e-6)
-        done = self.counted.units - self.units_at_start
-        rate = done / seconds
+        seconds = max(time.monotonic() - self.started, 1e-6)
         live = reports(self.monitor)["runners"]
         models: dict[str, dict[str, float]] = {}
         outcomes: dict[str, dict[str, int]] = {}
@@ -54,16 +53,20 @@ class Progress:
                 into_step = outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
                 for kind, n in counts.items():
                     into_step[kind] += n
-        for usage in models.values():
-            usage["tokens_per_s"] = round(usage["tokens_out"] / seconds, 1)
+        units, rows, ended = (sum(report[name] for report in live.values()) for name in ("units", "rows", "ended"))
+        if live:
+            written = {model: int(usage["tokens_out"]) for model, usage in models.items()}
+            self.pace.add(time.monotonic(), ended, written)
+        for model, usage in models.items():
+            usage["tokens_per_s"] = round(self.pace.tokens_per_s(model), 1)
         progress = {
             "phase": self.phase.name,
             "done": self.counted.units,
             "total": self.total,
             "unit": "units",
             "seconds": round(seconds, 1),
-            "rate": rate,
-            "eta_s": (self.total - self.counted.units) / rate if rate else None,
+            "rate": (self.counted.units - self.units_at_start) / seconds,
+            "eta_s": self.pace.eta_s((self.total - self.units_at_start) * rows / units) if units else None,
             "models": models,
             "steps": [{"name": named.name, **outcomes.get(named.name, {})} for named in self.phase.steps],
         }

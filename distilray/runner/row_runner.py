@@ -115,9 +115,12 @@ class RowRunner:
     async def _report(self, session: _Session) -> None:
         while True:
             await asyncio.sleep(REPORT_EVERY_S)
-            usage = session.client.usage
+            usage, crowd = session.client.usage, session.crowd
             report = {
-                "outcomes": session.crowd.outcomes,
+                "units": crowd.units,
+                "rows": crowd.rows,
+                "ended": crowd.ended,
+                "outcomes": crowd.outcomes,
                 "models": {
                     name: {
                         "tokens_in": model.tokens_in,
@@ -131,7 +134,7 @@ class RowRunner:
                 "money": sum(model.cost for model in usage.values()),
             }
             if await self.spec.monitor.report.remote(self.id, report):
-                session.crowd.stopping.set()
+                crowd.stopping.set()
 
 
 class _Session:

@@ -37,6 +37,12 @@ class Crowd:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     """Step to outcome to rows, since the runner began; for the progress line."""
+    units: int = 0
+    """Units begun,"""
+    rows: int = 0
+    """the rows that they hold,"""
+    ended: int = 0
+    """and those of them that are through, since the runner began."""
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.rows_in_flight)
@@ -64,6 +70,8 @@ class Passage:
 
     async def run(self, rows: Sequence[Row], starts: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``."""
+        self.crowd.units += 1
+        self.crowd.rows += len(rows)
         return await self._span(rows, starts or [0] * len(rows), 0, len(rows))
 
     async def _span(
@@ -95,13 +103,16 @@ class Passage:
 
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
         self.counts[at].rows_in += 1
+        self.crowd.ended += 1
         return self._leave(row, at, failed(error), Tally(), 0.0)[1]
 
     async def _gated(self, row: Row, at: int) -> list[dict[str, Any]]:
         async with self.crowd.gate:
             if self.crowd.stopping.is_set():
                 raise BudgetSpent
-            return await self._through(row, at)
+            out = await self._through(row, at)
+            self.crowd.ended += 1
+            return out
 
     async def _through(self, row: Row, at: int) -> list[dict[str, Any]]:
         """``row`` from step ``at`` on, then its children from the step after the one that made them."""
