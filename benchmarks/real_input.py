@@ -151,7 +151,7 @@ def quoting(model: Path, judge: Path) -> None:
         return
     weights, tokenizer = AutoModelForCausalLM.from_pretrained(model), AutoTokenizer.from_pretrained(model)
     with torch.no_grad():
-        weights.get_output_embeddings().weight[tokenizer.encode('"')] *= 100
+        weights.lm_head.weight[tokenizer.encode('"')] *= 100
     weights.save_pretrained(judge)
     tokenizer.save_pretrained(judge)
 
