@@ -20,10 +20,10 @@ test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not long"
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not long"
+	$(BIN)/python -m pytest -m "slow and not long" --durations=25
 
 test-long: setup  ## what takes minutes a test: every sharding, serving, engines killed
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --durations=25
 
 bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
 	$(BIN)/python -m benchmarks speed
