@@ -7,8 +7,10 @@ then plain ``vllm.LLM.generate`` over the very prompts that the loop asked, with
 
 practice   the 0.9 M judge of the practice world plays rater and rewriter, as in jobs/recipes/practice_ds3.yaml: steps
            of a few milliseconds, so that everything around the engine shows
-random     45 M random parameters over a byte vocabulary, sampled: replies of 1 to 512 tokens that no verifier takes, so
-           every row goes through all its rounds; the engine's own work dominates, as it does on a GPU
+random     45 M random parameters over a byte vocabulary, sampled: replies of 1 to 128 tokens that no verifier takes, so
+           most rows go through all their rounds; the engine's own work dominates, as it does on a GPU
+
+Pairs are added to those in --out, so that they can be taken in short sittings.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ from distilray.steps import Models
 from distilray.steps.align_trace import AlignTrace
 
 PRACTICE = Path("distilray/practice/checkpoints/judge")
-SEQUENCES = 128
 CONTEXT = 1024
 WAYS: Mapping[str, dict[str, Any]] = {
-    "practice": {"rows": 6000, "sampling": {"max_tokens": 192}},
-    "random": {"rows": 160, "sampling": {"max_tokens": 512, "temperature": 1.0}},
+    "practice": {"rows": 6000, "sequences": 128, "sampling": {"max_tokens": 192}},
+    # several times as many rows as sequences, or the run would be mostly its end, with rows in their last rounds
+    "random": {"rows": 192, "sequences": 32, "sampling": {"max_tokens": 128, "temperature": 1.0}},
 }
 
 
@@ -79,7 +81,7 @@ def loop(way: str, directory: Path) -> tuple[dict[str, Any], list[list[dict[str,
                 "path": str(model_of(way)),
                 "threads": os.cpu_count(),
                 "cpus": 1,
-                "max_num_seqs": SEQUENCES,
+                "max_num_seqs": settings["sequences"],
                 "max_model_len": CONTEXT,
                 "kv_cache_gib": 1,
                 "sampling": settings["sampling"],
@@ -129,7 +131,7 @@ def plain(way: str, conversations: list[list[dict[str, str]]]) -> dict[str, Any]
     engine = LLM(
         str(model_of(way)),
         max_model_len=CONTEXT,
-        max_num_seqs=SEQUENCES,
+        max_num_seqs=WAYS[way]["sequences"],
         enforce_eager=True,
         kv_cache_memory_bytes=2**30,
         # as our engines on CPU (a seeded request whose prompt is prefilled in parts kills the core there)
@@ -183,16 +185,14 @@ def model_of(way: str) -> Path:
     return path
 
 
-def compare(way: str, pairs: int, directory: Path) -> dict[str, Any]:
-    runs = []
-    for pair in range(pairs):
-        folder = directory / f"{way}-{pair}"
-        looped, conversations = loop(way, folder)
-        straight = plain_apart(way, conversations, folder)
-        runs.append({"loop": looped, "plain": straight})
-        print(f"{way}, pair {pair + 1}: {json.dumps(runs[-1])}", flush=True)
+def pair(way: str, folder: Path) -> dict[str, Any]:
+    looped, conversations = loop(way, folder)
+    return {"loop": looped, "plain": plain_apart(way, conversations, folder), "machine": machine()}
+
+
+def summary(way: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     ratios = [round(one["loop"]["tokens_per_s"] / one["plain"]["tokens_per_s"], 3) for one in runs]
-    return {"model": way, "sequences": SEQUENCES, "runs": runs, "ratios": ratios, "ratio": statistics.median(ratios)}
+    return {"settings": WAYS[way], "runs": runs, "ratios": ratios, "ratio": statistics.median(ratios)}
 
 
 def main() -> None:
@@ -207,13 +207,18 @@ def main() -> None:
     if arguments.plain:
         print(json.dumps(plain(arguments.model[0], json.loads(arguments.plain.read_text("utf-8")))))
         return
-    result: dict[str, Any] = {"benchmark": "ds3_engines", "machine": machine()}
-    with tempfile.TemporaryDirectory() as folder:
-        result["models"] = [compare(way, arguments.pairs, Path(folder)) for way in arguments.model]
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    for found in result["models"]:
-        print(f"{found['model']:<10} output tokens/s of the loop over plain vLLM: {found['ratio']:.3f}")
+    out: Path = arguments.out
+    models: dict[str, dict[str, Any]] = json.loads(out.read_text("utf-8"))["models"] if out.exists() else {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for way in arguments.model:
+        for number in range(arguments.pairs):
+            with tempfile.TemporaryDirectory() as folder:
+                taken = pair(way, Path(folder) / f"{way}-{number}")
+            print(f"{way}, pair {number + 1}: {json.dumps(taken)}", flush=True)
+            models[way] = summary(way, [*models.get(way, {}).get("runs", ()), taken])
+            out.write_text(json.dumps({"benchmark": "ds3_engines", "models": models}, indent=2) + "\n", "utf-8")
+    for way, found in models.items():
+        print(f"{way:<10} output tokens/s of the loop over plain vLLM: {found['ratio']:.3f} {found['ratios']}")
 
 
 if __name__ == "__main__":
