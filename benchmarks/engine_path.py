@@ -193,7 +193,8 @@ def echo(requests: int, replicas: int = 1) -> float:
 def start_ray() -> None:
     import ray
 
-    ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False)
+    # CPUs are only counted; ray.data.llm's five actors and its tasks want more of them than two cores, or wait for ever
+    ray.init(address="local", num_cpus=16, include_dashboard=False, object_store_memory=500 << 20, log_to_driver=False)
 
 
 def machine() -> dict[str, Any]:
