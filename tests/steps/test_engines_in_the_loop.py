@@ -20,7 +20,7 @@ from distilray.ledger import Manifest, Store, reconcile
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
 
 RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "practice_ds3.yaml"
-ROWS, IN_FLIGHT = 480, 64
+ROWS, IN_FLIGHT = 1600, 64  # so many that a killed engine is back, half a minute later, before the last row
 SETTINGS = [
     f"sources.traces.with.rows={ROWS}",
     "sources.traces.with.split=held_out",
