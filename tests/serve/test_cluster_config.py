@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,9 +76,12 @@ def assert_serves(url: str) -> None:
 def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
+    # Ray notes a cluster's address in its folder; one that was killed leaves the note, and `serve run` waits for it.
+    scratch = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)  # short: sockets lie in it
+    environment = ENVIRONMENT | {"RAY_TMPDIR": scratch.name}
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(
-            ["serve", "run", config(student, port, tmp_path)], env=ENVIRONMENT, stdout=log, stderr=log, text=True
+            ["serve", "run", config(student, port, tmp_path)], env=environment, stdout=log, stderr=log, text=True
         )
     try:
         before = statuses_until_ready(url, process)
@@ -90,6 +94,7 @@ def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path)
     finally:
         if process.poll() is None:
             process.kill()
+        scratch.cleanup()
     assert ready_status(url) == 0
 
 
