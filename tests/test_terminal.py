@@ -85,7 +85,7 @@ def said(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Path):
-    recipe = write(tmp_path, rows=640, latency=4.0)  # 20 units, two thirds of a minute
+    recipe = write(tmp_path, rows=640, latency=2.5)  # 20 units, close to half a minute
     directory = str(tmp_path / "run")
     store = Store(directory)
     command = [DISTILRAY, "run", recipe, "--run", directory]

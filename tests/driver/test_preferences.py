@@ -46,6 +46,7 @@ def write(folder: Path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_preferences_go_on_from_what_was_fine_tuned_and_are_the_runs_student(ray_cluster: None, tmp_path: Path) -> None:
     finished = run(write(tmp_path), directory=str(tmp_path / "run"))
     store = finished.store

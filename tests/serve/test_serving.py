@@ -206,6 +206,7 @@ def test_a_chat_finds_that_its_run_is_served(server: Server):
     assert len(done.stdout) > 1  # what a random student says need not be visible
 
 
+@pytest.mark.long
 def test_a_chat_answers_each_line_of_a_pipe(server: Server):
     once = chat_through_a_pipe(server.url, "--once", "2 plus 3?")
     piped = chat_through_a_pipe(server.url, questions="2 plus 3?\n/reset\n2 plus 3?\n/quit\nnever asked\n")

@@ -162,6 +162,7 @@ def test_gradients_over_two_processes_are_those_of_one(kv_heads: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_training_that_shares_rows_has_the_losses_of_one_that_does_not(student: str, tmp_path: Path) -> None:
     shared, _ = train(tmp_path / "shared", student, settings(max_steps=8), SHARED)

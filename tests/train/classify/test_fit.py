@@ -24,7 +24,7 @@ from distilray.train.metrics import read_metrics
 from tests.train.classify.encoder import make_encoder, problems, settings, write_units
 from tests.train.test_fit import training_workers
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
 
 OUT = "training/classify"
 TWO = TrainResources(workers=2, cpus_per_worker=0.5)
@@ -110,7 +110,6 @@ def test_its_checkpoint_labels_rows_it_never_saw_on_actors(fitted: tuple[Store, 
     assert len(kept) > 200
 
 
-@pytest.mark.long
 def test_an_engine_says_what_transformers_says(fitted: tuple[Store, Manifest], tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -128,7 +127,6 @@ def test_an_engine_says_what_transformers_says(fitted: tuple[Store, Manifest], t
         assert outcome.columns["operation_probability"] == pytest.approx(probability, abs=1e-5)
 
 
-@pytest.mark.long
 def test_shuffled_labels_teach_nothing(encoder: str, tmp_path: Path) -> None:
     made = problems(600)
     shuffled = [row["operation"] for row in made]
@@ -139,7 +137,6 @@ def test_shuffled_labels_teach_nothing(encoder: str, tmp_path: Path) -> None:
     assert 0.1 < share_right(labelled(tmp_path, store.full(f"{OUT}/final"), UNSEEN), UNSEEN) < 0.4
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("sharding", ["fsdp", "ddp", "zero3"])
 def test_one_worker_gives_the_losses_of_two(
     fitted: tuple[Store, Manifest], encoder: str, tmp_path: Path, sharding: str
@@ -149,7 +146,6 @@ def test_one_worker_gives_the_losses_of_two(
     assert losses(store)[:20] == pytest.approx(losses(fitted[0])[:20], abs=1e-3)
 
 
-@pytest.mark.long
 def test_a_killed_worker_costs_a_classifier_nothing(
     fitted: tuple[Store, Manifest], encoder: str, tmp_path: Path
 ) -> None:
@@ -166,7 +162,6 @@ def test_a_killed_worker_costs_a_classifier_nothing(
     assert manifest.details["held_out"] == fitted[1].details["held_out"]
 
 
-@pytest.mark.long
 def test_adapters_and_balanced_weights_make_one_merged_classifier(encoder: str, tmp_path: Path) -> None:
     made = [row for k, row in enumerate(problems(900)) if row["operation"] != "zh -" or k % 4 == 0]
     changes = {"lora": {"r": 8}, "class_weights": "balanced", "learning_rate": 1e-2}
