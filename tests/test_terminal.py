@@ -100,6 +100,7 @@ def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Pa
     found = json.loads(said(DISTILRAY, "status", directory, "--json").stdout)
     assert found["state"] == "running"
     assert found["progress"]["total"] == 20
+    assert 0 < found["progress"]["eta_s"] < 600
 
     terminal.press(b"\x03")
     assert terminal.exit_code() == 130

@@ -61,6 +61,7 @@ def test_every_row_comes_out_once_and_the_counts_reconcile(tmp_path: Path):
     assert len(out) == 30 and len({values["id"] for values in out}) == 30
     assert all(counts.reconciled for counts in way.counts)
     assert (way.counts[1].rows_in, way.counts[1].created, way.counts[1].kept) == (10, 20, 30)
+    assert (way.crowd.units, way.crowd.rows, way.crowd.ended) == (1, 10, 10)  # children are not foretold, nor counted
 
 
 def test_a_rejected_row_does_not_reach_the_next_step(tmp_path: Path):
@@ -153,6 +154,7 @@ def test_a_row_that_kills_its_runner_is_found_by_halving_and_fails_alone(tmp_pat
     assert out["r3"]["outcome"] == "failed" and "killed its runner" in out["r3"]["reason"]
     assert [out[f"r{k}"]["outcome"] for k in range(3)] == ["kept"] * 3
     assert way.counts[0].reconciled
+    assert way.crowd.ended == 4
 
 
 def test_a_row_that_was_only_near_when_runners_died_is_not_failed(tmp_path: Path):
