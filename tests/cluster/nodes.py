@@ -86,6 +86,12 @@ class Nodes:
             k: [p for p in _below(raylet) if words in " ".join(_line(p))] for k, raylet in enumerate(self.raylets())
         }
 
+    def on_both(self, words: str) -> list[psutil.Process]:
+        """The first such process of each node; fails unless there is one on both."""
+        found = self.find(words)
+        assert len(found) == 2 and all(found.values()), f"{words} is not on both nodes: {found}"
+        return [processes[0] for processes in found.values()]
+
     def __exit__(self, *_: object) -> None:
         everything = [p for node in self.processes for p in [node, *_below(node)]]
         for process in reversed(self.processes):

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from distilray.ledger import Manifest, Store, reconcile
+from distilray.ledger import Manifest, reconcile
 from distilray.report.status import status
-from tests.cluster.nodes import Nodes, environment, wait_for
+from tests.cluster.driver import Driver
+from tests.cluster.nodes import Nodes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -45,39 +43,16 @@ resources: {{unit_rows: {UNIT}, runners: 2, runner_cpus: 0.5, rows_in_flight: 10
 """
 
 
-class Driver:
-    """``distilray run`` on the two nodes, as a process of its own."""
-
-    def __init__(self, nodes: Nodes, folder: Path) -> None:
-        self.nodes, self.folder = nodes, folder
-        self.store = Store(str(folder / "run"))
-        (folder / "recipe.yaml").write_text(RECIPE)
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "distilray.cli", "run", str(self.folder / "recipe.yaml")]
-        log = open(self.folder / "driver.log", "ab")  # noqa: SIM115  (lives as long as the process)
-        self.process = subprocess.Popen(
-            [*command, "--run", str(self.folder / "run")],
-            stdout=log,
-            stderr=log,
-            env=environment(RAY_ADDRESS=self.nodes.address),
-        )
-        return self.process
+class Steps(Driver):
+    """A run of the recipe above."""
 
     def published(self) -> int:
         return sum(name.endswith(".parquet") for name in self.store.names(PHASE))
 
     def until_under_way(self) -> None:
         """Some units are done and more are not: a kill now finds work in flight."""
-        wait_for(lambda: self.published() >= 5 or self.process.poll() is not None, "the first units", 600)
-        assert self.process.poll() is None and self.published() < ROWS // UNIT, self.log()
-
-    def finish(self) -> None:
-        assert self.process.wait(timeout=900) == 0, self.log()
-
-    def log(self) -> str:
-        return (self.folder / "driver.log").read_text("utf-8", "replace")[-3000:]
+        wait_for(lambda: self.published() >= 5 or not self.runs(), "the first units", 600)
+        assert self.runs() and self.published() < ROWS // UNIT, self.log()
 
     def rows(self) -> dict[str, tuple[object, ...]]:
         found = {}
@@ -94,26 +69,20 @@ class Driver:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    driver = Driver(nodes, tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steps]:
+    driver = Steps(nodes, tmp_path_factory.mktemp("undisturbed"), RECIPE)
     driver.until_under_way()
     driver.finish()
     yield driver
 
 
-def on_both_nodes(nodes: Nodes, words: str) -> list[psutil.Process]:
-    found = nodes.find(words)
-    assert len(found) == 2 and all(found.values()), f"{words} is not on both nodes: {found}"
-    return [processes[0] for processes in found.values()]
-
-
-def same_as(undisturbed: Driver, driver: Driver) -> None:
+def same_as(undisturbed: Steps, driver: Steps) -> None:
     assert driver.rows() == undisturbed.rows()
     assert driver.counts() == undisturbed.counts()
     assert reconcile(driver.store, deep=True).ok
 
 
-def test_undisturbed_both_engines_and_both_runners_work(nodes: Nodes, undisturbed: Driver) -> None:
+def test_undisturbed_both_engines_and_both_runners_work(nodes: Nodes, undisturbed: Steps) -> None:
     manifest = Manifest.read(undisturbed.store, PHASE)
     assert manifest is not None
     assert sorted(manifest.engines) == ["teacher/0", "teacher/1"] and min(manifest.engines.values()) > ROWS // 10
@@ -123,29 +92,29 @@ def test_undisturbed_both_engines_and_both_runners_work(nodes: Nodes, undisturbe
 
 
 def test_an_engine_and_then_a_runner_killed_in_one_run_change_nothing(
-    nodes: Nodes, undisturbed: Driver, tmp_path: Path
+    nodes: Nodes, undisturbed: Steps, tmp_path: Path
 ) -> None:
-    driver = Driver(nodes, tmp_path)
+    driver = Steps(nodes, tmp_path, RECIPE)
     driver.until_under_way()
-    on_both_nodes(nodes, ENGINE)[0].kill()
+    nodes.on_both(ENGINE)[0].kill()
     seen = driver.published()
     wait_for(lambda: driver.published() >= seen + 5, "units after the engine's death", 600)
     assert driver.published() < ROWS // UNIT
-    on_both_nodes(nodes, RUNNER)[1].kill()
+    nodes.on_both(RUNNER)[1].kill()
     driver.finish()
     same_as(undisturbed, driver)
 
 
-def kill_core(nodes: Nodes, driver: Driver) -> None:
-    on_both_nodes(nodes, CORE)[1].kill()
+def kill_core(nodes: Nodes, driver: Steps) -> None:
+    nodes.on_both(CORE)[1].kill()
 
 
-def kill_both_runners(nodes: Nodes, driver: Driver) -> None:
-    for runner in on_both_nodes(nodes, RUNNER):
+def kill_both_runners(nodes: Nodes, driver: Steps) -> None:
+    for runner in nodes.on_both(RUNNER):
         runner.kill()
 
 
-def kill_driver(nodes: Nodes, driver: Driver) -> None:
+def kill_driver(nodes: Nodes, driver: Steps) -> None:
     os.kill(driver.process.pid, signal.SIGKILL)
     driver.process.wait()
     driver.start()
@@ -154,9 +123,9 @@ def kill_driver(nodes: Nodes, driver: Driver) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("kill", [kill_core, kill_both_runners, kill_driver])
 def test_any_other_death_changes_nothing_either(
-    nodes: Nodes, undisturbed: Driver, tmp_path: Path, kill: Callable[[Nodes, Driver], None]
+    nodes: Nodes, undisturbed: Steps, tmp_path: Path, kill: Callable[[Nodes, Steps], None]
 ) -> None:
-    driver = Driver(nodes, tmp_path)
+    driver = Steps(nodes, tmp_path, RECIPE)
     driver.until_under_way()
     kill(nodes, driver)
     driver.finish()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -105,6 +106,7 @@ def test_a_finished_training_is_not_done_again(undisturbed: tuple[Store, Manifes
     assert time.monotonic() - began < 1
 
 
+@pytest.mark.long  # tests/cluster/test_training_faults.py kills one on two nodes
 def test_a_killed_worker_costs_nothing_but_time(
     undisturbed: tuple[Store, Manifest], student: str, tmp_path: Path
 ) -> None:
@@ -233,9 +235,10 @@ def test_progress_reaches_the_driver_with_an_eta(student: str, tmp_path: Path) -
 
 
 def training_workers() -> list[int]:
-    """Process ids of the workers of the training that runs."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if any("RayTrainWorker" in word for word in process.info["cmdline"] or [])
-    ]
+    """Process ids of the workers of the training that this process runs."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any("RayTrainWorker" in word for word in process.cmdline()):
+                found.append(process.pid)
+    return found
