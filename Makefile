@@ -1,8 +1,6 @@
 # EXTRA=gpu or EXTRA=cpu chooses the vLLM build; by default what nvidia-smi finds decides.
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Tests wait for processes to start as often as they compute: two files at once, in the order in which they lie.
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 export EXTRA PYTHON VENV
 
 .PHONY: setup setup-compress demo test test-fast test-slow test-long bench prove lint clean
@@ -19,10 +17,10 @@ demo: setup  ## a whole recipe on the practice world: data, student, before and 
 test: test-fast test-slow
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow and not long" $(TWO)
+	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not long" $(TWO) --durations=25
+	$(BIN)/python -m pytest -m "slow and not long" --durations=25
 
 test-long: setup  ## what takes minutes a test: every sharding, serving, engines killed
 	$(BIN)/python -m pytest -m long --durations=25

@@ -10,16 +10,9 @@ import pytest
 STARTS = 5
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``pytest -n 2 --dist loadgroup`` a file's tests stay together, and so do those on the two nodes."""
-    for item in items:
-        on_nodes = "nodes" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("nodes" if on_nodes else item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
-    """One small local Ray cluster for the whole session, or for each of its processes under pytest-xdist."""
+    """One small local Ray cluster for the whole session."""
     os.environ["RAY_AUTH_MODE"] = "disabled"
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (otherwise workers run at nice 15)
     import ray

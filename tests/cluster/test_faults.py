@@ -1,6 +1,7 @@
-"""kill -9 of anything, on two nodes with work in flight: the same ids, counts and outcomes as undisturbed.
+"""kill -9 of anything, on two nodes with work in flight: the same ids, counts, outcomes and losses as undisturbed.
 
-The engines decode greedily in fp32, so that what a row becomes can be compared to the letter.
+The engines decode greedily in fp32, so that what a row becomes can be compared to the letter; and so can the losses of
+a training whose worker dies, to the last bit.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import pytest
 
 from distilray.ledger import Manifest, reconcile
 from distilray.report.status import status
+from distilray.train.metrics import read_metrics
 from tests.cluster.driver import Driver
 from tests.cluster.nodes import Nodes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-ROWS, UNIT = 900, 25
-PHASE = "steps/01-answer+check"
-ENGINE, CORE, RUNNER = "ray::VLLMEngine", "VLLM::EngineCore", "MapBatches(RowRunner)"
+ROWS, UNIT = 600, 25
+PHASE, TRAINING, TRAINING_STEPS = "steps/01-answer+check", "training/sft", 30
+ENGINE, CORE, RUNNER, WORKER = "ray::VLLMEngine", "VLLM::EngineCore", "MapBatches(RowRunner)", "RayTrainWorker"
 RECIPE = f"""
 name: faults
 models:
@@ -34,11 +36,24 @@ models:
     max_num_seqs: 16
     max_model_len: 512
     sampling: {{max_tokens: 96}}
+  student: {{path: "package://distilray.practice/checkpoints/student_blank"}}
 sources:
   - {{name: problems, uses: "distilray.practice:problems", with: {{rows: {ROWS}, seed: 5}}}}
 steps:
   - answer: {{model: teacher}}
   - check: {{reference: numeric}}
+train:
+  - kind: sft
+    student: student
+    max_steps: {TRAINING_STEPS}
+    max_length: 256
+    batch_size: 16
+    micro_batch_size: 8
+    learning_rate: 1.0e-3
+    precision: fp32
+    log_every: 1
+    save_every: 5
+    resources: {{workers: 2, cpus_per_worker: 1.25}}   # one on each node too
 resources: {{unit_rows: {UNIT}, runners: 2, runner_cpus: 0.5, rows_in_flight: 100}}
 """
 
@@ -63,6 +78,16 @@ class Steps(Driver):
                     found[row["id"]] = (row["outcome"], row["reason"], row["answer"])
         return found
 
+    def until_it_trains(self) -> None:
+        """There is a checkpoint to go on from, and the student is not finished."""
+        wait_for(lambda: self.store.names(f"{TRAINING}/checkpoints") or not self.runs(), "a first checkpoint", 600)
+        assert self.runs() and not self.store.names(f"{TRAINING}/final"), self.log()
+
+    def losses(self) -> list[float]:
+        records = [record for record in read_metrics(self.store, TRAINING) if "loss" in record]
+        assert [record["step"] for record in records] == list(range(1, TRAINING_STEPS + 1)), self.log()
+        return [record["loss"] for record in records]
+
     def counts(self) -> list[tuple[object, ...]]:
         fields = ("name", "rows_in", "created", "kept", "rejected", "failed", "reconciled")
         return [tuple(step[field] for field in fields) for step in status(self.store)["steps"]]
@@ -72,6 +97,8 @@ class Steps(Driver):
 def undisturbed(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Steps]:
     driver = Steps(nodes, tmp_path_factory.mktemp("undisturbed"), RECIPE)
     driver.until_under_way()
+    driver.until_it_trains()
+    nodes.on_both(WORKER)
     driver.finish()
     yield driver
 
@@ -79,6 +106,7 @@ def undisturbed(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def same_as(undisturbed: Steps, driver: Steps) -> None:
     assert driver.rows() == undisturbed.rows()
     assert driver.counts() == undisturbed.counts()
+    assert driver.losses() == undisturbed.losses()
     assert reconcile(driver.store, deep=True).ok
 
 
@@ -91,7 +119,7 @@ def test_undisturbed_both_engines_and_both_runners_work(nodes: Nodes, undisturbe
     assert len(undisturbed.rows()) == ROWS
 
 
-def test_an_engine_and_then_a_runner_killed_in_one_run_change_nothing(
+def test_an_engine_then_a_runner_and_then_a_trainings_worker_killed_in_one_run_change_nothing(
     nodes: Nodes, undisturbed: Steps, tmp_path: Path
 ) -> None:
     driver = Steps(nodes, tmp_path, RECIPE)
@@ -101,6 +129,11 @@ def test_an_engine_and_then_a_runner_killed_in_one_run_change_nothing(
     wait_for(lambda: driver.published() >= seen + 5, "units after the engine's death", 600)
     assert driver.published() < ROWS // UNIT
     nodes.on_both(RUNNER)[1].kill()
+    driver.until_it_trains()
+    worker = nodes.on_both(WORKER)[1]
+    worker.kill()
+    wait_for(lambda: nodes.find(WORKER)[1] not in ([], [worker]) or not driver.runs(), "another worker there", 600)
+    assert driver.runs(), "the training was over before the kill"
     driver.finish()
     same_as(undisturbed, driver)
 

@@ -106,7 +106,7 @@ def test_a_finished_training_is_not_done_again(undisturbed: tuple[Store, Manifes
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.long  # tests/cluster/test_training_faults.py kills one on two nodes
+@pytest.mark.long  # tests/cluster/test_faults.py kills one on two nodes
 def test_a_killed_worker_costs_nothing_but_time(
     undisturbed: tuple[Store, Manifest], student: str, tmp_path: Path
 ) -> None:
