@@ -17,14 +17,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections import Counter
 from datetime import datetime
 from fractions import Fraction
@@ -35,11 +30,11 @@ import pyarrow.dataset as ds
 import yaml
 
 from benchmarks.ds3 import machine
+from benchmarks.killed import finish, kill_and_resume, published, start
 from benchmarks.random_model import random_model
 from distilray.ledger import Manifest, Store, reconcile
 from distilray.report.status import status
 
-LOOP = "01-*"
 NUMBER = r"-?\d[\d,]*(?:\.\d+|/\d+)?%?"
 
 
@@ -127,68 +122,30 @@ def write_recipe(directory: Path, data: Path, rows: int) -> Path:
     return place
 
 
-def driver(recipe: Path, run: Path) -> subprocess.Popen[bytes]:
-    with run.with_suffix(".log").open("ab") as log:
-        command = [sys.executable, "-m", "distilray.cli", "run", str(recipe), "--run", str(run)]
-        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-
 def in_peace(recipe: Path, run: Path) -> dict[str, Any]:
-    finish(driver(recipe, run), run)  # at once, if an earlier call with this --directory ended it
+    log = run.with_suffix(".log")
+    finish(start(recipe, str(run), log), log)  # at once, if an earlier call with this --directory ended it
     told = status(Store(str(run)))
-    started, finished = (datetime.fromisoformat(told[name]) for name in ("created", "finished"))
-    return {"seconds": (finished - started).total_seconds()}
+    began, finished = (datetime.fromisoformat(told[name]) for name in ("created", "finished"))
+    return {"seconds": (finished - began).total_seconds()}
 
 
 def killed_and_resumed(recipe: Path, run: Path) -> dict[str, Any]:
-    """Kills the driver when a third of the loop's units are published, and starts it again."""
     shutil.rmtree(run, ignore_errors=True)  # a kill that was not seen proves nothing
-    first = driver(recipe, run)
-    deadline = time.monotonic() + 1800
-    while not (total := units_to_do(run)) or len(published(run)) < total / 3:
-        if first.poll() is not None or time.monotonic() > deadline:
-            os.kill(first.pid, signal.SIGKILL) if first.poll() is None else None
-            raise RuntimeError(f"the driver never came to a third of the loop; see {run.with_suffix('.log')}")
-        time.sleep(0.2)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    stamps = {path.name: path.stat().st_mtime_ns for path in published(run)}
-    finish(driver(recipe, run), run)
-    again = sum(stamps[path.name] != path.stat().st_mtime_ns for path in published(run) if path.name in stamps)
+    killed = kill_and_resume(recipe, str(run), run.with_suffix(".log"))
     spent = loop(run).models["tiny"]
-    return {
-        "units": total,
-        "units_published_before_the_kill": len(stamps),
-        "units_written_again": again,
-        "replies": spent["replies"],
-        "replies_replayed_from_the_log": spent["replayed"],
-    }
-
-
-def finish(process: subprocess.Popen[bytes], run: Path) -> None:
-    if process.wait(timeout=3600):
-        raise RuntimeError(f"the run ended with {process.returncode}:\n{run.with_suffix('.log').read_text()[-2000:]}")
-
-
-def units_to_do(run: Path) -> int:
-    store = Store(str(run))
-    manifest = Manifest.read(store, "steps/00-sources") if store.exists("steps/00-sources") else None
-    return len(manifest.details["units"]) if manifest and manifest.finished else 0
-
-
-def published(run: Path) -> list[Path]:
-    return sorted(run.glob(f"steps/{LOOP}/unit-*.parquet"))
+    return {**killed.to_json(), "replies": spent["replies"], "replies_replayed_from_the_log": spent["replayed"]}
 
 
 def loop(run: Path) -> Manifest:
-    [folder] = run.glob(f"steps/{LOOP}")
+    [folder] = run.glob("steps/01-*")
     manifest = Manifest.read(Store(str(run)), f"steps/{folder.name}")
     assert manifest is not None
     return manifest
 
 
 def rows_of(run: Path) -> list[dict[str, Any]]:
-    return ds.dataset([str(path) for path in published(run)]).to_table().to_pylist()
+    return ds.dataset([str(run / path) for path in published(Store(str(run)))]).to_table().to_pylist()
 
 
 def account(run: Path, data: Path, rows: int) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from benchmarks.ds3 import machine
+from benchmarks.killed import kill_and_resume, published
 from benchmarks.random_model import random_model
 from distilray.ledger import Store, reconcile
 from distilray.report.status import status
@@ -188,39 +188,12 @@ def s3_server() -> Iterator[str]:
         server.wait()
 
 
-def driver(recipe: Path, run: str, folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / "driver.log").open("ab") as log:
-        command = [sys.executable, "-m", "distilray.cli", "run", str(recipe), "--run", run]
-        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-
 def killed_and_resumed(recipe: Path, run: str, folder: Path) -> dict[str, Any]:
-    started = time.monotonic()
-    first = driver(recipe, run, folder)
-    store = Store(run)
-    try:
-        while 3 * len(published(store)) < (units := total(store)) or not units:
-            if first.poll() is not None or time.monotonic() - started > 1800:
-                raise RuntimeError("no third of the steps was ever done:\n" + log_of(folder))
-            time.sleep(0.2)
-        first.send_signal(signal.SIGKILL)
-    finally:
-        first.kill()
-        first.wait()
-    before = {path: stamp(store, path) for path in published(store)}
-    if driver(recipe, run, folder).wait(timeout=3600):
-        raise RuntimeError("the second driver failed:\n" + log_of(folder))
-    seconds = time.monotonic() - started
-    again = [path for path, stamped in before.items() if stamp(store, path) != stamped]
-    return {
-        "seconds": round(seconds, 1),
-        "units": units,
-        "units_published_before_the_kill": len(before),
-        **account(store, units, again),
-    }
+    killed = kill_and_resume(recipe, run, folder / "driver.log")
+    return {**killed.to_json(), **account(Store(run), killed.units_written_again)}
 
 
-def account(store: Store, units: int, again: list[str]) -> dict[str, Any]:
+def account(store: Store, again: int) -> dict[str, Any]:
     """What the run came to, and everything that should not be so."""
     rows = [row for path in published(store) for row in read(store, path)]
     sources = [row for name in store.names("steps/00-sources") for row in read(store, f"steps/00-sources/{name}")]
@@ -232,7 +205,7 @@ def account(store: Store, units: int, again: list[str]) -> dict[str, Any]:
     report = reconcile(store, deep=True)
     student = status(store)["evaluations"]
     problems = [
-        *([f"{len(again)} units were written again"] if again else []),
+        *([f"{again} units were written again"] if again else []),
         *([f"{len(doubled)} ids are there twice"] if doubled else []),
         *([f"{len(missing)} ids are in the sources or in the steps only"] if missing else []),
         *([f"{len(planted)} of {len(BROKEN)} broken lines are failed rows"] if len(planted) != len(BROKEN) else []),
@@ -256,36 +229,12 @@ def account(store: Store, units: int, again: list[str]) -> dict[str, Any]:
     }
 
 
-def total(store: Store) -> int:
-    path = "steps/00-sources/manifest.json"
-    manifest = store.read_json(path) if store.exists(path) else {}
-    return len(manifest.get("details", {}).get("units", ())) if manifest.get("finished") else 0
-
-
-def published(store: Store) -> list[str]:
-    folders = [name for name in store.names("steps") if name.startswith("01-")]
-    return sorted(
-        f"steps/{folder}/{name}"
-        for folder in folders
-        for name in store.names(f"steps/{folder}")
-        if name.endswith(".parquet")
-    )
-
-
 def read(store: Store, path: str) -> list[dict[str, Any]]:
     if not path.endswith(".parquet"):
         return []
     with store.open_input(path) as file:
         names = ["id", "source", "language", "outcome", "reason"]
         return pq.read_table(file, columns=names).to_pylist()
-
-
-def stamp(store: Store, path: str) -> Any:
-    return store.filesystem.get_file_info(store.full(path)).mtime
-
-
-def log_of(folder: Path) -> str:
-    return (folder / "driver.log").read_text("utf-8", "replace")[-3000:]
 
 
 if __name__ == "__main__":
