@@ -18,7 +18,7 @@ def exit_code(error: BaseException) -> tuple[int | None, str]:
         return INTERRUPTED, "interrupted; what is done is kept, run the same command again to go on"
     if isinstance(error, UsageError):
         return 2, str(error)
-    from distilray.ledger import RunIsHeld
+    from distilray.ledger import RunIsHeld, StoreError
     from distilray.models import ModelError, NotACheckpoint
     from distilray.recipe import RecipeError
     from distilray.rows import SourceError
@@ -27,7 +27,7 @@ def exit_code(error: BaseException) -> tuple[int | None, str]:
 
     if isinstance(error, RunStopped):
         return 3, f"stopped: {error}"
-    if isinstance(error, RecipeError | SourceError | NotACheckpoint | CannotTrain | RunIsHeld):
+    if isinstance(error, RecipeError | SourceError | NotACheckpoint | CannotTrain | RunIsHeld | StoreError):
         return 2, str(error)
     if isinstance(error, TrainingFailed | ModelError):
         return 1, f"failed: {error}"

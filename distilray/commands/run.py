@@ -36,7 +36,7 @@ def call(options: argparse.Namespace) -> int:
 
     loaded = load(options.recipe, options.overrides)
     directory = options.run or f"runs/{loaded.recipe.name}"
-    store = Store(directory)
+    store = Store.reach(directory)
     view = TerminalView(store)
     try:
         with view:

@@ -39,7 +39,7 @@ def existing_run(directory: str):
     """The store of a run that is there; :class:`UsageError` otherwise."""
     from distilray.ledger import Store
 
-    store = Store(directory)
+    store = Store.reach(directory)
     if not store.exists("run.json"):
         raise UsageError(f"{store.shown} is no run directory (it has no run.json); `distilray run RECIPE` makes one")
     return store

@@ -51,7 +51,7 @@ def run(
     loaded = load(place, overrides)
     recipe = loaded.recipe
     files = [check_source(source) for source in recipe.sources]
-    store = Store(directory or f"runs/{recipe.name}")
+    store = Store.reach(directory or f"runs/{recipe.name}")
     with Lease.acquire(store, note=f"distilray run {place}") as lease:
         record = _record(store, loaded, limit)
         with cluster(recipe.resources):

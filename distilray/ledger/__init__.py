@@ -9,7 +9,7 @@ from distilray.ledger.manifest import SET_ASIDE, Manifest, fingerprint, now, ope
 from distilray.ledger.reconcile import Reconciliation, StageReport, read_footers, reconcile
 from distilray.ledger.replies import REPLIES, DamagedLog, ReplyLog
 from distilray.ledger.stages import StageFiles, list_stages, list_trainings
-from distilray.ledger.store import Store
+from distilray.ledger.store import Store, StoreError
 from distilray.ledger.unit import UnitInput, kept_rows, read_unit_counts, unit_columns, write_unit
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "StageReport",
     "StepCounts",
     "Store",
+    "StoreError",
     "UnitCounts",
     "UnitInput",
     "UnknownRow",

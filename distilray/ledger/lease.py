@@ -24,7 +24,7 @@ from types import TracebackType
 import msgspec
 
 from distilray.ledger.claim import Claim, claim_of_this_process, clock, encode_claim, read_claims
-from distilray.ledger.store import Store
+from distilray.ledger.store import Store, StoreError
 
 TRIES = 12
 BEATS_PER_TTL = 4
@@ -68,8 +68,15 @@ class Lease:
 
         Raises :class:`RunIsHeld` as soon as a holder gives a sign of life (up to ``ttl_s / 4`` later), or if
         others kept claiming too. Takes over at once from a dead process of this machine, else after 1.5
-        ``ttl_s``.
+        ``ttl_s``. :class:`StoreError` where nothing can be written.
         """
+        try:
+            return cls._acquire(store, ttl_s, note)
+        except OSError as error:
+            raise StoreError(store.uri, error) from error
+
+    @classmethod
+    def _acquire(cls, store: Store, ttl_s: float, note: str) -> Lease:
         claimant = _Claimant(store, claim_of_this_process(uuid.uuid4().hex, ttl_s, note))
         for attempt in range(TRIES):
             claimant.wait_for_free()

@@ -24,6 +24,21 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 MOVES_AT_ONCE = 16
+REMEDIES = {
+    "ACCESS_DENIED": "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile)",
+    "NO_SUCH_BUCKET": "make the bucket first",
+    "NETWORK_CONNECTION": "is the server up, and are endpoint_override and region right?",
+    "": "give a folder, or a URI such as s3://bucket/runs/first",
+}
+
+
+class StoreError(Exception):
+    """No run can lie there; the text names the place, what was said there, and what to do."""
+
+    def __init__(self, place: str, error: Exception) -> None:
+        said = str(error).strip() or type(error).__name__
+        remedy = next(remedy for mark, remedy in REMEDIES.items() if mark in said)
+        super().__init__(f"{_shown(place)}: no run directory can be there: {said}\n  {remedy}")
 
 
 class Store:
@@ -40,6 +55,18 @@ class Store:
         self.uri = text
         self.local = isinstance(self.filesystem, pafs.LocalFileSystem)
 
+    @classmethod
+    def reach(cls, uri: str | os.PathLike[str]) -> Store:
+        """The store at ``uri`` after it has answered once; :class:`StoreError` where none can be there."""
+        try:
+            store = cls(uri)
+            if not store.base.strip("/"):
+                raise ValueError("it names no bucket" if not store.local else "that is the whole disk")
+            store.exists("run.json")
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise StoreError(os.fspath(uri), error) from error
+        return store
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Store, (self.uri,)
 
@@ -55,7 +82,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI without the keys that it may carry, for messages."""
-        return re.sub(r"://[^/@]*@", "://***@", self.uri)
+        return _shown(self.uri)
 
     def full(self, path: str) -> str:
         """``path`` as ``filesystem`` names it (for pyarrow.dataset and pyarrow.parquet)."""
@@ -180,6 +207,10 @@ class Store:
         if f"{folder}/{last}" in files:
             move(f"{folder}/{last}")
         self.delete_dir(folder)
+
+
+def _shown(uri: str) -> str:
+    return re.sub(r"://[^/@]*@", "://***@", uri)
 
 
 def _one_put(uri: str) -> str:

@@ -31,7 +31,7 @@ def find_students(target: str, *, model_id: str | None = None, before: bool = Fa
     ``package://PACKAGE/DIR``. Raises :class:`CannotServe`.
     """
     if _is_run(target):
-        return _students_of_run(Store(target), model_id or "student", before)
+        return _students_of_run(Store.reach(target), model_id or "student", before)
     if before:
         raise CannotServe(f"{target} is a checkpoint, not a run: only a run knows the student before its training")
     name = model_id or Path(target.removeprefix("package://")).name.replace("--", "-").replace(":", "-")

@@ -7,7 +7,33 @@ import threading
 
 import pytest
 
-from distilray.ledger import Store
+from distilray.ledger import Lease, Store, StoreError
+
+
+@pytest.mark.parametrize(
+    ("place", "why", "remedy"),
+    [
+        ("s3://", "names no bucket", "such as s3://bucket/runs/first"),
+        ("/", "the whole disk", "give a folder"),
+        ("ftp://host/run", "Unrecognized filesystem type", "give a folder"),
+        ("s3://me:secret@b/run?nonsense=1", "Unexpected query parameter", "such as s3://"),
+        ("s3://b/run?scheme=http&region=x&endpoint_override=127.0.0.1:1", "NETWORK_CONNECTION", "is the server up"),
+    ],
+)
+def test_a_place_that_cannot_be_is_named_with_the_remedy(place, why, remedy):
+    with pytest.raises(StoreError) as told:
+        Store.reach(place)
+    assert why in str(told.value) and remedy in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_a_place_where_nothing_can_be_written_is_told_before_a_run_starts(s3_endpoint, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Not a directory"):
+        Lease.acquire(Store.reach(tmp_path / "file" / "run"))
+    nowhere = Store.reach(f"s3://nowhere/run?scheme=http&endpoint_override={s3_endpoint}&region=us-east-1")
+    with pytest.raises(StoreError, match="make the bucket first"):
+        Lease.acquire(nowhere)
 
 
 def test_what_is_written_is_read_back_also_after_pickling(store):
