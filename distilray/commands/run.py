@@ -7,6 +7,7 @@ distilray run recipe.yaml --run s3://bucket/runs/first models.teacher.replicas=4
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 
 from distilray.commands.failures import INTERRUPTED
@@ -57,6 +58,6 @@ def call(options: argparse.Namespace) -> int:
     console.print(f"report    {page}")
     if finished.student:
         console.print(f"student   {store.shown}/{finished.student}")
-        console.print(f"chat      distilray chat {directory}")
-    console.print(f"look      distilray status {directory}   distilray rows {directory} STEP")
+        console.print(f"chat      distilray chat {shlex.quote(directory)}")
+    console.print(f"look      distilray status {shlex.quote(directory)}   distilray rows {shlex.quote(directory)} STEP")
     return 0

@@ -21,7 +21,7 @@ def student_of(store: Store, training: str | None = None) -> str:
     finished = [(manifest.finished, name) for name, manifest in found if manifest and manifest.finished]
     if not finished:
         which = f"no finished training {training!r}" if training else "no finished training"
-        raise RunStopped(f"{store.shown} has {which}; `distilray status {store.shown}` shows how far it is")
+        raise RunStopped(f"{store.shown} has {which}; `distilray status {store.typed}` shows how far it is")
     return f"training/{max(finished)[1]}"
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
@@ -83,6 +84,11 @@ class Store:
     def shown(self) -> str:
         """The URI without the keys that it may carry, for messages."""
         return _shown(self.uri)
+
+    @property
+    def typed(self) -> str:
+        """``shown`` as a shell takes it: an object store's URI holds ``?`` and ``&``."""
+        return shlex.quote(self.shown)
 
     def full(self, path: str) -> str:
         """``path`` as ``filesystem`` names it (for pyarrow.dataset and pyarrow.parquet)."""

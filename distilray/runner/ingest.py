@@ -67,7 +67,7 @@ def run_sources(
                 raise SourceError(
                     f"source {source.name!r}",
                     "gave no row that can be used",
-                    f"Look at `distilray rows {store.shown} sources --outcome failed`, or correct form and columns",
+                    f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct form and columns",
                 )
         manifest.seconds += time.monotonic() - started
         manifest.finished = now()

@@ -74,7 +74,7 @@ def _newest_training(run: Store) -> Manifest:
     else:
         state = "there is nothing"
     raise CannotServe(
-        f"{run.shown}: {state}. `distilray status {run.shown}` shows how far it is; "
+        f"{run.shown}: {state}. `distilray status {run.typed}` shows how far it is; "
         f"`distilray run RECIPE --run {run.shown}` goes on"
     )
 
