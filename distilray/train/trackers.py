@@ -40,7 +40,7 @@ class Wandb:
         )
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        self.run.log(dict(values), step=step)
+        self.run.log(dict(values), step=step, commit=True)  # a step that is named is otherwise seen with the next
 
     def close(self) -> None:
         self.run.finish()
