@@ -225,7 +225,7 @@ def walked(how: str) -> Iterator[str]:
     return (command for command, by in COVERED.items() if by == how)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_commands_do_what_the_readme_says(here: Path):
     said = {command: typed(command, here, "What is 2 plus 3?\n/quit\n") for command in walked("walk")}
     assert "report" in said["distilray run recipe.yaml --run runs/first"]

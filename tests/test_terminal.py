@@ -85,7 +85,7 @@ def said(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Path):
-    recipe = write(tmp_path, rows=640, latency=2.5)  # 20 units, close to half a minute
+    recipe = write(tmp_path, rows=480, latency=2.5)  # 15 units, close to half a minute
     directory = str(tmp_path / "run")
     store = Store(directory)
     command = [DISTILRAY, "run", recipe, "--run", directory]
@@ -99,18 +99,18 @@ def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Pa
     assert "units" in beside.stdout
     found = json.loads(said(DISTILRAY, "status", directory, "--json").stdout)
     assert found["state"] == "running"
-    assert found["progress"]["total"] == 20
+    assert found["progress"]["total"] == 15
     assert 0 < found["progress"]["eta_s"] < 600
 
     terminal.press(b"\x03")
     assert terminal.exit_code() == 130
     shown = terminal.text()
     assert "stopping ..." in shown
-    told = r"interrupted in 01-answer\+check, \d+ of 20 units done; what is done is kept"
+    told = r"interrupted in 01-answer\+check, \d+ of 15 units done; what is done is kept"
     assert re.search(told, shown), shown[-500:]
     assert "Traceback" not in shown
     assert psutil.wait_procs(processes, timeout=30)[1] == []
-    assert 3 <= len(units(store)) < 20
+    assert 3 <= len(units(store)) < 15
     assert "interrupted" in said(DISTILRAY, "status", directory).stdout
 
     [line] = [line for line in shown.splitlines() if line.strip().startswith("distilray run")]

@@ -22,7 +22,7 @@ from tests.cluster.nodes import Nodes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-ROWS, UNIT = 600, 25
+ROWS, UNIT = 480, 20
 PHASE, TRAINING, TRAINING_STEPS = "steps/01-answer+check", "training/sft", 30
 ENGINE, CORE, RUNNER, WORKER = "ray::VLLMEngine", "VLLM::EngineCore", "MapBatches(RowRunner)", "RayTrainWorker"
 RECIPE = f"""

@@ -40,6 +40,7 @@ def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]
     return {row["id"]: (np.array(row[CHOSEN]), np.array(row[REJECTED])) for row in table.to_pylist()}
 
 
+@pytest.mark.long
 def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(before: Before) -> None:
     store, paths = before.store, before.tokens.paths
     DPO().before(before)
