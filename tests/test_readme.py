@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -307,10 +308,11 @@ def free_port() -> int:
 
 
 @pytest.mark.long
-def test_a_job_is_submitted_to_a_cluster(here: Path, bucket: dict[str, str], tmp_path: Path):
+def test_a_job_is_submitted_to_a_cluster(here: Path, bucket: dict[str, str]):
     [command] = [each for each in COVERED if each.startswith("ray job submit")]
     gcs, dashboard = free_port(), free_port()
-    start = f"ray start --head --port {gcs} --dashboard-port {dashboard} --num-cpus 2 --temp-dir {tmp_path}/ray"
+    short = tempfile.mkdtemp(prefix="ray-")  # sockets lie below it, and their paths are limited to 107 characters
+    start = f"ray start --head --port {gcs} --dashboard-port {dashboard} --num-cpus 2 --temp-dir {short}"
     node = subprocess.Popen(
         [*shlex.split(start), "--object-store-memory", "200000000", "--disable-usage-stats", "--block"],
         env=ENVIRONMENT | bucket, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -331,6 +333,7 @@ def test_a_job_is_submitted_to_a_cluster(here: Path, bucket: dict[str, str], tmp
     finally:
         node.terminate()
         node.wait(60)
+        shutil.rmtree(short, ignore_errors=True)
 
 
 @pytest.mark.long

@@ -14,7 +14,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
     parser.add_argument("step", help="the step to try; those before it are passed through silently")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
-    parser.add_argument("--rows", type=int, default=5, metavar="N", help="rows to try (default 5)")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=5,
+        metavar="N",
+        help="rows that come as far as the step (default 5)",
+    )
 
 
 def call(options: argparse.Namespace) -> int:

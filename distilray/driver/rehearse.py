@@ -19,6 +19,9 @@ from distilray.rows import Outcome, Row, failed, list_files, rows_of
 from distilray.runner import Desk, NamedStep, Tally, cluster
 from distilray.steps import Step
 
+TRIED_AT_MOST = 10
+"""Rows for each that is to be shown: a step that lets hardly any through shall not cost a fortune to look behind."""
+
 
 @dataclass
 class Asked:
@@ -40,18 +43,18 @@ class Rehearsed:
 
 
 def rehearse(loaded: Loaded, step: str, rows: int) -> list[Rehearsed]:
-    """The first ``rows`` usable rows of the sources through the row steps up to ``step``.
+    """Usable rows of the sources through the row steps up to ``step``, until ``rows`` of them came that far.
 
-    Global steps before it are passed over: they need the whole set. Raises :class:`RecipeError` for an unknown step.
+    Those that an earlier step ended are among them; at most ten times ``rows`` are tried. Global steps before it are
+    passed over: they need the whole set. Raises :class:`RecipeError` for an unknown step.
     """
     path = _steps_up_to(loaded, step)
     names = {name for entry in path for chosen in _models(entry) for name in chosen}
     known = loaded.models()
     models = {name: known[name] for name in sorted(names)}
-    sample = list(islice(_usable_rows(loaded), rows))
     with cluster(loaded.recipe.resources), EnginePools("rehearsal") as pools:
         handles = pools.start(models)
-        return asyncio.run(_all(loaded, handles, [entry.named for entry in path], sample))
+        return asyncio.run(_until_enough(loaded, handles, [entry.named for entry in path], rows))
 
 
 def _steps_up_to(loaded: Loaded, step: str) -> list[StepEntry]:
@@ -78,11 +81,17 @@ def _usable_rows(loaded: Loaded) -> Iterator[Row]:
     return (Row(row) for row in values if row.get("outcome") != "failed")
 
 
-async def _all(loaded: Loaded, handles: Any, steps: list[NamedStep], sample: list[Row]) -> list[Rehearsed]:
+async def _until_enough(loaded: Loaded, handles: Any, steps: list[NamedStep], rows: int) -> list[Rehearsed]:
+    usable, shown = _usable_rows(loaded), list[Rehearsed]()
     with tempfile.TemporaryDirectory(prefix="distilray-try-") as scratch:
         async with PoolClient(handles) as client:
-            work = [_one(loaded, client, Store(scratch), steps, row, k) for k, row in enumerate(sample)]
-            return list(await asyncio.gather(*work))
+            while missing := rows - sum(one.stopped_at is None for one in shown):
+                sample = list(islice(usable, min(missing, TRIED_AT_MOST * rows - len(shown))))
+                if not sample:
+                    break
+                work = [_one(loaded, client, Store(scratch), steps, row, k) for k, row in enumerate(sample, len(shown))]
+                shown += await asyncio.gather(*work)
+    return shown
 
 
 async def _one(

@@ -19,7 +19,8 @@ def show_rehearsal(rows: Sequence[Rehearsed], step: str, console: Console) -> No
     for shown in rows:
         console.print(Rule(f"{shown.row.id}", align="left", style="dim"))
         if shown.stopped_at is not None and shown.outcome is not None:
-            console.print(f"did not reach {step}: {shown.outcome.kind} at {shown.stopped_at}: {shown.outcome.reason}")
+            ended = f"{shown.outcome.kind} at {shown.stopped_at}: {shown.outcome.reason}"
+            console.print(f"did not reach {step}: {escape(ended)}")
             continue
         for k, asked in enumerate(shown.asked, 1):
             console.print(f"[bold cyan]prompt {k} to {asked.model}[/]")
