@@ -119,7 +119,8 @@ def undisturbed_losses(student: str, folder: Path) -> list[float]:
     program = (
         "import sys, json, ray; from pathlib import Path\n"
         "from tests.train.elastic_driver import STEPS; from tests.train.test_fit import TWO, losses, settings, train\n"
-        "ray.init(address='local', num_cpus=2, include_dashboard=False, object_store_memory=150 * 2**20)\n"
+        "ray.init(address='local', num_cpus=2, include_dashboard=False, object_store_memory=150 * 2**20,"
+        " log_to_driver=False)\n"
         "store, _ = train(Path(sys.argv[1]), sys.argv[2], settings(max_steps=STEPS), TWO)\n"
         "print(json.dumps(losses(store)))"
     )
