@@ -68,6 +68,9 @@ def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtyp
     model.config.dtype = dtype
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = True
+    # Weights that are another's (a head tied to the embedding) were gathered once for each name.
+    tied = getattr(model, "all_tied_weights_keys", None) or {}
+    weights = {name: tensor for name, tensor in weights.items() if tied.get(name) not in weights}
     model.save_pretrained(folder, state_dict=weights)
 
 

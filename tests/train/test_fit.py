@@ -84,6 +84,7 @@ def test_a_training_learns_and_says_what_it_did(undisturbed: tuple[Store, Manife
     assert any(name.startswith("events.out") for name in store.names(f"{OUT}/tensorboard"))
 
 
+@pytest.mark.long
 def test_two_workers_give_the_losses_of_one(undisturbed: tuple[Store, Manifest], student: str, tmp_path: Path) -> None:
     alone, _ = train(tmp_path, student, settings(), ONE)
     assert losses(undisturbed[0]) == pytest.approx(losses(alone), abs=1e-4)
@@ -159,7 +160,6 @@ def test_the_exported_checkpoint_answers_alike_in_transformers_and_vllm(undistur
     assert texts["vllm"] == texts["transformers"]
 
 
-@pytest.mark.long
 def test_the_export_keeps_the_precision_and_the_tokenizer_of_the_student(
     undisturbed: tuple[Store, Manifest], student: str
 ) -> None:

@@ -164,7 +164,7 @@ def test_a_killed_worker_costs_a_classifier_nothing(
 
 def test_adapters_and_balanced_weights_make_one_merged_classifier(encoder: str, tmp_path: Path) -> None:
     made = [row for k, row in enumerate(problems(900)) if row["operation"] != "zh -" or k % 4 == 0]
-    changes = {"lora": {"r": 8}, "class_weights": "balanced", "learning_rate": 1e-2}
+    changes = {"lora": {"r": 16, "alpha": 16}, "class_weights": "balanced", "max_steps": 240}
     store, manifest = train(tmp_path / "run", encoder, made, ONE, **changes)
     assert manifest.details["held_out"]["accuracy"] > 0.8
     assert "adapter" in store.names(f"{OUT}/final")
