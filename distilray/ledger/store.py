@@ -37,7 +37,7 @@ class StoreError(Exception):
     """No run can lie there; the text names the place, what was said there, and what to do."""
 
     def __init__(self, place: str, error: Exception) -> None:
-        said = str(error).strip() or type(error).__name__
+        said = _shown(str(error).strip()) or type(error).__name__  # pyarrow repeats the URI, keys and all
         remedy = next(remedy for mark, remedy in REMEDIES.items() if mark in said)
         super().__init__(f"{_shown(place)}: no run directory can be there: {said}\n  {remedy}")
 

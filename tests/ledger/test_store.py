@@ -15,7 +15,7 @@ from distilray.ledger import Lease, Store, StoreError
     [
         ("s3://", "names no bucket", "such as s3://bucket/runs/first"),
         ("/", "the whole disk", "give a folder"),
-        ("ftp://host/run", "Unrecognized filesystem type", "give a folder"),
+        ("ftp://me:secret@host/run", "Unrecognized filesystem type", "give a folder"),
         ("s3://me:secret@b/run?nonsense=1", "Unexpected query parameter", "such as s3://"),
         ("s3://b/run?scheme=http&region=x&endpoint_override=127.0.0.1:1", "NETWORK_CONNECTION", "is the server up"),
     ],
