@@ -11,6 +11,7 @@ import shlex
 import sys
 
 from distilray.commands.failures import INTERRUPTED
+from distilray.commands.words import row_count
 
 NAME, HELP = "run", "run a recipe, or go on with it"
 
@@ -19,14 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
     parser.add_argument("--run", metavar="DIR", help="run directory, any pyarrow filesystem URI (default runs/NAME)")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="at most N rows from all sources together")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a positive number of rows")
-    return value
+    parser.add_argument("--limit", type=row_count, metavar="N", help="at most N rows from all sources together")
 
 
 def call(options: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from distilray.commands.words import row_count
+
 NAME, HELP = "try", "a few rows through one step, everything shown"
 
 
@@ -16,10 +18,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
     parser.add_argument(
         "--rows",
-        type=int,
+        type=row_count,
         default=5,
         metavar="N",
-        help="rows that come as far as the step (default 5)",
+        help="rows that come as far as the step (default 5); ten times as many are tried at most",
     )
 
 
