@@ -37,6 +37,10 @@ ALONE = {"sharding": "ddp"}
 RECOMPUTE = {"activation_checkpointing": True}
 ROWS4 = {"batch_size": 4, "micro_batch_size": 4, "max_length": 256}
 ONE_ROW = {"batch_size": 1, "micro_batch_size": 1, "max_length": 256}
+DPO = {"kind": "dpo", "reference_by": "live"}
+TAUGHT = {"kind": "distill", "teacher": "teacher", "source": "live"}
+WHOLE = {**TAUGHT, "top_k": None}
+ROWS2 = {"batch_size": 2, "micro_batch_size": 2, "max_length": 256}
 CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     # name: config, workers, settings
     "tiny fp32": (TINY, 1, {**ALONE, **FP32, **ROWS4}),
@@ -48,12 +52,20 @@ CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "tiny bf16, fsdp x2": (TINY, 2, {**ROWS4, "batch_size": 8}),
     "tiny fp32, fsdp x2": (TINY, 2, {**ROWS4, **FP32, "batch_size": 8}),
     "tiny fp32, ddp x2": (TINY, 2, {**ROWS4, **FP32, **ALONE, "batch_size": 8}),
+    "tiny dpo": (TINY, 1, {**ALONE, **FP32, **ROWS2, **DPO}),
+    "tiny dpo, fsdp x2": (TINY, 2, {**FP32, **ROWS2, **DPO, "batch_size": 4}),
+    "tiny distill": (TINY, 1, {**ALONE, **FP32, **ROWS4, **TAUGHT}),
+    "tiny distill, whole vocabulary": (TINY, 1, {**ALONE, **FP32, **ROWS4, **WHOLE}),
+    "tiny distill, fsdp x2": (TINY, 2, {**FP32, **ROWS4, **TAUGHT, "batch_size": 8}),
     "150m fp32": (SMALL, 1, {**ALONE, **FP32, **ROWS4, "batch_size": 2, "micro_batch_size": 2}),
     "150m bf16": (SMALL, 1, {**ALONE, **ROWS4, "batch_size": 2, "micro_batch_size": 2}),
     "150m bf16, fsdp x2": (SMALL, 2, {**ROWS4, "batch_size": 4, "micro_batch_size": 2}),
+    "150m dpo bf16, fsdp x2": (SMALL, 2, {**ROWS2, **DPO}),
+    "150m distill bf16, fsdp x2": (SMALL, 2, {**ROWS4, **TAUGHT}),
     "qwen2.5-0.5b fp32": (HALF, 1, {**ALONE, **FP32, **ONE_ROW}),
     "qwen2.5-0.5b bf16": (HALF, 1, {**ALONE, **ONE_ROW}),
     "qwen2.5-0.5b bf16, recomputed": (HALF, 1, {**ALONE, **ONE_ROW, **RECOMPUTE}),
+    "qwen2.5-0.5b distill": (HALF, 1, {**ALONE, **FP32, **ONE_ROW, **TAUGHT}),
     "qwen2.5-0.5b lora": (HALF, 1, {**ALONE, **ONE_ROW, "lora": {"r": 16}}),
 }
 ENVIRONMENT = {
@@ -63,9 +75,9 @@ ENVIRONMENT = {
 
 
 def settings_of(name: str) -> Any:
-    from distilray.train import SFTSettings
+    from distilray.train import parse_settings
 
-    return SFTSettings.model_validate({"student": "student", "max_steps": 2, **CASES[name][2]})
+    return parse_settings({"kind": "sft", "student": "student", "max_steps": 2, **CASES[name][2]})
 
 
 def resident(field: str) -> int:
@@ -84,8 +96,8 @@ def one_worker(name: str) -> None:
 
     config, workers, _ = CASES[name]
     torch.set_num_threads(1)
-    if workers > 1:
-        torch.distributed.init_process_group("gloo")
+    alone = {} if workers > 1 else {"store": torch.distributed.HashStore(), "rank": 0, "world_size": 1}
+    torch.distributed.init_process_group("gloo", **alone)
     settings, resources = settings_of(name), TrainResources(workers=workers)
     warm = {"num_hidden_layers": 2, "hidden_size": 64, "intermediate_size": 128, "vocab_size": 400,
             "num_attention_heads": 2, "num_key_value_heads": 2}  # fmt: skip
@@ -105,7 +117,8 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     from distilray.ledger import Store
-    from distilray.train import cpu, worker
+    from distilray.models import VLLMModel
+    from distilray.train import cpu, sharding, worker
     from distilray.train.feed import Feed
     from distilray.train.job import Job
     from distilray.train.kind import Session
@@ -117,15 +130,25 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     tokenizer, kind = make_tokenizer(), kind_of(settings)
     made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
     made.save_pretrained(folder)
-    job = Job(Store(folder), "out", [], settings, resources, folder, None, {}, None, "memory")  # type: ignore[arg-type]
+    names = kind.costs(settings).beside
+    if names:  # of the student's shape; a reference is read from where the student lies
+        save_whole(Qwen2ForCausalLM(made), folder)
+    others = {name: VLLMModel(path=folder) for name in names}
+    job = Job(Store(folder), "out", [], settings, resources, folder, None, others, None, "memory")  # type: ignore[arg-type]
     arguments = worker.common_arguments(job, kind, steps, on_cpu)
     arguments |= {"output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
     arguments = kind.arguments(settings, arguments)
+    sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
     rows, length = settings.batch_size * steps, settings.max_length
-    random = np.random.default_rng(0).integers(0, 300, (rows, length)).tolist()
-    data = Dataset.from_dict({"input_ids": random, "labels": random, "id": [str(k) for k in range(rows)]})
+    numbers = np.random.default_rng(0).integers(0, 300, (rows, length)).tolist()
+    if settings.kind == "dpo":
+        said = [row[4:] for row in numbers]
+        columns = {"prompt_ids": [row[:4] for row in numbers], "chosen_ids": said, "rejected_ids": said[::-1]}
+    else:
+        columns = {"input_ids": numbers, "labels": numbers}
+    data = Dataset.from_dict({**columns, "id": [str(k) for k in range(rows)]})
     with torch.device("cpu" if on_cpu else "cuda"):
         model = Qwen2ForCausalLM(made)
     if settings.lora is not None and settings.precision == "bf16":
@@ -134,6 +157,13 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     return kind.trainer(
         Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind))
     )
+
+
+def save_whole(model: Any, folder: str) -> None:
+    """In every process: transformers' own way lets the first of them write."""
+    from safetensors.torch import save_model
+
+    save_model(model, f"{folder}/model.safetensors", metadata={"format": "pt"})
 
 
 def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
@@ -157,10 +187,13 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
 
 def measure(name: str) -> dict[str, Any]:
     """One case, in processes of its own."""
-    from distilray.train import TrainResources, memory_plan
+    from distilray.train import TrainResources, kind_of, memory_plan
 
     config, workers, written = CASES[name]
-    plan = memory_plan(config, settings_of(name), TrainResources(workers=workers))
+    settings = settings_of(name)
+    costs = kind_of(settings).costs(settings)
+    beside = [config for _ in costs.beside]
+    plan = memory_plan(config, settings, TrainResources(workers=workers), beside=beside, costs=costs)
     port = str(20000 + os.getpid() % 20000)
     processes = []
     for rank in range(workers):

@@ -138,6 +138,7 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
     order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
     arguments = kind.arguments(settings, common_arguments(job, kind, steps, True))
+    sharding.keep_precision(arguments, settings)
     cpu.before_trainer(settings.sharding, workers)
     model = load_student(job.student_path, settings, True, kind, kind.head(job))
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)

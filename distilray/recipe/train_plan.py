@@ -97,21 +97,19 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
     config, unknown = _config_of(models.get(settings.student))
     if config is None:
         return TrainingNeed(entry, None, unknown, room)
-    others = []
-    for name in _beside(entry):
+    costs, others = kind_of(settings).costs(settings), []
+    for name in costs.beside:
         other, unknown = _config_of(models.get(name))
         if other is None:
             return TrainingNeed(entry, None, unknown, room)
         others.append(other)
-    kind = kind_of(settings)
-    what = {"beside": others, "sequences": kind.sequences, "speaks": kind.speaks}
     try:
-        memory = memory_plan(config, settings, used, **what)
+        memory = memory_plan(config, settings, used, beside=others, costs=costs)
     except (KeyError, ValueError) as error:
         return TrainingNeed(entry, None, f"{settings.student}: {error}", room)
     remedies: list[tuple[str, MemoryPlan]] = []
     if room is not None and memory.total > room:
-        remedies = proposals(config, settings, used, int(room), **what)
+        remedies = proposals(config, settings, used, int(room), beside=others, costs=costs)
     return TrainingNeed(entry, memory, "", room, tuple(remedies))
 
 
@@ -125,16 +123,6 @@ def _room(entry: TrainEntry, available: Available) -> float | None:
     if used.gpus_per_worker:
         return None if available.gpu_gib is None else available.gpu_gib * GIB * used.gpus_per_worker
     return None if available.memory_gib is None else available.memory_gib * GIB / used.workers
-
-
-def _beside(entry: TrainEntry) -> list[str]:
-    """Names of the models that are loaded beside the student."""
-    settings: Any = entry.settings
-    if settings.kind == "dpo" and settings.reference_by == "live":
-        return [settings.reference or settings.student]
-    if settings.kind == "distill" and settings.source == "live":
-        return [teacher.model for teacher in settings.teachers]
-    return []
 
 
 def _config_of(model: ModelSettings | None) -> tuple[dict[str, Any] | None, str]:

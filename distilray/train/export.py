@@ -19,6 +19,7 @@ import torch
 
 from distilray.ledger import Store
 from distilray.models import CHECKPOINT_KEY
+from distilray.train import sharding
 from distilray.train.settings import TrainSettings
 from distilray.train.student import TOKENIZER_FILES
 
@@ -84,9 +85,10 @@ def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config
     for name in os.listdir(folder):
         if name != "adapter":
             shutil.move(os.path.join(folder, name), os.path.join(adapter, name))
-    base = getattr(transformers, auto).from_pretrained(
-        student_path, dtype=torch.float32, **head, **({"ignore_mismatched_sizes": True} if head else {})
-    )
+    with sharding.whole():
+        base = getattr(transformers, auto).from_pretrained(
+            student_path, dtype=torch.float32, **head, **({"ignore_mismatched_sizes": True} if head else {})
+        )
     if hasattr(config, CHECKPOINT_KEY):
         setattr(base.config, CHECKPOINT_KEY, getattr(config, CHECKPOINT_KEY))
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()

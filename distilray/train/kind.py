@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pyarrow as pa
 
 from distilray.models import ClassifierModel, VLLMModel
+from distilray.train.memory import Costs
 from distilray.train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -159,6 +160,10 @@ class Kind(ABC):
     def models(self, settings: Any) -> set[str]:
         """Names of the recipe's models that are asked or loaded beside the student."""
         return set()
+
+    def costs(self, settings: Any) -> Costs:
+        """What its workers' memory depends on, beyond what all trainings' does."""
+        return Costs(sequences=self.sequences, speaks=self.speaks)
 
     def before(self, context: Before) -> None:
         """What the driver does between tokens and training, such as having engines score the tokens; nothing by

@@ -10,7 +10,9 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
   saves, counted operation by operation (the method of Korthikanti et al. 2022, "Reducing activation recomputation",
   without the attention matrix). Checkpointing keeps each layer's input and one layer's activations;
 * logits: a tile of ``min(N, 4096)`` by ``min(V, 32768)`` (TRL's fused head never has all of them), which on GPUs is
-  turned into its gradient in place and on CPUs by way of fp32 copies; the gradient of the head's whole matrix in fp32;
+  turned into its gradient in place and on CPUs by way of fp32 copies; distillation, which compares whole distributions,
+  has tiles of some positions by V, in several fp32 copies; the gradient of the head's whole matrix in fp32;
+* a reference or a teacher beside the student: its weights, and two of its layers whole where it is sharded;
 * what libraries and the allocator hold.
 
 They are not all there at once, so the peak is the largest of three moments: the loss (all activations and logits, and
@@ -42,6 +44,10 @@ TILE_COPIES_ON_CPU = 29
 """Bytes a logit beside the tile itself: six fp32 copies, a mask and one product, where there is no fused kernel."""
 GPU_OVERHEAD = int(1.5 * GIB)
 """Context, communication buffers and what the allocator cannot use, of one GPU. Not measured here."""
+LESSON_LOGITS = 1 << 25
+"""Logits that distillation has at once."""
+LESSON_COPIES, LESSON_COPIES_WHOLE = 25, 22
+"""Bytes a logit of distillation: what is kept for its gradient, and the gradient; over k tokens, over all of them."""
 CPU_OVERHEAD = int(0.75 * GIB)
 """Resident memory of a worker that has imported torch, transformers, TRL and Ray, before it loads a student."""
 
@@ -142,6 +148,26 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Costs:
+    """What a kind of training takes beyond what all of them do."""
+
+    sequences: int = 1
+    """Of one row: 2 where rows are pairs."""
+    speaks: bool = True
+    """Whether tokens are projected onto the vocabulary, as a classifier's are not."""
+    lesson: int = 0
+    """Bytes a logit where whole distributions are compared, tile by tile; 0 elsewhere."""
+    beside: tuple[str, ...] = ()
+    """Names of the models that workers hold beside the student."""
+    reference: bool = False
+    """Whether those are references: fp32 and sharded as the student is. Teachers are sharded whatever shards it, and
+    lie in the precision they compute in."""
+
+
+ALIKE = Costs()
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """Bytes that one worker needs; ``peak`` is the most at once, libraries not counted."""
 
@@ -172,17 +198,15 @@ def memory_plan(
     resources: TrainResources,
     *,
     beside: Sequence[Mapping[str, Any]] = (),
-    sequences: int = 1,
-    speaks: bool = True,
+    costs: Costs = ALIKE,
 ) -> MemoryPlan:
     """What one worker of this training needs, with rows as long as ``max_length`` allows.
 
-    ``beside``: configs of models that are loaded, sharded, in the same workers; ``sequences``: of one row, 2 where rows
-    are pairs; ``speaks``: whether tokens are projected onto the vocabulary, as classifiers' are not. Raises
+    ``beside``: configs of the models that ``costs``, the kind's own, say are in the same workers. Raises
     :class:`ValueError` where the workers cannot share a batch.
     """
     shape, workers, on_gpu = Shape.of(config), resources.workers, resources.gpus_per_worker > 0
-    if not speaks:
+    if not costs.speaks:
         shape = replace(shape, tied=True)
     bf16, zero = settings.precision == "bf16", settings.sharding.startswith("zero")
     width = BF16 if bf16 else FP32
@@ -207,7 +231,7 @@ def memory_plan(
     buckets = FP32 * trained if settings.sharding == "ddp" and workers > 1 else 0
 
     micro, accumulate = accumulation(settings, resources.groups)
-    tokens = micro * math.ceil(settings.max_length / resources.sequence_parallel) * sequences
+    tokens = micro * math.ceil(settings.max_length / resources.sequence_parallel) * costs.sequences
     autocast = bf16 and not sharded and not zero
     a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast)
     stream = tokens * shape.hidden * (BF16 if bf16 and not autocast else FP32)
@@ -215,8 +239,10 @@ def memory_plan(
     kept = stream * shape.layers if settings.activation_checkpointing else a_layer * shape.layers
     tile = min(tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_VOCABULARY)
     logits = tile * (width if on_gpu else width + TILE_COPIES_ON_CPU) + 2 * FP32 * tokens * shape.hidden
+    if costs.lesson:
+        logits = min(tokens * shape.vocabulary, LESSON_LOGITS) * costs.lesson + 2 * FP32 * tokens * shape.hidden
     head = FP32 * shape.head_parameters if lora is None else 0
-    if not speaks:
+    if not costs.speaks:
         logits = head = 0
 
     held = weights + 2 * gradients + buckets + (gathered if sharded or zero else 0)
@@ -230,9 +256,8 @@ def memory_plan(
         away = weights + 3 * gradients
         loss, end, recompute, forward = (max(0, moment - away) for moment in (loss, end, recompute, forward))
         weights = gradients = 0
-    other = 0
-    for model in map(Shape.of, beside):
-        other += BF16 * (model.parameters // workers + 2 * model.layer_parameters + model.embedding_parameters)
+    others = [_beside(Shape.of(model), settings, resources, costs.reference) for model in beside]
+    other, reads = sum(there for there, _ in others), max((gathered for _, gathered in others), default=0)
     return MemoryPlan(
         weights=weights,
         gradients=gradients,
@@ -241,9 +266,23 @@ def memory_plan(
         activations=kept + last + (a_layer if settings.activation_checkpointing else 0),
         logits=logits + head,
         beside=other,
-        peak=other + max(loss, end, forward, recompute if settings.activation_checkpointing else 0),
+        peak=other + max(loss, end, forward, reads + held, recompute if settings.activation_checkpointing else 0),
         overhead=GPU_OVERHEAD if on_gpu else CPU_OVERHEAD,
     )
+
+
+def _beside(shape: Shape, settings: TrainSettings, resources: TrainResources, reference: bool) -> tuple[int, int]:
+    """Bytes of a model beside the student: what is always there, and what it gathers besides while it reads, which is
+    before the student does."""
+    computed = BF16 if settings.precision == "bf16" else FP32
+    if not reference:
+        computed = BF16 if resources.gpus_per_worker else FP32
+    held = (FP32 if reference else computed) * shape.parameters
+    if resources.workers == 1 or (reference and settings.sharding not in ("fsdp", "zero3")):
+        return held, 0
+    head = 0 if reference else computed * shape.head_parameters  # of a teacher, until its logits are compared
+    whole = computed * (2 * shape.layer_parameters + shape.embedding_parameters)
+    return held // resources.workers + head, whole - head
 
 
 def proposals(
@@ -253,14 +292,13 @@ def proposals(
     limit: int,
     *,
     beside: Sequence[Mapping[str, Any]] = (),
-    sequences: int = 1,
-    speaks: bool = True,
+    costs: Costs = ALIKE,
 ) -> list[tuple[str, MemoryPlan]]:
     """Changes to a training that needs more than ``limit`` bytes a worker, each of which makes it fit, mildest first:
     what costs only speed comes before what changes the result. The words are settings as recipes write them."""
     found = []
     for words, changed, used in _changes(config, settings, resources):
-        plan = memory_plan(config, changed, used, beside=beside, sequences=sequences, speaks=speaks)
+        plan = memory_plan(config, changed, used, beside=beside, costs=costs)
         adapters = [other.total for other_words, other in found if "lora" in other_words]
         if plan.total <= limit and plan.total < min(adapters, default=limit + 1):
             found.append((words, plan))

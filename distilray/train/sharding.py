@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distilray.train.settings import TrainSettings
@@ -50,6 +52,39 @@ def _deepspeed(stage: int, offload: bool) -> dict[str, Any]:
         "bf16": {"enabled": "auto"},
         "zero_allow_untested_optimizer": True,
     }
+
+
+def keep_precision(arguments: Any, settings: TrainSettings) -> None:
+    """FSDP2 in bf16 adds gradients up in fp32 and leaves what the student returns as it is; call it before the trainer
+    is made.
+
+    accelerate's own way sums the workers' gradients in bf16, and rounds log-probabilities and losses to bf16, three
+    digits, on their way out of the student.
+    """
+    if arguments.fsdp_plugin_args is None or settings.precision != "bf16":
+        return
+    import torch
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+    arguments.fsdp_plugin_args["mixed_precision_policy"] = policy
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Models that transformers loads meanwhile come whole.
+
+    As long as ZeRO-3's settings are there it cuts every one as it is read, also a reference or a teacher that no
+    DeepSpeed engine will ever gather.
+    """
+    from transformers.integrations import deepspeed
+
+    settings = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed._hf_deepspeed_config_weak_ref = settings
 
 
 def assert_sharded(model: torch.nn.Module, workers: int) -> None:

@@ -61,6 +61,7 @@ def train(job: Job) -> None:
     # Steps of earlier rounds are passed over when a training goes on: any row stands for theirs.
     order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
     arguments = kind.arguments(settings, common_arguments(job, kind, steps, on_cpu))
+    sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
     session = Session(

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from distilray.train import SFTSettings, TrainResources
+from typing import Any
+
+import pytest
+
+from distilray.train import DPOSettings, SFTSettings, TrainResources
+from distilray.train.distill import Distill, DistillSettings
+from distilray.train.dpo import DPO
 from distilray.train.memory import GIB, Shape, memory_plan, proposals
 from distilray.train.published import QWEN2_5, published_config
 
@@ -82,6 +88,32 @@ def test_a_model_beside_the_student_counts() -> None:
     alone = memory_plan(QWEN_7B, settings(), EIGHT)
     with_teacher = memory_plan(QWEN_7B, settings(), EIGHT, beside=[QWEN2_5["72B"]])
     assert with_teacher.peak - alone.peak > 72e9 * 2 / 8
+
+
+def test_a_live_reference_counts_as_it_lies_there() -> None:
+    def beside(**changes: Any) -> int:
+        chosen = DPOSettings.model_validate({"student": "s", "epochs": 1, "reference_by": "live", **changes})
+        costs = DPO().costs(chosen)
+        return memory_plan(QWEN_7B, chosen, EIGHT, beside=[QWEN_7B for _ in costs.beside], costs=costs).beside
+
+    whole = 4 * Shape.of(QWEN_7B).parameters  # fp32
+    assert beside() == pytest.approx(whole / 8, rel=1e-6)
+    assert beside(sharding="zero3") == beside()
+    assert beside(sharding="ddp") == beside(sharding="zero2") == whole
+    assert beside(lora={"r": 16}) == 0  # the student without its adapters
+    assert beside(lora={"r": 16}, reference="teacher") > 0
+    assert beside(reference_by="workers") == 0
+
+
+def test_distillation_has_a_tile_of_logits_not_all() -> None:
+    chosen = DistillSettings.model_validate({"student": "s", "teacher": "t", "epochs": 1, "source": "live"})
+    costs = Distill().costs(chosen)
+    some, more = (
+        memory_plan(QWEN_7B, chosen.model_copy(update={"max_length": length}), EIGHT, costs=costs).logits
+        for length in (1024, 16384)
+    )
+    hidden = 2 * 4 * Shape.of(QWEN_7B).hidden * chosen.micro_batch_size
+    assert more - some == hidden * (16384 - 1024)
 
 
 def test_what_does_not_fit_gets_proposals_that_do() -> None:

@@ -1,14 +1,14 @@
 """The student's forward pass with a teacher beside it: log-probabilities and divergences, without whole logits.
 
 Logits of 150,000 tokens for every position would be most of a training's memory. Here only the trained positions are
-projected, ``TILE`` at a time, and what a tile needs for its gradient is computed again in the backward pass.
+projected, some at a time, and what a tile needs for its gradient is computed again in the backward pass.
 """
 
 from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,13 @@ from torch.utils.checkpoint import checkpoint
 
 from distilray.train.distill.divergence import Objective, TopK, top_k_of, whole_vocabulary
 from distilray.train.errors import CannotTrain
+from distilray.train.memory import LESSON_LOGITS
 from distilray.train.settings import IGNORED
 
 TILE = 1024
-"""Positions that are projected at once."""
+"""Most positions that are projected at once."""
 SMALL = 1 << 24
-"""Logits of a tile that are rather kept than computed again."""
+"""Logits that are rather kept than computed again."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,13 @@ def add_distillation_head(model: Any) -> None:
     """``model(..., labels=labels, lesson=lesson)`` then returns, for every label but the ignored ones in order, its
     ``log_probs`` and the weighted ``divergences`` of the student from the teachers, both of shape ``(n,)``.
 
-    Works under FSDP2 and ZeRO-3 since it runs inside the model's own forward pass. Add it before anything wraps the
-    model. Raises :class:`CannotTrain` for models whose logits are more than a projection.
+    The head is called as a module: what shards it (FSDP2, ZeRO-3) gathers it then and for its backward pass. Add it
+    before anything wraps the model. Raises :class:`CannotTrain` for models whose logits are more than a projection.
     """
     _check_plain(model)
     original = model.forward
+    head = model.get_output_embeddings()
+    head.forward = types.MethodType(_lesson_or(head.forward), head)
 
     @functools.wraps(type(model).forward)  # generate looks at the signature
     def forward(self: Any, *args: Any, lesson: Lesson | None = None, **kwargs: Any) -> Any:
@@ -93,16 +96,31 @@ def add_distillation_head(model: Any) -> None:
         labels = kwargs.pop("labels")[:, 1:]
         trained = labels != IGNORED
         hidden = self.base_model(*args, **{**kwargs, "use_cache": False}).last_hidden_state[:, :-1]
-        weight, bias = head_of(self)
-        log_probs, divergences = tiled(hidden[trained], weight, bias, labels[trained], lesson)
-        return {"log_probs": log_probs, "divergences": divergences}
+        taught = self.get_output_embeddings()(hidden[trained], labels=labels[trained], lesson=lesson)
+        return dict(zip(("log_probs", "divergences"), taught, strict=True))
 
     model.forward = types.MethodType(forward, model)
 
 
+def _lesson_or(project: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
+    """A head's forward pass that also takes a lesson; without one it projects as before."""
+
+    def forward(
+        self: Any, hidden: Tensor, *, labels: Tensor | None = None, lesson: Lesson | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        if labels is None or lesson is None:
+            return project(hidden)
+        return tiled(hidden, *_whole(self), labels, lesson)
+
+    return forward
+
+
 def head_of(model: Any) -> tuple[Tensor, Tensor | None]:
     """Weights of the output projection, gathered where they are sharded."""
-    head = model.get_output_embeddings()
+    return _whole(model.get_output_embeddings())
+
+
+def _whole(head: Any) -> tuple[Tensor, Tensor | None]:
     weight, bias = head.weight, getattr(head, "bias", None)
     if isinstance(weight, DTensor):
         weight, bias = weight.full_tensor(), None if bias is None else bias.full_tensor()
@@ -111,10 +129,11 @@ def head_of(model: Any) -> tuple[Tensor, Tensor | None]:
 
 def tiled(hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, lesson: Lesson) -> tuple[Tensor, Tensor]:
     """``hidden`` of shape ``(n, width)``, ``labels`` of shape ``(n,)``; see :func:`add_distillation_head`."""
-    keep = min(TILE, len(hidden)) * weight.shape[0] <= SMALL
+    keep = len(hidden) * weight.shape[0] <= SMALL
+    size = max(1, min(TILE, LESSON_LOGITS // weight.shape[0]))
     parts = []
-    for start in range(0, max(1, len(hidden)), TILE):  # once for no position at all, so that there is a gradient
-        tile = slice(start, start + TILE)
+    for start in range(0, max(1, len(hidden)), size):  # once for no position at all, so that there is a gradient
+        tile = slice(start, start + size)
         inputs = (hidden[tile], weight, bias, labels[tile], lesson, [teacher.at(tile) for teacher in lesson.teachers])
         parts.append(_one_tile(*inputs) if keep else checkpoint(_one_tile, *inputs, use_reentrant=False))
     log_probs, divergences = zip(*parts, strict=True)

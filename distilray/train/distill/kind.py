@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from distilray.train.distill.settings import DistillSettings
 from distilray.train.feed import as_it_is
 from distilray.train.kind import Before, Join, Session
+from distilray.train.memory import LESSON_COPIES, LESSON_COPIES_WHOLE, Costs
 from distilray.train.sft.kind import SFT
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Distill(SFT):
     def models(self, settings: DistillSettings) -> set[str]:
         own = {settings.student} if settings.on_policy else set()  # which then answers through engines
         return {*settings.weights, *own}
+
+    def costs(self, settings: DistillSettings) -> Costs:
+        live = settings.source == "live"
+        copies = LESSON_COPIES if settings.top_k else LESSON_COPIES_WHOLE
+        return Costs(lesson=copies, beside=tuple(settings.weights) if live else ())
 
     def before(self, context: Before) -> None:
         from distilray.train.distill.scoring import score_tokens

@@ -16,6 +16,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from transformers import AutoModelForCausalLM
 
+from distilray.train import sharding
 from distilray.train.distill.head import Live, head_of
 from distilray.train.settings import IGNORED
 
@@ -40,7 +41,8 @@ class LiveTeachers:
 
 def load_teacher(path: str, dtype: torch.dtype, workers: int, device: torch.device) -> Any:
     """The model at ``path``, which gives its last hidden states at the trained positions, ``(n, width)``."""
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval().requires_grad_(False)
+    with sharding.whole():
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval().requires_grad_(False)
     model.forward = types.MethodType(functools.wraps(type(model).forward)(_read), model)
     if workers == 1:
         return model.to(device)

@@ -105,8 +105,6 @@ class DistillSettings(SFTSettings):
             raise ValueError("divergence needs at least one weight above 0 and none below")
         if self.top_k is None and self.source == "stored":
             raise ValueError("top_k is needed where log-probabilities are stored; the whole vocabulary is for live")
-        if self.sharding == "zero3":
-            raise ValueError("distillation shards with fsdp, zero2 or ddp: under zero3 no worker has the output head")
         if self.on_policy is not None and self.packing:
             raise ValueError("on_policy and packing do not go together")
         if self.on_policy is not None and (self.max_steps is None or self.max_steps % self.on_policy.rounds):

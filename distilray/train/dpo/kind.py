@@ -13,6 +13,7 @@ from distilray.rows import MalformedRecord, part_trace
 from distilray.train.dpo.settings import DPOSettings
 from distilray.train.errors import CannotTrain
 from distilray.train.kind import Before, Ended, Join, Kind, Session, Tokens
+from distilray.train.memory import Costs
 from distilray.train.settings import IGNORED
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ class DPO(Kind):
         if settings.reference is not None:
             return {settings.reference}
         return {settings.student} if settings.reference_by == "engines" else set()
+
+    def costs(self, settings: DPOSettings) -> Costs:
+        beside: tuple[str, ...] = ()
+        # A student with adapters is its own reference without them.
+        if settings.reference_by == "live" and (settings.reference or settings.lora is None):
+            beside = (settings.reference or settings.student,)
+        return Costs(sequences=self.sequences, beside=beside, reference=True)
 
     def before(self, context: Before) -> None:
         if context.settings.reference is not None:

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from transformers import AutoModelForCausalLM
 from trl.trainer.utils import add_fused_lm_head, use_adapter
 
+from distilray.train import sharding
 from distilray.train.settings import IGNORED, TrainSettings
 from distilray.train.student import local_student
 
@@ -29,7 +30,8 @@ def load_reference(job: Job, device: torch.device) -> Any:
     """The model that the student is held to, which gives log-probabilities; all workers call it together."""
     settings = job.settings
     path = job.student_path if settings.reference is None else local_student(job.models[settings.reference].path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval().requires_grad_(False)
+    with sharding.whole():
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval().requires_grad_(False)
     add_fused_lm_head(model)
     if dist.get_world_size() == 1 or settings.sharding in ("ddp", "zero2"):
         return model.to(device)
@@ -48,7 +50,7 @@ def shard(model: Any, settings: TrainSettings, device: torch.device) -> Any:
     for module in model.modules():
         if type(module).__name__ in blocks:
             fully_shard(module, **options)
-    fully_shard(model, **options)
+    fully_shard(model, reshard_after_forward=True, **options)  # no backward pass would do it
     return model
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from distilray.ledger import Store
 from distilray.models import VLLMModel
 from distilray.models.scores import pack
-from distilray.train import cpu
+from distilray.train import cpu, sharding
 from distilray.train.distill import Distill, DistillSettings
 from distilray.train.distill.divergence import Objective, top_k_of
 from distilray.train.distill.scores import (
@@ -116,6 +116,7 @@ def trained(
         "per_device_eval_batch_size": 4,
     }  # fmt: skip
     arguments = Distill().arguments(chosen, common | (more or {}))
+    sharding.keep_precision(arguments, chosen)
     if workers > 1:
         cpu.before_trainer("fsdp", workers)
     trainer = Distill().trainer(

@@ -44,7 +44,6 @@ def test_a_divergence_is_a_name_or_a_mix() -> None:
         ({"on_policy": {"rounds": 3}}, "a multiple of its 3 rounds"),
         ({"on_policy": {"rounds": 4}, "packing": True}, "do not go together"),
         ({"beta": 1.0}, "beta"),
-        ({"sharding": "zero3"}, "zero3"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(changes: dict, words: str) -> None:
