@@ -50,6 +50,9 @@ def _deepspeed(stage: int, offload: bool) -> dict[str, Any]:
         "gradient_accumulation_steps": "auto",
         "gradient_clipping": "auto",
         "bf16": {"enabled": "auto"},
+        # As under FSDP2: else gradients are added up in bf16, over micro batches and over workers.
+        "data_types": {"grad_accum_dtype": "fp32"},
+        "communication_data_type": "fp32",
         "zero_allow_untested_optimizer": True,
     }
 
