@@ -75,10 +75,10 @@ def keep_precision(arguments: Any, settings: TrainSettings) -> None:
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Models that transformers loads meanwhile come whole.
+    """Models that are loaded or asked meanwhile are none of DeepSpeed's.
 
-    As long as ZeRO-3's settings are there it cuts every one as it is read, also a reference or a teacher that no
-    DeepSpeed engine will ever gather.
+    As long as ZeRO-3's settings are there transformers cuts every model as it reads it, also a reference or a teacher
+    that no DeepSpeed engine will ever gather, and TRL's fused head has DeepSpeed gather it.
     """
     from transformers.integrations import deepspeed
 

@@ -69,7 +69,12 @@ def live_reference(session: Session) -> Reference:
     if session.adapters is not None and job.settings.reference is None:
         return _without_adapters(job.settings)
     model = load_reference(job, session.arguments.device)
-    return lambda trained, batch: token_log_probs(model, batch, job.settings)
+
+    def ask(trained: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        with sharding.whole():
+            return token_log_probs(model, batch, job.settings)
+
+    return ask
 
 
 def _without_adapters(settings: TrainSettings) -> Reference:
