@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distilray.recipe import parse_machines
-from distilray.train import SFTSettings, TrainResources, memory_plan, proposals
+from distilray.train import TrainResources, kind_of, memory_plan, parse_settings, proposals
 from distilray.train.memory import GIB
 from distilray.train.published import QWEN2_5
 
@@ -31,35 +31,50 @@ KINDS: dict[str, dict[str, Any]] = {
     },
 }
 LENGTHS = (4096, 16384)
+RECOMPUTED = {"activation_checkpointing": True}
+BESIDE: dict[str, dict[str, Any]] = {
+    "DPO, reference live": {"kind": "dpo", "reference_by": "live", **RECOMPUTED},
+    "DPO, LoRA": {"kind": "dpo", "reference_by": "live", "lora": {"r": 16}, **RECOMPUTED},
+    "distillation, scores stored": {"kind": "distill", "teacher": "teacher", **RECOMPUTED},
+    "distillation, 72B teacher live": {"kind": "distill", "teacher": "teacher", "source": "live", **RECOMPUTED},
+}
+"""Trainings that compare with another model."""
 
 
-def settings(length: int, **changes: Any) -> SFTSettings:
+def settings(length: int, **changes: Any) -> Any:
     base = {"student": "student", "epochs": 1, "micro_batch_size": 1, "batch_size": 64, "max_length": length}
-    return SFTSettings.model_validate({**base, **changes})
+    return parse_settings({"kind": "sft", **base, **changes})
 
 
 def planned() -> list[str]:
     """One table a length: rows are a model and a way of training, columns machines; GiB of one GPU at the peak."""
     lines = []
-    for length in LENGTHS:
-        lines += [f"### Rows of {length:,} tokens, one a micro batch", ""]
+    for length, kinds, what in (
+        *((length, KINDS, "SFT") for length in LENGTHS),
+        (LENGTHS[0], BESIDE, "With another model: FSDP2, recomputed"),
+    ):
+        lines += [f"### {what}, rows of {length:,} tokens, one a micro batch", ""]
         lines += ["| student | training | " + " | ".join(MACHINES) + " |", "|---|---|" + "--:|" * len(MACHINES)]
         for size in ("7B", "14B", "32B"):
-            for kind, changes in KINDS.items():
+            for kind, changes in kinds.items():
                 cells = [_cell(size, settings(length, **changes), words) for words in MACHINES.values()]
                 lines.append(f"| Qwen2.5-{size} | {kind} | " + " | ".join(cells) + " |")
         lines.append("")
     return lines
 
 
-def _cell(size: str, chosen: SFTSettings, words: str) -> str:
-    machine = parse_machines(words)
+def _cell(size: str, chosen: Any, words: str) -> str:
+    machine, costs = parse_machines(words), kind_of(chosen).costs(chosen)
+    what: dict[str, Any] = {
+        "beside": [QWEN2_5["72B" if name == "teacher" else size] for name in costs.beside],
+        "costs": costs,
+    }
     resources = TrainResources(workers=int(machine.gpus), gpus_per_worker=1)
     assert machine.gpu_gib is not None
-    plan, limit = memory_plan(QWEN2_5[size], chosen, resources), int(machine.gpu_gib * GIB)
+    plan, limit = memory_plan(QWEN2_5[size], chosen, resources, **what), int(machine.gpu_gib * GIB)
     if plan.total <= limit:
         return f"{plan.total / GIB:.0f}"
-    fitting = proposals(QWEN2_5[size], chosen, resources, limit)
+    fitting = proposals(QWEN2_5[size], chosen, resources, limit, **what)
     return f"~~{plan.total / GIB:.0f}~~" + (f"; `{fitting[0][0]}`: {fitting[0][1].total / GIB:.0f}" if fitting else "")
 
 

@@ -252,12 +252,16 @@ def memory_plan(
     end = held + gradients + a_layer + (head if shape.tied else 0)
     recompute = held + max(before, head) + kept + a_layer + (2 * width * shape.layer_parameters if autocast else 0)
     forward = held + before + kept + last + (0 if sharded or zero else copy)
+    others = [_beside(Shape.of(model), settings, resources, costs.reference) for model in beside]
+    other = sum(there for there, _ in others)
+    reading = held + max((gathered for _, gathered in others), default=0)
+    if not settings.activation_checkpointing:
+        recompute = 0
+    moments = [loss, end, recompute, forward, reading]
     if settings.offload and on_gpu:
         away = weights + 3 * gradients
-        loss, end, recompute, forward = (max(0, moment - away) for moment in (loss, end, recompute, forward))
+        moments = [max(0, moment - away) for moment in moments]
         weights = gradients = 0
-    others = [_beside(Shape.of(model), settings, resources, costs.reference) for model in beside]
-    other, reads = sum(there for there, _ in others), max((gathered for _, gathered in others), default=0)
     return MemoryPlan(
         weights=weights,
         gradients=gradients,
@@ -266,7 +270,7 @@ def memory_plan(
         activations=kept + last + (a_layer if settings.activation_checkpointing else 0),
         logits=logits + head,
         beside=other,
-        peak=other + max(loss, end, forward, reads + held, recompute if settings.activation_checkpointing else 0),
+        peak=other + max(moments),
         overhead=GPU_OVERHEAD if on_gpu else CPU_OVERHEAD,
     )
 

@@ -91,6 +91,18 @@ def test_rows_that_the_teacher_cannot_read_are_refused_before_training(
 
 
 @pytest.mark.long
+def test_zero3_distils_as_fsdp_does(student: str, teacher: str, tmp_path: Path) -> None:
+    curves = []
+    for sharding in ("fsdp", "zero3"):
+        store, wanted = Store(tmp_path / sharding), chosen(sharding=sharding, source="live")
+        context = before(store, student, teacher, tmp_path / "logs", wanted)
+        manifest = fit(store, context.tokens.paths, wanted, student, OUT, TWO, models=context.models)
+        assert manifest.details["sharding"] == sharding
+        curves.append(figures(store, "divergence"))
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+
+
+@pytest.mark.long
 def test_rounds_sample_score_and_train_and_go_on_where_they_were(
     student: str, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

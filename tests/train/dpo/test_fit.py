@@ -118,8 +118,11 @@ def test_a_killed_worker_costs_nothing_but_time_and_the_reference_is_not_asked_a
 
 
 @pytest.mark.long
-def test_a_live_sharded_reference_trains_like_a_cached_one(undisturbed: tuple[Store, Manifest], tmp_path: Path) -> None:
-    store, _ = train(tmp_path, chosen_settings(reference_by="live"), TWO)
+@pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
+def test_a_live_sharded_reference_trains_like_a_cached_one(
+    undisturbed: tuple[Store, Manifest], tmp_path: Path, sharding: str
+) -> None:
+    store, _ = train(tmp_path, chosen_settings(reference_by="live", sharding=sharding), TWO)
     assert series(store, "loss") == pytest.approx(series(undisturbed[0], "loss"), abs=1e-4)
     assert store.names(f"{OUT}/reference") == []
 
