@@ -23,7 +23,7 @@ GROUPS: dict[str, list[list[str]]] = {
         ["ds3_engines.py"],
         ["verifiers.py"],
     ],
-    "worth": [["ds3.py"], ["ds3_claim.py"], ["kd_claim.py"], ["practice_student.py"]],
+    "worth": [["ds3.py"], ["ds3_claim.py"], ["kd_claim.py"], ["loss_curves.py"], ["practice_student.py"]],
 }
 
 

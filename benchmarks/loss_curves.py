@@ -8,7 +8,8 @@ a recipe's training runs. One worker takes four micro batches of four rows a ste
 told is the largest difference of any step's loss from the one worker's, as a share of that loss, and the same of
 gradient norms; ``one worker, again`` is what a repetition differs by. In bf16 one worker computes under autocast and
 DeepSpeed's and FSDP2's in bf16 throughout, so they differ by its rounding.
-Writes benchmarks/results/loss_curves.json and the table in docs/workers.md.
+Ends with an error where a difference is beyond TOLERANCE. Writes benchmarks/results/loss_curves.json and the table in
+docs/workers.md.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 SHARDINGS = {"fsdp": "FSDP2", "ddp": "DDP", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}
 ALONE = "one worker, again"
+TOLERANCE = {"fp32": 1e-5, "bf16": 2e-3}
+"""Largest difference of a loss, as a share of it, that another order of sums and another place of rounding explain."""
 
 
 def prepare(store: Any, kind: str, student: str) -> list[str]:
@@ -135,6 +138,11 @@ def main() -> None:
     _, _, after = rest.partition(END)
     PAGE.write_text(before + BEGIN + table(report["trainings"]) + END + after)
     print(table(report["trainings"]))
+    for kind in options.kinds:
+        limit = TOLERANCE["bf16" if "bf16" in kind else "fp32"]
+        beyond = [name for name, found in results[kind].items() if found["loss"] > limit]
+        if beyond:
+            raise SystemExit(f"{kind}: {', '.join(beyond)} differ by more than {limit:g}")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
 * a reference or a teacher beside the student: its weights, and two of its layers whole where it is sharded;
 * what libraries and the allocator hold.
 
-They are not all there at once, so the peak is the largest of three moments: the loss (all activations and logits, and
-gradients only where micro batches accumulate), the backward pass of the last layer when activations are recomputed,
-and its end (all gradients). ``benchmarks/train_memory.py`` compares this with measured peaks.
+They are not all there at once, so the peak is the largest of these moments: a reference or a teacher reads, before the
+student does; the loss (all activations and logits, and gradients only where micro batches accumulate); the backward
+pass of the last layer when activations are recomputed; and its end (all gradients). ``benchmarks/train_memory.py``
+compares this with measured peaks.
 
 With ``offload`` masters, gradients and moments lie in the host's memory, and only what is gathered on the GPU.
 
