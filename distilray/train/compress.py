@@ -70,10 +70,11 @@ def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: s
     """
     python = compressor_python()
     config = json.loads((Path(student) / "config.json").read_text("utf-8"))
-    if scheme == "int4" and config["hidden_size"] % GROUP:
-        raise CannotTrain(
-            f"int4 quantises groups of {GROUP} weights, hidden_size {config['hidden_size']} is no multiple"
-        )
+    for size in ("hidden_size", "intermediate_size") if scheme == "int4" else ():
+        if config.get(size, GROUP) % GROUP:
+            raise CannotTrain(
+                f"int4 quantises groups of {GROUP} weights, {size} {config[size]} is no multiple; take int8"
+            )
     if not rows:
         raise CannotTrain(f"there are no rows to calibrate {scheme} on")
     script = Path(__file__).with_name("compressor.py")

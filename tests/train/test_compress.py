@@ -27,7 +27,7 @@ def compressor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize(("scheme", "bits", "kind"), [("int8", 8, "int"), ("fp8", 8, "float")])
+@pytest.mark.parametrize(("scheme", "bits", "kind"), [("int8", 8, "int"), ("fp8", 8, "float"), ("int4", 4, "int")])
 def test_the_layers_are_quantised_and_the_tokenizer_stays(
     scheme: str, bits: int, kind: str, compressor: None, tmp_path: Path
 ) -> None:
@@ -46,9 +46,13 @@ def test_groups_that_do_not_divide_the_weights_are_refused(tmp_path: Path, monke
     import sys
 
     monkeypatch.setenv("DISTILRAY_COMPRESS_PYTHON", sys.executable)
-    (tmp_path / "config.json").write_text('{"hidden_size": 96}')
-    with pytest.raises(CannotTrain, match="groups of 128 weights, hidden_size 96"):
-        compress(str(tmp_path), [[1, 2]], "int4", str(tmp_path / "out"))
+    for sizes, named in (
+        ({"hidden_size": 96}, "hidden_size 96"),
+        ({"intermediate_size": 192}, "intermediate_size 192"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 128, "intermediate_size": 256, **sizes}))
+        with pytest.raises(CannotTrain, match=f"groups of 128 weights, {named}"):
+            compress(str(tmp_path), [[1, 2]], "int4", str(tmp_path / "out"))
 
 
 def test_nothing_to_calibrate_on_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
