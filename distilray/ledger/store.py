@@ -25,6 +25,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 MOVES_AT_ONCE = 16
+READS = 5
+"""Times that an object is read which is deleted and written anew meanwhile."""
 REMEDIES = {
     "ACCESS_DENIED": "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile)",
     "NO_SUCH_BUCKET": "make the bucket first",
@@ -96,21 +98,30 @@ class Store:
 
     def read(self, path: str) -> bytes:
         """The whole file, as one writer left it; :class:`FileNotFoundError` where there is none."""
-        try:
-            while True:
-                with self.open_input(path) as file:
-                    version, data = file.metadata(), file.read()
-                if self.local:
+        for left in reversed(range(READS)):
+            try:
+                return self._read(path)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                # An object that is deleted between being opened and being read is another OSError on S3, of several
+                # names; and its owner may have written it anew since. A store out of reach fails here once more.
+                if not self.exists(path):
+                    raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
+                if self.local or not left:
+                    raise
+        raise AssertionError("the last read returns or raises")
+
+    def _read(self, path: str) -> bytes:
+        while True:
+            with self.open_input(path) as file:
+                version, data = file.metadata(), file.read()
+            if self.local:
+                return data
+            # An object that is replaced between being opened and being read is cut to the length of the old one.
+            with self.open_input(path) as file:
+                if file.metadata() == version:
                     return data
-                # An object that is replaced between being opened and being read is cut to the length of the old one.
-                with self.open_input(path) as file:
-                    if file.metadata() == version:
-                        return data
-        except OSError as error:
-            # An object that is deleted between being opened and being read is another OSError on S3.
-            if not isinstance(error, FileNotFoundError) and not self.exists(path):
-                raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
-            raise
 
     def open_input(self, path: str) -> pa.NativeFile:
         """A file to read from at random places; :class:`FileNotFoundError` where there is none."""

@@ -127,3 +127,24 @@ def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(store):
     finally:
         over.set()
         writer.join()
+
+
+def test_an_object_that_is_deleted_and_written_anew_while_it_is_read_is_read_again(s3_store, monkeypatch):
+    s3_store.write("lease/one.json", b"old")
+    open_input, exists, opened = Store.open_input, Store.exists, []
+
+    def open_and_lose(store, path):
+        file = open_input(store, path)
+        if not opened:  # what comes next finds no object
+            store.delete(path)
+        opened.append(path)
+        return file
+
+    def written_anew(store, path):
+        store.write(path, b"new")
+        return exists(store, path)
+
+    monkeypatch.setattr(Store, "open_input", open_and_lose)
+    monkeypatch.setattr(Store, "exists", written_anew)
+    assert s3_store.read("lease/one.json") == b"new"
+    assert len(opened) == 3
