@@ -27,16 +27,16 @@ import yaml
 
 from benchmarks.ds3 import machine
 from distilray.driver import run
-from distilray.ledger import Store
 from distilray.recipe import load
 from distilray.runner import cluster
+from distilray.storage import Store
 
 RECIPE = Path("jobs/recipes/practice_ds3.yaml")
 ALIGN = {"align_trace": {"judge": "judge", "rewriter": "judge", "max_rounds": 3}}
 SHORTEN = {"shorten_trace": {"model": "judge"}}
 CHECK = {"check": {"reference": "numeric"}}
 PAIRS = {"cognitive_pairs": {"model": "student", "samples": 2}}
-WAYS: dict[str, list[Any]] = {
+VARIANTS: dict[str, list[Any]] = {
     "raw": ["EQUAL", "inline_trace"],
     "shortened": [SHORTEN, "EQUAL", "inline_trace"],
     "aligned": [ALIGN, "EQUAL", PAIRS, "inline_trace"],  # its training takes no pairs; the next one finds them made
@@ -49,7 +49,7 @@ WAYS: dict[str, list[Any]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--ways", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--rows", type=int, default=2500, help="traces that come in")
     parser.add_argument("--train-rows", type=int, default=2000, help="rows that every student is trained on")
     parser.add_argument("--steps", type=int, default=300, help="optimizer steps of every student")
@@ -109,7 +109,7 @@ def recipe_of(way: str, seed: int, arguments: argparse.Namespace) -> dict[str, A
     recipe["seed"] = seed
     source["with"] |= {"seed": seed, "rows": arguments.rows}
     equal = {"select": {"top": arguments.train_rows}}
-    recipe["steps"] = [equal if step == "EQUAL" else step for step in WAYS[way]]
+    recipe["steps"] = [equal if step == "EQUAL" else step for step in VARIANTS[way]]
     # one worker on one core: at this size several only wait for each other
     alike = {"seed": seed, "batch_size": 48, "micro_batch_size": 48, "sharding": "ddp"}
     alike["resources"] = {"workers": 1, "cpus_per_worker": 1}

@@ -41,7 +41,7 @@ from distilray.steps.align_trace import AlignTrace
 
 PRACTICE = Path("distilray/practice/checkpoints/judge")
 CONTEXT = 1024
-WAYS: Mapping[str, dict[str, Any]] = {
+VARIANTS: Mapping[str, dict[str, Any]] = {
     "practice": {"rows": 6000, "sequences": 128, "sampling": {"max_tokens": 192}},
     # several times as many rows as sequences, or the run would be mostly its end, with rows in their last rounds
     "random": {"rows": 192, "sequences": 32, "sampling": {"max_tokens": 128, "temperature": 1.0}},
@@ -72,7 +72,7 @@ def loop(way: str, directory: Path) -> tuple[dict[str, Any], list[list[dict[str,
     """One run of the step through the driver, and the conversations that it put to the engine."""
     from distilray.driver import run
 
-    settings = WAYS[way]
+    settings = VARIANTS[way]
     directory.mkdir(parents=True)
     recipe = {
         "name": f"ds3-engines-{way}",
@@ -131,7 +131,7 @@ def plain(way: str, conversations: list[list[dict[str, str]]]) -> dict[str, Any]
     engine = LLM(
         str(model_of(way)),
         max_model_len=CONTEXT,
-        max_num_seqs=WAYS[way]["sequences"],
+        max_num_seqs=VARIANTS[way]["sequences"],
         enforce_eager=True,
         kv_cache_memory_bytes=2**30,
         # as our engines on CPU (a seeded request whose prompt is prefilled in parts kills the core there)
@@ -146,8 +146,8 @@ def plain(way: str, conversations: list[list[dict[str, str]]]) -> dict[str, Any]
     }  # fmt: skip
     sampling = [
         SamplingParams(
-            **{"temperature": 0.0, **WAYS[way]["sampling"]},
-            seed=k if WAYS[way]["sampling"].get("temperature") else None,
+            **{"temperature": 0.0, **VARIANTS[way]["sampling"]},
+            seed=k if VARIANTS[way]["sampling"].get("temperature") else None,
             structured_outputs=StructuredOutputsParams(choice=list(RATINGS))
             if messages[0]["content"] in asks_rating
             else None,
@@ -192,12 +192,12 @@ def pair(way: str, folder: Path) -> dict[str, Any]:
 
 def summary(way: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
     ratios = [round(one["loop"]["tokens_per_s"] / one["plain"]["tokens_per_s"], 3) for one in runs]
-    return {"settings": WAYS[way], "runs": runs, "ratios": ratios, "ratio": statistics.median(ratios)}
+    return {"settings": VARIANTS[way], "runs": runs, "ratios": ratios, "ratio": statistics.median(ratios)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", choices=list(WAYS), nargs="+", default=list(WAYS))
+    parser.add_argument("--model", choices=list(VARIANTS), nargs="+", default=list(VARIANTS))
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_engines.json"))
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)

@@ -32,8 +32,9 @@ import yaml
 from benchmarks.ds3 import machine
 from benchmarks.killed import finish, kill_and_resume, published, start
 from benchmarks.random_model import random_model
-from distilray.ledger import Manifest, Store, reconcile
-from distilray.report.status import status
+from distilray.ledger import Manifest, reconcile
+from distilray.report.run_status import status
+from distilray.storage import Store
 
 NUMBER = r"-?\d[\d,]*(?:\.\d+|/\d+)?%?"
 

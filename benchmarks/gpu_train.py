@@ -1,7 +1,7 @@
 """Random-weight Qwen2.5 1.5B and 7B trained for some steps on one GPU: tokens/s, MFU, peak memory against the plan.
 
     PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py                # on a GPU
-    PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py --rehearse     # the same with tiny students on a CPU
+    PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py --preview     # the same with tiny students on a CPU
 
 Each case is a process of its own and runs the trainer of a recipe's training in bf16, on rows of full length. A case
 that the plan says cannot fit the GPU is planned and not run. tokens/s are over all steps but the first three; the peak
@@ -34,19 +34,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 WARM = 3
 
 
-def one(name: str, steps: int, rehearse: bool) -> dict[str, Any]:
+def one(name: str, steps: int, preview: bool) -> dict[str, Any]:
     """One case, in this process."""
     import torch
     from transformers import TrainerCallback
 
-    from distilray.recipe import this_machine
+    from distilray.checkpoints.published import QWEN2_5
+    from distilray.planning import this_machine
     from distilray.train import SFTSettings, TrainResources, memory_plan
-    from distilray.train.flops import device_peak, flops_per_token
-    from distilray.train.published import QWEN2_5
+    from distilray.train.memory.flops import device_peak, flops_per_token
 
     size, written = CASES[name]
     config = dict(QWEN2_5[size])
-    if rehearse:
+    if preview:
         written = {**written, "max_length": 64}
         config |= {"num_hidden_layers": 2, "hidden_size": 128, "intermediate_size": 256, "num_attention_heads": 4,
                    "num_key_value_heads": 2, "vocab_size": 1000}  # fmt: skip
@@ -59,19 +59,19 @@ def one(name: str, steps: int, rehearse: bool) -> dict[str, Any]:
             **written,
         }
     )
-    resources = TrainResources(gpus_per_worker=0 if rehearse else 1)
+    resources = TrainResources(gpus_per_worker=0 if preview else 1)
     plan, room = memory_plan(config, chosen, resources), this_machine().gpu_gib
     result: dict[str, Any] = {"case": name, "settings": written, "planned": plan.gib()}
     if room is not None and plan.total > room * GIB:
         return {**result, "not_run": f"the plan needs {plan.total / GIB:.1f} GiB, the GPU has {room:.1f}"}
     ends: list[float] = []
-    if not rehearse:
+    if not preview:
         torch.cuda.reset_peak_memory_stats()
     trainer = build(config, chosen, resources, steps)
 
     class Ends(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            if not rehearse:
+            if not preview:
                 torch.cuda.synchronize()
             ends.append(time.perf_counter())
 
@@ -79,25 +79,25 @@ def one(name: str, steps: int, rehearse: bool) -> dict[str, Any]:
     trainer.train()
     tokens = chosen.batch_size * chosen.max_length
     rate = tokens * (len(ends) - WARM) / (ends[-1] - ends[WARM - 1])
-    peak = device_peak(None, rehearse)
+    peak = device_peak(None, preview)
     flops = flops_per_token(config, chosen.lora, chosen.max_length)
-    used = resident("VmHWM") if rehearse else torch.cuda.max_memory_allocated()
+    used = resident("VmHWM") if preview else torch.cuda.max_memory_allocated()
     return {
         **result,
-        "device": "CPU" if rehearse else torch.cuda.get_device_name(),
+        "device": "CPU" if preview else torch.cuda.get_device_name(),
         "steps": len(ends),
         "tokens_per_second": round(rate, 1),
         "mfu": None if peak is None else round(rate * flops / peak.tflops / 1e12, 4),
         "peak_tflops": None if peak is None else {"tflops": round(peak.tflops, 3), "name": peak.name},
         "measured_gib": round(used / GIB, 3),
         "planned_gib": round(plan.peak / GIB, 3),
-        "ratio": None if rehearse else round(plan.peak / used, 3),
+        "ratio": None if preview else round(plan.peak / used, 3),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rehearse", action="store_true", help="tiny students on a CPU: does the script run?")
+    parser.add_argument("--preview", action="store_true", help="tiny students on a CPU: does the script run?")
     parser.add_argument("--steps", type=int, default=10, help=f"optimizer steps, more than {WARM}")
     parser.add_argument("--only", default="", help="cases whose name begins so")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -106,19 +106,19 @@ def main() -> None:
     if options.steps <= WARM:
         parser.error(f"--steps {options.steps}: the first {WARM} are not timed, take more")
     if options.case:
-        print(json.dumps(one(options.case, options.steps, options.rehearse)))
+        print(json.dumps(one(options.case, options.steps, options.preview)))
         return
     results = []
     for name in CASES:
         if not name.startswith(options.only):
             continue
         command = [sys.executable, __file__, "--case", name, "--steps", str(options.steps)]
-        done = subprocess.run(command + ["--rehearse"] * options.rehearse, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command + ["--preview"] * options.preview, stdout=subprocess.PIPE, text=True)
         lines = done.stdout.splitlines()
         failed = {"case": name, "failed": f"exit code {done.returncode}; its last words are above"}
         results.append(failed if done.returncode else json.loads(lines[-1]))
         print(json.dumps(results[-1]), flush=True)
-        if not options.rehearse:
+        if not options.preview:
             command_shown = "PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py"
             options.out.write_text(json.dumps({"command": command_shown, "cases": results}, indent=1) + "\n")
     sys.exit(any("failed" in result for result in results))

@@ -31,8 +31,8 @@ from typing import Any, get_args
 import yaml
 
 from distilray.driver import run
-from distilray.practice.problems import draw_problem, record
-from distilray.practice.traces import Slip, draw_trace, medium
+from distilray.practice.arithmetic import draw_problem, record
+from distilray.practice.worked import Slip, draw_trace, medium
 from distilray.runner import Resources, cluster, versions
 
 RECIPE = "jobs/recipes/practice_kd.yaml"
@@ -42,7 +42,7 @@ ROUNDS = 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--ways", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--rows", type=int, default=300, help="worked problems that there are")
     parser.add_argument("--steps", type=int, default=400, help="optimizer steps, a multiple of 8")
     parser.add_argument("--batch", type=int, default=32, help="rows of a step")
@@ -70,9 +70,9 @@ def one(directory: Path, way: str, seed: int, arguments: argparse.Namespace) -> 
     write_pairs(data, arguments.rows, seed)
     overrides = [
         f"seed={seed}",
-        f"sources={flow([{'name': 'pairs', 'path': str(data), 'licence': 'Apache-2.0'}])}",
+        f"sources={flow([{'name': 'pairs', 'path': str(data), 'license': 'Apache-2.0'}])}",
         "steps=[]",
-        f"train={flow(WAYS[way](arguments.steps, arguments.batch, seed))}",
+        f"train={flow(VARIANTS[way](arguments.steps, arguments.batch, seed))}",
         f"evaluate.practice.source.with.rows={arguments.questions}",
         "evaluate.practice.models=[student_after]",
     ]
@@ -140,7 +140,7 @@ def dpo_fast(steps: int, batch: int, seed: int) -> list[dict[str, Any]]:
     return dpo(steps, batch, seed, learning_rate=3e-4)
 
 
-WAYS = {"sft": sft, "stored": stored, "on_policy": on_policy, "dpo": dpo, "dpo_fast": dpo_fast}
+VARIANTS = {"sft": sft, "stored": stored, "on_policy": on_policy, "dpo": dpo, "dpo_fast": dpo_fast}
 
 
 def flow(value: Any) -> str:

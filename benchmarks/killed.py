@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distilray.ledger import Store
+from distilray.storage import Store
 
 
 @dataclass(frozen=True)

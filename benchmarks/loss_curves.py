@@ -53,7 +53,7 @@ TOLERANCE = {"fp32": 1e-5, "bf16": 2e-3}
 def prepare(store: Any, kind: str, student: str) -> list[str]:
     """Token files that all trainings of a kind read."""
     from distilray.train import parse_settings
-    from distilray.train.tokens import tokenize_unit
+    from distilray.train.data.tokens import tokenize_unit
     from tests.train.dpo.pairs import pair_units, pairs
     from tests.train.tiny import rows, write_units
 
@@ -66,10 +66,10 @@ def prepare(store: Any, kind: str, student: str) -> list[str]:
 
 def curve(folder: Path, kind: str, sharding: str, workers: int, paths: list[str]) -> list[dict[str, float]]:
     """A record for every step."""
-    from distilray.ledger import Store
     from distilray.models import VLLMModel
+    from distilray.storage import Store
     from distilray.train import TrainResources, fit, parse_settings
-    from distilray.train.metrics import read_metrics
+    from distilray.train.loop.metrics import read_metrics
 
     store, out = Store(folder), f"training/{kind.replace(', ', '-')}-{sharding}-{workers}-{os.urandom(3).hex()}"
     models = {name: VLLMModel(path=str(folder / name)) for name in ("student", "teacher")}
@@ -105,8 +105,8 @@ def main() -> None:
     options = parser.parse_args()
     import ray
 
-    from distilray.ledger import Store
     from distilray.runner import versions
+    from distilray.storage import Store
     from tests.train.tiny import make_student
 
     results = json.loads(options.out.read_text())["trainings"] if options.out.exists() else {}

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from distilray.recipe import parse_machines
-from distilray.train import TrainResources, kind_of, memory_plan, parse_settings, proposals
-from distilray.train.memory import GIB
-from distilray.train.published import QWEN2_5
+from distilray.checkpoints.published import QWEN2_5
+from distilray.planning import parse_machines
+from distilray.train import TrainResources, memory_plan, method_of, parse_settings, proposals
+from distilray.train.memory.estimate import GIB
 
 ROOT = Path(__file__).parents[1]
 MACHINES = {"8 x 80 GiB": "8x80", "8 x 141 GiB": "8x141", "2 nodes, 8 x 80 GiB": "2x8x80",
@@ -64,7 +64,7 @@ def planned() -> list[str]:
 
 
 def _cell(size: str, chosen: Any, words: str) -> str:
-    machine, costs = parse_machines(words), kind_of(chosen).costs(chosen)
+    machine, costs = parse_machines(words), method_of(chosen).costs(chosen)
     what: dict[str, Any] = {
         "beside": [QWEN2_5["72B" if name == "teacher" else size] for name in costs.beside],
         "costs": costs,
@@ -93,7 +93,7 @@ TEXT = """# Memory of trainings
 
 `distilray plan recipe.yaml --machines 8x80` computes for every training what one GPU holds at its peak, refuses what
 cannot fit (exit code 2) and names settings that would. `distilray run` does the same before anything starts. The
-arithmetic is in `distilray/train/memory.py`.
+arithmetic is in `distilray/train/memory/estimate.py`.
 
 This page is written by `PYTHONPATH=. .venv/bin/python benchmarks/plan_table.py`.
 

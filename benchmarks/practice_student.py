@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 import transformers
 
-from distilray.practice.cards import CHECKPOINTS, load
+from distilray.practice.checkpoints import CHECKPOINTS, load
 from distilray.practice.examples import is_right
-from distilray.practice.measure import greedy, held_out
+from distilray.practice.measurement import greedy, held_out
 from distilray.practice.tokenizer import load_tokenizer
 from distilray.practice.training import adamw, stream, train
 

@@ -32,8 +32,9 @@ import yaml
 from benchmarks.ds3 import machine
 from benchmarks.killed import kill_and_resume, published
 from benchmarks.random_model import random_model
-from distilray.ledger import Store, reconcile
-from distilray.report.status import status
+from distilray.ledger import reconcile
+from distilray.report.run_status import status
+from distilray.storage import Store
 
 WHOLE = [json.dumps({"instruction": f"Name {k} rivers.", "input": "", "output": "None."}) for k in (2, 3)]
 BROKEN = ['{"instruction": "cut in the mid', '["a list is no record"]']

@@ -20,10 +20,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, write_unit
-from distilray.report.page import write_report
-from distilray.report.status import status
+from distilray.ledger import Manifest, StepCounts, UnitCounts, write_unit
+from distilray.report.page.page import write_report
+from distilray.report.run_status import status
 from distilray.runner import versions
+from distilray.storage import Store
 from tests.report import practice_run as practice
 
 UNIT_ROWS = 256

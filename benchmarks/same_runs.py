@@ -143,7 +143,8 @@ def main() -> int:
         take(arguments.into, arguments.runs, arguments.only)
         return 0
     renames = dict(pair.split("=", 1) for pair in arguments.rename)
-    return compare(*arguments.files, renames)
+    first, second, third = arguments.files
+    return compare(first, second, third, renames)
 
 
 if __name__ == "__main__":

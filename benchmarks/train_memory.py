@@ -116,18 +116,19 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     from datasets import Dataset
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    from distilray.ledger import Store
     from distilray.models import VLLMModel
-    from distilray.train import cpu, sharding, worker
-    from distilray.train.feed import Feed
-    from distilray.train.job import Job
-    from distilray.train.kind import Session
-    from distilray.train.kinds import kind_of
+    from distilray.storage import Store
+    from distilray.train.data.training_data import TrainingData
+    from distilray.train.distributed import cpu, sharding
+    from distilray.train.launch.job import Job
+    from distilray.train.loop import worker
+    from distilray.train.methods.base import WorkerContext
+    from distilray.train.methods.registry import method_of
     from tests.train.tiny import make_tokenizer
 
     PartialState._reset_state()
     folder, on_cpu = tempfile.mkdtemp(), resources.gpus_per_worker == 0
-    tokenizer, kind = make_tokenizer(), kind_of(settings)
+    tokenizer, kind = make_tokenizer(), method_of(settings)
     made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
     made.save_pretrained(folder)
     names = kind.costs(settings).beside
@@ -153,9 +154,9 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
         model = Qwen2ForCausalLM(made)
     if settings.lora is not None and settings.precision == "bf16":
         model = model.bfloat16()
-    feed = Feed(folder, data, None, np.full(rows, length))
+    feed = TrainingData(folder, data, None, np.full(rows, length))
     return kind.trainer(
-        Session(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind))
+        WorkerContext(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind))
     )
 
 
@@ -187,11 +188,11 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
 
 def measure(name: str) -> dict[str, Any]:
     """One case, in processes of its own."""
-    from distilray.train import TrainResources, kind_of, memory_plan
+    from distilray.train import TrainResources, memory_plan, method_of
 
     config, workers, written = CASES[name]
     settings = settings_of(name)
-    costs = kind_of(settings).costs(settings)
+    costs = method_of(settings).costs(settings)
     beside = [config for _ in costs.beside]
     plan = memory_plan(config, settings, TrainResources(workers=workers), beside=beside, costs=costs)
     port = str(20000 + os.getpid() % 20000)
@@ -224,7 +225,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def parameters(config: dict[str, Any]) -> int:
-    from distilray.train.memory import Shape
+    from distilray.train.memory.estimate import Shape
 
     return Shape.of(config).parameters
 

@@ -6,7 +6,7 @@ Kinds: ``sft``; ``dpo`` with a live, sharded reference; ``distill`` from a live,
 two workers each (or --workers 1) under FSDP2, over gloo where there is no GPU, the same token files, the same order of
 rows, the same arguments:
 
-* ``ray``: distilray.train.fit, as a recipe's training runs it;
+* ``ray``: distilray.train.launch.launcher, as a recipe's training runs it;
 * ``torchrun``: the same trainer in a plain script that torchrun starts;
 * ``trl`` (sft alone): the script with TRL's SFTTrainer as it is, whose loss also gathers metrics from all workers.
 
@@ -49,9 +49,9 @@ T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8:
 
 def prepare(folder: Path, kind: str) -> None:
     """The student and the token files that all arms train on."""
-    from distilray.ledger import Store
+    from distilray.storage import Store
     from distilray.train import parse_settings
-    from distilray.train.tokens import tokenize_unit
+    from distilray.train.data.tokens import tokenize_unit
     from tests.train.dpo.pairs import pair_units, pairs
     from tests.train.tiny import make_student, rows, write_units
 
@@ -76,9 +76,9 @@ def models(folder: Path) -> dict[str, Any]:
 def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, float]:
     import ray
 
-    from distilray.ledger import Store
+    from distilray.storage import Store
     from distilray.train import TrainResources, fit, parse_settings
-    from distilray.train.metrics import read_metrics
+    from distilray.train.loop.metrics import read_metrics
 
     first: list[float] = []
 
@@ -106,14 +106,15 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
     from trl import SFTTrainer
 
-    from distilray.ledger import Store
-    from distilray.train import TrainResources, cpu, kind_of, parse_settings, sharding
-    from distilray.train.feed import open_feed, write_feed
-    from distilray.train.job import Job
-    from distilray.train.kind import Session
-    from distilray.train.order import batch_order, total_steps
-    from distilray.train.ordered import InOrder
-    from distilray.train.worker import common_arguments, load_student
+    from distilray.storage import Store
+    from distilray.train import TrainResources, method_of, parse_settings
+    from distilray.train.data.order import batch_order, total_steps
+    from distilray.train.data.training_data import open_feed, write_feed
+    from distilray.train.distributed import cpu, sharding
+    from distilray.train.launch.job import Job
+    from distilray.train.loop.fixed_order import InOrder
+    from distilray.train.loop.worker import common_arguments, load_student
+    from distilray.train.methods.base import WorkerContext
 
     class Stock(SFTTrainer):
         """TRL's own trainer and loss, given rows in the order of the others."""
@@ -124,11 +125,11 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
     settings, resources = parse_settings(SETTINGS[kind_name]), TrainResources(workers=workers, cpus_per_worker=1)
-    kind = kind_of(settings)
+    kind = method_of(settings)
     store, rank = Store(folder), torch.distributed.get_rank()
     job = Job(
         store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), settings=settings,
-        resources=resources, student_path=str(folder / "student"), models=models(folder), stretch=None,
+        resources=resources, student_path=str(folder / "student"), models=models(folder), step_range=None,
         board=None, token=os.environ["TORCHELASTIC_RUN_ID"],  # type: ignore[arg-type]
     )  # fmt: skip
     if rank == 0:
@@ -142,7 +143,7 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     cpu.before_trainer(settings.sharding, workers)
     model = load_student(job.student_path, settings, True, kind, kind.head(job))
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
-    session = Session(job, arguments, model, tokenizer, feed, order, None)
+    session = WorkerContext(job, arguments, model, tokenizer, feed, order, None)
     taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer}
     trainer: Any = Stock(model=model, **taken) if stock else kind.trainer(session)
     trainer.remove_callback(PrinterCallback)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from distilray.doctor import (
+from distilray.cli.checkup import (
     GB,
     STACK,
     Probe,

@@ -22,10 +22,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distilray.cli import parse
-from distilray.ledger import Store
-from distilray.recipe import Available, load, plan
-from distilray.report.status import status
+from distilray.cli.main import parse
+from distilray.planning import Available, plan
+from distilray.recipe import load
+from distilray.report.run_status import status
+from distilray.storage import Store
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,7 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distilray.ledger import Store, reconcile
+from distilray.ledger import reconcile
+from distilray.storage import Store
 from tests.driver.echo_recipe import write
 
 pytestmark = pytest.mark.slow

@@ -1,19 +1,5 @@
 """The driver: carries out a recipe, from its sources to a measured student, under the run's lease."""
 
-from distilray.driver.events import Event, Listener
-from distilray.driver.pilot import Forecast, count_rows, pilot
-from distilray.driver.rehearse import Rehearsed, rehearse
-from distilray.driver.run import Finished, available, run
+import lazy_loader
 
-__all__ = [
-    "Event",
-    "Finished",
-    "Forecast",
-    "Listener",
-    "Rehearsed",
-    "available",
-    "count_rows",
-    "pilot",
-    "rehearse",
-    "run",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,19 +6,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from distilray.checkpoints import checkpoint_address
 from distilray.driver.trainings import Students
-from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, Benchmark, Examine, Result, measured
-from distilray.evaluate.results import DIRECTORY, RESULT
+from distilray.evaluate import (
+    DIRECTORY,
+    RESULT,
+    STUDENT_AFTER,
+    STUDENT_BEFORE,
+    Benchmark,
+    BenchmarkStep,
+    Result,
+    measured,
+)
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
-from distilray.recipe import Available, Loaded, examination, side_by_side
-from distilray.rows import list_files
+from distilray.planning import Available, evaluation_phase, side_by_side
+from distilray.recipe import Loaded
 from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
-from distilray.train import checkpoint_address
+from distilray.sources import list_files
 
 
 @dataclass(frozen=True)
-class _Examination:
+class _Evaluation:
     benchmark: Benchmark
     model: str
     phase: Phase
@@ -36,7 +45,7 @@ def run_evaluations(
 
     Engines that fit beside each other start at once: on a small machine that is most of the time this takes.
     """
-    waiting = {item.phase.directory: item for item in _examinations(context, loaded, students)}
+    waiting = {item.phase.directory: item for item in _evaluations(context, loaded, students)}
     phases = [item.phase for item in waiting.values()]
     results = []
     for group in side_by_side(phases, loaded.recipe.resources, available):
@@ -45,8 +54,8 @@ def run_evaluations(
             for phase in group:
                 on_stage(phase.directory, "started")
                 item = waiting[phase.directory]
-                examined = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = measured(context.store, examined, item.model, item.benchmark.name, item.benchmark.metric)
+                answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
+                result = measured(context.store, answered, item.model, item.benchmark.name, item.benchmark.metric)
                 result.fingerprint = phase.fingerprint
                 context.store.write_json(f"{phase.directory}/{RESULT}", result)
                 results.append(result)
@@ -54,20 +63,20 @@ def run_evaluations(
     return results
 
 
-def _examinations(context: Context, loaded: Loaded, students: Students) -> Iterator[_Examination]:
+def _evaluations(context: Context, loaded: Loaded, students: Students) -> Iterator[_Evaluation]:
     for benchmark in loaded.recipe.evaluate:
         source = benchmark.source
         questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
-        columns = {**Examine.writes, **source.columns_written()}
+        columns = {**BenchmarkStep.writes, **source.columns_written()}
         units = run_sources(
             context, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
         )
         for name in benchmark.models:
             settings, style = _who(context, loaded, students, name)
-            step = Examine(model=name, style=style, compare=benchmark.compare, samples=benchmark.samples)
+            step = BenchmarkStep(model=name, style=style, compare=benchmark.compare, samples=benchmark.samples)
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
-            phase = examination(loaded, name, settings, step, folder, questions)
-            yield _Examination(benchmark, name, phase, units)
+            phase = evaluation_phase(loaded, name, settings, step, folder, questions)
+            yield _Evaluation(benchmark, name, phase, units)
 
 
 def _who(

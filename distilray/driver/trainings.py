@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from distilray.checkpoints import checkpoint_address
+from distilray.driver.demonstrations import prepare_demonstrations
 from distilray.driver.events import Event, Listener
-from distilray.driver.lessons import prepare_lessons
-from distilray.ledger import Manifest, Store, UnitInput, fingerprint, open_stage
+from distilray.export import model_card
+from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.recipe import Loaded, TrainEntry
 from distilray.runner import Context, Training, versions
 from distilray.steps import Step
+from distilray.storage import Store
 from distilray.train import (
-    Before,
     DistillSettings,
     Engines,
+    PrepareContext,
     SFTSettings,
     TrainProgress,
-    checkpoint_address,
     fit,
-    kind_of,
-    model_card,
+    method_of,
     prepare_tokens,
     read_tokens,
+    train_in_rounds,
 )
-from distilray.train.distill.rounds import train_in_rounds
 
 CARD = "README.md"
 Units = Sequence[tuple[str, UnitInput]]
@@ -83,7 +84,7 @@ class Trainings:
             _write_card(store, self.loaded, entry, folder, path)
         students.paths[settings.name] = f"{folder}/final"
         students.fingerprints[settings.name] = mark
-        if kind_of(settings).speaks:
+        if method_of(settings).is_generative:
             students.last = students.paths[settings.name]
             students.name, students.system = settings.student, settings.system
 
@@ -101,7 +102,7 @@ class Trainings:
         return student.path, student.weights_id()
 
     def _teaching(self, entry: TrainEntry) -> Step | None:
-        """The step whose lessons a training learns, in place of the rows' own answers."""
+        """The step whose demonstrations a training learns, in place of the rows' own answers."""
         learn = getattr(entry.settings, "learn", None)
         if learn is None:
             return None
@@ -111,7 +112,7 @@ class Trainings:
 
     def _beside(self, entry: TrainEntry) -> dict[str, VLLMModel]:
         """The recipe's models that a training asks or loads beside its student."""
-        wanted = kind_of(entry.settings).models(entry.settings)
+        wanted = method_of(entry.settings).models(entry.settings)
         return {
             name: model
             for name, model in self.loaded.recipe.models.items()
@@ -132,7 +133,7 @@ def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, folder: str, ba
         read_tokens(store, f"{folder}/tokens"),
         title=f"{loaded.recipe.name}: {folder.rpartition('/')[2]}",
         base=base,
-        licences={source.name: source.licence for source in loaded.recipe.sources},
+        licenses={source.name: source.license for source in loaded.recipe.sources},
         details=manifest.details,
         versions=manifest.versions,
         models=models,
@@ -182,13 +183,13 @@ def _train(
     settings = entry.settings
     if teaching is not None:
         assert isinstance(settings, SFTSettings)
-        inputs, counts = prepare_lessons(store, inputs, settings, teaching, f"{folder}/lessons")
-        manifest.details["lessons"] = counts.to_json()
+        inputs, counts = prepare_demonstrations(store, inputs, settings, teaching, f"{folder}/demonstrations")
+        manifest.details["demonstrations"] = counts.to_json()
         manifest.write(store, folder)
     tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
     engines = Engines(context.run, context.logs)
-    before = Before(store, tokens, settings, path, models, engines)
-    kind_of(settings).before(before)
+    before = PrepareContext(store, tokens, settings, path, models, engines)
+    method_of(settings).before(before)
     if isinstance(settings, DistillSettings) and settings.on_policy:
         train_in_rounds(before, folder, entry.resources, on_progress, fingerprint=mark)
         return

@@ -1,7 +1,5 @@
 """Evaluation: benchmarks answered through engine pools, accuracy with its standard error and mean output tokens."""
 
-from distilray.evaluate.examine import Examine
-from distilray.evaluate.results import Result, measured, read_results
-from distilray.evaluate.settings import STUDENT_AFTER, STUDENT_BEFORE, Benchmark
+import lazy_loader
 
-__all__ = ["STUDENT_AFTER", "STUDENT_BEFORE", "Benchmark", "Examine", "Result", "measured", "read_results"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from distilray.ledger import Store, UnitInput, kept_rows
+from distilray.ledger import UnitInput, kept_rows
+from distilray.storage import Store
 
 DIRECTORY = "evaluations"
 RESULT = "result.json"
@@ -25,24 +26,24 @@ class Result(msgspec.Struct, kw_only=True):
     """Standard error of that mean over questions."""
     mean_output_tokens: float
     questions: int
-    cut: int
+    truncated: int
     """Answers cut by length; they count as wrong."""
     fingerprint: str = ""
 
 
 def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: str, metric: str) -> Result:
-    """The result of the examined rows in ``units``: numbers only are read, never the answers.
+    """The result of the answered rows in ``units``: numbers only are read, never the answers.
 
     Raises :class:`ValueError` where no question was answered.
     """
     shares: list[float] = []
     tokens: list[float] = []
-    cut = 0
+    truncated = 0
     for unit in units:
-        table = kept_rows(store, unit, ["right_share", "answer_tokens", "cut"])
-        shares += table["right_share"].to_pylist()
+        table = kept_rows(store, unit, ["correct_share", "answer_tokens", "truncated"])
+        shares += table["correct_share"].to_pylist()
         tokens += table["answer_tokens"].to_pylist()
-        cut += sum(table["cut"].to_pylist())
+        truncated += sum(table["truncated"].to_pylist())
     if not shares:
         raise ValueError(f"benchmark {benchmark!r}: {model} answered no question")
     n, mean = len(shares), sum(shares) / len(shares)
@@ -55,7 +56,7 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
         stderr=spread / math.sqrt(n),
         mean_output_tokens=sum(tokens) / n,
         questions=n,
-        cut=cut,
+        truncated=truncated,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilray.rows import Source
+from distilray.sources import Source
 
 STUDENT_BEFORE, STUDENT_AFTER = "student_before", "student_after"
 

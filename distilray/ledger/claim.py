@@ -13,7 +13,7 @@ import msgspec
 import psutil
 
 from distilray.ledger.manifest import now
-from distilray.ledger.store import Store
+from distilray.storage import Store
 
 LEASE = "lease"
 CLAIM_BYTES = 1024

@@ -24,7 +24,7 @@ from types import TracebackType
 import msgspec
 
 from distilray.ledger.claim import Claim, claim_of_this_process, clock, encode_claim, read_claims
-from distilray.ledger.store import Store, StoreError
+from distilray.storage import Store, StoreError
 
 TRIES = 12
 BEATS_PER_TTL = 4

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from distilray.ledger.counts import StepCounts, UnitCounts, add_numbers, add_steps, add_usage
-from distilray.ledger.store import Store
+from distilray.storage import Store
 
 MANIFEST = "manifest.json"
 SET_ASIDE = "set-aside"

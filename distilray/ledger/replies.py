@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from distilray.ledger.store import Store
+from distilray.storage import Store
 
 REPLIES = "replies"
 SEALED = "sealed.zst"

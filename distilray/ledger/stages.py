@@ -4,7 +4,7 @@ steps/00-sources/unit-*.parquet                     sources, and benchmarks/<nam
 steps/01-answer+judge/unit-*.parquet                a phase, and evaluations/<model>/<benchmark>/ likewise
 steps/02-select/decisions/unit-*.parquet            a global step
 steps/03-align/round-1/01-rate/unit-*.parquet       a stage in a round of a repeat
-steps/03-align/round-1/again/unit-*.parquet         which rows of round 1 enter round 2
+steps/03-align/round-1/carry_over/unit-*.parquet         which rows of round 1 enter round 2
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from distilray.ledger.manifest import MANIFEST, Manifest
-from distilray.ledger.store import Store
+from distilray.storage import Store
 
 DECISIONS = "decisions"
-AGAIN = "again"
+CARRY_OVER = "carry_over"
 _ROUND = re.compile(r"round-(\d+)$")
 _LATER = re.compile(r"-r\d+$")
 
@@ -59,9 +59,9 @@ def list_stages(store: Store) -> list[StageFiles]:
         questions = _stage(store, f"benchmarks/{benchmark}", {}, decided)
         stages.append(questions)
         for model in store.names("evaluations"):
-            examined = _stage(store, f"evaluations/{model}/{benchmark}", questions.units, decided)
-            if examined.manifest or examined.units:
-                stages.append(examined)
+            answered = _stage(store, f"evaluations/{model}/{benchmark}", questions.units, decided)
+            if answered.manifest or answered.units:
+                stages.append(answered)
     return stages
 
 
@@ -78,7 +78,7 @@ def _way(store: Store, folder: str, units: Units, decided: dict[str, str]) -> It
     for name in store.names(folder):
         if _is_repeat(store, f"{folder}/{name}"):
             units = yield from _repeat(store, f"{folder}/{name}", units, decided)
-        elif name != AGAIN:
+        elif name != CARRY_OVER:
             stage = _stage(store, f"{folder}/{name}", units, decided)
             yield stage
             units = stage.units
@@ -98,9 +98,9 @@ def _repeat(store: Store, folder: str, units: Units, decided: dict[str, str]) ->
             yield stage
             last = stage.units
         left |= {f"{name}-r{number}": path for name, path in last.items()}
-        again = _parquet(store, f"{inside}/{AGAIN}")
-        decided |= {path: decided.get(units[name], units[name]) for name, path in again.items()}
-        units = again or last
+        carried = _parquet(store, f"{inside}/{CARRY_OVER}")
+        decided |= {path: decided.get(units[name], units[name]) for name, path in carried.items()}
+        units = carried or last
     return {**last, **left}
 
 

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distilray.ledger.counts import UnitCounts
-from distilray.ledger.store import Store
 from distilray.rows import Row
+from distilray.storage import Store
 
 COUNTS_KEY = "distilray.counts"
 VERDICT = ("outcome", "reason")

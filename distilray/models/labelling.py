@@ -1,7 +1,7 @@
 """What a sequence classifier's checkpoint says of itself: its labels, and which parts of a row it reads.
 
     config.json: {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "maths", "1": "code"},
-                  "distilray": {"reads": ["conversation"], "max_length": 512, "long_rows": "cut"}, ...}
+                  "distilray": {"reads": ["conversation"], "max_length": 512, "long_rows": "truncate"}, ...}
 
 A row is sent as its parts; the engine takes those that the classifier was trained on, so that training and labelling
 cannot disagree about what it sees. Checkpoints from elsewhere read the conversation alone.
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from distilray.models.checkpoint import NotACheckpoint, is_local, resolve_path
+from distilray.checkpoints import NotACheckpoint, is_local, resolve_path
 
 Part = Literal["conversation", "reasoning", "answer"]
 PARTS: tuple[Part, ...] = ("conversation", "reasoning", "answer")
@@ -35,7 +35,7 @@ class Reading:
     reads: tuple[Part, ...] = ("conversation",)
     max_length: int | None = None
     """In tokens; None: as many as the encoder has positions."""
-    long_rows: Literal["reject", "cut"] = "reject"
+    long_rows: Literal["reject", "truncate"] = "reject"
     """What becomes of texts above it; cut ones lose their end."""
 
     def text(self, parts: Mapping[str, str]) -> str:

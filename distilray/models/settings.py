@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from distilray.checkpoints import check_checkpoint, checkpoint_id
 from distilray.models.api import Sampling
-from distilray.models.checkpoint import check_checkpoint, checkpoint_id
 from distilray.models.labelling import check_classifier, refuse_classifier
 
 # What these settings already decide: passing it through as well would have two masters.
@@ -172,7 +172,7 @@ class VLLMModel(_Settings):
         )
 
     def check(self) -> None:
-        """Raise :class:`~distilray.models.checkpoint.NotACheckpoint` where the path cannot be loaded."""
+        """Raise :class:`~distilray.checkpoints.identity.NotACheckpoint` where the path cannot be loaded."""
         refuse_classifier(self.path)
         check_checkpoint(self.path, chat="chat_template" not in self.chat_template_kwargs)
 
@@ -259,7 +259,7 @@ class ClassifierModel(_Settings):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
         default="auto", description="precision of computing; auto: the checkpoint's on a GPU, float32 on a CPU"
     )
-    long_rows: Literal["reject", "cut"] | None = Field(
+    long_rows: Literal["reject", "truncate"] | None = Field(
         default=None, description="what becomes of texts it cannot read whole; default: as in its training, else reject"
     )
     request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take, waiting included")
@@ -281,7 +281,7 @@ class ClassifierModel(_Settings):
         return self._identity(weights=weights, dtype=self.dtype, long_rows=self.long_rows)
 
     def check(self) -> None:
-        """Raise :class:`~distilray.models.checkpoint.NotACheckpoint` where the path cannot be loaded."""
+        """Raise :class:`~distilray.checkpoints.identity.NotACheckpoint` where the path cannot be loaded."""
         check_checkpoint(self.path, chat=False)
 
     def check_labels(self) -> None:

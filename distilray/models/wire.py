@@ -11,15 +11,7 @@ from typing import Any
 
 import msgspec
 
-from distilray.models.api import (
-    Constraint,
-    ModelError,
-    NoEngineAlive,
-    PromptTooLong,
-    Reply,
-    Request,
-    RequestTimedOut,
-)
+from distilray.models.api import Constraint, ModelError, NoEngineAlive, PromptTooLong, Reply, Request, RequestTimedOut
 from distilray.models.scores import Score
 
 FAULTS: dict[str, type[Exception]] = {

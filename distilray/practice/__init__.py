@@ -4,8 +4,6 @@ What a recipe uses by name (``uses: distilray.practice:problems``) needs no torc
 import it when they are called.
 """
 
-from distilray.practice.command import make, measure, train
-from distilray.practice.problems import Problem, problems, split_of
-from distilray.practice.traces import Trace, traces
+import lazy_loader
 
-__all__ = ["Problem", "Trace", "make", "measure", "problems", "split_of", "traces", "train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

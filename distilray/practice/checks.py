@@ -8,8 +8,8 @@ its reply: the column worked again, the digit that the answer claims there, and 
 
 from __future__ import annotations
 
-from distilray.practice.problems import Problem
-from distilray.practice.traces import Trace, column_sums
+from distilray.practice.arithmetic import Problem
+from distilray.practice.worked import Trace, column_sums
 from distilray.prompts import Judgement, Rating
 
 _DETAIL: dict[Rating, int] = {"easy": 3, "medium": 9, "hard": 5}

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import get_args
 
+from distilray.practice.arithmetic import Problem, Split, draw_problem, record
 from distilray.practice.checks import judgement
-from distilray.practice.problems import Problem, Split, draw_problem, record
-from distilray.practice.traces import RESULT, Slip, Trace, draw_trace, medium
+from distilray.practice.worked import RESULT, Slip, Trace, draw_trace, medium
 from distilray.prompts import ANSWER, EXTEND_TRACE, JUDGE, RATE_TRACE, RATINGS, SHORTEN_TRACE, Prompt
 from distilray.rows import Row
 

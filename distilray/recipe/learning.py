@@ -12,12 +12,12 @@ from distilray.steps import STEPS, Step
 from distilray.train import SFTSettings
 
 if TYPE_CHECKING:
-    from distilray.recipe.load import Loaded
+    from distilray.recipe.loading import Loaded
 
 
 def learning_problems(loaded: Loaded, entry: TrainEntry) -> Iterator[Problem]:
-    """A step that is not there before the training, has no lessons or not of these prompts, or whose columns a later
-    step writes over."""
+    """A step that is not there before the training, has no demonstrations or not of these prompts, or whose columns a
+    later step writes over."""
     if not isinstance(entry.settings, SFTSettings) or entry.settings.learn is None:
         return
     learn, here = entry.settings.learn, (*entry.place, "learn")
@@ -29,9 +29,12 @@ def learning_problems(loaded: Loaded, entry: TrainEntry) -> Iterator[Problem]:
         return
     place = names.index(learn.step)
     step = before[place].named.step
-    if not isinstance(step, Step) or not step.teaches():
-        have = ", ".join(name for name, cls in STEPS.items() if issubclass(cls, Step) and cls.teaches())
-        text = f"step {learn.step!r} keeps nothing of what its models replied; {have} do (your own: see Step.lessons)"
+    if not isinstance(step, Step) or not step.has_demonstrations():
+        have = ", ".join(name for name, cls in STEPS.items() if issubclass(cls, Step) and cls.has_demonstrations())
+        text = (
+            f"step {learn.step!r} has no demonstrations of what its models replied; {have} have "
+            "(for a step of your own see Step.demonstrations)"
+        )
         yield Problem((*here, "step"), text)
         return
     prompts = {prompt.name for prompt in step.prompts_used()}
@@ -39,7 +42,7 @@ def learning_problems(loaded: Loaded, entry: TrainEntry) -> Iterator[Problem]:
         if name not in prompts:
             yield Problem((*here, "prompts"), f"step {learn.step!r} has no prompt {name!r}{closest(name, prompts)}")
     for later in before[place + 1 :]:
-        changed = sorted(set(later.named.step.columns_written()) & {*step.learned_from, "messages"})
+        changed = sorted(set(later.named.step.columns_written()) & {*step.demonstration_columns, "messages"})
         if changed:
             text = (
                 f"step {later.name!r} writes {', '.join(changed)} after {learn.step!r}, so what was asked and replied "

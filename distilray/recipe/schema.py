@@ -9,7 +9,7 @@ sources:
 steps:
   - answer: {model: teacher, n: 4}
   - check: {reference: math}
-  - select: {by: right_share, at_most: 0.75}
+  - select: {by: correct_share, at_most: 0.75}
 train:
   - {kind: sft, student: student, epochs: 2}
 evaluate:
@@ -24,8 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from distilray.evaluate import Benchmark
 from distilray.models import ModelSettings
-from distilray.rows import Source
 from distilray.runner import Budget, Resources
+from distilray.sources import Source
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
 
@@ -48,7 +48,7 @@ class RepeatSettings(BaseModel):
 
     name: Name = "repeat"
     rounds: int = Field(default=3, ge=1, description="most rounds")
-    again: Literal["rejected", "kept"] = Field(
+    carry_over: Literal["rejected", "kept"] = Field(
         default="rejected",
         description="which rows enter the next round: those rejected (another try) or those kept (growing)",
     )

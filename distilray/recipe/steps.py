@@ -6,7 +6,7 @@ steps:
   - uses: my_package.steps:Shout
     name: shout
     with: {how_loud: 3}
-  - repeat: {rounds: 3, again: rejected, steps: [{answer: {model: teacher}}, check]}
+  - repeat: {rounds: 3, carry_over: rejected, steps: [{answer: {model: teacher}}, check]}
   - train: {kind: sft, name: learner, student: student, epochs: 1}     # see distilray.recipe.trainings
 """
 
@@ -189,13 +189,16 @@ def _round_problems(entry: RepeatEntry) -> list[Problem]:
     """What a repeat with a training cannot mean."""
     if not entry.trains:
         return []
-    if entry.settings.again == "rejected":
+    if entry.settings.carry_over == "rejected":
         text = (
-            "a repeat that holds a training needs again: kept, so that each round trains and scores all rows; with "
-            "again: rejected the rows that a round keeps would leave it"
+            "a repeat that holds a training needs carry_over: kept, so that each round trains and scores all rows; "
+            "with carry_over: rejected the rows that a round keeps would leave it"
         )
-        return [Problem((*entry.place, "again"), text)]
+        return [Problem((*entry.place, "carry_over"), text)]
     if all(isinstance(inner, TrainEntry) for inner in entry.body):
-        text = "nothing changes from round to round but the training; add steps such as draw and attempt, or epochs"
+        text = (
+            "nothing changes from round to round but the training; add steps such as curriculum_draw and "
+            "score_student, or more epochs"
+        )
         return [Problem((*entry.place, "steps"), text)]
     return []

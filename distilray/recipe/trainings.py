@@ -7,7 +7,7 @@ Or among its steps, on the rows that are kept there; the steps after it may ask 
 
 steps:
   - train: {kind: sft, name: learner, student: student, epochs: 1}
-  - attempt: {model: learner}
+  - score_student: {model: learner}
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distilray.recipe.errors import Place, Problem, closest, problems_of
-from distilray.train import KINDS, TrainResources, TrainSettings, worker_counts
+from distilray.train import METHODS, TrainResources, TrainSettings, worker_counts
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def parse_training(
         text = f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}"
         return None, [Problem(here, text)]
     kind = item.get("kind", "sft")
-    if kind not in KINDS:
-        return None, [Problem((*here, "kind"), f"unknown kind {kind!r}{closest(str(kind), KINDS)}")]
+    if kind not in METHODS:
+        return None, [Problem((*here, "kind"), f"unknown kind {kind!r}{closest(str(kind), METHODS)}")]
     problems: list[Problem] = []
     written = {key: value for key, value in item.items() if key != "resources"}
-    settings = _parsed(KINDS[kind].settings, written, here, problems)
+    settings = _parsed(METHODS[kind].settings, written, here, problems)
     resources = _parsed(TrainResources, item.get("resources") or {}, (*here, "resources"), problems)
     if settings is None or resources is None:
         return None, problems

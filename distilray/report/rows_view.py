@@ -20,8 +20,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from distilray.ledger import StageFiles, Store, list_stages, read_unit_counts
+from distilray.ledger import StageFiles, list_stages, read_unit_counts
 from distilray.rows import CORE, Row
+from distilray.storage import Store
 
 HIDDEN = {*CORE.names} - {"reference", "reasoning", "answer", "rejected_answer", "extra"}
 LONG = 2_000

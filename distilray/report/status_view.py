@@ -14,7 +14,7 @@ STATES = {"running": "green", "finished": "bold", "interrupted": "yellow", "neve
 
 
 def render_status(found: dict[str, Any]) -> Group:
-    """What :func:`distilray.report.status.status` found, for a terminal; parts with nothing to say are left out."""
+    """What :func:`distilray.report.run_status.status` found, for a terminal; parts with nothing to say are left out."""
     parts: list[RenderableType] = [_head(found)]
     if found["progress"]:
         parts.append(_progress(found["progress"]))

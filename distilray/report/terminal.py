@@ -21,7 +21,7 @@ from distilray.ledger import Manifest
 if TYPE_CHECKING:
     from distilray.driver import Event
     from distilray.evaluate import Result
-    from distilray.ledger import Store
+    from distilray.storage import Store
 
 LOG_EVERY_S = 30.0
 PLAIN_COLUMNS = 200

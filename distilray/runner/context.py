@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilray.ledger import Lease, Store
+from distilray.ledger import Lease
+from distilray.storage import Store
 
 
 class Resources(BaseModel):

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import ray
 
-from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, UnitInput, now, open_stage, write_unit
-from distilray.rows import Source, SourceError, SourceFile, batches, list_files, schema_with
+from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, write_unit
+from distilray.rows import schema_with
 from distilray.runner.context import Context
-from distilray.runner.versions import versions
+from distilray.runner.package_versions import versions
+from distilray.sources import Source, SourceError, SourceFile, batches, list_files
+from distilray.storage import Store
 
 DIRECTORY = "steps/00-sources"
 
@@ -78,7 +80,7 @@ def run_sources(
 def _count_source(manifest: Manifest, source: Source, counts: dict) -> None:
     into = manifest.details.setdefault("sources", {}).setdefault(
         source.name,
-        {"rows": 0, "kept": 0, "failed": 0, "licence": source.licence, "from": source.path or source.uses},
+        {"rows": 0, "kept": 0, "failed": 0, "license": source.license, "from": source.path or source.uses},
     )
     into["rows"] += counts["rows_in"]
     into["kept"] += counts["kept"]

@@ -9,8 +9,8 @@ from typing import Any
 from distilray.ledger import Manifest
 from distilray.runner.context import Context
 from distilray.runner.monitor import reports
-from distilray.runner.pace import Pace
 from distilray.runner.stage import Phase
+from distilray.runner.throughput import Throughput
 
 EVERY_S = 2.0
 
@@ -23,7 +23,7 @@ class Progress:
         self.monitor = monitor
         self.started = time.monotonic()
         self.units_at_start = counted.units
-        self.pace = Pace()
+        self.pace = Throughput()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 

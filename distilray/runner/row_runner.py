@@ -21,13 +21,13 @@ from typing import Any
 import ray
 from msgspec.json import encode
 
-from distilray.ledger import Attempts, ReplyLog, Store, UnitCounts, UnitInput, kept_rows, write_unit
-from distilray.models import BudgetSpent, PoolClient, PoolHandles
-from distilray.models.collector import spare_collector
+from distilray.ledger import CrashMarks, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
-from distilray.runner.asking import Desk
+from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Crowd, Passage
+from distilray.storage import Store
 
 REPORT_EVERY_S = 1.0
 
@@ -64,10 +64,10 @@ class RowRunner:
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
         session = _Session(
-            client, Desk(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
+            client, ModelAccess(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
         )
         session.reporter = asyncio.create_task(self._report(session))
-        spare_collector()
+        tune_gc()
         return session
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
@@ -86,7 +86,7 @@ class RowRunner:
         in_thread = asyncio.get_running_loop().run_in_executor
         rows = await in_thread(self.files, self._read, unit)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        attempts = await in_thread(self.files, Attempts, store, phase.directory, name, self.spec.session)
+        attempts = await in_thread(self.files, CrashMarks, store, phase.directory, name, self.spec.session)
         passage = Passage(phase.steps, self.session.desk, replies, attempts, self.session.crowd)
         try:
             values = await passage.run(rows)
@@ -140,7 +140,7 @@ class RowRunner:
 class _Session:
     """What lives on the runner's loop."""
 
-    def __init__(self, client: PoolClient, desk: Desk, crowd: Crowd) -> None:
+    def __init__(self, client: PoolClient, desk: ModelAccess, crowd: Crowd) -> None:
         self.client, self.desk, self.crowd = client, desk, crowd
         self.reporter: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}

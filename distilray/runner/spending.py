@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from distilray.ledger import Manifest, Store, add_usage, read_unit_counts
+from distilray.ledger import Manifest, add_usage, read_unit_counts
+from distilray.storage import Store
 
 STAGES = ("steps", "evaluations")
 

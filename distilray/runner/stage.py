@@ -19,6 +19,13 @@ class NamedStep:
     name: str
     step: Step | GlobalStep
 
+    @property
+    def salt(self) -> str:
+        """What its sampling seeds are made of beside row and call: the name, or for a step that was renamed the name
+        that it had, so that the same recipe still gets the same replies."""
+        now, before = self.step.renamed if isinstance(self.step, Step) and self.step.renamed else ("", "")
+        return before + self.name.removeprefix(now) if now and self.name.startswith(now) else self.name
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -41,7 +48,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class GlobalPass:
+class GlobalStage:
     """One global step: reads projected columns, writes decisions."""
 
     directory: str
@@ -70,7 +77,7 @@ class Training:
         return self.directory.rsplit("/", 1)[-1]
 
 
-Body = Phase | GlobalPass | Training
+Body = Phase | GlobalStage | Training
 """What may stand in a repeat."""
 
 
@@ -80,7 +87,7 @@ class Repeat:
 
     directory: str
     rounds: int
-    again: str
+    carry_over: str
     """Which rows enter the next round: ``"rejected"`` (those that did not make it) or ``"kept"`` (all that stay)."""
     until_rows: int | None
     until_mean: Mapping[str, float]
@@ -104,7 +111,7 @@ def _in_round(repeat: str, stage: Body, number: int) -> Body:
     if isinstance(stage, Training):
         return replace(stage, directory=f"{stage.directory}-round-{number}", fingerprint=mark)
     directory = f"{repeat}/round-{number}/{stage.name}"
-    if isinstance(stage, GlobalPass):
+    if isinstance(stage, GlobalStage):
         step = stage.step.step
         assert isinstance(step, GlobalStep)
         named = NamedStep(stage.step.name, step.in_round(number))
@@ -112,4 +119,4 @@ def _in_round(repeat: str, stage: Body, number: int) -> Body:
     return replace(stage, directory=directory, fingerprint=mark)
 
 
-Stage = Phase | GlobalPass | Training | Repeat
+Stage = Phase | GlobalStage | Training | Repeat

@@ -2,7 +2,7 @@
 
 Nobody vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
 alone. A row that kills its runner is found by running the unit's rows without other units beside them and halving
-them (``Attempts`` remembers crashes), and fails alone too.
+them (``CrashMarks`` remembers crashes), and fails alone too.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from distilray.ledger import Attempts, ReplyLog, StepCounts
-from distilray.models import BudgetSpent, ModelError
-from distilray.models.gate import Gate
+from distilray.ledger import CrashMarks, ReplyLog, StepCounts
+from distilray.models import BudgetSpent, ModelError, ReadWriteLock
 from distilray.rows import Outcome, Row, failed
-from distilray.runner.asking import Desk, Tally
+from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.runner.stage import NamedStep
 
 CRASHES_BEFORE_ALONE = 2
@@ -46,7 +45,7 @@ class Crowd:
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.rows_in_flight)
-        self.spans = Gate()
+        self.spans = ReadWriteLock()
 
     def saw(self, step: str, kind: str) -> None:
         counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
@@ -58,9 +57,9 @@ class Passage:
     """The passage of one unit's rows through a phase."""
 
     steps: Sequence[NamedStep]
-    desk: Desk
+    desk: ModelAccess
     replies: ReplyLog
-    attempts: Attempts
+    attempts: CrashMarks
     crowd: Crowd
     counts: list[StepCounts] = field(init=False)
     by_model: dict[str, list[float]] = field(default_factory=dict)
@@ -104,7 +103,7 @@ class Passage:
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
         self.counts[at].rows_in += 1
         self.crowd.ended += 1
-        return self._leave(row, at, failed(error), Tally(), 0.0)[1]
+        return self._leave(row, at, failed(error), RowUsage(), 0.0)[1]
 
     async def _gated(self, row: Row, at: int) -> list[dict[str, Any]]:
         async with self.crowd.gate:
@@ -135,11 +134,11 @@ class Passage:
             out.append(values)
         return out
 
-    async def _process(self, named: NamedStep, row: Row) -> tuple[Outcome, Tally, float]:
-        tally = Tally()
+    async def _process(self, named: NamedStep, row: Row) -> tuple[Outcome, RowUsage, float]:
+        tally = RowUsage()
         started = time.perf_counter()
         try:
-            models = self.desk.models_for(row, named.name, self.replies, tally)
+            models = self.desk.models_for(row, named.salt, self.replies, tally)
             outcome = await named.step.process(row, models)  # type: ignore[union-attr]
         except ModelError as error:
             outcome = failed(f"{type(error).__name__}: {error}")
@@ -153,10 +152,10 @@ class Passage:
 
     def _born(self, child: Row, k: int) -> Row:
         self.counts[k].kept += 1
-        entry = _entry(self.steps[k].name, "kept", "created", 0.0, Tally())
+        entry = _entry(self.steps[k].name, "kept", "created", 0.0, RowUsage())
         return child.having(history=[entry], outcome="kept", stopped_at=None, reason=None)
 
-    def _leave(self, row: Row, k: int, outcome: Outcome, tally: Tally, seconds: float) -> tuple[Row, dict[str, Any]]:
+    def _leave(self, row: Row, k: int, outcome: Outcome, tally: RowUsage, seconds: float) -> tuple[Row, dict[str, Any]]:
         """``row`` after step ``k``, accounted for."""
         name, counts = self.steps[k].name, self.counts[k]
         counts.tokens_in += tally.tokens_in
@@ -177,7 +176,7 @@ class Passage:
         return row, row.values
 
 
-def _entry(step: str, kind: str, reason: str | None, seconds: float, tally: Tally) -> dict[str, Any]:
+def _entry(step: str, kind: str, reason: str | None, seconds: float, tally: RowUsage) -> dict[str, Any]:
     return {
         "step": step,
         "outcome": kind,

@@ -4,9 +4,6 @@
 ``serve run`` and ``serve deploy`` (cluster/serve/student.yaml). ``chat`` talks to a student, served or not.
 """
 
-from distilray.serve.chat import chat
-from distilray.serve.command import serve
-from distilray.serve.settings import ServedModel, ServeSettings
-from distilray.serve.target import CannotServe, find_students
+import lazy_loader
 
-__all__ = ["CannotServe", "ServeSettings", "ServedModel", "chat", "find_students", "serve"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

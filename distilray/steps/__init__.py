@@ -1,21 +1,5 @@
 """Steps: one file a step, its settings and what it does to one row."""
 
-from distilray.steps.base import ClassifierName, Model, ModelChoice, ModelName, Models, Step
-from distilray.steps.lessons import Lesson
-from distilray.steps.registry import STEPS, StepClass, imported, step_class
-from distilray.steps.whole_set import GlobalStep
+import lazy_loader
 
-__all__ = [
-    "STEPS",
-    "ClassifierName",
-    "GlobalStep",
-    "Lesson",
-    "Model",
-    "ModelChoice",
-    "ModelName",
-    "Models",
-    "Step",
-    "StepClass",
-    "imported",
-    "step_class",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,11 +17,11 @@ from pydantic import Field
 from distilray.prompts import CONTINUE_TRACE, EXTEND_TRACE, RATE_TRACE, SHORTEN_TRACE, Prompt, Rating
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, ModelRole, Models
-from distilray.steps.following import follows
-from distilray.steps.lessons import Lesson
-from distilray.steps.rating import RatingStep
-from distilray.steps.tokens import TokenizerPath, token_counts
-from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
+from distilray.steps.shared.demonstrations import Demonstration
+from distilray.steps.shared.following import follows
+from distilray.steps.shared.rating import RatingStep
+from distilray.steps.shared.tokens import TokenizerPath, token_counts
+from distilray.steps.shared.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
 
 NOT_IN_TIME = "not medium after the last round"
 BACK_AND_FORTH = "oscillates between easy and hard"
@@ -79,7 +79,7 @@ class AlignTrace(TraceStep, RatingStep):
         "verdict": "string",
     }
 
-    learned_from: ClassVar = ("ratings", "traces", "conclusion")
+    demonstration_columns: ClassVar = ("ratings", "traces", "conclusion")
 
     judge: ModelName
     rewriter: ModelName
@@ -116,17 +116,17 @@ class AlignTrace(TraceStep, RatingStep):
         """One rewrite and its two verifications; why there is no point in another one, or ``None``."""
         if len(way.rewrites) == self.max_rounds:
             return LOST if way.lost else NOT_IN_TIME
-        prompt, deed = (SHORTEN_TRACE, "shortened") if way.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
+        prompt, action = (SHORTEN_TRACE, "shortened") if way.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
         text = await models[self.rewriter].ask(prompt, row, trace=way.traces[-1], answer=conclusion_of(row))
         if text in way.seen:
-            way.rewrites.append(f"{deed}: a text seen before")
+            way.rewrites.append(f"{action}: a text seen before")
             return LOST if text not in way.traces else REPEATED
         verdict = await self.reaches(row, text, models)
         if verdict.right is not True:
             way.seen.add(text)
-            way.rewrites.append(f"{deed}: {objection(verdict)}")
+            way.rewrites.append(f"{action}: {objection(verdict)}")
             return None
-        way.rewrites.append(deed)
+        way.rewrites.append(action)
         way.add(text, await self._rating(row, text, models), verdict.reason)
         return BACK_AND_FORTH if goes_back_and_forth(way.ratings) else None
 
@@ -139,7 +139,7 @@ class AlignTrace(TraceStep, RatingStep):
         word = (await self.rated(models[self.judge], row, trace)).word
         return "easy" if word == "medium" else word
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
         """Rewrites that came out medium; and every rating, where the judge alone gave them."""
         traces, ratings = row["traces"], row["ratings"]
         if not traces:  # a pair that was made of an aligned row
@@ -147,9 +147,9 @@ class AlignTrace(TraceStep, RatingStep):
         for number, (trace, rating) in enumerate(zip(traces, ratings, strict=True)):
             asked = {"trace": trace, "answer": row["conclusion"]}
             if self.student is None:
-                yield Lesson(RATE_TRACE, row, asked, rating)
+                yield Demonstration(RATE_TRACE, row, asked, rating)
             if rating != "medium" and ratings[number + 1 : number + 2] == ["medium"]:
-                yield Lesson(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE, row, asked, traces[number + 1])
+                yield Demonstration(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE, row, asked, traces[number + 1])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         rating = (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE)

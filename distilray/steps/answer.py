@@ -13,7 +13,7 @@ from pydantic import Field
 from distilray.prompts import ANSWER
 from distilray.rows import MalformedRecord, Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models, Step
-from distilray.steps.reasoning import split_reasoning
+from distilray.steps.shared.reasoning import split_reply
 
 
 class Answer(Step):
@@ -47,7 +47,7 @@ class Answer(Step):
                 reasons.append("answer cut by length")
                 continue
             try:
-                reasoning, answer = split_reasoning(reply)
+                reasoning, answer = split_reply(reply)
             except MalformedRecord as malformed:
                 reasons.append(str(malformed))
                 continue

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from distilray.models import Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row
-from distilray.steps.lessons import Lesson
+from distilray.steps.shared.demonstrations import Demonstration
 
 T = TypeVar("T")
 
@@ -78,8 +78,10 @@ class Step(BaseModel):
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[Mapping[str, str]] = {}
     prompts: ClassVar[tuple[Prompt[Any], ...]] = ()
-    learned_from: ClassVar[tuple[str, ...]] = ()
-    """Columns that :meth:`lessons` looks at; no later step may write them."""
+    demonstration_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns that :meth:`demonstrations` looks at; no later step may write them."""
+    renamed: ClassVar[tuple[str, str] | None] = None
+    """The step's name in recipes now and the one it had before, which its sampling seeds are still made of."""
 
     async def process(self, row: Row, models: Models) -> Outcome:
         raise NotImplementedError(f"{type(self).__name__} does not say what it does to a row")
@@ -95,18 +97,18 @@ class Step(BaseModel):
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return self.prompts
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterable[Lesson]:
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterable[Demonstration]:
         """What this step's models were asked about ``row``, which the step kept, with replies worth learning.
 
         ``parent`` is the row that a step made ``row`` of, where that is so and both left the last step. None by
-        default: see :mod:`distilray.steps.lessons`.
+        default: see :mod:`distilray.steps.shared.demonstrations`.
         """
         return ()
 
     @classmethod
-    def teaches(cls) -> bool:
-        """Whether it has lessons."""
-        return cls.lessons is not Step.lessons
+    def has_demonstrations(cls) -> bool:
+        """Whether it has demonstrations."""
+        return cls.demonstrations is not Step.demonstrations
 
     def models_used(self) -> dict[str, set[str]]:
         """Setting name to the models it may choose."""

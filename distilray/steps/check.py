@@ -25,7 +25,7 @@ class Check(Step):
         "answer": "string",
         "reasoning": "string",
         "right": "bool",
-        "right_share": "float",
+        "correct_share": "float",
         "verdict": "string",
     }
 
@@ -56,7 +56,7 @@ class Check(Step):
         share = len(passing) / len(answers)
         if not passing:
             return rejected(
-                reason, right=False if reason == "wrong answer" else None, right_share=share, verdict=verdict
+                reason, right=False if reason == "wrong answer" else None, correct_share=share, verdict=verdict
             )
         answer, reasoning, verdict = passing[0]
         known = row["reference"] is not None and self.reference != "none"
@@ -64,7 +64,7 @@ class Check(Step):
             answer=answer,
             reasoning=reasoning,
             right=True if known else None,
-            right_share=share,
+            correct_share=share,
             verdict=verdict,
         )
 

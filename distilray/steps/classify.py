@@ -18,7 +18,7 @@ from distilray.models import ModelError
 from distilray.prompts import CLASSIFY, Prompt
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ClassifierName, ModelName, ModelRole, Models
-from distilray.steps.labelling import LabellingStep
+from distilray.steps.shared.labelling import LabellingStep
 
 
 class Classify(LabellingStep):

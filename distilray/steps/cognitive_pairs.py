@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from distilray import verifiers
 from distilray.models import Reply
 from distilray.prompts import PLAIN, SPOIL_TRACE, Prompt, trace_steps
-from distilray.rows import MalformedRecord, Outcome, Row, child_id, join_trace, kept, rejected
+from distilray.rows import MalformedRecord, Outcome, Row, child_id, join_reasoning, kept, rejected
 from distilray.steps.base import ModelName, Models
-from distilray.steps.reasoning import split_reasoning
-from distilray.steps.trace import TraceStep, conclusion_of, trace_of, with_trace
+from distilray.steps.shared.reasoning import split_reply
+from distilray.steps.shared.trace import TraceStep, conclusion_of, trace_of, with_trace
 
 Gap = Literal["small", "medium", "large"]
 GAPS: tuple[Gap, ...] = ("small", "medium", "large")
@@ -102,7 +102,7 @@ class CognitivePairs(TraceStep):
 
     @staticmethod
     def _text(row: Row, trace: str) -> str:
-        return join_trace(trace, row["answer"]) if row["reasoning"] else trace
+        return join_reasoning(trace, row["answer"]) if row["reasoning"] else trace
 
     async def _wrong(self, row: Row, models: Models) -> str | None:
         """A text that certainly ends in a wrong answer, if the model produces one."""
@@ -130,12 +130,12 @@ class CognitivePairs(TraceStep):
             if not row["reasoning"]:
                 return trace, trace
             answer = verifiers.extract_final_answer(trace, "text") or trace_steps(trace)[-1]
-            return join_trace(trace, answer), trace
+            return join_reasoning(trace, answer), trace
         try:
-            reasoning, answer = split_reasoning(reply)
+            reasoning, answer = split_reply(reply)
         except MalformedRecord:
             return None, ""
-        return join_trace(reasoning, answer), answer
+        return join_reasoning(reasoning, answer), answer
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (*super().prompts_used(), PLAIN if self.wrong == "sampled" else SPOIL_TRACE)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from distilray.rows import Outcome, Row, kept, part_trace, rejected
+from distilray.rows import Outcome, Row, kept, rejected, split_reasoning
 from distilray.steps.base import Models, Step
-from distilray.steps.trace import inlined
+from distilray.steps.shared.trace import inlined
 
 
 class InlineTrace(Step):
@@ -27,6 +27,6 @@ class InlineTrace(Step):
             return kept()
         not_chosen = row["rejected_answer"]
         if not_chosen is not None:
-            trace, answer = part_trace(not_chosen)
+            trace, answer = split_reasoning(not_chosen)
             not_chosen = inlined(trace, answer) if trace else answer
         return kept(answer=inlined(row["reasoning"], row["answer"]), reasoning=None, rejected_answer=not_chosen)

@@ -12,7 +12,7 @@ from typing import ClassVar
 from distilray.prompts import CRITERIA, JUDGE
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models, Step
-from distilray.steps.lessons import Lesson
+from distilray.steps.shared.demonstrations import Demonstration
 
 
 class Judge(Step):
@@ -28,7 +28,7 @@ class Judge(Step):
         "judge_check": "string",
     }
     prompts: ClassVar = (JUDGE,)
-    learned_from: ClassVar = ("answer", *CRITERIA, "judge_check")
+    demonstration_columns: ClassVar = ("answer", *CRITERIA, "judge_check")
 
     model: ModelName
 
@@ -44,7 +44,7 @@ class Judge(Step):
             judge_check=judged.check,
         )
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
         if row["judge_check"] is not None:
             said = {"check": row["judge_check"], **{name: row[name] for name in CRITERIA}}
-            yield Lesson(JUDGE, row, {"answer": row["answer"]}, json.dumps(said, ensure_ascii=False))
+            yield Demonstration(JUDGE, row, {"answer": row["answer"]}, json.dumps(said, ensure_ascii=False))

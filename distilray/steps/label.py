@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from distilray.prompts import Prompt, label_prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
-from distilray.steps.labelling import LabellingStep
+from distilray.steps.shared.labelling import LabellingStep
 
 
 class Label(LabellingStep):

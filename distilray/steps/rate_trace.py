@@ -8,9 +8,9 @@ from typing import ClassVar
 from distilray.prompts import RATE_TRACE
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
-from distilray.steps.lessons import Lesson
-from distilray.steps.rating import RatingStep
-from distilray.steps.trace import conclusion_of, trace_of
+from distilray.steps.shared.demonstrations import Demonstration
+from distilray.steps.shared.rating import RatingStep
+from distilray.steps.shared.trace import conclusion_of, trace_of
 
 
 class RateTrace(RatingStep):
@@ -19,7 +19,7 @@ class RateTrace(RatingStep):
     reads: ClassVar = ("messages", "answer")
     writes: ClassVar = {"rating": "string", "rating_share": "float", "rating_votes": "list<string>"}
     prompts: ClassVar = (RATE_TRACE,)
-    learned_from: ClassVar = ("answer", "reasoning", "rating")
+    demonstration_columns: ClassVar = ("answer", "reasoning", "rating")
 
     model: ModelName
 
@@ -30,6 +30,6 @@ class RateTrace(RatingStep):
         found = await self.rated(models[self.model], row, trace)
         return kept(rating=found.word, rating_share=found.share, rating_votes=list(found.votes))
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
         if row["rating"]:
-            yield Lesson(RATE_TRACE, row, {"trace": trace_of(row), "answer": conclusion_of(row)}, row["rating"])
+            yield Demonstration(RATE_TRACE, row, {"trace": trace_of(row), "answer": conclusion_of(row)}, row["rating"])

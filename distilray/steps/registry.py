@@ -6,32 +6,32 @@ import importlib
 
 from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
-from distilray.steps.attempt import Attempt
 from distilray.steps.base import Step
 from distilray.steps.check import Check
 from distilray.steps.classify import Classify
 from distilray.steps.cognitive_pairs import CognitivePairs
-from distilray.steps.draw import Draw
+from distilray.steps.curriculum_draw import CurriculumDraw
+from distilray.steps.global_step import GlobalStep
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
 from distilray.steps.label import Label
 from distilray.steps.rate_trace import RateTrace
+from distilray.steps.score_student import ScoreStudent
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
 from distilray.steps.separate_trace import SeparateTrace
 from distilray.steps.shorten_trace import ShortenTrace
-from distilray.steps.whole_set import GlobalStep
 
 StepClass = type[Step] | type[GlobalStep]
 
 STEPS: dict[str, StepClass] = {
     "align_trace": AlignTrace,
     "answer": Answer,
-    "attempt": Attempt,
+    "score_student": ScoreStudent,
     "check": Check,
     "classify": Classify,
     "cognitive_pairs": CognitivePairs,
-    "draw": Draw,
+    "curriculum_draw": CurriculumDraw,
     "inline_trace": InlineTrace,
     "judge": Judge,
     "label": Label,

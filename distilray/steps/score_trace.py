@@ -10,7 +10,7 @@ from typing import ClassVar
 from distilray.prompts import SCORE_TRACE
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models, Step
-from distilray.steps.trace import conclusion_of, trace_of
+from distilray.steps.shared.trace import conclusion_of, trace_of
 
 
 class ScoreTrace(Step):

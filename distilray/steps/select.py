@@ -2,7 +2,7 @@
 suit the student (post B.24).
 
   - select: {by: accuracy, at_least: 7}
-  - select: {by: difficulty, share: 0.3, within: [task]}
+  - select: {by: difficulty, share: 0.3, group_by: [task]}
   - select: {match: 7B}                                  # after score_trace
   - select: {top: 4000}                                  # a sample: no column, so by a hash of the id
   - select: {by: student_score, smallest_first: true, share: [0.8, 0.6, 0.4]}   # in a repeat: what is hard, ever harder
@@ -15,8 +15,8 @@ from typing import Annotated, ClassVar
 import duckdb
 from pydantic import Field, model_validator
 
-from distilray.steps.student_sizes import SCORES, SUITS, StudentSize
-from distilray.steps.whole_set import SHARES, ByRound, GlobalStep, at_round
+from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round
+from distilray.steps.shared.student_sizes import SCORES, SUITS, StudentSize
 
 
 class Select(GlobalStep):
@@ -39,7 +39,7 @@ class Select(GlobalStep):
         Field(description="best share that stays, 0 to 1; a list has one for each round of a repeat"),
     ] = None
     top: Annotated[int | None, Field(ge=1, description="how many of the best stay")] = None
-    within: Annotated[
+    group_by: Annotated[
         tuple[str, ...], Field(description="columns whose values form groups; share and top hold in each")
     ] = ()
     smallest_first: Annotated[bool, Field(description="the smallest values are the best")] = False
@@ -59,10 +59,10 @@ class Select(GlobalStep):
 
     def columns_read(self) -> set[str]:
         scores = SCORES if self.match is not None else ()
-        return {*([self.by] if self.by else []), *self.within, *scores}
+        return {*([self.by] if self.by else []), *self.group_by, *scores}
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
-        groups = f"PARTITION BY {', '.join(_quoted(name) for name in self.within)}" if self.within else ""
+        groups = f"PARTITION BY {', '.join(_quoted(name) for name in self.group_by)}" if self.group_by else ""
         order = "ASC" if self.smallest_first else "DESC"
         value = f"{_quoted(self.by)}::DOUBLE" if self.by else "0::DOUBLE"
         columns = ["id", "unit", *(SCORES if self.match is not None else ())]

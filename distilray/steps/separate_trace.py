@@ -12,7 +12,7 @@ from typing import ClassVar
 from distilray.prompts import trace_steps
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import Models, Step
-from distilray.steps.following import without_conclusion
+from distilray.steps.shared.following import without_conclusion
 
 
 class SeparateTrace(Step):

@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 from distilray.prompts import SHORTEN_TRACE, trace_steps
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
-from distilray.steps.lessons import Lesson
-from distilray.steps.tokens import TokenizerPath, token_counts
-from distilray.steps.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
+from distilray.steps.shared.demonstrations import Demonstration
+from distilray.steps.shared.tokens import TokenizerPath, token_counts
+from distilray.steps.shared.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
 
 RUN_TOGETHER = "steps run together"
 
@@ -35,7 +35,7 @@ class ShortenTrace(TraceStep):
         "verdict": "string",
     }
     prompts: ClassVar = (SHORTEN_TRACE,)
-    learned_from: ClassVar = ("long_trace", "short_trace", "conclusion")
+    demonstration_columns: ClassVar = ("long_trace", "short_trace", "conclusion")
 
     model: ModelName
     tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
@@ -79,8 +79,8 @@ class ShortenTrace(TraceStep):
             )
         return rejected(reason, trace_tokens_before=before, verdict=verdict.reason if verdict else None)
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
-        """Rewrites that are shorter; a trace that stayed as it was teaches nothing."""
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
+        """Rewrites that are shorter; a trace that stayed as it was has_demonstrations nothing."""
         long, short = row["long_trace"], row["short_trace"]
         if long and short and long != short:
-            yield Lesson(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)
+            yield Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)

@@ -57,7 +57,7 @@ class TrainResources(Settings):
     """What a training may use; one worker is one process, with its own GPU where there are GPUs."""
 
     workers: int = Field(default=1, ge=1, description="training processes; weights are sharded over all of them")
-    at_least: int | None = Field(
+    min_workers: int | None = Field(
         default=None,
         ge=1,
         description="fewest workers to begin or go on with where there is no room for all; default: workers",
@@ -75,9 +75,9 @@ class TrainResources(Settings):
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> TrainResources:
-        if self.at_least is not None and self.at_least > self.workers:
-            raise ValueError(f"at_least {self.at_least} is more than workers {self.workers}")
-        for name, workers in (("workers", self.workers), ("at_least", self.fewest)):
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers {self.min_workers} is more than workers {self.workers}")
+        for name, workers in (("workers", self.workers), ("min_workers", self.fewest)):
             if workers % self.sequence_parallel:
                 raise ValueError(
                     f"{name} {workers} is no multiple of sequence_parallel {self.sequence_parallel}: that many workers "
@@ -93,7 +93,7 @@ class TrainResources(Settings):
     @property
     def fewest(self) -> int:
         """Workers that a training goes on with at the least."""
-        return self.workers if self.at_least is None else self.at_least
+        return self.workers if self.min_workers is None else self.min_workers
 
     @property
     def elastic(self) -> bool:
@@ -101,7 +101,7 @@ class TrainResources(Settings):
 
     def with_workers(self, workers: int) -> TrainResources:
         """These resources where ``workers`` came to be."""
-        return self.model_copy(update={"workers": workers, "at_least": None})
+        return self.model_copy(update={"workers": workers, "min_workers": None})
 
 
 class TrainSettings(Settings):
@@ -122,18 +122,22 @@ class TrainSettings(Settings):
         default="cosine",
         description="course of the rate after warm-up; wsd stays at the peak until it decays at the end",
     )
-    floor: float = Field(default=0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at")
+    min_lr_ratio: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at"
+    )
     decay: float = Field(default=0.1, gt=0, le=1, description="share of all steps in which wsd decays")
     warmup: float = Field(default=0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's decay rates")
-    clip: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 does not clip")
+    max_grad_norm: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 does not clip")
     batch_size: int = Field(default=64, ge=1, description="rows of one optimizer step over all workers")
     micro_batch_size: int = Field(
         default=8, ge=1, description="most rows that one worker takes through the model at once"
     )
     max_length: int = Field(default=2048, ge=8, description="most tokens of one row, prompt and answer together")
-    long_rows: Literal["reject", "cut"] = Field(default="reject", description="what becomes of rows above max_length")
+    long_rows: Literal["reject", "truncate"] = Field(
+        default="reject", description="what becomes of rows above max_length"
+    )
 
     sharding: Sharding = Field(default="fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
     precision: Literal["bf16", "fp32"] = Field(default="bf16", description="bf16 computes in bf16 over fp32 masters")
@@ -149,9 +153,11 @@ class TrainSettings(Settings):
     save_every: int = Field(
         default=200, ge=1, description="steps between checkpoints that a killed training resumes from"
     )
-    keep: int = Field(default=2, ge=1, description="checkpoints to keep while training; removed when it is done")
+    save_total_limit: int = Field(
+        default=2, ge=1, description="checkpoints to keep while training; removed when it is done"
+    )
     log_every: int = Field(default=10, ge=1, description="steps between lines of metrics.jsonl")
-    track: tuple[Literal["wandb", "mlflow"], ...] = Field(
+    report_to: tuple[Literal["wandb", "mlflow"], ...] = Field(
         default=(), description="trackers to tell beside metrics.jsonl, each an extra of its own name"
     )
     evaluate_every: int | None = Field(default=None, ge=1, description="steps between losses on held-out rows")
@@ -172,8 +178,8 @@ class TrainSettings(Settings):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
         if self.patience is not None and self.evaluate_every is None:
             raise ValueError("patience counts evaluations: say evaluate_every and holdout too")
-        if self.floor and self.schedule not in ("cosine", "wsd"):
-            raise ValueError(f"floor is of the schedules cosine and wsd, not of {self.schedule}")
+        if self.min_lr_ratio and self.schedule not in ("cosine", "wsd"):
+            raise ValueError(f"min_lr_ratio is of the schedules cosine and wsd, not of {self.schedule}")
         if self.offload and self.sharding == "ddp":
             raise ValueError("offload goes with sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
         if self.lora is not None and self.lora.quantize and self.sharding != "ddp":
@@ -220,7 +226,8 @@ def worker_counts(settings: TrainSettings, resources: TrainResources) -> list[in
     """
     if resources.elastic and settings.sharding.startswith("zero"):
         raise ValueError(
-            f"train {settings.name!r}: at_least goes with sharding: fsdp or ddp; a checkpoint of {settings.sharding} "
+            f"train {settings.name!r}: min_workers goes with sharding: fsdp or ddp; a checkpoint of "
+            f"{settings.sharding} "
             "is loaded by as many workers as have written it"
         )
     if resources.sequence_parallel > 1 and (wrong := settings.whole_rows):

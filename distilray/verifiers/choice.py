@@ -6,8 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from .extract import boxes, find
-from .verdict import Verdict, right, shorten, undecided, wrong
+from distilray.verifiers.extract import boxes, find
+from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _LETTERS = "ABCDEFGHIJ"
 _CIRCLED = {chr(0x2460 + n): str(n + 1) for n in range(10)}

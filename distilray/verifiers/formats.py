@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .verdict import Verdict, right, shorten, undecided, wrong
+from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n?\s*```", re.DOTALL)
 _ITEMS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .verdict import Verdict, right, undecided, wrong
+from distilray.verifiers.verdict import Verdict, right, undecided, wrong
 
 _CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\(.*?\\\)|\\\[.*?\\\]|https?://\S+", re.DOTALL)
 _SCRIPTS = (

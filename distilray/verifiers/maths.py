@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
 
-from .extract import Found, find, last_number, numbers_in
-from .notation import plain_latex
-from .values import Group, Scalar, Value, read_value
-from .verdict import Verdict, right, shorten, undecided, wrong
+from distilray.verifiers.extract import Found, find, last_number, numbers_in
+from distilray.verifiers.notation import plain_latex
+from distilray.verifiers.values import Group, Scalar, Value, read_value
+from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _DIGITS = 6  # decimals to which a rounded answer must agree, as math-verify's default
 _PROSE = re.compile(r"[A-Za-z]{3,}(?:\s+[A-Za-z]+)+|[一-鿿]")

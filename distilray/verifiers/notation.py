@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .numberwords import digits_for_words
+from distilray.verifiers.numberwords import digits_for_words
 
 _SUPERSCRIPTS = {c: str(n) for n, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁺": "+", "⁻": "-", "ⁿ": "n"}
 _SUPERSCRIPT = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")

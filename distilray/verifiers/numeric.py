@@ -10,7 +10,7 @@ import re
 from collections import deque
 from fractions import Fraction
 
-from .verdict import Verdict, right, shorten, undecided, wrong
+from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _TAIL = 2000
 _NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|-?\.\d+"

@@ -18,10 +18,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from .kinds import KINDS
-from .messages import LENGTH
-from .programs import TOTAL_S
-from .verdict import Verdict, undecided
+from distilray.verifiers.messages import LENGTH
+from distilray.verifiers.programs import TOTAL_S
+from distilray.verifiers.registry import KINDS
+from distilray.verifiers.verdict import Verdict, undecided
 
 _BATCH = 32
 _LOAD_S = 120.0  # allowed once per worker and kind, for imports on a busy machine

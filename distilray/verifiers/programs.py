@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .sandbox import Limits, RunResult, Sandbox
-from .verdict import Verdict, right, shorten, undecided, wrong
+from distilray.verifiers.sandbox.client import RunResult, Sandbox
+from distilray.verifiers.sandbox.limits import Limits
+from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _FENCE = re.compile(r"```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
 TOTAL_S = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 # ruff: noqa: E501 - lists of phrases, one alternative a line
 import re
 
-from .verdict import Verdict, right, wrong
+from distilray.verifiers.verdict import Verdict, right, wrong
 
 _OPENING = 350
 _REFUSALS = {

@@ -7,8 +7,8 @@ import re
 from functools import cache
 from typing import Any
 
-from .pool import VerifierPool
-from .verdict import Verdict
+from distilray.verifiers.pool import VerifierPool
+from distilray.verifiers.verdict import Verdict
 
 _EASTERN = re.compile("[぀-ヿ一-鿿㐀-䶿가-힯]")
 _WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}")

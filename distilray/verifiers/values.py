@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .units import Unit, split_unit
+from distilray.verifiers.physical_units import Unit, split_unit
 
 _PLAIN = re.compile(
     r"^([+-]?)\s*(?:(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*([+-]?\d+(?:\.\d+)?))?|([+-]?)\\frac\{\s*([+-]?\d+(?:\.\d+)?)\s*\}"

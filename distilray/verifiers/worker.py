@@ -14,10 +14,10 @@ import signal
 import socket
 from typing import Any
 
-from .kinds import verify_now
-from .messages import LENGTH
-from .sandbox.syscalls import die_with_parent
-from .verdict import Verdict, undecided
+from distilray.verifiers.messages import LENGTH
+from distilray.verifiers.registry import verify_now
+from distilray.verifiers.sandbox.syscalls import die_with_parent
+from distilray.verifiers.verdict import Verdict, undecided
 
 RETIRE_MB = 1500  # a worker that has grown past this says so, and the pool replaces it between two checks
 _MEMORY_MB = 8192

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from distilray.ledger import Store
+from distilray.storage import Store
 from tests.cluster.nodes import Nodes, environment
 
 

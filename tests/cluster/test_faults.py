@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.ledger import Manifest, reconcile
-from distilray.report.status import status
-from distilray.train.metrics import read_metrics
+from distilray.report.run_status import status
+from distilray.train.loop.metrics import read_metrics
 from tests.cluster.driver import Driver
 from tests.cluster.nodes import Nodes, wait_for
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from distilray.ledger import Store, reconcile
+from distilray.ledger import reconcile
+from distilray.storage import Store
 from tests.cluster.nodes import Nodes, environment
 from tests.driver.echo_recipe import write
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distilray.driver import run
-from distilray.driver.export import outputs
+from distilray.driver.outputs import outputs
 from distilray.ledger import Manifest, kept_rows
 from tests.train.classify.encoder import make_encoder, problems
 

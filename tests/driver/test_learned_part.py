@@ -1,4 +1,5 @@
-"""A small model takes a step's part: trained on one run's lessons, asked by the next run's step, read by its parser."""
+"""A small model takes a step's part: trained on one run's demonstrations, asked by the next run's step, read by its
+parser."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import Manifest, Store
+from distilray.ledger import Manifest
+from distilray.storage import Store
 
 MODEL = "{{path: {path}, cpus: 0.75, max_num_seqs: 128, max_model_len: 768, sampling: {{max_tokens: 192}}}}"
 JUDGE = MODEL.format(path="package://distilray.practice/checkpoints/judge")
@@ -19,7 +21,7 @@ TRACES = (
 )
 
 FIRST = f"""
-name: teaches
+name: has_demonstrations
 models: {{judge: {JUDGE}, student: {MODEL.format(path=WARM)}}}
 sources: [{TRACES.format(rows=800, seed=1)}]
 steps: [{{rate_trace: {{model: judge}}}}]
@@ -56,7 +58,7 @@ def test_a_tiny_model_learns_to_rate_from_a_larger_ones_ratings(ray_cluster: Non
     store: Store = run(str(tmp_path / "first.yaml"), directory=str(tmp_path / "first")).store
     manifest = Manifest.read(store, "training/rater")
     assert manifest is not None
-    assert manifest.details["lessons"]["kept"] == 800
+    assert manifest.details["demonstrations"]["kept"] == 800
     assert "the step `rate_trace`" in store.read("training/rater/final/README.md").decode()
     before, after = (share_right(tmp_path, path) for path in (WARM, store.full("training/rater/final")))
     assert after > before + 0.2

@@ -1,4 +1,4 @@
-"""Lessons become rows of their own: one each, none twice, none that the step could not read."""
+"""Demonstrations become rows of their own: one each, none twice, none that the step could not read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from distilray.driver.lessons import NO_LESSON, UNREADABLE, lessons_of, write_lessons
-from distilray.ledger import Store, UnitCounts, UnitInput, kept_rows, read_unit_counts, write_unit
+from distilray.driver.demonstrations import NO_LESSON, UNREADABLE, demonstrations_of, write_demonstrations
+from distilray.ledger import UnitCounts, UnitInput, kept_rows, read_unit_counts, write_unit
 from distilray.prompts import SHORTEN_TRACE, Prompt
 from distilray.rows import Row, schema_with
-from distilray.steps import Lesson, Step
+from distilray.steps import Demonstration, Step
 from distilray.steps.shorten_trace import ShortenTrace
+from distilray.storage import Store
 from distilray.train import LearnSettings
 from tests.steps.planted import GOOD, LONG, problem
 
@@ -33,11 +34,11 @@ EXPAND = Prompt("expand", parse_question, templates={"en": "Another one like thi
 class Expand(Step):
     """A user's step that makes new instructions of old ones."""
 
-    learned_from = ("messages",)
+    demonstration_columns = ("messages",)
 
-    def lessons(self, row: Row, parent: Row | None) -> Iterator[Lesson]:
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
         if parent is not None:
-            yield Lesson(EXPAND, row, {"seed": parent.instruction}, row.instruction)
+            yield Demonstration(EXPAND, row, {"seed": parent.instruction}, row.instruction)
 
 
 def shortened(number: int, **columns: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def shortened(number: int, **columns: Any) -> dict[str, Any]:
 
 def learned(rows: list[dict[str, Any]], step: Step = SHORTEN, **learn: Any) -> list[dict[str, Any]]:
     by_id = {row["id"]: row for row in rows}
-    return list(lessons_of(rows, by_id, step, LearnSettings(step="shorten_trace", **learn)))
+    return list(demonstrations_of(rows, by_id, step, LearnSettings(step="shorten_trace", **learn)))
 
 
 def test_a_lesson_asks_with_the_steps_template_in_the_rows_language() -> None:
@@ -77,9 +78,9 @@ def test_only_the_prompts_that_are_wanted_are_learned() -> None:
 def test_a_step_of_ones_own_may_teach_how_rows_were_made_of_others() -> None:
     seed = problem(id="seed").values
     child = problem(id="seed/expand.0", parent="seed", messages=[{"role": "user", "content": "And 3 plus 4?"}]).values
-    _, lesson = learned([seed, child], Expand())
-    assert lesson["messages"][-1]["content"] == Row(seed).instruction
-    assert lesson["answer"] == "And 3 plus 4?"
+    _, demonstration = learned([seed, child], Expand())
+    assert demonstration["messages"][-1]["content"] == Row(seed).instruction
+    assert demonstration["answer"] == "And 3 plus 4?"
 
 
 def test_a_unit_of_lessons_accounts_for_every_row_and_keeps_the_columns_of_the_condition(tmp_path: Path) -> None:
@@ -88,13 +89,13 @@ def test_a_unit_of_lessons_accounts_for_every_row_and_keeps_the_columns_of_the_c
     schema = schema_with(SHORTEN.columns_written())
     write_unit(store, path, pa.Table.from_pylist([row | {"outcome": "kept"} for row in rows], schema), schema,
                UnitCounts())  # fmt: skip
-    out = "training/condenser/lessons/unit-000000.parquet"
-    write_lessons(store, UnitInput(path), LearnSettings(step="shorten"), "trace_tokens_after < 10", SHORTEN, out)
+    out = "training/condenser/demonstrations/unit-000000.parquet"
+    write_demonstrations(store, UnitInput(path), LearnSettings(step="shorten"), "trace_tokens_after < 10", SHORTEN, out)
     [counts] = read_unit_counts(store, out).steps
     assert (counts.rows_in, counts.kept, counts.rejected) == (3, 1, 2)
     assert counts.reasons == {f"rejected: {NO_LESSON}": 1, f"rejected: {UNREADABLE}": 1}
-    [lesson] = kept_rows(store, UnitInput(out)).to_pylist()
-    assert lesson["trace_tokens_after"] == 9
+    [demonstration] = kept_rows(store, UnitInput(out)).to_pylist()
+    assert demonstration["trace_tokens_after"] == 9
 
 
 @pytest.mark.parametrize("parent", [None, "elsewhere"])

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from distilray.driver.pilot import forecast
-from distilray.ledger import Manifest, StepCounts, Store
+from distilray.driver.pilots import forecast
+from distilray.ledger import Manifest, StepCounts
 from distilray.recipe import load
-from distilray.report.plan_view import forecast_view
+from distilray.report.plan_views import forecast_view
+from distilray.storage import Store
 
 RECIPE = """
 name: two

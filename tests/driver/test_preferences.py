@@ -10,7 +10,7 @@ import pytest
 from distilray.driver import run
 from distilray.ledger import Manifest
 from distilray.recipe import RecipeError, load
-from distilray.train.metrics import read_metrics
+from distilray.train.loop.metrics import read_metrics
 from tests.train.dpo.test_fit import STUDENT, practice_pairs
 
 RECIPE = """

@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import Manifest, Store, UnitInput, kept_rows, reconcile
+from distilray.ledger import Manifest, UnitInput, kept_rows, reconcile
 from distilray.recipe import RecipeError
-from distilray.report.status import status
+from distilray.report.run_status import status
 from distilray.runner import RunStopped
+from distilray.storage import Store
 from tests.driver.echo_recipe import write
 
 pytestmark = pytest.mark.slow
@@ -106,7 +107,7 @@ def test_a_column_that_no_row_of_the_sources_has_stops_the_run_before_engines_st
 
 def test_rejected_rows_get_another_try_until_a_round_brings_nothing(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path, rows=64)
-    text = "steps=[{repeat: {rounds: 3, again: rejected, steps: [{answer: {model: teacher}}, {check: {min_characters: 20, language: false}}]}}]"  # noqa: E501
+    text = "steps=[{repeat: {rounds: 3, carry_over: rejected, steps: [{answer: {model: teacher}}, {check: {min_characters: 20, language: false}}]}}]"  # noqa: E501
     finished = run(recipe, [text], directory=str(tmp_path / "run"))
     rounds = [s for s in status(finished.store)["steps"] if s["name"] == "answer"]
     # "marker-K what is K" has 20 characters from K = 10 on: ten rows fail, are tried once more, and that
@@ -119,7 +120,7 @@ def test_rounds_end_when_a_mean_is_reached_or_nothing_changes(
     ray_cluster: None, tmp_path: Path, mean: int, rounds: int
 ):
     recipe = write(tmp_path, rows=64)  # the echo engine says eight tokens
-    text = f"steps=[{{repeat: {{rounds: 4, again: kept, until: {{mean: {{answer_tokens: {mean}}}}}, steps: [{{answer: {{model: teacher}}}}]}}}}]"  # noqa: E501
+    text = f"steps=[{{repeat: {{rounds: 4, carry_over: kept, until: {{mean: {{answer_tokens: {mean}}}}}, steps: [{{answer: {{model: teacher}}}}]}}}}]"  # noqa: E501
     finished = run(recipe, [text], directory=str(tmp_path / "run"))
     assert len([s for s in status(finished.store)["steps"] if s["name"] == "answer"]) == rounds
 

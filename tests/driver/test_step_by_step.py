@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.report.status import status
-from distilray.train.metrics import read_metrics
+from distilray.report.run_status import status
+from distilray.train.loop.metrics import read_metrics
 
 RECIPE = """
 name: two-targets

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from distilray.driver.students import export_student, push, student_of
-from distilray.ledger import Manifest, Store
+from distilray.export.compression import PYTHON, compressor_python
+from distilray.export.students import export_student, push, student_of
+from distilray.ledger import Manifest
 from distilray.runner import RunStopped
+from distilray.storage import Store
 from distilray.train import CannotTrain
-from distilray.train.compress import PYTHON, compressor_python
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from distilray.driver.trainings import Trainings
-from distilray.ledger import Store
-from distilray.recipe import Available, parse, plan
+from distilray.planning import Available, plan
+from distilray.recipe import parse
 from distilray.runner import Training
+from distilray.storage import Store
 from tests.train.tiny import make_student
 
 
@@ -20,11 +21,11 @@ from tests.train.tiny import make_student
 def world(tmp_path: Path) -> tuple[Trainings, list[Training]]:
     """The trainings of a recipe, and the stages of two rounds of the one in its repeat."""
     train = {"name": "learner", "student": "student", "start_from": "learner", "max_steps": 5, "system": "You add."}
-    body = [{"answer": {"model": "teacher"}}, {"train": train}, {"attempt": {"model": "learner"}}]
+    body = [{"answer": {"model": "teacher"}}, {"train": train}, {"score_student": {"model": "learner"}}]
     recipe: dict[str, Any] = {
         "models": {"teacher": {"kind": "echo"}, "student": {"path": make_student(tmp_path / "student"), "cpus": 0.5}},
         "sources": [{"name": "rows", "path": "rows.jsonl"}],
-        "steps": [{"repeat": {"again": "kept", "steps": body}}],
+        "steps": [{"repeat": {"carry_over": "kept", "steps": body}}],
         "train": [{"name": "last", "student": "student", "start_from": "learner", "max_steps": 5}],
         "resources": {"runners": 1},
     }

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from moto.server import ThreadedMotoServer
 
-from distilray.ledger import Store
+from distilray.storage import Store
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key",

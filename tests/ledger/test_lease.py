@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from distilray.ledger import Lease, RunIsHeld, Store
+from distilray.ledger import Lease, RunIsHeld
+from distilray.storage import Store
 
 HOLDER = """
 import sys, time

@@ -100,7 +100,7 @@ def write_rounds(store, second_round=3):
 
     write("steps/00-sources", "unit-0", 8, 8)
     write("steps/01-align/round-1/01-rate", "unit-0", 8, 5)
-    write("steps/01-align/round-1/again", "unit-0", 8, 3, manifest=False)
+    write("steps/01-align/round-1/carry_over", "unit-0", 8, 3, manifest=False)
     write("steps/01-align/round-2/01-rate", "unit-0", second_round, 2)
     write("steps/02-answer", "unit-0-r1", 5, 5)
     write("steps/02-answer", "unit-0-r2", 2, 2)
@@ -109,12 +109,12 @@ def write_rounds(store, second_round=3):
 def test_lineage_tells_what_every_stage_made_of_a_row(store):
     write_run(store)
     found = lineage(store, "gsm8k/train.jsonl:13")
-    assert [(passage.stage, passage.outcome, passage.reason) for passage in found.passages] == [
+    assert [(passage.stage, passage.outcome, passage.reason) for passage in found.visits] == [
         (SOURCES, "kept", None),
         (PHASE, "kept", None),
         (SELECT, "rejected", "outside the best half"),
     ]
-    assert [step["step"] for step in found.passages[1].history] == ["answer", "judge"]
+    assert [step["step"] for step in found.visits[1].history] == ["answer", "judge"]
     assert (found.parents, found.children) == ([], [])
 
 

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from distilray.ledger import DamagedLog, ReplyLog, Store
+from distilray.ledger import DamagedLog, ReplyLog
+from distilray.storage import Store
 
 PHASE, UNIT = "01-answer+judge", "unit-000003"
 

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from distilray.ledger import Lease, Store, StoreError
+from distilray.ledger import Lease
+from distilray.storage import Store, StoreError
 
 
 @pytest.mark.parametrize(

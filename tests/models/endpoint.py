@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from distilray.models import OpenAIModel, Reply, Request
-from distilray.models.openai_engine import OpenAIEngine
+from distilray.models.engines.openai import OpenAIEngine
 from distilray.models.wire import decode_answers, encode_batch
 
 

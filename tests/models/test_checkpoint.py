@@ -7,8 +7,9 @@ import os
 
 import pytest
 
-from distilray.models import NotACheckpoint, VLLMModel, check_model, resolve_path
-from distilray.models.checkpoint import checkpoint_id
+from distilray.checkpoints import NotACheckpoint, resolve_path
+from distilray.checkpoints.identity import checkpoint_id
+from distilray.models import VLLMModel, check_model
 
 from .conftest import copy_of
 

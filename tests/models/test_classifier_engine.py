@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from distilray.models import ClassifierModel, ModelError, NotACheckpoint, PromptTooLong, Reply, Request, Sampling
-from distilray.models.classifier_engine import ClassifierEngine
+from distilray.checkpoints import NotACheckpoint
+from distilray.models import ClassifierModel, ModelError, PromptTooLong, Reply, Request, Sampling
+from distilray.models.engines.classifier import ClassifierEngine
 from distilray.models.labelling import Reading, label_set, positions_of
 from distilray.models.settings import VLLMModel, check_model
 from distilray.models.wire import decode_answers, encode_batch
@@ -113,7 +114,7 @@ def test_it_reads_the_parts_that_it_was_trained_on(classifier: str, tmp_path: Pa
 
 
 def test_a_long_text_is_cut_where_that_is_asked_for(classifier: str) -> None:
-    (reply,), _ = answers(classifier, [request(conversation="1" * 500)], long_rows="cut")
+    (reply,), _ = answers(classifier, [request(conversation="1" * 500)], long_rows="truncate")
     assert isinstance(reply, Reply) and reply.tokens_in == 160
 
 

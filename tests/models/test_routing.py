@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from distilray.models.routing import choose, preferred, stable_hash
+from distilray.models.client.routing import choose, preferred, stable_hash
 
 
 @dataclass(eq=False)

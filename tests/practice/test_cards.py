@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.practice.cards import CHECKPOINTS, card, stale
-from distilray.practice.command import CURRICULA
+from distilray.practice.checkpoints import CHECKPOINTS, card, stale
+from distilray.practice.roles import CURRICULA
 
 ROLES = list(CURRICULA)
 LEAST = {

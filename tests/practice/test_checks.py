@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
+from distilray.practice.arithmetic import Problem, draw_problem
 from distilray.practice.checks import check, judgement
-from distilray.practice.problems import Problem, draw_problem
-from distilray.practice.traces import draw_trace, medium
+from distilray.practice.worked import draw_trace, medium
 
 APPLES = Problem("en", "+", 482, 379, "How many apples?")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from distilray.models import Constraint
-from distilray.practice.cards import CHECKPOINTS, load
+from distilray.practice.checkpoints import CHECKPOINTS, load
 from distilray.practice.examples import PROMPTS, Example, is_right, row_about
-from distilray.practice.measure import figures, greedy, held_out
+from distilray.practice.measurement import figures, greedy, held_out
 from distilray.practice.tokenizer import load_tokenizer
 from distilray.prompts import JUDGE, RATE_TRACE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from distilray.practice.cards import CHECKPOINTS, TOKENIZER_FILES
+from distilray.practice.checkpoints import CHECKPOINTS, TOKENIZER_FILES
 from distilray.practice.examples import ROLES
-from distilray.practice.measure import held_out
+from distilray.practice.measurement import held_out
 from distilray.practice.tokenizer import END
 
 TEACHER = CHECKPOINTS / "teacher"

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from distilray.practice import traces
-from distilray.practice.problems import Problem, draw_problem
-from distilray.practice.traces import RESULT, Slip, column_sums, draw_trace, medium
+from distilray.practice.arithmetic import Problem, draw_problem
+from distilray.practice.worked import RESULT, Slip, column_sums, draw_trace, medium
 from distilray.prompts import RATINGS, trace_steps
 
 APPLES = Problem("en", "+", 482, 379, "How many apples?")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.recipe import Available, Loaded, RecipeError, parse, training_needs
+from distilray.planning import Available, training_needs
+from distilray.recipe import Loaded, RecipeError, parse
 from tests.train.classify.encoder import make_encoder
 
 RECIPE = """

@@ -17,7 +17,7 @@ sources:
 steps:
   - answer: {model: teacher}
   - check
-  - select: {by: right_share, at_least: 0.5}
+  - select: {by: correct_share, at_least: 0.5}
 """
 
 
@@ -66,7 +66,7 @@ def test_a_model_that_is_no_checkpoint_says_what_is_missing(tmp_path: Path):
 
 
 def test_a_step_that_reads_what_nobody_writes_names_the_column_and_who_could():
-    text = errors(GOOD.replace("by: right_share", "by: score"))
+    text = errors(GOOD.replace("by: correct_share", "by: score"))
     assert "'score'" in text and "'judge' writes it" in text
 
 
@@ -98,7 +98,7 @@ def test_a_step_of_one_s_own_is_found_by_its_place(tmp_path: Path, monkeypatch: 
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     text = GOOD.replace("  - check", "  - {uses: 'mine_for_test:Shout', with: {how_loud: 3}}").replace(
-        "by: right_share", "by: answer_tokens"
+        "by: correct_share", "by: answer_tokens"
     )
     loaded = parse(text, "recipe.yaml")
     assert loaded.steps()[1].named.step.how_loud == 3
@@ -122,7 +122,7 @@ def test_a_benchmark_of_the_student_needs_a_training():
 def test_a_repeat_holds_its_own_steps():
     text = GOOD.replace(
         "  - answer: {model: teacher}\n  - check\n",
-        "  - repeat: {rounds: 2, again: rejected, steps: [{answer: {model: teacher}}, check]}\n",
+        "  - repeat: {rounds: 2, carry_over: rejected, steps: [{answer: {model: teacher}}, check]}\n",
     )
     loaded = parse(text, "recipe.yaml")
     assert [entry.name for entry in loaded.entries] == ["repeat", "select"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.recipe import Available, RecipeError, parse, plan
+from distilray.planning import Available, plan
+from distilray.recipe import RecipeError, parse
 
 RECIPE = """
 models:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.recipe import Available, RecipeError, parse, parse_machines, plan, training_needs
+from distilray.planning import Available, parse_machines, plan, training_needs
+from distilray.recipe import RecipeError, parse
 
 RECIPE = """
 models:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from distilray.recipe import Available, RecipeError, load, parse, plan
-from distilray.report.plan_view import plan_view
+from distilray.planning import Available, plan
+from distilray.recipe import RecipeError, load, parse
+from distilray.report.plan_views import plan_view
 from distilray.report.terminal import stdout
-from distilray.runner import GlobalPass, Phase, Repeat, Training
-from distilray.steps.draw import Draw
+from distilray.runner import GlobalStage, Phase, Repeat, Training
+from distilray.steps.curriculum_draw import CurriculumDraw
 from tests.train.tiny import make_student
 
 RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
@@ -23,15 +24,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A recipe that trains, lets the student answer and draws anew."""
     student = make_student(Path(tmp_path_factory.mktemp("student")))
     body = [
-        {"draw": {"by": "student_score", "hard_share": [0.3, 0.5, 0.7], "share": 0.5}},
+        {"curriculum_draw": {"by": "student_score", "hard_share": [0.3, 0.5, 0.7], "share": 0.5}},
         {"train": {"kind": "sft", "name": "learner", "student": "student", "start_from": "learner", "max_steps": 5,
                    "rows": "drawn is not null"}},
-        {"attempt": {"model": "learner"}},
+        {"score_student": {"model": "learner"}},
     ]  # fmt: skip
     return {
         "models": {"teacher": {"kind": "echo", "cpus": 1}, "student": {"path": student, "cpus": 0.5}},
         "sources": [{"name": "rows", "path": "rows.jsonl"}],
-        "steps": [{"answer": {"model": "teacher"}}, {"repeat": {"name": "cur", "again": "kept", "steps": body}}],
+        "steps": [{"answer": {"model": "teacher"}}, {"repeat": {"name": "cur", "carry_over": "kept", "steps": body}}],
         "evaluate": [{"name": "held", "source": {"name": "held", "path": "held.jsonl"}}],
         "resources": {"runners": 1},
     }
@@ -50,7 +51,7 @@ def test_a_repeat_holds_its_training_between_the_stages_of_its_steps(base: dict[
     assert [stage.name for stage in stages] == ["01-answer", "02-cur"]
     repeat = stages[1]
     assert isinstance(repeat, Repeat)
-    assert [type(stage) for stage in repeat.body] == [GlobalPass, Training, Phase]
+    assert [type(stage) for stage in repeat.body] == [GlobalStage, Training, Phase]
     assert repeat.stall is None  # the number of rows says nothing about a student
 
 
@@ -58,11 +59,11 @@ def test_each_round_has_places_marks_and_settings_of_its_own(base: dict[str, Any
     repeat = planned(base).stages[1]
     first, second = repeat.in_round(1), repeat.in_round(2)
     assert [stage.directory for stage in second] == [
-        "steps/02-cur/round-2/01-draw", "training/learner-round-2", "steps/02-cur/round-2/03-attempt",
+        "steps/02-cur/round-2/01-curriculum_draw", "training/learner-round-2", "steps/02-cur/round-2/03-score_student",
     ]  # fmt: skip
     assert not {stage.fingerprint for stage in first} & {stage.fingerprint for stage in second}
     draws = [stage.step.step for stage in (first[0], second[0])]
-    assert all(isinstance(draw, Draw) for draw in draws)
+    assert all(isinstance(draw, CurriculumDraw) for draw in draws)
     assert [(draw.hard_share, draw.round) for draw in draws] == [(0.3, 1), (0.5, 2)]
 
 
@@ -101,10 +102,10 @@ def test_the_resolved_recipe_gives_the_same_plan(base: dict[str, Any]) -> None:
 
 def test_a_training_may_stand_between_steps_without_a_repeat(base: dict[str, Any]) -> None:
     steps = [base["steps"][0], {"train": {"name": "once", "student": "student", "max_steps": 5}},
-             {"attempt": {"model": "once"}}]  # fmt: skip
+             {"score_student": {"model": "once"}}]  # fmt: skip
     later = [{"kind": "sft", "name": "after", "student": "student", "start_from": "once", "max_steps": 5}]
     found = planned({**base, "steps": steps, "train": later})
-    assert [stage.directory for stage in found.stages] == ["steps/01-answer", "training/once", "steps/03-attempt"]
+    assert [stage.directory for stage in found.stages] == ["steps/01-answer", "training/once", "steps/03-score_student"]
 
 
 def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
@@ -120,18 +121,27 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["steps.cur.again=rejected"], r"steps\[1\].repeat.again: a repeat that holds a training needs again: kept"),
+        (
+            ["steps.cur.carry_over=rejected"],
+            r"steps\[1\].repeat.carry_over: a repeat that holds a training needs carry_over: kept",
+        ),
         (["steps.cur.steps.train={name: student, student: student, max_steps: 1}"], "'student' is a model too"),
-        (["steps.cur.steps.attempt.model=lerner"], "model 'lerner' is not defined in `models`; did you mean 'learner'"),
+        (
+            ["steps.cur.steps.score_student.model=lerner"],
+            "model 'lerner' is not defined in `models`; did you mean 'learner'",
+        ),
         (["steps.cur.steps.train.student=nobody"], r"train.student: model 'nobody' is not defined"),
         (["steps.cur.steps.train.start_from=other"], "no earlier training is named 'other'"),
         (["steps.cur.steps.train.rows=drwn is not null"], "drwn"),
         (["steps.cur.steps.train.kind=sftt"], "unknown kind 'sftt'; did you mean 'sft'"),
-        (["steps.cur.steps.draw.by=student_scor"], "reads the column 'student_scor', which no source and no earlier"),
+        (
+            ["steps.cur.steps.curriculum_draw.by=student_scor"],
+            "reads the column 'student_scor', which no source and no earlier",
+        ),
         (["steps.cur.until.mean={student_scor: 1}"], "writes the column 'student_scor'; did you mean 'student_score'"),
         (["steps.cur.until.mean={answer: 1}"], "holds string, which has no mean"),
         (["steps.cur.rounds=2"], r"hard_share: has 3 numbers for 2 rounds"),
-        (["steps.0={draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step stands in no repeat"),
+        (["steps.0={curriculum_draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step stands in no repeat"),
         (["train=[{name: learner, student: student, max_steps: 1}]"], "'learner' is taken by an earlier training"),
     ],
 )
@@ -156,7 +166,7 @@ def test_a_training_that_goes_on_from_itself_needs_a_repeat(base: dict[str, Any]
 
 def test_a_repeat_of_nothing_but_a_training_is_refused(base: dict[str, Any]) -> None:
     [train] = [step for step in base["steps"][1]["repeat"]["steps"] if "train" in step]
-    alone = {**base, "steps": [base["steps"][0], {"repeat": {"again": "kept", "steps": [train]}}]}
+    alone = {**base, "steps": [base["steps"][0], {"repeat": {"carry_over": "kept", "steps": [train]}}]}
     with pytest.raises(RecipeError, match="nothing changes from round to round but the training"):
         read(alone, "steps.repeat.steps.train.rows=answer is not null")
 

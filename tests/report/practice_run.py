@@ -126,8 +126,8 @@ def go_through_phase(rows, number):
         digits = f"{a} + {b}: {a % 10} + {b % 10} = {ones}, {a - a % 10} + {b - b % 10} = {tens}."
         row["answer"] = f"{digits}\n{CLOSING[row['language']]}".format(total)
         row["answers"], row["answer_tokens"] = [row["answer"]], int(rng.gauss(48, 7)) + len(digits) // 8
-        cut = "answer cut by length" if row["answer_tokens"] > 64 else None
-        if not _passes(row, steps, "answer", 0.7, row["answer_tokens"], cut):
+        truncated = "answer truncated by length" if row["answer_tokens"] > 64 else None
+        if not _passes(row, steps, "answer", 0.7, row["answer_tokens"], truncated):
             row["outcome"], row["stopped_at"] = "rejected", "answer"
         elif rng.random() < 0.012:
             _passes(row, steps, "judge", 0.9, 0, "reply does not parse", "failed")
@@ -194,13 +194,14 @@ def write_training(store):
 
 
 def write_results(store):
-    for model, value, tokens, cut in (
+    for model, value, tokens, truncated in (
         ("student_before", 0.013, 96.4, 41),
         ("student_after", 0.847, 51.2, 0),
         ("teacher", 0.883, 50.6, 0),
     ):
         result = {
             "model": model, "benchmark": "held-out", "metric": "exact_match", "value": value,
-            "stderr": math.sqrt(value * (1 - value) / 300), "mean_output_tokens": tokens, "questions": 300, "cut": cut,
+            "stderr": math.sqrt(value * (1 - value) / 300), "mean_output_tokens": tokens, "questions": 300,
+            "truncated": truncated,
         }  # fmt: skip
         store.write_json(f"evaluations/{model}/held-out/result.json", result)

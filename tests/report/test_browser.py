@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from distilray.ledger import Store
-from distilray.report.page import write_report
+from distilray.report.page.page import write_report
+from distilray.storage import Store
 from tests.report.practice_run import write_practice_run
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from distilray.ledger import Manifest, StepCounts, Store, UnitCounts, write_unit
-from distilray.report.page import write_report
+from distilray.ledger import Manifest, StepCounts, UnitCounts, write_unit
 from distilray.report.page.agreement import agreement
 from distilray.report.page.curves import curve
 from distilray.report.page.flow import FULL, flow
+from distilray.report.page.page import write_report
 from distilray.rows import schema_with
-from distilray.train.classify.scores import scores
+from distilray.storage import Store
+from distilray.train.methods.classify.scores import scores
 from tests.report.practice_run import PHASE, RECIPE, SELECT, SOURCES, write_practice_run
 
 VOID = {"meta", "link", "input", "br"}

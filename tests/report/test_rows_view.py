@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from distilray.ledger import Store
 from distilray.report.rows_view import UnknownStep, find_rows, show_rows
+from distilray.storage import Store
 from tests.ledger.world import PHASE, unit, write_run
 
 

@@ -5,8 +5,10 @@ import json
 
 from rich.console import Console
 
-from distilray.ledger import Lease, Manifest, Store, now
-from distilray.report.status import render_status, status
+from distilray.ledger import Lease, Manifest, now
+from distilray.report.run_status import status
+from distilray.report.status_view import render_status
+from distilray.storage import Store
 from tests.ledger.world import PHASE, SELECT, unit, write_run
 
 
@@ -71,7 +73,7 @@ def test_evaluations_and_trainings_are_told(tmp_path):
     write_run(store)
     result = {
         "model": "student_after", "benchmark": "practice", "metric": "exact_match", "value": 0.82, "stderr": 0.02,
-        "mean_output_tokens": 46.5, "questions": 200, "cut": 1,
+        "mean_output_tokens": 46.5, "questions": 200, "truncated": 1,
     }  # fmt: skip
     store.write_json("evaluations/student_after/practice/result.json", result)
     details = {"steps": 800, "loss_first": 4.0, "loss_last": 0.25, "tokens_per_second": 21_000.0}

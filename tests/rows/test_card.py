@@ -4,8 +4,9 @@ import pytest
 from datasets import load_dataset
 from huggingface_hub import DatasetCard
 
-from distilray.rows import dataset_card, export, schema_with, to_table, write_card
-from distilray.rows.card import hub_licence
+from distilray.export import dataset_card, export, write_card
+from distilray.export.dataset_cards import hub_license
+from distilray.rows import schema_with, to_table
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def folder(tmp_path):
     card = dataset_card(
         exported,
         title="Sums: a small set",
-        licences={"gsm8k": "MIT", "cmath": "CC BY 4.0"},
+        licenses={"gsm8k": "MIT", "cmath": "CC BY 4.0"},
         models={"teacher": "big | model"},
         prompts={"answer": "0123abcd"},
         recipe="name: sums\n",
@@ -61,8 +62,8 @@ def test_the_folder_loads_by_its_card(folder, tmp_path):
     assert {split: rows.num_rows for split, rows in data.items()} == {"train": 5}
 
 
-def test_licences_have_the_names_of_the_hub():
+def test_licenses_have_the_names_of_the_hub():
     given = ["MIT", "Apache-2.0", "CC BY 4.0", "ODC-By 1.0", "My own", None]
-    assert [hub_licence(name) for name in given] == [
+    assert [hub_license(name) for name in given] == [
         "mit", "apache-2.0", "cc-by-4.0", "odc-by", "other", "unknown",
     ]  # fmt: skip

@@ -9,7 +9,9 @@ from datasets import load_dataset
 from pyarrow import fs
 from trl.data_utils import is_conversational
 
-from distilray.rows import Source, export, read_batches, schema_with, to_table
+from distilray.export import export
+from distilray.rows import schema_with, to_table
+from distilray.sources import Source, read_batches
 
 SAID = ("messages", "reasoning", "answer", "rejected_answer")
 

@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 from pyarrow import fs
 
-from distilray.rows import Source, SourceError, list_files
+from distilray.sources import Source, SourceError, list_files
 
 RECORD = '{"instruction": "Add 2 and 3."}\n'
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from distilray.rows import Source, list_files, rows_of
+from distilray.sources import Source, list_files, rows_of
 
 ADD = [{"role": "user", "content": "Add 2 and 3."}]
 TALK = [

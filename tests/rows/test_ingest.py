@@ -5,17 +5,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from distilray.rows import (
-    CORE,
-    Source,
-    SourceError,
-    batches,
-    check_source,
-    list_files,
-    read_batches,
-    rows_of,
-    schema_with,
-)
+from distilray.rows import CORE, schema_with
+from distilray.sources import Source, SourceError, batches, check_source, list_files, read_batches, rows_of
 
 SOLUTION = "Each of 2 and 3 counts.\n2 + 3 = 5\n#### 5"
 

@@ -8,7 +8,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
-from distilray.rows import Source, SourceError, export, list_files, read_batches
+from distilray.export import export
+from distilray.sources import Source, SourceError, list_files, read_batches
 
 pytestmark = pytest.mark.slow
 

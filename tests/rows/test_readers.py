@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
 
-from distilray.rows import Malformed, Source, SourceError, list_files, read_records
+from distilray.sources import Malformed, Source, SourceError, list_files, read_records
 
 A, B = {"instruction": "a"}, {"instruction": "b", "score": 0.5, "big": 2**70}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.rows import Source, read_batches
+from distilray.sources import Source, read_batches
 
 SHARED = Path(os.environ.get("DISTILRAY_SHARED", Path(__file__).parents[2].parent / "shared"))
 FOLDER = SHARED / "data" / "instructions"

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from distilray.rows import Source
+from distilray.sources import Source
 
 
 def test_a_source_reads_a_path():

@@ -2,11 +2,11 @@
 
 import pytest
 
-from distilray.runner.pace import WINDOW_S, Pace
+from distilray.runner.throughput import WINDOW_S, Throughput
 
 
 def test_before_a_row_has_ended_nothing_is_foretold():
-    pace = Pace()
+    pace = Throughput()
     assert pace.eta_s(100) is None
     pace.add(10.0, 0, {"teacher": 0})
     pace.add(12.0, 0, {"teacher": 80})
@@ -15,7 +15,7 @@ def test_before_a_row_has_ended_nothing_is_foretold():
 
 
 def test_what_is_left_takes_as_long_as_what_was_done():
-    pace = Pace()
+    pace = Throughput()
     pace.add(10.0, 0, {})
     pace.add(30.0, 25, {})
     assert pace.eta_s(100) == 60.0
@@ -23,7 +23,7 @@ def test_what_is_left_takes_as_long_as_what_was_done():
 
 
 def test_tokens_are_those_of_the_last_seconds():
-    pace = Pace()
+    pace = Throughput()
     for second in range(0, 121, 2):
         pace.add(float(second), 1, {"teacher": 10 * max(0, second - 60)})  # a minute of starting, then 10 a second
     assert pace.tokens_per_s("teacher") == pytest.approx(10.0)
@@ -32,7 +32,7 @@ def test_tokens_are_those_of_the_last_seconds():
 
 
 def test_a_model_that_begins_later_counts_from_nothing():
-    pace = Pace()
+    pace = Throughput()
     pace.add(0.0, 0, {})
     pace.add(10.0, 5, {"judge": 50})
     assert pace.tokens_per_s("judge") == 5.0

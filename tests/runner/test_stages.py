@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
-from distilray.ledger import Manifest, StepCounts, Store
+from distilray.driver import run_stages
+from distilray.ledger import Manifest, StepCounts
 from distilray.models import EchoModel
-from distilray.runner import Context, NamedStep, Phase, Repeat, Resources, Training, run_stages
+from distilray.runner import Context, NamedStep, Phase, Repeat, Resources, Training
 from distilray.runner.stage import Stage
-from distilray.steps.attempt import Attempt
+from distilray.steps.score_student import ScoreStudent
+from distilray.storage import Store
 
 BEFORE, OTHER = EchoModel(kind="echo", tokens=1), EchoModel(kind="echo", tokens=9)
 ATTEMPT = Phase(
-    "03-attempt", (NamedStep("attempt", Attempt(model="learner")),), {"learner": BEFORE, "judge": OTHER}, {}
+    "03-score_student",
+    (NamedStep("score_student", ScoreStudent(model="learner")),),
+    {"learner": BEFORE, "judge": OTHER},
+    {},
 )
 LEARNER = Training("training/learner", "learner", entry=None, fingerprint="t")
 
@@ -30,11 +35,11 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Context, lis
         learner = stage.models["learner"]
         assert isinstance(learner, EchoModel) and stage.models["judge"] == OTHER
         happened.append((stage.directory, learner.tokens, context.seed))
-        steps = [StepCounts("attempt", rows_in=5, kept=5)]
+        steps = [StepCounts("score_student", rows_in=5, kept=5)]
         Manifest(name=stage.name, kind="phase", fingerprint="", steps=steps).write(store, stage.directory)
         return units
 
-    monkeypatch.setattr("distilray.runner.stages.run_phase", phase)
+    monkeypatch.setattr("distilray.driver.stages.run_phase", phase)
     lease: Any = SimpleNamespace()
     return Context(store, lease, Resources(), budget=None, seed=7), happened  # type: ignore[arg-type]
 
@@ -53,7 +58,7 @@ def through(context: Context, happened: list[Any], *stages: Stage) -> None:
 def test_steps_after_a_training_ask_its_student_and_those_before_it_do_not(noted: Any) -> None:
     context, happened = noted
     through(context, happened, ATTEMPT, LEARNER, ATTEMPT)
-    assert happened == [("03-attempt", 1, 7), "training/learner", ("03-attempt", 2, 7)]
+    assert happened == [("03-score_student", 1, 7), "training/learner", ("03-score_student", 2, 7)]
 
 
 def test_in_each_round_the_student_of_that_round_is_asked_with_other_seeds(noted: Any) -> None:
@@ -63,9 +68,9 @@ def test_in_each_round_the_student_of_that_round_is_asked_with_other_seeds(noted
     trained = [what for what in happened if isinstance(what, str)]
     *in_rounds, behind = [what for what in happened if not isinstance(what, str)]
     assert trained == [f"training/learner-round-{k}" for k in (1, 2, 3)]
-    assert [what[:2] for what in in_rounds] == [(f"steps/01-cur/round-{k}/03-attempt", k + 1) for k in (1, 2, 3)]
+    assert [what[:2] for what in in_rounds] == [(f"steps/01-cur/round-{k}/03-score_student", k + 1) for k in (1, 2, 3)]
     assert len({seed for _, _, seed in in_rounds}) == 3
-    assert behind == ("03-attempt", 4, 7)  # the last round's student
+    assert behind == ("03-score_student", 4, 7)  # the last round's student
 
 
 def test_rows_that_do_not_change_end_the_rounds_only_where_a_stall_is_wanted(noted: Any) -> None:

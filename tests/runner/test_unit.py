@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from distilray.ledger import Attempts, ReplyLog, Store
+from distilray.ledger import CrashMarks, ReplyLog
 from distilray.models import EchoModel, ModelError, Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row, kept, rejected
-from distilray.runner import Desk, NamedStep
+from distilray.runner import ModelAccess, NamedStep
 from distilray.runner.unit import Crowd, Passage
 from distilray.steps import Models, Step
+from distilray.storage import Store
 from tests.runner.planted import Answerer, PlantedClient
 
 
@@ -49,10 +50,10 @@ def rows(n: int) -> list[Row]:
 def passage(folder: Path, answer: Answerer, *steps: Step, session: str = "s") -> tuple[Passage, PlantedClient]:
     store = Store(str(folder))
     client = PlantedClient(answer)
-    desk = Desk(client, {"m": EchoModel(kind="echo")}, seed=0)
+    desk = ModelAccess(client, {"m": EchoModel(kind="echo")}, seed=0)
     named = [NamedStep(type(step).__name__, step) for step in steps]
     log = ReplyLog(store, "phase", "unit")
-    return Passage(named, desk, log, Attempts(store, "phase", "unit", session), Crowd(16)), client
+    return Passage(named, desk, log, CrashMarks(store, "phase", "unit", session), Crowd(16)), client
 
 
 def test_every_row_comes_out_once_and_the_counts_reconcile(tmp_path: Path):
@@ -145,7 +146,7 @@ def test_a_row_that_kills_its_runner_is_found_by_halving_and_fails_alone(tmp_pat
     store, session = Store(str(tmp_path)), "s"
 
     def crash(low: int, high: int, *, alone: bool = True) -> None:
-        Attempts(store, "phase", "unit", session).begin(low, high, alone)
+        CrashMarks(store, "phase", "unit", session).begin(low, high, alone)
 
     crash(0, 4, alone=False), crash(0, 4, alone=False)
     crash(0, 4), crash(2, 4), crash(3, 4), crash(3, 4)  # what runners leave behind that die over row 3
@@ -159,14 +160,14 @@ def test_a_row_that_kills_its_runner_is_found_by_halving_and_fails_alone(tmp_pat
 
 def test_a_row_that_was_only_near_when_runners_died_is_not_failed(tmp_path: Path):
     for _ in range(7):
-        Attempts(Store(str(tmp_path)), "phase", "unit", "s").begin(0, 1)
+        CrashMarks(Store(str(tmp_path)), "phase", "unit", "s").begin(0, 1)
     way, _ = passage(tmp_path, lambda request: "1", AskNumber())
     assert asyncio.run(way.run(rows(1)))[0]["outcome"] == "kept"
 
 
 def test_a_suspect_runs_with_nothing_beside_it(tmp_path: Path):
     for _ in range(2):
-        Attempts(Store(str(tmp_path / "a")), "phase", "unit", "s").begin(0, 3)
+        CrashMarks(Store(str(tmp_path / "a")), "phase", "unit", "s").begin(0, 3)
     inside: list[str] = []
     seen: list[set[str]] = []
 
@@ -191,6 +192,6 @@ def test_a_suspect_runs_with_nothing_beside_it(tmp_path: Path):
 
 def test_crashes_of_an_earlier_driver_s_runners_do_not_count(tmp_path: Path):
     for _ in range(5):
-        Attempts(Store(str(tmp_path)), "phase", "unit", "earlier").begin(0, 1)
+        CrashMarks(Store(str(tmp_path)), "phase", "unit", "earlier").begin(0, 1)
     way, _ = passage(tmp_path, lambda request: "1", AskNumber())
     assert asyncio.run(way.run(rows(1)))[0]["outcome"] == "kept"

@@ -12,7 +12,8 @@ import httpx
 import psutil
 import yaml
 
-from distilray.ledger import Manifest, Store
+from distilray.ledger import Manifest
+from distilray.storage import Store
 from tests.train.tiny import make_student
 
 SYSTEM = "You add numbers."

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from distilray.serve.conversation import Conversation, reply_in_turn
-from distilray.serve.speakers import CannotAnswer, Message
+from distilray.serve.console.clients import CannotAnswer, Message
+from distilray.serve.console.conversation import Conversation, reply_in_turn
 
 
 class Counter:

@@ -14,8 +14,8 @@ from ray.exceptions import ActorDiedError
 from ray.serve.exceptions import BackPressureError
 from starlette.responses import StreamingResponse
 
-from distilray.serve.errors import ApiError
-from distilray.serve.ingress import http_app
+from distilray.serve.inference.errors import ApiError
+from distilray.serve.inference.ingress import http_app
 
 KEY = {"Authorization": "Bearer sk-right"}
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from distilray.serve import ServeSettings
-from distilray.serve.app import llm_config
+from distilray.serve.inference.app import llm_config
 from distilray.serve.settings import api_keys_in
 
 STUDENT = {"id": "student", "source": "/checkpoints/student"}
@@ -24,7 +24,7 @@ def settings(**changes) -> ServeSettings:
 def test_the_shipped_config_file_is_one_that_serve_deploys():
     config = ServeDeploySchema.model_validate(yaml.safe_load(SHIPPED.read_text("utf-8")))
     (application,) = config.applications
-    assert application.import_path == "distilray.serve.app:build"
+    assert application.import_path == "distilray.serve.inference.app:build"
     parsed = ServeSettings.model_validate(application.args)
     assert [model.id for model in parsed.models] == ["student"]
     assert parsed.ingress_replicas >= 2

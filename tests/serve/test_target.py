@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distilray.ledger import Manifest, Store
+from distilray.checkpoints.template import TemplateChanged, check_template, template_hash
+from distilray.ledger import Manifest
 from distilray.serve import CannotServe, find_students
-from distilray.serve.template import TemplateChanged, check_template, template_hash
+from distilray.storage import Store
 
 
 def checkpoint(folder: Path, template: str = "{{ messages }}") -> Path:

@@ -2,7 +2,7 @@
 
     outcome, engine = go(tmp_path, RateTrace(model="judge"), row, judge=["medium"])
 
-Desk, seeds, reply log, retries, parsers and verifiers are those of a run.
+ModelAccess, seeds, reply log, retries, parsers and verifiers are those of a run.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distilray.ledger import ReplyLog, Store
+from distilray.ledger import ReplyLog
 from distilray.models import EchoModel, Reply, Request
 from distilray.rows import Outcome, Row
-from distilray.runner.asking import Desk, Tally
+from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import Step
+from distilray.storage import Store
 
 Script = Sequence[str | Reply] | Callable[[str], str]
 """Replies in the order in which they are asked for, or what is said to a user's turn."""
@@ -52,15 +53,15 @@ class Planted:
         return [request.messages[-1]["content"] for name, request in self.asked if name == model]
 
 
-def desk(engine: Planted) -> Desk:
-    return Desk(engine, {name: EchoModel(kind="echo") for name in engine.scripts}, seed=0)
+def desk(engine: Planted) -> ModelAccess:
+    return ModelAccess(engine, {name: EchoModel(kind="echo") for name in engine.scripts}, seed=0)
 
 
 def go(tmp_path: Path, step: Step, row: Row, **scripts: Script) -> tuple[Outcome, Planted]:
     """What ``step`` makes of ``row``; errors that a runner would write into the row are raised."""
     engine = Planted(scripts)
     log = ReplyLog(Store(str(tmp_path)), "phase", "unit")
-    models = desk(engine).models_for(row, "step", log, Tally())
+    models = desk(engine).models_for(row, "step", log, RowUsage())
     return asyncio.run(step.process(row, models)), engine
 
 

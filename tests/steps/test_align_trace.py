@@ -33,16 +33,16 @@ def test_a_medium_trace_stays_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rating", "trace", "deed", "asks"),
+    ("rating", "trace", "action", "asks"),
     [("hard", LONG, "shortened", "Condense"), ("easy", SHORT, "extended", "Extend")],
 )
-def test_hard_is_shortened_and_easy_extended(tmp_path: Path, rating: str, trace: str, deed: str, asks: str) -> None:
+def test_hard_is_shortened_and_easy_extended(tmp_path: Path, rating: str, trace: str, action: str, asks: str) -> None:
     outcome, engine = go(tmp_path, ALIGN, problem(reasoning=trace), judge=[rating, "medium"], rewriter=[GOOD])
     assert outcome.kind == "kept"
     assert outcome.columns["reasoning"] == GOOD
     assert outcome.columns["origin"] == rating
     assert outcome.columns["ratings"] == [rating, "medium"]
-    assert outcome.columns["rewrites"] == [deed]
+    assert outcome.columns["rewrites"] == [action]
     assert outcome.columns["traces"] == [trace, GOOD]
     system = engine.asked[1][1].messages[0]["content"]
     assert system.startswith(asks)

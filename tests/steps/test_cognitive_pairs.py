@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from distilray.ledger import Attempts, ReplyLog, Store
+from distilray.ledger import CrashMarks, ReplyLog
 from distilray.rows import Row
 from distilray.runner import NamedStep
 from distilray.runner.unit import Crowd, Passage
 from distilray.steps.cognitive_pairs import CognitivePairs
+from distilray.storage import Store
 from tests.steps.planted import GOOD, LONG, WRONG, Planted, desk, go, problem
 
 PAIRS = CognitivePairs(model="student", samples=2)
@@ -84,7 +85,7 @@ def test_rows_and_pairs_reconcile_in_the_ledger(tmp_path: Path) -> None:
         [NamedStep("pairs", drop)],
         desk(engine),
         ReplyLog(store, "p", "u"),
-        Attempts(store, "p", "u", "session"),
+        CrashMarks(store, "p", "u", "session"),
         Crowd(4),
     )
     rows = asyncio.run(passage.run([problem(**ALIGNED)]))

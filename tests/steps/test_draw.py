@@ -9,12 +9,12 @@ import duckdb
 import pytest
 from pydantic import ValidationError
 
-from distilray.steps.draw import Draw
+from distilray.steps.curriculum_draw import CurriculumDraw
 
 Rows = list[tuple[str, float | None, str]]
 
 
-def drawn(step: Draw, rows: Rows) -> dict[str, str | None]:
+def drawn(step: CurriculumDraw, rows: Rows) -> dict[str, str | None]:
     """Id to what became of it; a row that was rejected is an error."""
     connection = duckdb.connect()
     connection.execute("CREATE TABLE rows (id VARCHAR, unit INTEGER, score DOUBLE, task VARCHAR)")
@@ -25,14 +25,14 @@ def drawn(step: Draw, rows: Rows) -> dict[str, str | None]:
     return {row_id: what for row_id, _, what in found}
 
 
-def counted(step: Draw, rows: Rows) -> tuple[int, int]:
+def counted(step: CurriculumDraw, rows: Rows) -> tuple[int, int]:
     """How many hard and easy rows are drawn."""
     values = list(drawn(step, rows).values())
     return values.count("hard"), values.count("easy")
 
 
-def step(**changes: Any) -> Draw:
-    return Draw.model_validate({"by": "score", "hard_share": [0.2, 0.5, 0.8], "top": 40, **changes})
+def step(**changes: Any) -> CurriculumDraw:
+    return CurriculumDraw.model_validate({"by": "score", "hard_share": [0.2, 0.5, 0.8], "top": 40, **changes})
 
 
 ROWS: Rows = [(f"r{k}", k % 2, "math" if k < 120 else "code") for k in range(200)]
@@ -71,7 +71,7 @@ def test_a_share_of_all_rows_may_change_from_round_to_round_too() -> None:
 
 
 def test_shares_hold_in_each_group() -> None:
-    found = drawn(step(top=None, share=0.25, hard_share=0.4, within=["task"]), ROWS)
+    found = drawn(step(top=None, share=0.25, hard_share=0.4, group_by=["task"]), ROWS)
     tasks = {row_id: task for row_id, _, task in ROWS}
     for task, hard, easy in (("math", 12, 18), ("code", 8, 12)):
         values = [what for row_id, what in found.items() if tasks[row_id] == task]

@@ -15,7 +15,8 @@ import ray
 from ray.util import list_named_actors
 
 from distilray.driver import run
-from distilray.ledger import Manifest, Store, reconcile
+from distilray.ledger import Manifest, reconcile
+from distilray.storage import Store
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
 

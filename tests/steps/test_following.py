@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.steps.following import without_conclusion
+from distilray.steps.shared.following import without_conclusion
 from tests.steps.planted import GOOD
 
 

@@ -1,4 +1,4 @@
-"""Lessons: asked with the very words of the step, and with replies that its parser reads back."""
+"""Demonstrations: asked with the very words of the step, and with replies that its parser reads back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from distilray.prompts import JUDGE, RATE_TRACE, SHORTEN_TRACE
 from distilray.rows import Row
-from distilray.steps import STEPS, Lesson, Step
+from distilray.steps import STEPS, Demonstration, Step
 from distilray.steps.align_trace import AlignTrace
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
@@ -35,66 +35,66 @@ def test_a_shortened_trace_teaches_what_was_asked_and_replied(tmp_path: Path, re
     row = problem(reasoning=reasoning, answer="answer: 861" if reasoning else LONG)
     step = ShortenTrace(model="big")
     row, engine = after(tmp_path, step, row, big=[GOOD])
-    [lesson] = step.lessons(row, None)
-    assert [lesson.messages()] == asked_of(engine, "big")
-    assert (lesson.prompt.name, lesson.reply) == ("shorten_trace", GOOD)
+    [demonstration] = step.demonstrations(row, None)
+    assert [demonstration.messages()] == asked_of(engine, "big")
+    assert (demonstration.prompt.name, demonstration.reply) == ("shorten_trace", GOOD)
 
 
 def test_lessons_stay_true_when_a_later_step_rewrites_the_row(tmp_path: Path) -> None:
     step = ShortenTrace(model="big")
     row, engine = after(tmp_path, step, problem(), big=[GOOD])
     row, _ = after(tmp_path, InlineTrace(), row)
-    [lesson] = step.lessons(row, None)
-    assert [lesson.messages()] == asked_of(engine, "big")
-    assert lesson.reply == GOOD
+    [demonstration] = step.demonstrations(row, None)
+    assert [demonstration.messages()] == asked_of(engine, "big")
+    assert demonstration.reply == GOOD
 
 
 def test_a_trace_that_stayed_as_it_was_teaches_nothing(tmp_path: Path) -> None:
     step = ShortenTrace(model="big")
     row, _ = after(tmp_path, step, problem(reasoning=GOOD), big=[LONG])
-    assert list(step.lessons(row, None)) == []
+    assert list(step.demonstrations(row, None)) == []
 
 
 def test_an_aligned_trace_teaches_its_ratings_and_the_rewrites_that_came_out_medium(tmp_path: Path) -> None:
     step = AlignTrace(judge="judge", rewriter="big")
     row, engine = after(tmp_path, step, problem(), judge=["hard", "easy", "medium"], big=[SHORT, GOOD])
-    lessons = list(step.lessons(row, None))
-    assert [(lesson.prompt.name, lesson.reply) for lesson in lessons] == [
+    demonstrations = list(step.demonstrations(row, None))
+    assert [(demonstration.prompt.name, demonstration.reply) for demonstration in demonstrations] == [
         ("rate_trace", "hard"), ("rate_trace", "easy"), ("extend_trace", GOOD), ("rate_trace", "medium"),
     ]  # fmt: skip
-    rated = [lesson.messages() for lesson in lessons if lesson.prompt is RATE_TRACE]
+    rated = [demonstration.messages() for demonstration in demonstrations if demonstration.prompt is RATE_TRACE]
     assert rated == asked_of(engine, "judge")
-    assert lessons[2].messages() == asked_of(engine, "big")[1]
+    assert demonstrations[2].messages() == asked_of(engine, "big")[1]
 
 
 def test_a_pair_made_of_an_aligned_row_teaches_nothing_again() -> None:
     child = problem(parent="gsm8k/train.jsonl:1", traces=None, ratings=["hard", "medium"])
-    assert list(AlignTrace(judge="j", rewriter="r").lessons(child, None)) == []
+    assert list(AlignTrace(judge="j", rewriter="r").demonstrations(child, None)) == []
 
 
 def test_ratings_that_a_student_had_a_word_in_are_not_the_judges_to_learn() -> None:
     row = problem(traces=[LONG, GOOD], ratings=["hard", "medium"], conclusion="861")
-    lessons = AlignTrace(judge="j", rewriter="r", student="s").lessons(row, None)
-    assert [lesson.prompt.name for lesson in lessons] == ["shorten_trace"]
+    demonstrations = AlignTrace(judge="j", rewriter="r", student="s").demonstrations(row, None)
+    assert [demonstration.prompt.name for demonstration in demonstrations] == ["shorten_trace"]
 
 
 def test_ratings_and_judgements_teach_too(tmp_path: Path) -> None:
     for step, prompt, said in ((RateTrace(model="m"), RATE_TRACE, "hard"), (Judge(model="m"), JUDGE, JUDGED)):
         row, engine = after(tmp_path, step, problem(), m=[said])
-        [lesson] = step.lessons(row, None)
-        assert [lesson.messages()] == asked_of(engine, "m")
-        assert prompt.parse(lesson.reply) == prompt.parse(said)
-        assert lesson.objection() is None
+        [demonstration] = step.demonstrations(row, None)
+        assert [demonstration.messages()] == asked_of(engine, "m")
+        assert prompt.parse(demonstration.reply) == prompt.parse(said)
+        assert demonstration.objection() is None
 
 
 def test_a_reply_that_the_parser_would_refuse_is_told(tmp_path: Path) -> None:
-    lesson = Lesson(SHORTEN_TRACE, problem(), {"trace": LONG, "answer": None}, "Sure, here it is:\n861")
-    assert "preamble" in (lesson.objection() or "")
+    demonstration = Demonstration(SHORTEN_TRACE, problem(), {"trace": LONG, "answer": None}, "Sure, here it is:\n861")
+    assert "preamble" in (demonstration.objection() or "")
 
 
 def test_every_step_that_teaches_says_which_columns_it_needs_and_writes() -> None:
-    teaching = {name: cls for name, cls in STEPS.items() if issubclass(cls, Step) and cls.teaches()}
+    teaching = {name: cls for name, cls in STEPS.items() if issubclass(cls, Step) and cls.has_demonstrations()}
     assert set(teaching) == {"align_trace", "judge", "rate_trace", "shorten_trace"}
     for name, cls in teaching.items():
-        assert cls.learned_from, name
-        assert set(cls.learned_from) <= {*cls.writes, "answer", "reasoning"}, name
+        assert cls.demonstration_columns, name
+        assert set(cls.demonstration_columns) <= {*cls.writes, "answer", "reasoning"}, name

@@ -9,7 +9,7 @@ import pytest
 
 from distilray.models import BadReply, ModelError, Reply
 from distilray.steps.rate_trace import RateTrace
-from distilray.steps.rating import majority, probabilities
+from distilray.steps.shared.rating import majority, probabilities
 from tests.steps.planted import LONG, go, problem
 
 

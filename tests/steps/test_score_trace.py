@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
-from distilray.steps.student_sizes import SUITS
+from distilray.steps.shared.student_sizes import SUITS
 from tests.steps.planted import go, problem
 
 

@@ -30,7 +30,7 @@ def test_a_threshold_keeps_what_reaches_it():
 
 
 def test_a_share_keeps_the_best_of_each_group():
-    kept = [i for i, why in decide(Select(by="score", share=0.2, within=("task",)), ROWS).items() if why is None]
+    kept = [i for i, why in decide(Select(by="score", share=0.2, group_by=("task",)), ROWS).items() if why is None]
     assert sorted(kept) == ["r8", "r9"]
 
 

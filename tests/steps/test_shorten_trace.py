@@ -86,7 +86,7 @@ def test_a_folder_without_a_tokenizer_is_refused_when_the_recipe_is_read(tmp_pat
 def test_tokens_are_those_of_the_student(tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
-    from distilray.models import resolve_path
+    from distilray.checkpoints import resolve_path
 
     package = "package://distilray.practice/checkpoints/teacher"
     tokenizer = AutoTokenizer.from_pretrained(resolve_path(package))

@@ -8,7 +8,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import Store, reconcile
+from distilray.ledger import reconcile
+from distilray.storage import Store
 from distilray.verifiers import numeric_equal
 
 RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "practice_ds3.yaml"

@@ -17,7 +17,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from distilray.train import TrainProgress, TrainResources
-from distilray.train.metrics import read_metrics
+from distilray.train.loop.metrics import read_metrics
 from tests.train.test_fit import OUT, settings, train
 
 STEPS = 40
@@ -36,7 +36,7 @@ if __name__ == "__main__":
             lost.append(progress.step)
             cluster.remove_node(second, allow_graceful=False)
 
-    resources = TrainResources(workers=2, at_least=1, cpus_per_worker=1)
+    resources = TrainResources(workers=2, min_workers=1, cpus_per_worker=1)
     store, manifest = train(Path(sys.argv[1]), sys.argv[2], settings(max_steps=STEPS), resources, lose_a_node)
     records = [record for record in read_metrics(store, OUT) if "loss" in record]
     found = {"workers": [record["workers"] for record in records], "losses": [record["loss"] for record in records]}

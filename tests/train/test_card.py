@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import yaml
 
-from distilray.train import ClassifySettings, SFTSettings, TokenCounts, TokenManifest, model_card
-from distilray.train.classify.scores import scores
+from distilray.export import model_card
+from distilray.train import ClassifySettings, SFTSettings, TokenCounts, TokenManifest
+from distilray.train.methods.classify.scores import scores
 
 TOKENS = TokenManifest(
     folder="t", template_hash="abc123", fingerprint="f", counts=TokenCounts(rows_in=10, kept=8, longest=99)
@@ -20,7 +21,7 @@ def card(base: str = "Qwen/Qwen2.5-7B", **changes: object) -> str:
         TOKENS,
         title="quickstart: sft",
         base=base,
-        licences={"gsm8k": "MIT", "mine": None},
+        licenses={"gsm8k": "MIT", "mine": None},
         details=DETAILS,
         versions={"torch": "2.13.0"},
         models={"teacher": "Qwen/Qwen2.5-72B-Instruct"},
@@ -60,7 +61,7 @@ def test_a_classifiers_card_has_its_labels_and_what_they_were_taken_for() -> Non
     details = DETAILS | {"labels": ["code", "maths"], "rows_per_label": {"code": 70, "maths": 90}, "held_out": measured}
     settings = ClassifySettings(student="tasks", column="label", epochs=1)
     text = model_card(
-        settings, TOKENS, title="tasks", base="some/encoder", licences={}, details=details, versions={}, models={},
+        settings, TOKENS, title="tasks", base="some/encoder", licenses={}, details=details, versions={}, models={},
         recipe="name: tasks",
     )  # fmt: skip
     assert "accuracy 90.0% \u00b1 6.7%, macro F1 0.899" in text

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from distilray.train import CannotTrain, SFTSettings
-from distilray.train.chat import ChatFormat, Rendered, load_chat
+from distilray.train.data.chat import ChatFormat, Rendered, load_chat
 from distilray.train.settings import IGNORED
 from tests.train.tiny import TEMPLATE, WITHOUT_MARKS, WITHOUT_STOP, make_tokenizer
 

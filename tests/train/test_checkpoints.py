@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from distilray.ledger import Store
-from distilray.train import checkpoints
+from distilray.storage import Store
+from distilray.train.loop import checkpoints
 
 FOLDER = "training/sft/checkpoints"
 

@@ -4,14 +4,14 @@ import pyarrow as pa
 import pytest
 
 from distilray.train import CannotTrain, check_condition
-from distilray.train.choose import chosen, columns_in
+from distilray.train.data.filter import columns_in, filter_rows
 
 ROWS = pa.table({"id": ["a", "b", "c"], "gap": [None, "small", None], "score": [1.0, 2.0, None]})
 
 
 def test_a_condition_that_is_null_does_not_hold() -> None:
-    assert chosen(ROWS, "gap is null") == [True, False, True]
-    assert chosen(ROWS, "score < 3") == [True, True, False]
+    assert filter_rows(ROWS, "gap is null") == [True, False, True]
+    assert filter_rows(ROWS, "score < 3") == [True, True, False]
 
 
 def test_only_columns_that_a_condition_names_are_read() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from distilray.train import CannotTrain, compress
-from distilray.train.compress import compressor_python
+from distilray.export import compress
+from distilray.export.compression import compressor_python
+from distilray.train import CannotTrain
 from tests.train.tiny import make_student, make_tokenizer, rows
 
 

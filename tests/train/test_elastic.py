@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from distilray.ledger import Store
-from distilray.recipe import Available, RecipeError, parse, plan, training_needs
-from distilray.train import CannotTrain, SFTSettings, TrainResources, checkpoints, fit, prepare_tokens
-from distilray.train.fit import launch
+from distilray.planning import Available, plan, training_needs
+from distilray.recipe import RecipeError, parse
+from distilray.storage import Store
+from distilray.train import CannotTrain, SFTSettings, TrainResources, fit, prepare_tokens
+from distilray.train.launch.launcher import launch
+from distilray.train.loop import checkpoints
 from distilray.train.settings import worker_counts
 from tests.train.elastic_driver import STEPS
 from tests.train.test_fit import ONE, OUT, TWO, losses, settings, train
@@ -26,30 +28,30 @@ def some(**changes: Any) -> SFTSettings:
 
 
 def test_workers_that_share_a_batch_evenly_may_come_to_be() -> None:
-    assert worker_counts(some(), TrainResources(workers=8, at_least=2)) == [2, 4, 8]
-    assert worker_counts(some(batch_size=24), TrainResources(workers=8, at_least=3)) == [3, 4, 6, 8]
+    assert worker_counts(some(), TrainResources(workers=8, min_workers=2)) == [2, 4, 8]
+    assert worker_counts(some(batch_size=24), TrainResources(workers=8, min_workers=3)) == [3, 4, 6, 8]
     assert worker_counts(some(), TrainResources(workers=4)) == [4]
 
 
 def test_the_fewest_have_to_share_it_evenly_too() -> None:
     with pytest.raises(ValueError, match="batch_size 64 cannot be shared evenly by 3 workers; make it a multiple of 3"):
-        worker_counts(some(), TrainResources(workers=8, at_least=3))
+        worker_counts(some(), TrainResources(workers=8, min_workers=3))
 
 
 def test_deepspeeds_checkpoints_are_bound_to_their_workers() -> None:
-    with pytest.raises(ValueError, match="at_least goes with sharding: fsdp or ddp; a checkpoint of zero3"):
-        worker_counts(some(sharding="zero3"), TrainResources(workers=2, at_least=1))
+    with pytest.raises(ValueError, match="min_workers goes with sharding: fsdp or ddp; a checkpoint of zero3"):
+        worker_counts(some(sharding="zero3"), TrainResources(workers=2, min_workers=1))
 
 
 def test_no_more_than_all_are_needed_at_the_least() -> None:
-    with pytest.raises(ValidationError, match="at_least 3 is more than workers 2"):
-        TrainResources(workers=2, at_least=3)
+    with pytest.raises(ValidationError, match="min_workers 3 is more than workers 2"):
+        TrainResources(workers=2, min_workers=3)
 
 
 def test_what_ray_finds_room_for_is_rounded_down_to_an_even_share() -> None:
     from ray.train import ScalingConfig
 
-    from distilray.train.elastic import EvenShares
+    from distilray.train.distributed.elastic import EvenShares
 
     config = ScalingConfig(num_workers=(2, 8), resources_per_worker={"CPU": 1})
     policy = EvenShares(config, [2, 4, 8])
@@ -68,7 +70,7 @@ train: [{kind: sft, student: student, epochs: 1, max_length: 1024, micro_batch_s
 
 def test_the_plan_asks_for_the_fewest_and_for_what_each_of_them_holds() -> None:
     all_of_them = training_needs(parse(RECIPE, "r", []), Available(96, 8, gpu_gib=80))[0]
-    least = parse(RECIPE, "r", ["train.0.resources.at_least=2"])
+    least = parse(RECIPE, "r", ["train.0.resources.min_workers=2"])
     fewer = training_needs(least, Available(96, 8, gpu_gib=80))[0]
     assert all_of_them.memory is not None and fewer.memory is not None
     assert fewer.memory.weights == 4 * all_of_them.memory.weights
@@ -79,7 +81,7 @@ def test_the_plan_asks_for_the_fewest_and_for_what_each_of_them_holds() -> None:
 
 def test_a_number_of_workers_that_cannot_share_is_told_before_training(student: str, tmp_path: Path) -> None:
     with pytest.raises(CannotTrain, match="cannot be shared evenly by 3 workers"):
-        fit(Store(tmp_path), ["t"], some(), student, OUT, TrainResources(workers=4, at_least=3))
+        fit(Store(tmp_path), ["t"], some(), student, OUT, TrainResources(workers=4, min_workers=3))
 
 
 @pytest.mark.slow

@@ -9,10 +9,10 @@ from transformers import AutoModelForCausalLM
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
-from distilray.ledger import Store
+from distilray.storage import Store
 from distilray.train import SFTSettings
-from distilray.train.feed import open_feed, write_feed
-from distilray.train.tokens import tokenize_unit
+from distilray.train.data.tokens import tokenize_unit
+from distilray.train.data.training_data import open_feed, write_feed
 from tests.train.tiny import rows, write_units
 
 SETTINGS = SFTSettings(student="tiny", epochs=1, max_length=256)

@@ -18,9 +18,10 @@ import psutil
 import pytest
 import torch
 
-from distilray.ledger import Manifest, Store
+from distilray.ledger import Manifest
+from distilray.storage import Store
 from distilray.train import CannotTrain, SFTSettings, TrainProgress, TrainResources, fit, prepare_tokens
-from distilray.train.metrics import read_metrics
+from distilray.train.loop.metrics import read_metrics
 from tests.train.tiny import rows, write_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]

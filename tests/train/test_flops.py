@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from distilray.checkpoints.published import QWEN2_5
 from distilray.train import SFTSettings
-from distilray.train.flops import device_peak, flops_per_token, measured_peak
-from distilray.train.published import QWEN2_5
+from distilray.train.memory.flops import device_peak, flops_per_token, measured_peak
 
 
 def test_operations_agree_with_those_that_torch_counts() -> None:

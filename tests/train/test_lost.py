@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from distilray.ledger import Store
-from distilray.train import TrainingFailed, checkpoints, fit, prepare_tokens
+from distilray.storage import Store
+from distilray.train import TrainingFailed, fit, prepare_tokens
+from distilray.train.loop import checkpoints
 from tests.ledger.conftest import s3_endpoint, s3_store  # noqa: F401  (fixtures)
 from tests.train.test_fit import OUT, TWO, losses, settings, train
 from tests.train.tiny import rows, write_units

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from distilray.checkpoints.published import QWEN2_5, published_config
 from distilray.train import DPOSettings, SFTSettings, TrainResources
-from distilray.train.distill import Distill, DistillSettings
-from distilray.train.dpo import DPO
-from distilray.train.memory import GIB, Shape, memory_plan, proposals
-from distilray.train.published import QWEN2_5, published_config
+from distilray.train.memory.estimate import GIB, Shape, memory_plan, proposals
+from distilray.train.methods.distill.method import Distill
+from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.methods.dpo.method import DPO
 
 QWEN_7B = QWEN2_5["7B"]
 EIGHT = TrainResources(workers=8, gpus_per_worker=1)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from distilray.train.order import batch_order, total_steps
+from distilray.train.data.order import batch_order, total_steps
 
 LENGTHS = np.random.default_rng(5).integers(10, 500, 1000)
 

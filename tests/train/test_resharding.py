@@ -16,7 +16,7 @@ PROGRAM = """
 import json, os, sys
 import torch, torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
-from distilray.train.resharding import Resharding
+from distilray.train.distributed.resharding import Resharding
 
 what, folder, steps, frozen, rank, workers, port = sys.argv[1:]
 steps, rank, workers = int(steps), int(rank), int(workers)

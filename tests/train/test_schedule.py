@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from distilray.train import SFTSettings
-from distilray.train.worker import EarlyStop, schedule
+from distilray.train.loop.worker import EarlyStop, schedule
 
 
 def settings(**changes: Any) -> SFTSettings:
@@ -40,9 +40,9 @@ def rates(chosen: SFTSettings, steps: int = 100) -> list[float]:
         ({"schedule": "constant"}, 1.0, 1.0),
         ({"schedule": "linear"}, 0.5, 0.0),
         ({"schedule": "cosine"}, 0.5, 0.0),
-        ({"schedule": "cosine", "floor": 0.1}, 0.55, 0.1),
+        ({"schedule": "cosine", "min_lr_ratio": 0.1}, 0.55, 0.1),
         ({"schedule": "wsd", "decay": 0.2}, 1.0, 0.0),
-        ({"schedule": "wsd", "decay": 0.2, "floor": 0.25}, 1.0, 0.25),
+        ({"schedule": "wsd", "decay": 0.2, "min_lr_ratio": 0.25}, 1.0, 0.25),
     ],
 )
 def test_the_rate_warms_up_and_ends_where_it_should(changes: dict[str, Any], middle: float, end: float) -> None:
@@ -74,7 +74,7 @@ def test_it_stops_when_the_held_out_loss_has_not_fallen_for_so_long() -> None:
     ("changes", "words"),
     [
         ({"patience": 2}, "patience counts evaluations: say evaluate_every and holdout too"),
-        ({"schedule": "linear", "floor": 0.1}, "floor is of the schedules cosine and wsd, not of linear"),
+        ({"schedule": "linear", "min_lr_ratio": 0.1}, "min_lr_ratio is of the schedules cosine and wsd, not of linear"),
         ({"sharding": "ddp", "offload": True}, "offload goes with sharding: fsdp, zero2 or zero3"),
         ({"lora": {"quantize": "nf4"}}, "lora.quantize goes with sharding: ddp"),
     ],

@@ -13,10 +13,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from distilray.recipe import Available, RecipeError, parse, plan, training_needs
-from distilray.train import CannotTrain, SFTSettings, TrainResources, check_shared_attention
-from distilray.train.ordered import Ordered
-from distilray.train.sequence import SequenceGroup, SliceCollator
+from distilray.checkpoints import check_shared_attention
+from distilray.planning import Available, plan, training_needs
+from distilray.recipe import RecipeError, parse
+from distilray.train import CannotTrain, SFTSettings, TrainResources
+from distilray.train.distributed.sequence import SequenceGroup, SliceCollator
+from distilray.train.loop.fixed_order import FixedOrderMixin
 from distilray.train.settings import accumulation, worker_counts
 from tests.train.test_fit import ONE, losses, settings, train
 
@@ -31,15 +33,15 @@ def test_workers_that_share_rows_count_as_one_when_a_batch_is_shared() -> None:
     resources = TrainResources(workers=8, sequence_parallel=4)
     assert resources.groups == 2
     assert accumulation(some(micro_batch_size=4), resources.groups) == (4, 2)
-    elastic = TrainResources(workers=8, at_least=2, sequence_parallel=2)
+    elastic = TrainResources(workers=8, min_workers=2, sequence_parallel=2)
     assert worker_counts(some(), elastic) == [2, 4, 8], "6 workers are 3 groups, which cannot share 16 rows"
 
 
 def test_groups_must_be_whole() -> None:
     with pytest.raises(ValidationError, match="workers 6 is no multiple of sequence_parallel 4"):
         TrainResources(workers=6, sequence_parallel=4)
-    with pytest.raises(ValidationError, match="at_least 2 is no multiple of sequence_parallel 4"):
-        TrainResources(workers=8, at_least=2, sequence_parallel=4)
+    with pytest.raises(ValidationError, match="min_workers 2 is no multiple of sequence_parallel 4"):
+        TrainResources(workers=8, min_workers=2, sequence_parallel=4)
 
 
 def test_held_out_rows_are_refused_where_workers_share_rows() -> None:
@@ -104,7 +106,7 @@ def test_slices_of_a_batch_are_the_batch_and_each_token_is_foretold_once() -> No
 
 
 def test_a_group_is_dealt_the_same_micro_batches() -> None:
-    trainer = Ordered.__new__(Ordered)
+    trainer = FixedOrderMixin.__new__(FixedOrderMixin)
     trainer.group = SequenceGroup(None, 2, 0)
     dealt = trainer._dealt(torch.arange(6).numpy(), 2).reshape(-1, 2).tolist()
     assert dealt == [[0, 1], [0, 1], [2, 3], [2, 3], [4, 5], [4, 5]]
@@ -116,7 +118,7 @@ import json, os, sys
 import torch, torch.distributed as dist
 from torch.nn.functional import cross_entropy
 from transformers import Qwen2Config, Qwen2ForCausalLM
-from distilray.train.sequence import SliceCollator, sequence_group, split_attention
+from distilray.train.distributed.sequence import SliceCollator, sequence_group, split_attention
 
 kv_heads, rank, port = map(int, sys.argv[1:])
 torch.set_num_threads(1)

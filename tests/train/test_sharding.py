@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from distilray.train import SFTSettings, sharding
+from distilray.train import SFTSettings
+from distilray.train.distributed import sharding
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from distilray.train import CannotTrain, read_student
+from distilray.checkpoints import read_student
+from distilray.train import CannotTrain
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from distilray.ledger import Store
 from distilray.rows import CORE
+from distilray.storage import Store
 from distilray.train import SFTSettings
-from distilray.train.chat import load_chat
-from distilray.train.tokens import TokenCounts, tokenize_rows, tokenize_unit
+from distilray.train.data.chat import load_chat
+from distilray.train.data.tokens import TokenCounts, tokenize_rows, tokenize_unit
 from tests.train.tiny import rows, write_units
 
 
@@ -42,14 +42,14 @@ def test_pairs_that_a_step_made_of_a_row_are_not_answers_to_learn(student: str) 
     made[1] |= {"parent": "tiny:0", "rejected_answer": "wrong"}  # a child of the first, which is trained on itself
     made[2] |= {"rejected_answer": "wrong"}  # a preference as a source had it: the chosen one is an answer
     out, counts = tokenized(student, made)
-    assert [row["reason"] for row in out] == [None, "not chosen by `rows`", None]
+    assert [row["reason"] for row in out] == [None, "filtered by `rows`", None]
     assert counts.reconciled()
 
 
 def test_a_recipe_may_say_which_rows_it_trains_on(student: str) -> None:
     out, counts = tokenized(student, rows(5), rows="id in ('tiny:1', 'tiny:3')")
     assert [row["id"] for row in out if row["outcome"] == "kept"] == ["tiny:1", "tiny:3"]
-    assert counts.reasons == {"rejected: not chosen by `rows`": 3}
+    assert counts.reasons == {"rejected: filtered by `rows`": 3}
 
 
 def test_a_rejected_row_keeps_its_length_and_reason_but_no_tokens(student: str) -> None:
@@ -64,15 +64,15 @@ def test_a_rejected_row_keeps_its_length_and_reason_but_no_tokens(student: str) 
 def test_long_rows_are_cut_only_where_that_is_asked_for(student: str) -> None:
     made = rows(1)
     made[0]["answer"] = "1 plus " * 300
-    (row,), counts = tokenized(student, made, long_rows="cut")
+    (row,), counts = tokenized(student, made, long_rows="truncate")
     assert (row["outcome"], row["length"], len(row["input_ids"])) == ("kept", 256, 256)
-    assert counts.cut == 1
+    assert counts.truncated == 1
 
 
 def test_a_row_whose_prompt_fills_the_length_has_nothing_to_train_on(student: str) -> None:
     made = rows(1)
     made[0]["messages"] = [{"role": "user", "content": "1 plus " * 300}]
-    (row,), _ = tokenized(student, made, long_rows="cut")
+    (row,), _ = tokenized(student, made, long_rows="truncate")
     assert (row["outcome"], row["reason"]) == ("rejected", "nothing to train on")
 
 

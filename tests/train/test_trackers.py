@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from distilray.train import CannotTrain, SFTSettings
-from distilray.train.extras import check_extras
-from distilray.train.trackers import TRACKERS, Tracked
+from distilray.train.launch.extras import check_extras
+from distilray.train.loop.trackers import TRACKERS, Tracked
 
 
 def settings(**changes: Any) -> SFTSettings:
@@ -23,8 +23,8 @@ RECORDS = [
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"track": ["wandb"]}, r"track: \[wandb\] needs the package wandb.*distilray\[wandb\]"),
-        ({"track": ["mlflow"]}, r"track: \[mlflow\] needs the package mlflow.*distilray\[mlflow\]"),
+        ({"report_to": ["wandb"]}, r"report_to: \[wandb\] needs the package wandb.*distilray\[wandb\]"),
+        ({"report_to": ["mlflow"]}, r"report_to: \[mlflow\] needs the package mlflow.*distilray\[mlflow\]"),
         (
             {"lora": {"quantize": "nf4"}, "sharding": "ddp"},
             r"lora.quantize: nf4 needs the package bitsandbytes.*distilray\[qlora\]",
@@ -34,13 +34,13 @@ RECORDS = [
 def test_a_missing_extra_is_named_before_training(
     changes: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distilray.train.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("distilray.train.launch.extras.find_spec", lambda name: None)
     with pytest.raises(CannotTrain, match=words):
         check_extras(settings(**changes))
 
 
 def test_nothing_is_needed_where_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distilray.train.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("distilray.train.launch.extras.find_spec", lambda name: None)
     check_extras(settings())
 
 
@@ -52,7 +52,7 @@ def test_mlflow_has_the_records_and_a_resumed_training_goes_on_in_its_run(
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     for record in RECORDS:
-        tracked = Tracked("runs/first/training/sft", settings(track=["mlflow"]), str(tmp_path))
+        tracked = Tracked("runs/first/training/sft", settings(report_to=["mlflow"]), str(tmp_path))
         tracked.add(record)
         tracked.close()
     client = MlflowClient()
@@ -68,7 +68,7 @@ def test_mlflow_has_the_records_and_a_resumed_training_goes_on_in_its_run(
 def test_wandb_keeps_the_records_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    tracked = Tracked("runs/first/training/sft", settings(track=["wandb"]), str(tmp_path))
+    tracked = Tracked("runs/first/training/sft", settings(report_to=["wandb"]), str(tmp_path))
     for record in RECORDS:
         tracked.add(record)
     assert tracked.open["wandb"].run.summary["loss"] == 2.25  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def test_a_tracker_that_fails_is_told_of_no_more_and_the_training_goes_on(
             raise AssertionError("it is told of no more")
 
     monkeypatch.setitem(TRACKERS, "wandb", Unreachable)
-    tracked = Tracked("x", settings(track=["wandb"]), str(tmp_path))
+    tracked = Tracked("x", settings(report_to=["wandb"]), str(tmp_path))
     for record in RECORDS:
         tracked.add(record)
     tracked.close()

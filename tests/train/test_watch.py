@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from distilray.train.watch import LossExploded, Watch
+from distilray.train.loop.loss_guard import LossExploded, LossGuard
 
 
-def watch(*losses: float) -> Watch:
-    watched = Watch(lambda index: [f"row-{index}"])
+def watch(*losses: float) -> LossGuard:
+    watched = LossGuard(lambda index: [f"row-{index}"])
     watched.note(list(range(len(losses))), torch.tensor(losses))
     return watched
 

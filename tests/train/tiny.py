@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from distilray.ledger import Store, UnitCounts, UnitInput, write_unit
+from distilray.ledger import UnitCounts, UnitInput, write_unit
 from distilray.rows import CORE
+from distilray.storage import Store
 
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.verifiers import verify_file
+from distilray.cli import verify_file
 
 
 def written(folder: Path, *pairs: object) -> str:

@@ -38,9 +38,9 @@ def test_many_checks_of_many_kinds_at_once():
 def test_one_check_after_the_other_each_gets_its_verdict():
     async def in_turn() -> list[bool | None]:
         pool = VerifierPool(workers=1)
-        rights = [(await pool.verify("numeric", "5", str(n))).right for n in (5, 6, 5, 6)]
+        correct = [(await pool.verify("numeric", "5", str(n))).right for n in (5, 6, 5, 6)]
         await pool.close()
-        return rights
+        return correct
 
     # Around them all: within its own time-out each check would be a task, which asks a moment later.
     assert asyncio.run(asyncio.wait_for(in_turn(), 300)) == [True, False, True, False]

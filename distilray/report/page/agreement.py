@@ -47,12 +47,12 @@ def agreement(surveys: Sequence[Survey]) -> Agreement | None:
 
 def _agreement(right: np.ndarray, accuracy: np.ndarray) -> Agreement:
     bins = np.arange(min(0, int(accuracy.min())), max(9, int(accuracy.max())) + 1)
-    rights, wrongs = [np.array([(accuracy[which] == score).sum() for score in bins]) for which in (right, ~right)]
-    fullest = max(rights.max(), wrongs.max())
+    correct, wrongs = [np.array([(accuracy[which] == score).sum() for score in bins]) for which in (right, ~right)]
+    fullest = max(correct.max(), wrongs.max())
     scores = [
         Score(score, r, w, 100 * r / fullest, 100 * w / fullest)
-        for score, r, w in zip(bins.tolist(), rights.tolist(), wrongs.tolist(), strict=True)
+        for score, r, w in zip(bins.tolist(), correct.tolist(), wrongs.tolist(), strict=True)
     ]
     below = np.cumsum(wrongs) - wrongs
-    auc = float((rights * (below + wrongs / 2)).sum() / (rights.sum() * wrongs.sum()))
+    auc = float((correct * (below + wrongs / 2)).sum() / (correct.sum() * wrongs.sum()))
     return Agreement(len(right), scores, auc)

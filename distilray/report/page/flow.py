@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-MAIN_WAY = "steps/"
+STEPS_FOLDER = "steps/"
 FULL = 800.0
 """Width of the widest band; the rest is room for the branches."""
 BEND = 30.0

@@ -13,19 +13,20 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from distilray.ledger import Store, list_stages, list_trainings
+from distilray.ledger import list_stages, list_trainings
 from distilray.report.page import figures
 from distilray.report.page.agreement import agreement
 from distilray.report.page.curves import curve
-from distilray.report.page.flow import MAIN_WAY, flow, label
+from distilray.report.page.flow import STEPS_FOLDER, flow, label
 from distilray.report.page.histograms import histograms
 from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks
 from distilray.report.page.samples import sample_rows
+from distilray.report.page.strings import in_both, words_of
 from distilray.report.page.survey import decisions_by_rows, survey
-from distilray.report.page.words import in_both, words_of
-from distilray.report.status import status
-from distilray.train.metrics import read_metrics
+from distilray.report.run_status import status
+from distilray.storage import Store
+from distilray.train import read_metrics
 
 REPORT = "report.html"
 SCRIPTS = ("first.js", "page.js")
@@ -82,7 +83,7 @@ def contents(store: Store) -> dict[str, Any]:
     """What the template shows."""
     found = status(store)
     everywhere = list_stages(store)
-    stages = [stage for stage in everywhere if stage.folder.startswith(MAIN_WAY)]
+    stages = [stage for stage in everywhere if stage.folder.startswith(STEPS_FOLDER)]
     decided = decisions_by_rows(stages)
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         surveys = [survey(store, stage, decided, pool) for stage in stages if stage.units]

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from distilray.ledger import Store
 from distilray.report.page.survey import ROWS_A_STRATUM, Candidate, Survey
 from distilray.rows import CORE
+from distilray.storage import Store
 
 BYTES = 1_300_000
 """All samples together, as JSON in the page."""

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from distilray.ledger import StageFiles, Store
+from distilray.ledger import StageFiles
 from distilray.rows import CORE
+from distilray.storage import Store
 
 UNITS_READ = 300
 """Units that are looked at, evenly spaced over the stage: 75,000 rows are enough for a histogram and rare reasons."""

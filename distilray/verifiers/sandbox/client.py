@@ -18,9 +18,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import confine, watch
-from .limits import Limits
-from .wire import receive, send
+from distilray.verifiers.sandbox import confine, watch
+from distilray.verifiers.sandbox.limits import Limits
+from distilray.verifiers.sandbox.wire import receive, send
 
 _LOOK_EVERY_S = 0.05
 _START_S = 60.0

@@ -13,8 +13,8 @@ import stat
 import sys
 import sysconfig
 
-from . import landlock, seccomp, syscalls
-from .limits import Limits
+from distilray.verifiers.sandbox import landlock, seccomp, syscalls
+from distilray.verifiers.sandbox.limits import Limits
 
 BOX = "/box"
 OUTSIDER = 65534  # "nobody": the user that programs run as where we are root

@@ -6,12 +6,12 @@ import os
 import struct
 from collections.abc import Iterable
 
-from . import syscalls
+from distilray.verifiers.sandbox import syscalls
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _FILE_ONLY = _EXECUTE | _WRITE_FILE | _READ_FILE | 1 << 14 | 1 << 15
-_ACCESS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}  # by ABI: how many file rights exist; later ABIs have 16
+_ACCESS_BITS = {1: 13, 2: 14, 3: 15, 4: 15}  # by ABI: how many file correct exist; later ABIs have 16
 _RULE_PATH_BENEATH = 1
 
 
@@ -32,18 +32,18 @@ def restrict(readable: Iterable[str], writable: Iterable[str], version: int) -> 
     ruleset = syscalls.syscall(
         syscalls.LANDLOCK_CREATE_RULESET, attributes[:size], size, 0, what="landlock_create_ruleset"
     )
-    for paths, rights in ((readable, _READ), (writable, handled & ~_EXECUTE)):
+    for paths, correct in ((readable, _READ), (writable, handled & ~_EXECUTE)):
         for path in paths:
-            _allow(ruleset, path, rights & handled)
+            _allow(ruleset, path, correct & handled)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     syscalls.syscall(syscalls.LANDLOCK_RESTRICT_SELF, ruleset, 0, what="landlock_restrict_self")
     os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str, correct: int) -> None:
     beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
     if not os.path.isdir(path):
-        rights &= _FILE_ONLY
-    rule = struct.pack("=Qi", rights, beneath)
+        correct &= _FILE_ONLY
+    rule = struct.pack("=Qi", correct, beneath)
     syscalls.syscall(syscalls.LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0, what=f"landlock_add_rule {path}")
     os.close(beneath)

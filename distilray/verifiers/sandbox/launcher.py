@@ -1,7 +1,7 @@
 """The launcher: a small, clean process that forks one confined child per run.
 
 It holds no secrets (empty environment, no other row's data, never an expected answer), so that a child that reads
-its own memory learns nothing. It speaks to one client over a Unix socket: a job in (JSON, with the four descriptors
+its own memory learns nothing. It serves one client over a Unix socket: a job in (JSON, with the four descriptors
 stdin, stdout, stderr and results), the run's pid out, and its end.
 
 Started by client.py as `python -I -c "... main(fd, root, without)"`.
@@ -16,9 +16,9 @@ import socket
 import sys
 import time
 
-from . import confine, guest, landlock, seccomp, syscalls
-from .limits import Limits
-from .wire import receive, send
+from distilray.verifiers.sandbox import confine, guest, landlock, seccomp, syscalls
+from distilray.verifiers.sandbox.limits import Limits
+from distilray.verifiers.sandbox.wire import receive, send
 
 NAMESPACES, LANDLOCK, SECCOMP = "namespaces", "landlock", "seccomp"
 
@@ -43,7 +43,7 @@ def main(descriptor: int, root: str, without: list[str]) -> None:
             os.close(descriptor)
         send(link, {"pid": pid})
         _, status, _ = os.wait4(pid, 0)
-        _end_leftovers(hidden=bool(layers["namespaces"]))
+        _end_orphans(hidden=bool(layers["namespaces"]))
         send(link, {"end": status})
 
 
@@ -130,7 +130,7 @@ def _code(status: int) -> int:
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def _end_leftovers(hidden: bool) -> None:
+def _end_orphans(hidden: bool) -> None:
     """Reap what a run left behind: orphans come to us, the subreaper, and are killed here. In a PID namespace
     (`hidden`: its processes are not in any /proc that we see) the kernel kills them with their init."""
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .client import Sandbox
+from distilray.verifiers.sandbox.client import Sandbox
 
 
 @lru_cache(maxsize=1)

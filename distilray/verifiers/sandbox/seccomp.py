@@ -10,7 +10,7 @@ import ctypes
 import errno
 import platform
 
-from . import syscalls
+from distilray.verifiers.sandbox import syscalls
 
 _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _REFUSED = {

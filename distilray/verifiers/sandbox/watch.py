@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .limits import Limits
+from distilray.verifiers.sandbox.limits import Limits
 
 _SLACK_MB = 192  # pages that forks share with the launcher are counted once per process here
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from distilray.ledger import Store, UnitCounts, UnitInput, write_unit
-from distilray.models import resolve_path
-from distilray.practice.problems import Split, draw_problem, record
+from distilray.checkpoints import resolve_path
+from distilray.ledger import UnitCounts, UnitInput, write_unit
+from distilray.practice.arithmetic import Split, draw_problem, record
 from distilray.rows import schema_with
+from distilray.storage import Store
 from distilray.train import ClassifySettings
 
 TOKENIZER = "package://distilray.practice/checkpoints/student_blank"

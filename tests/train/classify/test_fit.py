@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from distilray.ledger import Manifest, ReplyLog, Store
+from distilray.ledger import Manifest, ReplyLog
 from distilray.models import ClassifierModel, EnginePools, PoolClient
 from distilray.rows import Outcome, Row
-from distilray.runner.asking import Desk, Tally
+from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import STEPS
-from distilray.train import Before, Engines, TrainProgress, TrainResources, fit, kind_of, prepare_tokens
-from distilray.train.metrics import read_metrics
+from distilray.storage import Store
+from distilray.train import Engines, PrepareContext, TrainProgress, TrainResources, fit, method_of, prepare_tokens
+from distilray.train.loop.metrics import read_metrics
 from tests.train.classify.encoder import make_encoder, problems, settings, write_units
 from tests.train.test_fit import training_workers
 
@@ -47,7 +48,7 @@ def train(
 ) -> tuple[Store, Manifest]:
     store, chosen = Store(folder), settings(**changes)
     tokens = prepare_tokens(store, write_units(store, made), chosen, encoder, f"{OUT}/tokens")
-    kind_of(chosen).before(Before(store, tokens, chosen, encoder, {}, Engines("test")))
+    method_of(chosen).before(PrepareContext(store, tokens, chosen, encoder, {}, Engines("test")))
     return store, fit(store, tokens.paths, chosen, encoder, OUT, resources, on_progress)
 
 
@@ -68,9 +69,9 @@ def labelled(tmp_path: Path, checkpoint: str, rows: list[dict[str, Any]], **step
 
     async def run(handles: Any) -> list[Outcome]:
         async with PoolClient(handles) as client:
-            desk, log = Desk(client, {"tasks": model}, seed=0), ReplyLog(Store(tmp_path), "phase", "unit")
+            desk, log = ModelAccess(client, {"tasks": model}, seed=0), ReplyLog(Store(tmp_path), "phase", "unit")
             asked = (Row({name: value for name, value in row.items() if name != "operation"}) for row in rows)
-            work = [chosen.process(row, desk.models_for(row, "classify", log, Tally())) for row in asked]
+            work = [chosen.process(row, desk.models_for(row, "classify", log, RowUsage())) for row in asked]
             return await asyncio.gather(*work)
 
     with EnginePools("classify-test") as pools:

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from distilray.ledger import Store
+from distilray.storage import Store
 from distilray.train import CannotTrain
-from distilray.train.classify.counts import LabelCounts, count_labels, read_labels
-from distilray.train.classify.scores import confusion_of, scores
-from distilray.train.classify.text import label_of, load_text
-from distilray.train.feed import held_out
-from distilray.train.kind import Ended
-from distilray.train.tokens import TokenCounts, tokenize_rows, write_tokens
+from distilray.train.data.tokens import TokenCounts, tokenize_rows, write_tokens
+from distilray.train.data.training_data import held_out
+from distilray.train.methods.base import UntrainableRow
+from distilray.train.methods.classify.counts import LabelCounts, count_labels, read_labels
+from distilray.train.methods.classify.scores import confusion_of, scores
+from distilray.train.methods.classify.text import label_of, load_text
 from tests.train.classify.encoder import SCHEMA, make_encoder, problems, settings
 
 
@@ -67,8 +67,8 @@ def test_what_has_no_label_or_no_text_is_rejected_with_its_reason(encoder: str) 
     }
     _, counts = tokenized(encoder, made[4:], reads=["answer"])
     assert counts.reasons == {"rejected: no answer": 1}
-    table, counts = tokenized(encoder, made[2:3], long_rows="cut")
-    assert (counts.cut, len(table["input_ids"][0])) == (1, 128)
+    table, counts = tokenized(encoder, made[2:3], long_rows="truncate")
+    assert (counts.truncated, len(table["input_ids"][0])) == (1, 128)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_words_whole_numbers_and_truth_are_labels(value: Any, label: str | None)
 @pytest.mark.parametrize("value", [0.5, ["a"], {"a": 1}])
 def test_measures_and_lists_are_no_labels(value: Any) -> None:
     found = label_of(value)
-    assert isinstance(found, Ended) and found.outcome == "failed"
+    assert isinstance(found, UntrainableRow) and found.outcome == "failed"
 
 
 def counted(store: Store, encoder: str, column: list[str], **changes: Any) -> LabelCounts:

@@ -9,13 +9,19 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from distilray.ledger import Store
 from distilray.models import VLLMModel
 from distilray.models.scores import pack
-from distilray.train import cpu, sharding
-from distilray.train.distill import Distill, DistillSettings
-from distilray.train.distill.divergence import Objective, top_k_of
-from distilray.train.distill.scores import (
+from distilray.storage import Store
+from distilray.train.data.order import batch_order
+from distilray.train.data.tokens import tokenize_unit
+from distilray.train.data.training_data import open_feed, write_feed
+from distilray.train.distributed import cpu, sharding
+from distilray.train.loop.worker import Sharded, StopAt
+from distilray.train.methods.base import WorkerContext
+from distilray.train.methods.distill.divergence import Objective, top_k_of
+from distilray.train.methods.distill.method import Distill
+from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.scoring.scores import (
     ScoreCounts,
     scored_row,
     scores_path,
@@ -23,11 +29,6 @@ from distilray.train.distill.scores import (
     trained_positions,
     write_scores,
 )
-from distilray.train.feed import open_feed, write_feed
-from distilray.train.kind import Session
-from distilray.train.order import batch_order
-from distilray.train.tokens import tokenize_unit
-from distilray.train.worker import Sharded, StopAt
 from tests.train.tiny import rows, write_units
 
 K = 8
@@ -120,7 +121,7 @@ def trained(
     if workers > 1:
         cpu.before_trainer("fsdp", workers)
     trainer = Distill().trainer(
-        Session(
+        WorkerContext(
             job=job,
             arguments=arguments,
             model=model_at(student),

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from distilray.train.distill.divergence import Objective, TopK, top_k_of, whole_vocabulary
+from distilray.train.methods.distill.divergence import Objective, TopK, top_k_of, whole_vocabulary
 
-KINDS = ["forward_kl", "reverse_kl", "jsd"]
+METHODS = ["forward_kl", "reverse_kl", "jsd"]
 
 
 def logits(rows: int, vocabulary: int, seed: int, scale: float = 2.0) -> torch.Tensor:
@@ -39,7 +39,7 @@ def test_the_example_of_the_docstring() -> None:
     assert found.item() == pytest.approx(0.6 * math.log(0.6 / 0.5) + 0.1 * math.log(0.1 / 0.2), abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("k", [1, 4, 31])
 def test_top_k_with_the_rest_is_the_dense_divergence_of_what_is_cut_in_the_same_way(kind: str, k: int) -> None:
     student, teacher = logits(50, 32, 1), logits(50, 32, 2)
@@ -49,7 +49,7 @@ def test_top_k_with_the_rest_is_the_dense_divergence_of_what_is_cut_in_the_same_
     torch.testing.assert_close(found.double(), wanted, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
 def test_with_all_tokens_it_is_the_divergence_of_the_vocabularies(kind: str, temperature: float) -> None:
     student, teacher = logits(50, 32, 1), logits(50, 32, 2)
@@ -69,7 +69,7 @@ def test_cutting_never_makes_the_divergence_greater() -> None:
         assert (cut > 0).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METHODS)
 def test_a_divergence_is_zero_only_between_equals(kind: str) -> None:
     student = logits(20, 32, 1)
     objective = Objective({kind: 1.0})
@@ -79,12 +79,12 @@ def test_a_divergence_is_zero_only_between_equals(kind: str) -> None:
 
 def test_a_mix_is_the_weighted_sum() -> None:
     student, teacher = logits(20, 32, 1), top_k_of(logits(20, 32, 2), 8)
-    parts = {kind: Objective({kind: 1.0}).of(*teacher.of(student)) for kind in KINDS}
+    parts = {kind: Objective({kind: 1.0}).of(*teacher.of(student)) for kind in METHODS}
     mixed = Objective({"forward_kl": 0.2, "reverse_kl": 0.5, "jsd": 0.3}).of(*teacher.of(student))
     torch.testing.assert_close(mixed, 0.2 * parts["forward_kl"] + 0.5 * parts["reverse_kl"] + 0.3 * parts["jsd"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METHODS)
 def test_vocabularies_that_are_padded_differently(kind: str) -> None:
     """A teacher with more columns than the student (152,064 and 151,936 in Qwen2.5), and the other way round."""
     student, teacher = logits(20, 32, 1), logits(20, 40, 2)
@@ -111,13 +111,13 @@ def test_what_is_stored_in_16_bits_gives_the_same_to_a_ten_thousandth() -> None:
         student, teacher = logits(400, 500, 1, scale), logits(400, 500, 2, scale)
         top = top_k_of(teacher, 32)
         stored = TopK(top.ids, top.log_probs.half(), top.rest)
-        for kind in KINDS:
+        for kind in METHODS:
             objective = Objective({kind: 1.0})
             exact, found = objective.of(*top.of(student)).mean(), objective.of(*stored.of(student)).mean()
             assert abs(found - exact) < 1e-4 * max(1, abs(exact))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", METHODS)
 def test_the_gradient_is_that_of_the_dense_computation(kind: str) -> None:
     student, teacher = logits(10, 32, 1).requires_grad_(), logits(10, 32, 2)
     Objective({kind: 1.0}).of(*top_k_of(teacher, 32).of(student)).sum().backward()
@@ -128,7 +128,7 @@ def test_the_gradient_is_that_of_the_dense_computation(kind: str) -> None:
 
 def test_a_teacher_that_is_sure_gives_finite_losses_and_gradients() -> None:
     teacher = TopK(torch.tensor([[3, 1]]), torch.tensor([[0.0, -60.0]]), torch.tensor([1.2e-7]))
-    for kind in KINDS:
+    for kind in METHODS:
         student = torch.tensor([[0.0, 0.0, 0.0, 40.0]]).requires_grad_()
         loss = Objective({kind: 1.0}).of(*teacher.of(student)).sum()
         loss.backward()

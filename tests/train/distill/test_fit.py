@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from distilray.ledger import Store
 from distilray.models import VLLMModel
-from distilray.train import Before, CannotTrain, Engines, TrainResources, fit, prepare_tokens
-from distilray.train.distill import Distill, DistillSettings, rounds
-from distilray.train.distill.divergence import top_k_of
-from distilray.train.distill.scores import read_scores, scores_path, token_rows
-from distilray.train.metrics import read_metrics
+from distilray.storage import Store
+from distilray.train import CannotTrain, Engines, PrepareContext, TrainResources, fit, prepare_tokens
+from distilray.train.loop.metrics import read_metrics
+from distilray.train.methods.distill import rounds
+from distilray.train.methods.distill.divergence import top_k_of
+from distilray.train.methods.distill.method import Distill
+from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.scoring.scores import read_scores, scores_path, token_rows
 from tests.train import tiny
 from tests.train.distill.taught import FORWARD, K, logits_of, model_at, settings
 
@@ -33,10 +35,10 @@ def chosen(**changes: Any) -> DistillSettings:
     return settings(**{**base, **changes})
 
 
-def before(store: Store, student: str, teacher: str, logs: Path, wanted: DistillSettings) -> Before:
+def before(store: Store, student: str, teacher: str, logs: Path, wanted: DistillSettings) -> PrepareContext:
     tokens = prepare_tokens(store, tiny.write_units(store, tiny.rows(96), size=48), wanted, student, f"{OUT}/tokens")
     models = {"teacher": VLLMModel(path=teacher, **ENGINE), "tiny": VLLMModel(path=student, **ENGINE)}
-    return Before(store, tokens, wanted, student, models, Engines("test-distill", str(logs)))
+    return PrepareContext(store, tokens, wanted, student, models, Engines("test-distill", str(logs)))
 
 
 def figures(store: Store, name: str) -> list[float]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from distilray.train.distill.live import LiveTeachers
+from distilray.train.methods.distill.live import LiveTeachers
 from tests.train.distill.taught import K
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from distilray.ledger import Store
-from distilray.train import cpu, sharding
+from distilray.storage import Store
+from distilray.train.distributed import cpu, sharding
 from tests.train.distill.taught import logged, scored_run, settings, trained
 from tests.train.distill.test_live_sharded import free_port
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from distilray.ledger import Store
-from distilray.train.distill import Distill
-from distilray.train.distill.sampling import Round, answer_start
-from distilray.train.distill.scores import ScoreCounts, counts_of, read_scores, scores_path, write_scores
-from distilray.train.feed import open_feed
+from distilray.storage import Store
+from distilray.train.data.tokens import TokenCounts, counts_of_tokens, made_of, schema_of, write_tokens
+from distilray.train.data.training_data import open_feed
+from distilray.train.methods.distill.method import Distill
+from distilray.train.methods.distill.sampling import Round, answer_start
+from distilray.train.scoring.scores import ScoreCounts, counts_of, read_scores, scores_path, write_scores
 from distilray.train.settings import IGNORED
-from distilray.train.tokens import TokenCounts, counts_of_tokens, made_of, schema_of, write_tokens
 from tests.train.distill.taught import feed_in, model_at, score, settings
 
 IDS = [f"row:{number}" for number in range(2000)]

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from distilray.models import VLLMModel
 from distilray.train import CannotTrain
-from distilray.train.distill import DistillSettings
-from distilray.train.distill.tokenizers import check_teachers
-from distilray.train.kinds import parse_settings
+from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.methods.registry import parse_settings
+from distilray.train.scoring.tokenizers import check_teachers
 
 BASE = {"kind": "distill", "student": "s", "teacher": "t", "max_steps": 8}
 

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from distilray.ledger import Store
+from distilray.storage import Store
 from distilray.train import CannotTrain
-from distilray.train.distill.divergence import top_k_of
-from distilray.train.distill.head import Lesson, Live, add_distillation_head, head_of
-from distilray.train.distill.scores import (
+from distilray.train.data.tokens import tokenize_unit
+from distilray.train.data.training_data import TrainingData, open_feed
+from distilray.train.methods.distill.divergence import top_k_of
+from distilray.train.methods.distill.head import DistillTarget, Live, add_distillation_head, head_of
+from distilray.train.methods.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
+from distilray.train.scoring.scores import (
     ScoreCounts,
     read_scores,
     scores_path,
@@ -21,9 +24,6 @@ from distilray.train.distill.scores import (
     trained_positions,
     write_scores,
 )
-from distilray.train.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
-from distilray.train.feed import Feed, open_feed
-from distilray.train.tokens import tokenize_unit
 from tests.train.distill.taught import FORWARD, K, feed_in, logits_of, model_at, score, settings
 from tests.train.tiny import rows, write_units
 
@@ -40,12 +40,12 @@ def run(student: str, teacher: str, tmp_path: Path) -> tuple[Store, list[str]]:
     return store, paths
 
 
-def feed_of(store: Store, paths: list[str], folder: Path, *, packed: bool = False, **changes: Any) -> Feed:
+def feed_of(store: Store, paths: list[str], folder: Path, *, packed: bool = False, **changes: Any) -> TrainingData:
     feed_in(store, paths, folder, packed=packed, **changes)
     return open_feed(str(folder), packed=packed)
 
 
-def divergences(student: str, feed: Feed, batches: list[list[int]], *, packed: bool, weights=(1.0,)) -> dict:
+def divergences(student: str, feed: TrainingData, batches: list[list[int]], *, packed: bool, weights=(1.0,)) -> dict:
     """Row id to the divergence of each of its trained tokens, through collator, head and loss."""
     model = model_at(student)
     add_distillation_head(model)
@@ -55,9 +55,9 @@ def divergences(student: str, feed: Feed, batches: list[list[int]], *, packed: b
         examples = [feed.train[row] for row in batch]
         names = {"input_ids", "labels", "scores", *(["seq_lengths"] if packed else [])}
         inputs = collate([{name: example[name] for name in names} for example in examples])
-        lesson = Lesson(FORWARD, stored_teachers(inputs, weights))
+        target = DistillTarget(FORWARD, stored_teachers(inputs, weights))
         with torch.no_grad():
-            values = iter(model(**inputs, lesson=lesson)["divergences"].tolist())
+            values = iter(model(**inputs, target=target)["divergences"].tolist())
         for example, index in zip(examples, batch, strict=True):
             ids = feed.ids(index)
             lengths = example["seq_lengths"] if packed else [len(example["input_ids"])]
@@ -162,7 +162,7 @@ def test_two_teachers_count_by_their_weights(
 def test_a_live_teacher_says_what_a_stored_one_does(
     run: tuple[Store, list[str]], student: str, teacher: str, tmp_path: Path, top_k: int | None
 ) -> None:
-    from distilray.train.distill.live import LiveTeachers
+    from distilray.train.methods.distill.live import LiveTeachers
 
     store, paths = run
     feed = feed_of(store, paths, tmp_path / "feed")
@@ -171,11 +171,11 @@ def test_a_live_teacher_says_what_a_stored_one_does(
     collate = ScoredCollator(pad_token_id=0, scores=ScoreFiles(feed.folder, [1.0], K))
     names = ("input_ids", "labels", "scores")
     inputs = collate([{name: feed.train[row][name] for name in names} for row in range(8)])
-    stored = Lesson(FORWARD, stored_teachers(inputs, [1.0]))
+    stored = DistillTarget(FORWARD, stored_teachers(inputs, [1.0]))
     taught = LiveTeachers({teacher: 1.0}, top_k, workers=1, device=torch.device("cpu"))
-    live = Lesson(FORWARD, taught(inputs))
+    live = DistillTarget(FORWARD, taught(inputs))
     with torch.no_grad():
-        expected, found = model(**inputs, lesson=stored)["divergences"], model(**inputs, lesson=live)["divergences"]
+        expected, found = model(**inputs, target=stored)["divergences"], model(**inputs, target=live)["divergences"]
     if top_k:
         torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
         assert found.mean().item() == pytest.approx(expected.mean().item(), abs=1e-4)
@@ -185,20 +185,20 @@ def test_a_live_teacher_says_what_a_stored_one_does(
 
 
 def test_tiles_that_are_computed_again_give_the_same_gradient(student: str, teacher: str, monkeypatch) -> None:
-    from distilray.train.distill import head
+    from distilray.train.methods.distill import head
 
     ids = torch.arange(4, 64).reshape(2, 30)
     expert = model_at(teacher)
     with torch.no_grad():
         hidden = expert.base_model(ids).last_hidden_state[:, :-1].reshape(58, -1)
-    lesson = Lesson(FORWARD, [Live(1.0, hidden, *head_of(expert), None)])
+    target = DistillTarget(FORWARD, [Live(1.0, hidden, *head_of(expert), None)])
     gradients = []
     for tile, small in ((1024, 1 << 24), (7, 0)):
         monkeypatch.setattr(head, "TILE", tile)
         monkeypatch.setattr(head, "SMALL", small)
         model = model_at(student)
         add_distillation_head(model)
-        out = model(input_ids=ids, labels=ids, lesson=lesson)
+        out = model(input_ids=ids, labels=ids, target=target)
         (out["divergences"].sum() - out["log_probs"].sum()).backward()
         gradients.append([parameter.grad for parameter in model.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -210,6 +210,6 @@ def test_a_batch_without_trained_tokens_has_a_gradient_of_zero(student: str, tea
     add_distillation_head(model)
     ids = torch.arange(4, 24)[None]
     live = Live(1.0, torch.zeros(0, 128), *head_of(expert), None)
-    out = model(input_ids=ids, labels=torch.full_like(ids, -100), lesson=Lesson(FORWARD, [live]))
+    out = model(input_ids=ids, labels=torch.full_like(ids, -100), target=DistillTarget(FORWARD, [live]))
     (out["divergences"].sum() - out["log_probs"].sum()).backward()
     assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.parameters())

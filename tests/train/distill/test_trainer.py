@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from distilray.ledger import Store
-from distilray.train.distill.divergence import whole_vocabulary
-from distilray.train.distill.scores import token_rows
+from distilray.storage import Store
+from distilray.train.methods.distill.divergence import whole_vocabulary
+from distilray.train.scoring.scores import token_rows
 from tests.train.distill.taught import FORWARD, STEPS, logged, logits_of, model_at, scored_run, trained
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import torch.distributed as dist
 
-from distilray.ledger import Store, UnitCounts, UnitInput, write_unit
+from distilray.ledger import UnitCounts, UnitInput, write_unit
 from distilray.rows import schema_with
+from distilray.storage import Store
 from distilray.train import DPOSettings
 from tests.train.tiny import rows
 

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from distilray.ledger import Store
+from distilray.checkpoints.student import local_student
 from distilray.models import VLLMModel
-from distilray.train import Before, CannotTrain, Engines, prepare_tokens
-from distilray.train.dpo import DPO
-from distilray.train.dpo.cached import missing, reference_path, score_by_workers
-from distilray.train.dpo.collate import CHOSEN, REJECTED
-from distilray.train.student import local_student
+from distilray.storage import Store
+from distilray.train import CannotTrain, Engines, PrepareContext, prepare_tokens
+from distilray.train.methods.dpo.cached import missing, reference_path, score_by_workers
+from distilray.train.methods.dpo.collate import CHOSEN, REJECTED
+from distilray.train.methods.dpo.method import DPO
 from tests.train.dpo.pairs import alone, pair_units
 from tests.train.dpo.test_fit import STUDENT, chosen_settings, practice_pairs
 from tests.train.dpo.test_trainer import job
@@ -26,13 +26,13 @@ ENGINE = VLLMModel(path="not this one", dtype="float32", cpus=0.5, max_num_seqs=
 
 
 @pytest.fixture(scope="module")
-def before(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Before:
+def before(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> PrepareContext:
     """Two token files of pairs, a student of the recipe and the checkpoint that it has come to."""
     store, chosen = Store(tmp_path_factory.mktemp("run")), chosen_settings(reference_by="engines")
     tokens = prepare_tokens(
         store, pair_units(store, practice_pairs(48), size=24), chosen, STUDENT, "training/dpo/tokens"
     )
-    return Before(store, tokens, chosen, STUDENT, {"tiny": ENGINE}, Engines("a-run"))
+    return PrepareContext(store, tokens, chosen, STUDENT, {"tiny": ENGINE}, Engines("a-run"))
 
 
 def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -41,7 +41,7 @@ def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]
 
 
 @pytest.mark.long
-def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(before: Before) -> None:
+def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(before: PrepareContext) -> None:
     store, paths = before.store, before.tokens.paths
     DPO().before(before)
     assert missing(store, paths) == []
@@ -61,9 +61,9 @@ def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(befo
 
 
 @pytest.mark.long
-def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(before: Before) -> None:
+def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(before: PrepareContext) -> None:
     short = {"tiny": ENGINE.model_copy(update={"max_model_len": 128})}
-    other = Before(
+    other = PrepareContext(
         Store(before.store.full("elsewhere")), before.tokens, before.settings, STUDENT, short, before.engines
     )
     for path in before.tokens.paths:

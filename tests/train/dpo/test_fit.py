@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from distilray.ledger import Manifest, Store
-from distilray.practice.problems import draw_problem
-from distilray.practice.traces import draw_trace, medium
+from distilray.ledger import Manifest
+from distilray.practice.arithmetic import draw_problem
+from distilray.practice.worked import draw_trace, medium
+from distilray.storage import Store
 from distilray.train import DPOSettings, TrainingFailed, TrainProgress, TrainResources, fit, prepare_tokens
-from distilray.train.metrics import read_metrics
+from distilray.train.loop.metrics import read_metrics
 from tests.train.dpo.pairs import BETAS, pair_units, settings
 from tests.train.test_fit import training_workers
 
@@ -150,6 +151,11 @@ def test_adapters_are_their_own_reference_without_themselves(tmp_path: Path) -> 
 def test_a_loss_that_explodes_ends_the_training_at_once_and_names_rows(tmp_path: Path) -> None:
     sessions: list[int] = []
     with pytest.raises(TrainingFailed, match=r"step \d+: the (loss|gradient).*worst rows: pair:\d+") as failure:
-        train(tmp_path, chosen_settings(learning_rate=1e4, clip=0, warmup=0), ONE, lambda p: sessions.append(p.step))
+        train(
+            tmp_path,
+            chosen_settings(learning_rate=1e4, max_grad_norm=0, warmup=0),
+            ONE,
+            lambda p: sessions.append(p.step),
+        )
     assert "checkpoint" in str(failure.value)
     assert sessions == sorted(sessions), "it was tried again"

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from distilray.ledger import Store
 from distilray.rows import MESSAGES
+from distilray.storage import Store
 from distilray.train import CannotTrain, prepare_tokens
-from distilray.train.chat import load_chat
-from distilray.train.tokens import TokenCounts, tokenize_rows
+from distilray.train.data.chat import load_chat
+from distilray.train.data.tokens import TokenCounts, tokenize_rows
 from tests.train.dpo.pairs import SCHEMA, pair_units, pairs, settings
 
 
@@ -44,7 +44,7 @@ def test_the_prompt_is_the_one_that_the_student_is_asked_with(student: str) -> N
 @pytest.mark.parametrize(
     ("change", "outcome", "reason"),
     [
-        ({"rejected_answer": None}, "rejected", "not chosen by `rows`"),
+        ({"rejected_answer": None}, "rejected", "filtered by `rows`"),
         ({"rejected_answer": ""}, "rejected", "no rejected answer"),
         ({"answer": None}, "rejected", "no answer"),
         ({"answer": "same", "rejected_answer": "same"}, "rejected", "chosen equals rejected"),
@@ -78,8 +78,8 @@ def test_a_student_that_thinks_learns_both_with_their_traces_and_one_that_does_n
 def test_long_pairs_are_cut_only_where_that_is_asked_for(student: str) -> None:
     made = pairs(1)
     made[0]["rejected_answer"] = "1 plus " * 300
-    (row,), counts = tokenized(student, made, long_rows="cut")
-    assert counts.cut == 1
+    (row,), counts = tokenized(student, made, long_rows="truncate")
+    assert counts.truncated == 1
     assert len(row["prompt_ids"]) + len(row["rejected_ids"]) == 256
 
 

@@ -14,19 +14,25 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from distilray.ledger import Store
 from distilray.models import VLLMModel
+from distilray.storage import Store
 from distilray.train import DPOSettings, TrainResources
-from distilray.train.dpo import DPO
-from distilray.train.dpo.cached import join_reference, missing, reference_path, score_by_workers, write_reference
-from distilray.train.dpo.collate import CHOSEN, REJECTED, PairCollator
-from distilray.train.dpo.trainer import PreferenceTrainer
+from distilray.train.data.tokens import TokenCounts, TokenManifest, tokenize_unit
+from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.errors import CannotTrain
-from distilray.train.feed import Feed, open_feed, write_feed
-from distilray.train.job import Job
-from distilray.train.kind import Before, Engines, Session
-from distilray.train.tokens import TokenCounts, TokenManifest, tokenize_unit
-from distilray.train.watch import LossExploded
+from distilray.train.launch.job import Job
+from distilray.train.loop.loss_guard import LossExploded
+from distilray.train.methods.base import Engines, PrepareContext, WorkerContext
+from distilray.train.methods.dpo.cached import (
+    join_reference,
+    missing,
+    reference_path,
+    score_by_workers,
+    write_reference,
+)
+from distilray.train.methods.dpo.collate import CHOSEN, REJECTED, PairCollator
+from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.dpo.trainer import PreferenceTrainer
 from tests.train.dpo.pairs import alone, pair_units, pairs, settings
 from tests.train.tiny import make_student
 
@@ -65,13 +71,13 @@ def made_up(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def feed_of(store: Store, folder: Path, join: Any) -> Feed:
+def feed_of(store: Store, folder: Path, join: Any) -> TrainingData:
     write_feed(store, [TOKENS], str(folder), holdout=0, pack_to=None, join=join)
     return open_feed(str(folder), packed=False)
 
 
 def trainer_on(
-    store: Store, student: str, feed: Feed, tmp_path: Path, chosen: DPOSettings, models: Any = None
+    store: Store, student: str, feed: TrainingData, tmp_path: Path, chosen: DPOSettings, models: Any = None
 ) -> PreferenceTrainer:
     common = {
         "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "bf16": False, "max_steps": 4,
@@ -80,7 +86,7 @@ def trainer_on(
         "dataloader_pin_memory": False,
     }  # fmt: skip
     model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
-    session = Session(
+    session = WorkerContext(
         job=replace(job(store, student, chosen), models=models or {}),
         arguments=DPO().arguments(chosen, common),
         model=model,
@@ -210,7 +216,7 @@ def test_a_reference_that_reads_other_tokens_is_refused_before_training(student:
     other = {"teacher": VLLMModel(path="package://distilray.practice/checkpoints/student_warm")}
     tokens = TokenManifest(folder="training/dpo/tokens", template_hash="", fingerprint="", counts=TokenCounts())
     with pytest.raises(CannotTrain, match=r"reference 'teacher' .* has another tokenizer than the student 'tiny'"):
-        DPO().before(Before(store, tokens, settings(reference="teacher"), student, other, Engines("run")))
+        DPO().before(PrepareContext(store, tokens, settings(reference="teacher"), student, other, Engines("run")))
 
 
 def test_a_reference_is_made_once_and_again_only_for_other_tokens(student: str, store: Store) -> None:

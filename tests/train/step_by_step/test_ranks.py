@@ -10,8 +10,8 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
-from distilray.ledger import Store
-from distilray.train import cpu, sharding
+from distilray.storage import Store
+from distilray.train.distributed import cpu, sharding
 from tests.train.distill.test_live_sharded import free_port
 from tests.train.step_by_step.test_trainer import FIGURES
 from tests.train.step_by_step.two_targets import logged, settings, trained, written

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from distilray.rows import CORE
 from distilray.train import SFTSettings
-from distilray.train.chat import load_chat
-from distilray.train.step_by_step.kind import LABEL, RATIONALE, asking_why
-from distilray.train.step_by_step.trainer import sequences_of
-from distilray.train.tokens import TokenCounts, tokenize_rows
+from distilray.train.data.chat import load_chat
+from distilray.train.data.tokens import TokenCounts, tokenize_rows
+from distilray.train.methods.step_by_step.method import LABEL, RATIONALE, asking_why
+from distilray.train.methods.step_by_step.trainer import sequences_of
 from tests.train.step_by_step.two_targets import settings
 from tests.train.tiny import rows
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from distilray.ledger import Store
-from distilray.train.feed import kept_tokens
-from distilray.train.step_by_step.kind import LABEL, RATIONALE
-from distilray.train.step_by_step.trainer import TargetCollator, sequences_of
+from distilray.storage import Store
+from distilray.train.data.training_data import kept_tokens
+from distilray.train.methods.step_by_step.method import LABEL, RATIONALE
+from distilray.train.methods.step_by_step.trainer import TargetCollator, sequences_of
 from tests.train.step_by_step.two_targets import BATCH, logged, trained, written
 
 FIGURES = ("loss", "label_loss", "rationale_loss")

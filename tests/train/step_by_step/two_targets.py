@@ -8,14 +8,15 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from distilray.ledger import Store
-from distilray.train import StepByStepSettings, cpu
-from distilray.train.feed import open_feed, write_feed
-from distilray.train.kind import Session
-from distilray.train.order import batch_order
-from distilray.train.step_by_step import StepByStep
-from distilray.train.tokens import tokenize_unit
-from distilray.train.worker import Sharded
+from distilray.storage import Store
+from distilray.train import StepByStepSettings
+from distilray.train.data.order import batch_order
+from distilray.train.data.tokens import tokenize_unit
+from distilray.train.data.training_data import open_feed, write_feed
+from distilray.train.distributed import cpu
+from distilray.train.loop.worker import Sharded
+from distilray.train.methods.base import WorkerContext
+from distilray.train.methods.step_by_step.method import StepByStep
 from tests.train.tiny import rows, write_units
 
 STEPS, BATCH = 6, 8
@@ -66,7 +67,7 @@ def trained(
     if workers > 1:
         cpu.before_trainer("fsdp", workers)
     trainer = kind.trainer(
-        Session(
+        WorkerContext(
             job=SimpleNamespace(settings=chosen),  # type: ignore[arg-type]
             arguments=arguments,
             model=AutoModelForCausalLM.from_pretrained(student, dtype="float32"),

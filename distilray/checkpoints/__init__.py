@@ -1,0 +1,5 @@
+"""Checkpoints: what a Hugging Face checkpoint is: its files, identity, tokenizer and chat template."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

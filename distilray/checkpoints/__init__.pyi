@@ -1,0 +1,15 @@
+from .identity import NotACheckpoint as NotACheckpoint
+from .identity import check_checkpoint as check_checkpoint
+from .identity import checkpoint_id as checkpoint_id
+from .identity import is_local as is_local
+from .identity import resolve_path as resolve_path
+from .published import published_config as published_config
+from .student import TOKENIZER_FILES as TOKENIZER_FILES
+from .student import Student as Student
+from .student import check_shared_attention as check_shared_attention
+from .student import checkpoint_address as checkpoint_address
+from .student import load_tokenizer as load_tokenizer
+from .student import local_student as local_student
+from .student import read_student as read_student
+from .template import check_template as check_template
+from .template import template_hash as template_hash

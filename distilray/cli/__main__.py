@@ -1,0 +1,7 @@
+"""``python -m distilray.cli``, where the console script is not on the path."""
+
+import sys
+
+from distilray.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,68 @@
+"""Export a run's rows for other trainers, with a dataset card; or its student, in fewer bits, to a model hub.
+
+distilray export runs/quickstart --form messages --out data/quickstart
+distilray export runs/quickstart --student --out models/quickstart
+distilray export runs/quickstart --compress int8
+distilray export runs/quickstart --compress int8 --push owner/quickstart-int8
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from distilray.cli.exit_codes import UsageError
+from distilray.cli.status import existing_run
+
+NAME, HELP = "export", "export a run's kept rows with a card, or its student"
+FORMS = ("messages", "sharegpt", "alpaca", "prompt_completion", "preference")
+SCHEMES = ("int8", "fp8", "int4")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", help="run directory")
+    parser.add_argument("--out", help="where to: a folder, for rows any pyarrow filesystem URI")
+    rows = parser.add_argument_group("rows")
+    rows.add_argument("--form", choices=FORMS, default="messages", help="default: messages, as TRL and HF read it")
+    rows.add_argument("--format", choices=("parquet", "jsonl"), default="parquet")
+    rows.add_argument("--system", help="system prompt to put before every conversation")
+    rows.add_argument("--think", action="store_true", help="reasoning in a <think> block before the answer")
+    rows.add_argument("--columns", nargs="*", default=(), help="further columns to hand on")
+    student = parser.add_argument_group("the student")
+    student.add_argument("--student", action="store_true", help="the student's checkpoint, not rows")
+    student.add_argument("--training", metavar="NAME", help="of this training (default: the newest)")
+    student.add_argument("--compress", choices=SCHEMES, help="in fewer bits, calibrated on the training's rows")
+    student.add_argument("--push", metavar="OWNER/NAME", help="to the model hub, private")
+    student.add_argument("--public", action="store_true", help="for everybody to see")
+
+
+def call(options: argparse.Namespace) -> int:
+    if options.student or options.compress or options.push:
+        return _student(options)
+    from distilray.driver import export_run
+
+    if options.out is None:
+        raise UsageError("say where to with --out, or --student, --compress or --push for the student")
+    exported = export_run(
+        existing_run(options.run),
+        options.out,
+        form=options.form,
+        format=options.format,
+        system=options.system,
+        think=options.think,
+        columns=options.columns,
+    )
+    left_out = exported.skipped.total()
+    print(f"{exported.rows:,} rows in {len(exported.files)} files in {options.out} ({left_out:,} left out)")
+    return 0
+
+
+def _student(options: argparse.Namespace) -> int:
+    from distilray.checkpoints import resolve_path
+    from distilray.export import export_student, push
+
+    store = existing_run(options.run)
+    out = export_student(store, options.out, training=options.training, scheme=options.compress)
+    print(f"student in {out}")
+    if options.push:
+        print(f"pushed to {push(resolve_path(out), options.push, private=not options.public)}")
+    return 0

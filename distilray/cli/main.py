@@ -1,0 +1,67 @@
+"""The command line: ``distilray run``, ``plan``, ``try``, ``status``, ``rows``, ``chat``, ``serve`` and more.
+
+Each command parses its words, calls the library, and turns what it raises into one screen of text and an exit code:
+0 done, 1 failed, 2 wrong input, 3 stopped cleanly before the end (run it again), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+
+from distilray import __version__
+from distilray.cli.commands import COMMANDS
+from distilray.cli.exit_codes import exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="distilray", description="Distil a large language model into a small one, at scale, on Ray."
+    )
+    top.add_argument("--version", action="version", version=f"distilray {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.arguments(sub)
+        sub.set_defaults(call=command.call)
+    return top
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ``key=value`` may stand before and after options, which argparse alone does not take."""
+    top = parser()
+    options, rest = top.parse_known_args(argv)
+    if rest:
+        strange = [word for word in rest if word.startswith("-") or "=" not in word]
+        if strange or not hasattr(options, "overrides"):
+            top.error(f"unrecognized arguments: {' '.join(strange or rest)}")
+        options.overrides = [*options.overrides, *rest]
+    options.command = shlex.join(["distilray", *(sys.argv[1:] if argv is None else argv)])
+    return options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parse(argv)
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        # `uses: my_steps:MyStep` in a recipe means the my_steps.py here, as with `python -m`; Ray tells its workers.
+        sys.path.insert(0, os.getcwd())
+    try:
+        return options.call(options)
+    except (Exception, KeyboardInterrupt) as error:
+        code, text = exit_code(error)
+        if code is None:
+            raise
+        print(text, file=sys.stderr)
+        return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+from .events import Event as Event
+from .events import Listener as Listener
+from .outputs import export_run as export_run
+from .pilots import Forecast as Forecast
+from .pilots import count_rows as count_rows
+from .pilots import pilot as pilot
+from .previews import PreviewedRow as PreviewedRow
+from .previews import preview as preview
+from .runs import Finished as Finished
+from .runs import available as available
+from .runs import run as run
+from .stages import run_stages as run_stages

@@ -1,0 +1,75 @@
+"""A run's kept rows for other trainers, with a card that says what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from distilray.export import dataset_card, export, write_card
+from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages
+from distilray.recipe import parse
+from distilray.runner import RunStopped
+from distilray.storage import Store
+
+OUTPUTS = "outputs.json"
+
+
+def record_outputs(store: Store, units: Sequence[tuple[str, UnitInput]]) -> None:
+    """Notes which files hold what the last stage left."""
+    store.write_json(OUTPUTS, [[name, unit.path, list(unit.decisions)] for name, unit in units])
+
+
+def outputs(store: Store) -> list[UnitInput]:
+    """What the run's last stage left; :class:`RunStopped` where it has not come so far."""
+    if not store.exists(OUTPUTS):
+        raise RunStopped(f"{store.shown} has not come to the end of its steps; run it again first")
+    return [UnitInput(path, tuple(decisions)) for _, path, decisions in store.read_json(OUTPUTS)]
+
+
+def export_run(store: Store, out: str, **how: Any):
+    """Writes the kept rows below ``out`` (see :func:`distilray.rows.export`) and the data set's card beside them."""
+    units = outputs(store)
+    recipe_text = store.read("recipe.yaml").decode()
+    loaded = parse(recipe_text, f"{store.shown}/recipe.yaml")
+    exported = export(_tables(store, units), how.pop("form"), out, **how)
+    prompts = {
+        prompt.name: prompt.hash
+        for entry in loaded.steps()
+        for prompt in getattr(entry.named.step, "prompts_used", tuple)()
+    }
+    models = {
+        name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
+        for name, model in loaded.recipe.models.items()
+    }
+    write_card(
+        out,
+        dataset_card(
+            exported,
+            title=loaded.recipe.name,
+            licenses={source.name: source.license for source in loaded.recipe.sources},
+            models=models,
+            prompts=prompts,
+            recipe=yaml.safe_dump(yaml.safe_load(recipe_text), sort_keys=False, allow_unicode=True),
+            steps=_flow(store),
+        ),
+    )
+    return exported
+
+
+def _tables(store: Store, units: Sequence[UnitInput]) -> Iterator[pa.Table]:
+    for unit in units:
+        yield kept_rows(store, unit)
+
+
+def _flow(store: Store) -> str:
+    """Every step's counts, a line each."""
+    lines = []
+    for stage in list_stages(store):
+        manifest = Manifest.read(store, stage.folder)
+        for step in manifest.steps if manifest is not None else ():
+            went = f"{step.kept:,} kept, {step.rejected:,} rejected, {step.failed:,} failed"
+            lines.append(f"- {step.name}: {step.rows_in:,} in, {went}")
+    return "\n".join(lines)

@@ -1,0 +1,143 @@
+"""Running a recipe: sources, stages, trainings, evaluations; what is done already is not done again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ray
+
+from distilray.driver.evaluations import run_evaluations
+from distilray.driver.events import Event, Listener
+from distilray.driver.outputs import record_outputs
+from distilray.driver.stages import run_stages
+from distilray.driver.trainings import Trainings
+from distilray.evaluate import Result
+from distilray.ledger import Lease, Manifest, fingerprint, now
+from distilray.planning import Available, all_columns, gpu_gib_of, plan
+from distilray.recipe import Loaded, RecipeError, column_problems, load
+from distilray.runner import Context, RunStopped, cluster, run_sources, sources_identity, versions
+from distilray.sources import SourceFile, check_source
+from distilray.storage import Store
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run came to."""
+
+    store: Store
+    loaded: Loaded
+    results: list[Result]
+    student: str | None
+    """Path of the last training's checkpoint, in the store; None where the recipe trains nothing."""
+    seconds: float
+
+
+def run(
+    place: str,
+    overrides: Sequence[str] = (),
+    *,
+    directory: str | None = None,
+    limit: int | None = None,
+    listen: Listener = lambda event: None,
+    only_steps: bool = False,
+) -> Finished:
+    """Runs the recipe at ``place`` in ``directory`` (default ``runs/NAME``), or goes on with it.
+
+    ``limit``: at most so many rows from all sources together; ``only_steps``: no training, no evaluation. Raises
+    :class:`RecipeError` and ``SourceError`` for what is wrong before anything starts, ``RunIsHeld`` where another
+    driver is at it, :class:`RunStopped` where it stopped cleanly before its end.
+    """
+    started = time.monotonic()
+    loaded = load(place, overrides)
+    recipe = loaded.recipe
+    files = [check_source(source) for source in recipe.sources]
+    store = Store.reach(directory or f"runs/{recipe.name}")
+    with Lease.acquire(store, note=f"distilray run {place}") as lease:
+        record = _record(store, loaded, limit)
+        with cluster(recipe.resources):
+            context = Context(
+                store=store,
+                lease=lease,
+                resources=recipe.resources,
+                budget=recipe.budget,
+                seed=recipe.seed,
+                run=record["id"],
+                logs=store.full("logs") if store.local else None,
+                on_progress=lambda progress: listen(Event("progress", progress["phase"], details=progress)),
+            )
+            results, student = _run(context, loaded, files, limit, record, listen, only_steps)
+            record |= {"state": "finished", "finished": now()}
+            store.write_json("run.json", record)
+    return Finished(store, loaded, results, student, time.monotonic() - started)
+
+
+def _run(
+    context: Context,
+    loaded: Loaded,
+    files: list[list[SourceFile]],
+    limit: int | None,
+    record: dict,
+    listen: Listener,
+    only_steps: bool,
+) -> tuple[list[Result], str | None]:
+    def on_stage(name: str, what: str) -> None:
+        if context.lease.lost.is_set():
+            raise RunStopped(f"the lease on the run was lost ({context.lease.why_lost}); another driver has it now")
+        listen(Event("started" if what == "started" else "done", name))
+
+    store, recipe = context.store, loaded.recipe
+    identity = fingerprint([sources_identity(recipe.sources, files), limit, recipe.resources.unit_rows])
+    on_stage("sources", "started")
+    units = run_sources(context, recipe.sources, identity, all_columns(loaded), limit)
+    on_stage("sources", "done")
+    manifest = Manifest.read(store, "steps/00-sources")
+    assert manifest is not None
+    problems = column_problems(loaded, set(manifest.details["columns"]))
+    if problems:
+        raise RecipeError(loaded.origin, problems)
+
+    planned = plan(loaded, identity, available(), record.get("grouping"))
+    record |= {"grouping": planned.grouping}
+    store.write_json("run.json", record)
+    trainings = Trainings(context, loaded, listen)
+    units = run_stages(context, planned.stages, units, on_stage, trainings.untrained if only_steps else trainings.among)
+    record_outputs(store, units)
+    if only_steps:
+        return [], None
+    students = trainings.after(units, planned.fingerprint if planned.stages else identity)
+    record |= {"student": students.last, "system": students.system}
+    store.write_json("run.json", record)
+    results = run_evaluations(context, loaded, students, available(), on_stage)
+    return results, students.last
+
+
+def available() -> Available:
+    """What the connected cluster has."""
+    resources = ray.cluster_resources()
+    memory = resources.get("memory", 0) / 2**30
+    return Available(resources.get("CPU", 0), resources.get("GPU", 0), memory, gpu_gib_of(resources))
+
+
+def _record(store: Store, loaded: Loaded, limit: int | None) -> dict:
+    """The run's record, ``run.json``, and the recipe as it is run; an earlier recipe of the run is kept beside it."""
+    resolved = loaded.resolved().encode()
+    record: dict = {"id": uuid.uuid4().hex[:12], "created": now(), "sessions": 0}
+    if store.exists("run.json"):
+        record = store.read_json("run.json")
+    if store.exists("recipe.yaml") and store.read("recipe.yaml") != resolved:
+        store.write(f"recipes/recipe-{record['sessions']}.yaml", store.read("recipe.yaml"))
+    store.write("recipe.yaml", resolved)
+    record |= {
+        "name": loaded.recipe.name,
+        "origin": loaded.origin,
+        "limit": limit,
+        "state": "running",
+        "started": now(),
+        "sessions": record["sessions"] + 1,
+        "versions": versions(),
+    }
+    store.write_json("run.json", record)
+    return record

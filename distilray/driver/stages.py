@@ -1,0 +1,165 @@
+"""A run's stages one after another; a repeat's rounds among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+import ray
+
+from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.models import ModelSettings
+from distilray.runner import Body, Context, GlobalStage, Phase, Repeat, Stage, Training, run_global, run_phase
+from distilray.storage import Store
+
+Units = list[tuple[str, UnitInput]]
+Train = Callable[[Training, Units], ModelSettings]
+"""Trains on the kept rows of units, unless that is done, and gives the student as a model that phases can ask."""
+
+
+def no_training(training: Training, units: Units) -> ModelSettings:
+    raise NotImplementedError(f"{training.name}: there is nobody here who trains")
+
+
+def run_stages(
+    context: Context,
+    stages: Sequence[Stage],
+    units: Units,
+    on_stage: Callable[[str, str], None] = lambda *_: None,
+    train: Train = no_training,
+) -> Units:
+    """Brings ``units`` through ``stages``; what is done already is not done again. Returns what the last one leaves.
+
+    ``on_stage`` is told (name, "started" | "done") around each stage; ``train`` carries out trainings among them.
+    """
+    return StageRunner(on_stage, train).through(context, stages, units)
+
+
+@dataclass
+class StageRunner:
+    on_stage: Callable[[str, str], None]
+    train: Train
+    learned: dict[str, ModelSettings] = field(default_factory=dict)
+    """Students of the trainings so far, by the name that phases ask them under."""
+
+    def through(self, context: Context, stages: Sequence[Stage], units: Units) -> Units:
+        for stage in stages:
+            name = stage.directory.removeprefix("steps/")
+            self.on_stage(name, "started")
+            match stage:
+                case Phase():
+                    units = run_phase(context, _asking(stage, self.learned), units)
+                case GlobalStage():
+                    units = run_global(context, stage, units)
+                case Training():
+                    self.learned[stage.model] = self.train(stage, units)
+                case Repeat():
+                    units = self._rounds(context, stage, units)
+            self.on_stage(name, "done")
+        return units
+
+    def _rounds(self, context: Context, repeat: Repeat, units: Units) -> Units:
+        """Rounds until the target, a stall, nothing left, or the last. A round's sampling seeds are its own."""
+        done: Units = []
+        rows_before: int | None = None
+        for number in range(1, repeat.rounds + 1):
+            body = repeat.in_round(number)
+            in_round = replace(context, seed=context.seed + 1_000_003 * (number - 1))
+            left = self.through(in_round, body, units)
+            rows = _rows_kept(context.store, body)
+            if repeat.carry_over == "kept":
+                done, units, total = left, left, rows
+                grown = abs(rows - rows_before) / max(rows_before, 1) if rows_before is not None else None
+            else:
+                done = [*done, *((f"{name}-r{number}", unit) for name, unit in left)]
+                total = rows + (rows_before or 0)
+                grown = rows / max(total, 1)
+            rows_before = total
+            if repeat.until_rows is not None and total >= repeat.until_rows:
+                break
+            if repeat.until_mean and _reached(context.store, repeat.until_mean, left):
+                break
+            if repeat.stall is not None and number > 1 and grown is not None and grown <= repeat.stall:
+                break
+            if repeat.carry_over == "rejected" and number < repeat.rounds:
+                units, waiting = _carry_over(context, repeat, number, units, left)
+                if not waiting:
+                    break
+        return done
+
+
+def _asking(phase: Phase, learned: Mapping[str, ModelSettings]) -> Phase:
+    """``phase`` with the students of earlier trainings in place of what they were before."""
+    return replace(phase, models={name: learned.get(name, model) for name, model in phase.models.items()})
+
+
+def _rows_kept(store: Store, body: Sequence[Body]) -> int:
+    """Rows that the last stage of a round that looks at rows has kept."""
+    last = [stage for stage in body if not isinstance(stage, Training)][-1]
+    manifest = Manifest.read(store, last.directory)
+    assert manifest is not None
+    return manifest.steps[-1].kept
+
+
+def _reached(store: Store, wanted: Mapping[str, float], units: Units) -> bool:
+    """Whether the mean of every column over the kept rows is what is wanted; rows without a value do not count."""
+    found = ray.get([_sums.remote(store, unit, list(wanted)) for _, unit in units])
+    for column, mean in wanted.items():
+        total, count = (sum(part) for part in zip(*(sums[column] for sums in found), strict=True))
+        if not count or total / count < mean:
+            return False
+    return True
+
+
+@ray.remote(num_cpus=0.25, max_retries=3)
+def _sums(store: Store, unit: UnitInput, columns: list[str]) -> dict[str, tuple[float, int]]:
+    """Of each column over a unit's kept rows: the sum, and how many rows have a value."""
+    table = kept_rows(store, unit, columns)
+    values = {column: [float(value) for value in table[column].to_pylist() if value is not None] for column in columns}
+    return {column: (sum(some), len(some)) for column, some in values.items()}
+
+
+def _carry_over(context: Context, repeat: Repeat, number: int, entered: Units, left: Units) -> tuple[Units, int]:
+    """The rows that this round rejected, as they entered it, and how many they are.
+
+    They are named by decision files on the round's own input: rows that were kept or failed are out of the game.
+    """
+    folder = f"{repeat.directory}/round-{number}/carry_over"
+    pairs = list(zip(entered, left, strict=True))
+    waiting = ray.get([_decide_carry_over.remote(context.store, folder, name, a, b) for (name, a), (_, b) in pairs])
+    carried = [(name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for (name, unit), _ in pairs]
+    return carried, sum(waiting)
+
+
+@ray.remote(num_cpus=0.25, max_retries=3)
+def _decide_carry_over(store: Store, folder: str, name: str, entered: UnitInput, left: UnitInput) -> int:
+    ids = kept_rows(store, entered, ["id"])["id"].to_pylist()
+    done = set(kept_rows(store, left, ["id"])["id"].to_pylist())
+    failed = _failed_ids(store, left.path)
+    schema = pa.schema([("id", pa.string()), ("outcome", pa.string()), ("reason", pa.string())])
+    rows = [
+        {
+            "id": i,
+            "outcome": "rejected" if i in done or i in failed else "kept",
+            "reason": "done in an earlier round",
+        }
+        for i in ids
+    ]
+    counts = StepCounts("carry_over", rows_in=len(rows))
+    for row in rows:
+        counts.count(row["outcome"], row["reason"])
+    write_unit(store, f"{folder}/{name}.parquet", rows, schema, UnitCounts(steps=[counts]))
+    return counts.kept
+
+
+def _failed_ids(store: Store, path: str) -> set[str]:
+    import pyarrow.parquet as pq
+
+    with store.open_input(path) as file:
+        table = pq.read_table(file, columns=["id", "outcome"])
+    return {
+        i
+        for i, outcome in zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
+        if outcome == "failed"
+    }

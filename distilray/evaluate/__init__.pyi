@@ -1,0 +1,9 @@
+from .benchmark_step import BenchmarkStep as BenchmarkStep
+from .results import DIRECTORY as DIRECTORY
+from .results import RESULT as RESULT
+from .results import Result as Result
+from .results import measured as measured
+from .results import read_results as read_results
+from .settings import STUDENT_AFTER as STUDENT_AFTER
+from .settings import STUDENT_BEFORE as STUDENT_BEFORE
+from .settings import Benchmark as Benchmark

@@ -1,0 +1,12 @@
+from .compression import SCHEMES as SCHEMES
+from .compression import calibration_rows as calibration_rows
+from .compression import compress as compress
+from .dataset_cards import dataset_card as dataset_card
+from .dataset_cards import hub_license as hub_license
+from .exporters import Exported as Exported
+from .exporters import export as export
+from .exporters import write_card as write_card
+from .forms import ExportForm as ExportForm
+from .model_cards import model_card as model_card
+from .students import export_student as export_student
+from .students import push as push

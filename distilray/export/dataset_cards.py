@@ -1,0 +1,97 @@
+"""The dataset card of an export: a README.md whose head Hugging Face's ``datasets`` and Hub understand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import yaml
+
+from distilray.export.exporters import Exported
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+_LICENSES = {
+    "mit", "apache-2.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0", "odc-by", "odbl", "pddl", "bsd-3-clause", "gpl-3.0", "openrail", "unknown",
+}  # fmt: skip
+"""Identifiers that the Hub knows, of those that data sets use; anything else is ``other``."""
+
+
+def dataset_card(
+    exported: Exported,
+    *,
+    title: str,
+    licenses: Mapping[str, str | None],
+    models: Mapping[str, str] | None = None,
+    prompts: Mapping[str, str] | None = None,
+    recipe: str | None = None,
+    steps: str | None = None,
+) -> str:
+    """The card's text.
+
+    Args:
+        exported: what :func:`~distilray.rows.export` returned.
+        licenses: source name to the license of its texts, ``None`` where it is not known.
+        models: role or name to the weights or endpoint that wrote or judged.
+        prompts: prompt name to its hash.
+        recipe: the resolved recipe, as YAML.
+        steps: how the rows came to be, in Markdown (counts per step).
+    """
+    parts = [f"---\n{_head(exported, title, licenses)}---\n\n# {title}\n\n{_summary(exported)}"]
+    parts.append("## Sources\n\n" + _sources(exported, licenses))
+    if models:
+        parts.append("## Models\n\n" + _table(("role", "model"), models.items()))
+    if prompts:
+        parts.append("## Prompts\n\n" + _table(("prompt", "hash"), prompts.items()))
+    if steps:
+        parts.append("## Steps\n\n" + steps)
+    if recipe:
+        parts.append(f"## Recipe\n\n```yaml\n{recipe.strip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def hub_license(license: str | None) -> str:
+    """The Hub's identifier of a license: ``"CC BY 4.0"`` is ``cc-by-4.0``, no license is ``unknown``."""
+    name = "-".join((license or "unknown").lower().split())
+    if name.startswith("odc-by"):
+        return "odc-by"
+    return name if name in _LICENSES else "other"
+
+
+def _head(exported: Exported, title: str, licenses: Mapping[str, str | None]) -> str:
+    head = {
+        "pretty_name": title,
+        "language": sorted(exported.languages),
+        "license": sorted({hub_license(licenses.get(source)) for source in exported.sources}) or ["unknown"],
+        "size_categories": [next((name for most, name in _SIZES if exported.rows < most), "n>1M")],
+        "task_categories": ["text-generation"],
+        "tags": ["distillation", "synthetic"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": list(exported.files)}]}],
+    }
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+
+
+def _summary(exported: Exported) -> str:
+    languages = ", ".join(f"{name} {rows:,}" for name, rows in sorted(exported.languages.items()))
+    files = "*." + exported.format
+    loader = "parquet" if exported.format == "parquet" else "json"
+    lines = [
+        f"{exported.rows:,} rows ({languages or 'none'}) in `{exported.form}` form, written by distilray.",
+        f'\n```python\nload_dataset("{loader}", data_files="data/{files}", split="train")\n```',
+    ]
+    if exported.skipped:
+        reasons = ", ".join(f"{why} ({count:,})" for why, count in exported.skipped.most_common())
+        lines.append(f"\nRows of the run that are not in it: {reasons}.")
+    return "\n".join(lines)
+
+
+def _sources(exported: Exported, licenses: Mapping[str, str | None]) -> str:
+    rows = ((name, licenses.get(name) or "unknown", f"{n:,}") for name, n in exported.sources.most_common())
+    return _table(("source", "license", "rows"), rows)
+
+
+def _table(heads: tuple[str, ...], rows) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,165 @@
+"""Rows to a data set that others can load: shards under ``data/``, each published whole.
+
+exported = export(tables, "messages", "s3://bucket/my-data")
+write_card("s3://bucket/my-data", dataset_card(exported, title="..."))
+datasets.load_dataset("parquet", data_files="my-data/data/*.parquet")
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render
+from distilray.rows import CORE, MalformedRecord
+from distilray.sources import resolve
+
+OBJECT_STORES = {"s3", "gcs", "abfs"}
+"""Filesystems whose files appear whole when they are closed, and where a rename is a copy."""
+
+FLUSH = 4096  # rows a Parquet row group, and held as Python objects at most
+
+
+@dataclass(slots=True)
+class Exported:
+    """What an export wrote: its files (relative to its folder), rows, and where they came from.
+
+    ``skipped`` counts the rows that are not in it, by why; ``rows`` + its sum is the number of rows given.
+    """
+
+    form: ExportForm
+    format: Literal["parquet", "jsonl"]
+    files: list[str] = field(default_factory=list)
+    rows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+
+
+def export(
+    rows: Iterable[pa.Table],
+    form: ExportForm,
+    out: str,
+    *,
+    format: Literal["parquet", "jsonl"] = "parquet",
+    system: str | None = None,
+    think: bool = False,
+    columns: Sequence[str] = (),
+    shard_bytes: int = 64 << 20,
+    filesystem: fs.FileSystem | None = None,
+) -> Exported:
+    """Write ``rows`` (tables with the core columns) in ``form`` to ``out/data/train-00000.parquet`` and on.
+
+    The folder ``out/data`` belongs to the export: shards of an earlier one are overwritten or removed. A
+    shard is held in memory until it has about ``shard_bytes``, then appears at once, so that no reader
+    finds half of one.
+
+    Args:
+        rows: read once, in order; one table and one shard are in memory at a time.
+        out: a folder, local or a URI, or a path on ``filesystem`` if that is given.
+        system: the student's system prompt, for rows without one of their own.
+        think: whether traces come along, as ``<think>`` blocks before the answers.
+        columns: columns of the rows to hand on beside ``id`` (CogPO's ``beta``).
+    """
+    store, path = (filesystem, out) if filesystem else resolve(out)
+    folder = f"{path.rstrip('/')}/data"
+    store.create_dir(folder, recursive=True)
+    exported = Exported(form, format)
+    shard: _Shard | None = None
+    build, _ = EXPORT_FORMS[form]
+    for table in rows:
+        wanted = [name for name in (*_READ, *columns) if name in table.schema.names]
+        for row in table.select(wanted).to_pylist():
+            try:
+                record = build(render(row, system, think))
+            except (Unfit, MalformedRecord) as why:
+                exported.skipped[str(why)] += 1
+                continue
+            exported.rows += 1
+            exported.sources[row["source"]] += 1
+            exported.languages[row["language"]] += 1
+            shard = shard or _Shard(format, _schema(form, columns, table.schema))
+            shard.add({"id": row["id"], **{name: row[name] for name in columns}, **record})
+            if shard.bytes() >= shard_bytes:
+                _publish(store, folder, exported, shard)
+                shard = None
+    if shard or not exported.files:
+        _publish(store, folder, exported, shard or _Shard(format, _schema(form, (), CORE)))
+    _remove_others(store, folder, exported)
+    return exported
+
+
+def write_card(out: str, card: str, filesystem: fs.FileSystem | None = None) -> None:
+    """Publish ``card`` as the data set's README."""
+    store, path = (filesystem, out) if filesystem else resolve(out)
+    _put(store, f"{path.rstrip('/')}/README.md", pa.py_buffer(card.encode()))
+
+
+_READ = ("id", "source", "language", "messages", "reasoning", "answer", "rejected_answer", "outcome")
+
+
+def _schema(form: ExportForm, columns: Sequence[str], rows: pa.Schema) -> pa.Schema:
+    return pa.schema([("id", pa.string()), *(rows.field(name) for name in columns), *EXPORT_FORMS[form][1]])
+
+
+class _Shard:
+    """One file in the making, in memory."""
+
+    def __init__(self, format: Literal["parquet", "jsonl"], schema: pa.Schema) -> None:
+        self.schema = schema
+        self.records: list[dict[str, Any]] = []
+        self.sink = pa.BufferOutputStream()
+        self.parquet = pq.ParquetWriter(self.sink, schema, compression="zstd") if format == "parquet" else None
+
+    def add(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+        if len(self.records) >= FLUSH:
+            self._flush()
+
+    def bytes(self) -> int:
+        return self.sink.tell()
+
+    def finish(self) -> pa.Buffer:
+        self._flush()
+        if self.parquet:
+            self.parquet.close()
+        return self.sink.getvalue()
+
+    def _flush(self) -> None:
+        if self.parquet:
+            self.parquet.write_table(pa.Table.from_pylist(self.records, self.schema))
+        else:
+            self.sink.write(msgspec.json.Encoder().encode_lines(self.records))
+        self.records = []
+
+
+def _publish(store: fs.FileSystem, folder: str, exported: Exported, shard: _Shard) -> None:
+    name = f"train-{len(exported.files):05d}.{exported.format}"
+    _put(store, f"{folder}/{name}", shard.finish())
+    exported.files.append(f"data/{name}")
+
+
+def _put(store: fs.FileSystem, path: str, content: pa.Buffer) -> None:
+    """Write all of a file or nothing: one put on an object store, a rename elsewhere."""
+    target = path if _base(store).type_name in OBJECT_STORES else f"{path}.partial"
+    with store.open_output_stream(target, compression=None) as stream:
+        stream.write(content)
+    if target != path:
+        store.move(target, path)
+
+
+def _base(store: fs.FileSystem) -> fs.FileSystem:
+    return _base(store.base_fs) if isinstance(store, fs.SubTreeFileSystem) else store
+
+
+def _remove_others(store: fs.FileSystem, folder: str, exported: Exported) -> None:
+    for info in store.get_file_info(fs.FileSelector(folder)):
+        if info.base_name.startswith("train-") and f"data/{info.base_name}" not in exported.files:
+            store.delete_file(info.path)

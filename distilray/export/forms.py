@@ -1,0 +1,124 @@
+"""Rows in the shapes that trainers read: one record a row, with its Arrow schema.
+
+messages           {"messages": [..., {"role": "assistant", "content": answer}]}                TRL SFT
+prompt_completion  {"prompt": [...], "completion": [{"role": "assistant", ...}]}                TRL SFT
+preference         {"prompt": [...], "chosen": [...], "rejected": [...]}                        TRL DPO
+sharegpt           {"conversations": [{"from": "human", "value": ...}, {"from": "gpt", ...}]}
+alpaca             {"instruction", "input", "output", "system", "history"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from distilray.rows import MESSAGES, join_reasoning, split_reasoning
+from distilray.sources import Message
+
+ExportForm = Literal["messages", "sharegpt", "alpaca", "prompt_completion", "preference"]
+
+_FROM = {"system": "system", "user": "human", "assistant": "gpt"}
+
+
+class Unfit(ValueError):
+    """Why a row has no record of this form; short and countable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a row says, once the student's system prompt is in and the trace is where it is wanted."""
+
+    prompt: list[Message]
+    answer: str
+    rejected_answer: str | None
+
+
+def render(row: dict[str, Any], system: str | None, think: bool) -> Rendered:
+    """``system`` goes before rows without a system message of their own; ``think`` puts the trace before
+    the answer.
+
+    Raises:
+        Unfit: the row's way ended in an earlier step, or it has no answer.
+    """
+    if row["outcome"] not in (None, "kept"):
+        raise Unfit(f"{row['outcome']} in an earlier step")
+    if not row["answer"]:
+        raise Unfit("no answer")
+    prompt = row["messages"]
+    if system and prompt[0]["role"] != "system":
+        prompt = [{"role": "system", "content": system}, *prompt]
+    rejected = row["rejected_answer"]
+    if not think and rejected:
+        rejected = split_reasoning(rejected)[1]
+    return Rendered(prompt, join_reasoning(row["reasoning"] if think else None, row["answer"]), rejected)
+
+
+def _messages(rendered: Rendered) -> dict[str, Any]:
+    return {"messages": [*rendered.prompt, *_assistant(rendered.answer)]}
+
+
+def _sharegpt(rendered: Rendered) -> dict[str, Any]:
+    turns = [*rendered.prompt, *_assistant(rendered.answer)]
+    return {"conversations": [{"from": _FROM[turn["role"]], "value": turn["content"]} for turn in turns]}
+
+
+def _alpaca(rendered: Rendered) -> dict[str, Any]:
+    system = rendered.prompt[0]["content"] if rendered.prompt[0]["role"] == "system" else ""
+    *earlier, last = rendered.prompt[1:] if system else rendered.prompt
+    pairs = [earlier[k : k + 2] for k in range(0, len(earlier), 2)]
+    if any([turn["role"] for turn in pair] != ["user", "assistant"] for pair in pairs):
+        raise Unfit("turns that do not alternate")
+    return {
+        "instruction": last["content"],
+        "input": "",
+        "output": rendered.answer,
+        "system": system,
+        "history": [[turn["content"] for turn in pair] for pair in pairs],
+    }
+
+
+def _prompt_completion(rendered: Rendered) -> dict[str, Any]:
+    return {"prompt": rendered.prompt, "completion": _assistant(rendered.answer)}
+
+
+def _preference(rendered: Rendered) -> dict[str, Any]:
+    if not rendered.rejected_answer:
+        raise Unfit("no rejected answer")
+    return {
+        "prompt": rendered.prompt,
+        "chosen": _assistant(rendered.answer),
+        "rejected": _assistant(rendered.rejected_answer),
+    }
+
+
+def _assistant(content: str) -> list[Message]:
+    return [{"role": "assistant", "content": content}]
+
+
+_TURNS = pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())]))
+_TEXT = pa.string()
+
+EXPORT_FORMS: dict[ExportForm, tuple[Callable[[Rendered], dict[str, Any]], pa.Schema]] = {
+    "messages": (_messages, pa.schema([("messages", MESSAGES)])),
+    "sharegpt": (_sharegpt, pa.schema([("conversations", _TURNS)])),
+    "alpaca": (
+        _alpaca,
+        pa.schema(
+            [
+                ("instruction", _TEXT),
+                ("input", _TEXT),
+                ("output", _TEXT),
+                ("system", _TEXT),
+                ("history", pa.list_(pa.list_(_TEXT))),
+            ]
+        ),
+    ),
+    "prompt_completion": (_prompt_completion, pa.schema([("prompt", MESSAGES), ("completion", MESSAGES)])),
+    "preference": (
+        _preference,
+        pa.schema([("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES)]),
+    ),
+}

@@ -1,0 +1,120 @@
+"""The model card of a student: a README.md in its checkpoint whose head the Hugging Face Hub understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from distilray.export.dataset_cards import hub_license
+from distilray.train import ClassifySettings, TokenManifest, TrainSettings
+
+METHODS = {
+    "sft": "supervised fine-tuning",
+    "dpo": "preference optimisation",
+    "distill": "white-box distillation",
+    "step_by_step": "distilling step-by-step (labels and rationales)",
+    "classify": "sequence classification",
+}
+ASK = "Ask it with the chat template in this folder and the system prompt below; another prompt is another model."
+LABEL = "It gives a text one of the labels below: `kind: classifier` in a recipe, or transformers' text-classification."
+
+
+def model_card(
+    settings: TrainSettings,
+    tokens: TokenManifest,
+    *,
+    title: str,
+    base: str,
+    licenses: Mapping[str, str | None],
+    details: Mapping[str, Any],
+    versions: Mapping[str, str],
+    models: Mapping[str, str],
+    recipe: str,
+) -> str:
+    """The card's text.
+
+    Args:
+        base: the checkpoint that the training began with.
+        licenses: source of the rows to its license, ``None`` where it is not known. The base model's own license is not
+            known here: its LICENSE file, where it has one, lies beside the card.
+        details: what the training came to, from its manifest.
+        models: name in the recipe to the weights or endpoint of those that wrote or judged the rows.
+        recipe: the resolved recipe, as YAML.
+    """
+    counts, labels = tokens.counts, details.get("labels")
+    head = {
+        "library_name": "transformers",
+        "pipeline_tag": "text-classification" if labels else "text-generation",
+        "tags": ["distillation", settings.kind],
+        "license": "other",
+        "license_name": "that-of-the-base-model-and-of-the-data",
+    }
+    if not base.startswith(("/", ".")) and "://" not in base:
+        head["base_model"] = base
+    facts = {
+        "method": METHODS.get(settings.kind, settings.kind) + (", low-rank adapters" if settings.lora else ""),
+        "began with": base,
+        "plays a part in": _part(settings),
+        "rows": f"{counts.kept:,} of {counts.rows_in:,}",
+        "tokens trained on": f"{details.get('tokens', counts.tokens):,} in {details.get('steps', '?')} steps",
+        "loss": f"{details['loss_first']:.4g} at first, {details['loss_last']:.4g} at last",
+        "held-out loss": details.get("held_out_loss"),
+        "learning rate": f"{settings.learning_rate:g}, {settings.schedule}",
+        "rows a step": settings.batch_size,
+        "longest row": f"{counts.longest:,} tokens, at most {settings.max_length:,}",
+        "sharding": f"{details.get('sharding')} over {details.get('workers')} workers, {settings.precision}",
+        "chat template": f"hash {tokens.template_hash}",
+        "system prompt": "none" if settings.system is None else f"`{settings.system}`",
+        "reasoning": "in a <think> block before the answer" if settings.think else "not shown",
+    }
+    if isinstance(settings, ClassifySettings):
+        for fact in ("chat template", "system prompt", "reasoning"):
+            del facts[fact]
+        facts |= {"labels from": f"column `{settings.column}`", "reads": ", ".join(settings.reads)}
+    sources = [(name, hub_license(license)) for name, license in licenses.items()]
+    parts = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {title}\n\n"
+        f"Trained by distilray. {LABEL if labels else ASK}",
+        "## Training\n\n" + _table(("what", "value"), [(k, v) for k, v in facts.items() if v is not None]),
+        *([_labels(details)] if labels else []),
+        "## Data\n\n" + _table(("source", "license"), sources),
+    ]
+    if models:
+        parts.append("## Models that wrote or judged the rows\n\n" + _table(("name", "model"), list(models.items())))
+    parts.append("## Versions\n\n" + _table(("package", "version"), list(versions.items())))
+    parts.append(f"## Recipe\n\n```yaml\n{recipe.strip()}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _part(settings: TrainSettings) -> str | None:
+    """The step whose prompts the student answers, where it learned to do that."""
+    learn = getattr(settings, "learn", None)
+    if learn is None:
+        return None
+    which = ", ".join(f"`{prompt}`" for prompt in learn.prompts) or "all its prompts"
+    return f"the step `{learn.step}`: {which}"
+
+
+def _labels(details: Mapping[str, Any]) -> str:
+    """Rows of each label, and what was right on those held out."""
+    counts, held_out = details["rows_per_label"], details.get("held_out")
+    if not held_out:
+        return "## Labels\n\n" + _table(("label", "rows trained on"), list(counts.items()))
+    summary = (
+        f"On {held_out['rows']:,} rows that it was not trained on: accuracy {held_out['accuracy']:.1%} ± "
+        f"{held_out['standard_error']:.1%}, macro F1 {held_out['macro_f1']:.3f}. A line says what rows of one label "
+        "were taken for."
+    )
+    heads = ("label", "rows trained on", "F1", *held_out["labels"])
+    rows = [
+        (label, counts[label], f"{held_out['per_label'][label]['f1']:.3f}", *taken)
+        for label, taken in zip(held_out["labels"], held_out["confusion"], strict=True)
+    ]
+    return f"## Labels\n\n{summary}\n\n" + _table(heads, rows)
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,284 @@
+"""A runner's way to the engines: ask one request, get its replies; everything between is in here.
+
+Requests of a few milliseconds go to an engine in one call. A dying engine costs nobody an answer: what it had not
+answered is asked again elsewhere, and what it had answered is never asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+
+import ray
+
+from distilray.models.api import NoEngineAlive, PromptKillsEngines, Reply, Request
+from distilray.models.client.pools import EngineHandle, PoolHandle, PoolHandles
+from distilray.models.client.routing import choose, stable_hash
+from distilray.models.wire import Answer, decode_answers, encode_batch
+
+WINDOW_S = 0.003
+BATCH = 128
+SUSPECT = 2
+"""Strikes (deaths of an engine while it had the request) from which a request is asked alone."""
+STRIKES = 4
+GONE_S = 1800.0
+"""How long all engines of a model may be down before the run gives up on them."""
+
+
+class EngineDied(Exception):
+    """The engine died with the request in flight; ``began`` is whether the request can have been the cause."""
+
+    def __init__(self, began: bool) -> None:
+        self.began = began
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a model was asked and what it cost, as this client saw it."""
+
+    requests: int = 0
+    replies: int = 0
+    failed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+    """Time that requests waited for their replies, summed."""
+    engines: dict[str, int] = field(default_factory=dict)
+    """Replies per engine."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    request: Request
+    future: asyncio.Future[list[Reply]]
+    since: float
+
+
+class PoolClient:
+    """Asks the models of ``handles``. Belongs to the running event loop; close it there."""
+
+    def __init__(self, handles: PoolHandles) -> None:
+        self._pools = {name: Pool(name, pool) for name, pool in handles.pools.items()}
+
+    async def ask(self, model: str, request: Request) -> list[Reply]:
+        """``request.n`` replies.
+
+        Raises :class:`~distilray.models.ModelError` where this request cannot be answered, and
+        :class:`~distilray.models.NoEngineAlive` where none can.
+        """
+        return await self._pools[model].ask(request)
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Per model, since this client was made."""
+        return {name: pool.usage for name, pool in self._pools.items()}
+
+    async def close(self) -> None:
+        """Cancel what is in flight."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+    async def __aenter__(self) -> PoolClient:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+
+class Pool:
+    """The engines of one model, as one client sees them."""
+
+    def __init__(self, model: str, handle: PoolHandle) -> None:
+        self.model = model
+        self.settings = handle.settings
+        self.usage = Usage()
+        self.engines = [EngineConnection(engine, self) for engine in handle.engines]
+        self._alive = list(self.engines)
+        self._changed = asyncio.Event()
+        self._suspects = asyncio.Lock()
+        self.closed = False
+
+    async def ask(self, request: Request) -> list[Reply]:
+        self.usage.requests += 1
+        strikes = 0
+        while True:
+            engine = await self._engine(request.affinity)
+            try:
+                if strikes < SUSPECT:
+                    return await engine.ask(request)
+                async with self._suspects:
+                    return await engine.ask_alone(request)
+            except EngineDied as death:
+                strikes += death.began
+            if strikes >= STRIKES:
+                self.usage.failed += 1
+                raise PromptKillsEngines(f"{strikes} engines of {self.model} died while they answered this prompt")
+
+    async def _engine(self, affinity: str) -> EngineConnection:
+        deadline = time.monotonic() + GONE_S
+        while not self._alive:
+            if all(engine.gone for engine in self.engines):
+                raise NoEngineAlive(f"all {len(self.engines)} engines of {self.model} are gone: {self.engines[0].why}")
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self._changed.wait()
+            except TimeoutError:
+                why = self.engines[0].why
+                raise NoEngineAlive(f"no engine of {self.model} came back within {GONE_S:g} s: {why}") from None
+        return choose(affinity, self._alive, self.settings.concurrency)
+
+    def note(self) -> None:
+        """An engine came or went."""
+        self._alive = [engine for engine in self.engines if engine.up]
+        self._changed.set()
+
+    def count(self, asked: _Asked, engine: str, replies: list[Reply]) -> list[Reply]:
+        usage = self.usage
+        price = self.settings.price
+        if price is not None:
+            replies = [replace(reply, cost=price.of(reply.tokens_in, reply.tokens_out)) for reply in replies]
+        for reply in replies:
+            usage.tokens_in += reply.tokens_in
+            usage.tokens_out += reply.tokens_out
+            usage.tokens_cached += reply.tokens_cached
+            usage.cost += reply.cost
+        usage.replies += len(replies)
+        usage.seconds += time.monotonic() - asked.since
+        usage.engines[engine] = usage.engines.get(engine, 0) + len(replies)
+        return replies
+
+    async def close(self) -> None:
+        self.closed = True
+        await asyncio.gather(*(engine.close() for engine in self.engines))
+
+
+class EngineConnection:
+    """One engine: requests that wait for the next call to it, calls in flight, whether it lives."""
+
+    def __init__(self, handle: EngineHandle, pool: Pool) -> None:
+        self.name = handle.name
+        self.salt = stable_hash(handle.name)
+        self.in_flight = 0
+        self.up = True
+        self.gone = False
+        self.why = ""
+        self._actor = handle.actor
+        self._pool = pool
+        self._waiting: list[_Asked] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, request: Request) -> asyncio.Future[list[Reply]]:
+        """Replies, in a call shared with what else comes within the window."""
+        asked = self._asked(request)
+        self._waiting.append(asked)
+        if len(self._waiting) >= BATCH:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WINDOW_S, self._flush)
+        return asked.future
+
+    def ask_alone(self, request: Request) -> asyncio.Future[list[Reply]]:
+        """Replies, while the engine does nothing else for anybody."""
+        asked = self._asked(request)
+        self._spawn(self._send([asked], alone=True))
+        return asked.future
+
+    def _asked(self, request: Request) -> _Asked:
+        self.in_flight += request.n
+        return _Asked(request, asyncio.get_running_loop().create_future(), time.monotonic())
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._spawn(self._send(batch))
+
+    def _spawn(self, work) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, batch: list[_Asked], alone: bool = False) -> None:
+        left = dict(enumerate(batch))
+        began = not alone
+        stream = self._actor.answer.remote(encode_batch([asked.request for asked in batch]), alone)
+        try:
+            async for ref in stream:
+                answers = decode_answers(await ref)  # raises what ended the stream
+                began = True
+                for index, answer in answers:
+                    self._settle(left.pop(index), answer)
+        except ray.exceptions.RayActorError as death:
+            self._down(death)
+            self._fail(left, EngineDied(began))
+        except asyncio.CancelledError:
+            ray.cancel(stream)
+            for asked in left.values():
+                asked.future.cancel()
+            raise
+        except Exception as error:  # a fault of the engine's code, not of the prompts: to whoever asked
+            self._fail(left, error)
+        else:
+            assert not left, f"{self.name} left {len(left)} requests unanswered"
+
+    def _settle(self, asked: _Asked, answer: Answer | list) -> None:
+        self.in_flight -= asked.request.n
+        outcome = answer
+        if isinstance(outcome, list):
+            replies = self._pool.count(asked, self.name, outcome)
+            if not asked.future.done():
+                asked.future.set_result(replies)
+        else:
+            self._pool.usage.failed += 1
+            if not asked.future.done():
+                asked.future.set_exception(outcome.exception())
+
+    def _fail(self, left: dict[int, _Asked], error: Exception) -> None:
+        for asked in left.values():
+            self.in_flight -= asked.request.n
+            if not asked.future.done():
+                asked.future.set_exception(error)
+
+    def _down(self, death: Exception) -> None:
+        self.why = str(death).strip().splitlines()[0]
+        if self.up:
+            self.up = False
+            self._pool.note()
+            self._flush()  # what waits for this engine finds out at once and goes elsewhere
+            self._spawn(self._probe())
+
+    async def _probe(self) -> None:
+        """Ask whether it is back until it is."""
+        pause = 0.2
+        while True:
+            try:
+                await self._actor.ready.remote()
+            except ray.exceptions.ActorDiedError as death:
+                self.why = str(death).strip().splitlines()[0]
+                self.gone = True
+                self._pool.note()
+                return
+            except (ray.exceptions.RayActorError, ray.exceptions.RayTaskError) as error:
+                self.why = str(error).strip().splitlines()[-1]
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 5.0)
+            else:
+                self.up = True
+                self._pool.note()
+                return
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for asked in self._waiting:
+            asked.future.cancel()
+        self._waiting.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""Engine pools: everything a phase's models need is reserved first, then all engines start at once.
+
+pools = EnginePools(run="r1", logs="/tmp/r1/logs")
+handles = pools.start({"teacher": VLLMModel(...), "judge": OpenAIModel(...)})   # picklable; goes to the runners
+...
+pools.stop()
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from distilray.models.api import EngineInfo
+from distilray.models.client.orphans import NAMESPACE, remove_orphans
+from distilray.models.engines.base import Engine, EngineFailed
+from distilray.models.engines.echo import EchoEngine
+from distilray.models.settings import ClassifierModel, EchoModel, OpenAIModel, VLLMModel, check_model
+
+Settings = VLLMModel | OpenAIModel | ClassifierModel | EchoModel
+
+
+class PoolsDoNotFit(RuntimeError):
+    """The cluster cannot hold the engines at once; the text says what they need and what there is."""
+
+
+@dataclass(frozen=True)
+class EngineHandle:
+    name: str
+    actor: ActorHandle
+
+
+@dataclass(frozen=True)
+class PoolHandle:
+    settings: Settings
+    engines: tuple[EngineHandle, ...]
+    info: EngineInfo
+
+
+@dataclass(frozen=True)
+class PoolHandles:
+    """The pools of a phase, by model name, for :class:`~distilray.models.client.client.PoolClient`. Picklable."""
+
+    run: str
+    pools: dict[str, PoolHandle]
+
+
+class EnginePools:
+    """The engines of one phase, owned by the driver. A context manager that stops them."""
+
+    def __init__(self, run: str, logs: str | None = None) -> None:
+        """``run`` is the run's id; ``logs`` a directory, on each node, for what engines print."""
+        self.run = run
+        self.logs = logs or str(Path(tempfile.gettempdir()) / f"distilray-{run}")
+        self._groups: list[PlacementGroup] = []
+        self._actors: list[ActorHandle] = []
+
+    def start(self, models: Mapping[str, Settings], timeout_s: float = 900) -> PoolHandles:
+        """Reserve, start and wait for every engine of ``models``.
+
+        Raises ``ValueError`` (a model cannot be what its settings say), :class:`PoolsDoNotFit` or
+        :class:`~distilray.models.engines.base.EngineFailed`; nothing is left behind then.
+        """
+        for settings in models.values():
+            check_model(settings)
+        remove_orphans(self.run)
+        deadline = time.monotonic() + timeout_s
+        try:
+            groups = self._reserve(models, deadline)
+            engines = {
+                name: [self._engine(name, k, settings, group) for k, group in enumerate(groups[name])]
+                for name, settings in models.items()
+            }
+            pools = {
+                name: PoolHandle(settings, tuple(engines[name]), self._ready(engines[name], deadline))
+                for name, settings in models.items()
+            }
+        except BaseException:
+            self.stop()
+            raise
+        return PoolHandles(self.run, pools)
+
+    def _reserve(self, models: Mapping[str, Settings], deadline: float) -> dict[str, list[PlacementGroup]]:
+        groups: dict[str, list[PlacementGroup]] = {}
+        for name, settings in models.items():
+            groups[name] = []
+            for k in range(settings.replicas):
+                group = placement_group(settings.bundles(), strategy="PACK", name=f"{_prefix(self.run)}{name}/{k}")
+                self._groups.append(group)
+                groups[name].append(group)
+        waiting = [group.ready() for group in self._groups]
+        # Resources that the last phase released come back within seconds; what is not there by then is not there.
+        patience = min(60.0, max(0.0, deadline - time.monotonic()))
+        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
+        if missing:
+            needed = {name: [settings.bundles(), f"x {settings.replicas}"] for name, settings in models.items()}
+            raise PoolsDoNotFit(
+                f"only {len(waiting) - len(missing)} of {len(waiting)} engines can be placed. They reserve {needed}; "
+                f"the cluster has {_totals(ray.cluster_resources())}, free {_totals(ray.available_resources())}. "
+                "Lower replicas, cpus or gpus of a model, or add nodes"
+            )
+        return groups
+
+    def _engine(self, model: str, k: int, settings: Settings, group: PlacementGroup) -> EngineHandle:
+        name = f"{model}/{k}"
+        bundle = settings.bundles()[0]
+        cls, arguments = _engine_class(settings, self.logs)
+        actor = (
+            ray.remote(cls)
+            .options(
+                name=f"{_prefix(self.run)}{name}",
+                namespace=NAMESPACE,
+                num_cpus=bundle["CPU"],
+                # Workers of an engine that is spread over nodes take the GPUs of the bundles themselves.
+                num_gpus=0 if getattr(settings, "spread", False) else bundle.get("GPU", 0),
+                max_restarts=settings.restarts,
+                max_task_retries=0,  # the client asks again, and knows what is already answered
+                max_concurrency=10_000,
+                scheduling_strategy=PlacementGroupSchedulingStrategy(
+                    group, 0, placement_group_capture_child_tasks=True
+                ),
+            )
+            .remote(name, settings, os.environ.get("DISTILRAY_FAULTS", ""), *arguments)
+        )
+        self._actors.append(actor)
+        return EngineHandle(name, actor)
+
+    def _ready(self, engines: list[EngineHandle], deadline: float) -> EngineInfo:
+        waiting = [engine.actor.ready.remote() for engine in engines]
+        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
+        if missing:
+            late = [engine.name for engine, ref in zip(engines, waiting, strict=True) if ref in missing]
+            raise EngineFailed(f"engines {', '.join(late)} were not ready in time; what they print is in {self.logs}")
+        try:
+            return ray.get(waiting)[0]
+        except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
+            raise EngineFailed(*error.cause.args) from None
+        except ray.exceptions.RayActorError as error:
+            why = str(error).strip().splitlines()[0]
+            raise EngineFailed(f"an engine died while it started: {why}; what it printed is in {self.logs}") from None
+
+    def stop(self) -> None:
+        """Release every engine and what was reserved for it."""
+        for actor in self._actors:
+            ray.kill(actor)
+        for group in self._groups:
+            remove_placement_group(group)
+        self._actors.clear()
+        self._groups.clear()
+
+    def __enter__(self) -> EnginePools:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _engine_class(settings: Settings, logs: str) -> tuple[type[Engine], tuple[Any, ...]]:
+    match settings:
+        case VLLMModel():
+            from distilray.models.engines.vllm import VLLMEngine
+
+            return VLLMEngine, (logs,)
+        case OpenAIModel():
+            from distilray.models.engines.openai import OpenAIEngine
+
+            return OpenAIEngine, (os.environ.get(settings.api_key_env, "") if settings.api_key_env else "",)
+        case ClassifierModel():
+            from distilray.models.engines.classifier import ClassifierEngine
+
+            return ClassifierEngine, (logs,)
+        case EchoModel():
+            return EchoEngine, ()
+
+
+def _prefix(run: str) -> str:
+    return f"distilray/{run}/"
+
+
+def _totals(resources: Mapping[str, float]) -> dict[str, float]:
+    return {name: resources.get(name, 0) for name in ("CPU", "GPU")}

@@ -1,0 +1,1 @@
+"""Engines: one file a kind of model, each answering requests behind one interface."""

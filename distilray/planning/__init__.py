@@ -1,0 +1,5 @@
+"""Planning: what a recipe comes to before it runs: phases, machines, memory."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,14 @@
+from .evaluations import evaluation_phase as evaluation_phase
+from .evaluations import side_by_side as side_by_side
+from .machines import engine_gib as engine_gib
+from .machines import gpu_gib_of as gpu_gib_of
+from .machines import parse_machines as parse_machines
+from .machines import this_machine as this_machine
+from .machines import weights_gib as weights_gib
+from .plans import Available as Available
+from .plans import Plan as Plan
+from .plans import all_columns as all_columns
+from .plans import needs as needs
+from .plans import plan as plan
+from .trainings import TrainingNeed as TrainingNeed
+from .trainings import training_needs as training_needs

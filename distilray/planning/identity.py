@@ -1,0 +1,41 @@
+"""What decides a step's result, so that a changed step, and only it and what follows, is done again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from distilray import __version__
+from distilray.ledger import fingerprint
+from distilray.models import ModelSettings
+from distilray.recipe import StepEntry
+from distilray.steps import STEPS, Step
+
+OPERATIONAL = {"replicas", "gpus", "cpus", "threads", "max_num_seqs", "request_timeout_s", "restarts", "price",
+               "concurrency", "batch_size", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
+               "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path"}  # fmt: skip
+"""Settings of a model that decide how fast or where it answers, not what; the path counts through its weights."""
+
+
+def step_identity(entry: StepEntry, models: Mapping[str, ModelSettings]) -> dict[str, Any]:
+    """Settings, prompts and models of one step, as JSON."""
+    step = entry.named.step
+    identity: dict[str, Any] = {
+        "step": entry.name,
+        "uses": entry.uses,
+        "settings": step.model_dump(mode="json"),
+        "distilray": __version__,
+    }
+    if entry.uses not in STEPS:
+        identity["source"] = fingerprint(inspect.getsource(type(step)))
+    if isinstance(step, Step):
+        identity["prompts"] = {prompt.name: prompt.hash for prompt in step.prompts_used()}
+        names = sorted({name for chosen in step.models_used().values() for name in chosen})
+        identity["models"] = {name: model_identity(models[name]) for name in names}
+    return identity
+
+
+def model_identity(model: ModelSettings) -> dict[str, Any]:
+    settings = model.model_dump(mode="json", exclude=OPERATIONAL)
+    return {"weights": model.weights_id(), **settings}

@@ -1,0 +1,90 @@
+"""What the machine at hand has, without starting anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from distilray.checkpoints import resolve_path
+from distilray.models import ClassifierModel, ModelSettings, VLLMModel
+from distilray.planning.plans import Available
+
+ENGINE_GIB = 1.5
+"""What an engine on CPU takes beside weights and key-value cache: measured 1.2-1.4 GiB resident with tiny models."""
+
+CLASSIFIER_GIB = 0.6
+"""What an actor with torch and transformers takes beside a classifier's weights. Not measured on its own."""
+
+
+def this_machine(num_cpus: int | None = None) -> Available:
+    """CPUs (as many as a local cluster would claim), GPUs, and memory that is free, in GiB."""
+    gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name.removeprefix("nvidia").isdigit()])
+    memory = psutil.virtual_memory().available / 2**30
+    return Available(num_cpus or os.cpu_count() or 1, gpus, memory, _gpu_gib() if gpus else None)
+
+
+def parse_machines(text: str) -> Available:
+    """Machines as the command line names them: ``8x80`` is one with 8 GPUs of 80 GiB, ``2x8x80`` are two of them.
+
+    Memory and CPUs beside GPUs are taken to be enough. Raises :class:`ValueError` for other words.
+    """
+    found = re.fullmatch(
+        r"(?:(\d+)x)?(\d+)x(\d+(?:\.\d+)?)", text.strip().lower().removesuffix("gib").removesuffix("gb")
+    )
+    if found is None or 0 in (int(found[1] or 1), int(found[2])):
+        raise ValueError(f"{text!r} are no machines; write GPUs x GiB (8x80) or nodes x GPUs x GiB (2x8x80)")
+    gpus = int(found[1] or 1) * int(found[2])
+    return Available(cpus=1e6, gpus=gpus, gpu_gib=float(found[3]))
+
+
+def _gpu_gib() -> float | None:
+    """Memory of this machine's smallest GPU, GiB; None where nvidia-smi is not there to ask."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    sizes = [float(line) for line in asked.stdout.split() if line.strip().isdigit()]
+    return min(sizes) / 1024 if sizes else None
+
+
+GPU_GIB = {
+    "T4": 15, "V100": 16, "A10G": 22, "L4": 22, "A100-40G": 40, "A100": 40, "L40S": 44, "A100-80G": 79, "H100": 79,
+    "H20": 95, "H200": 139, "B200": 178,
+}  # fmt: skip
+"""Memory of GPUs by the names that Ray gives them (resource ``accelerator_type:H100``); of two sizes the smaller."""
+
+
+def gpu_gib_of(resources: Iterable[str]) -> float | None:
+    """Memory of a cluster's smallest GPU by the names of its resources; None where Ray does not say which it has."""
+    names = [name.removeprefix("accelerator_type:") for name in resources if name.startswith("accelerator_type:")]
+    sizes = [GPU_GIB[name] for name in names if name in GPU_GIB]
+    return float(min(sizes)) if sizes else None
+
+
+def weights_gib(model: ModelSettings) -> float | None:
+    """Size of a model's weights on disk, GiB; None where they are not on this machine."""
+    if not isinstance(model, VLLMModel | ClassifierModel):
+        return 0.0
+    root = Path(resolve_path(model.path))
+    if not root.is_dir():
+        return None
+    files = [file for pattern in ("*.safetensors", "*.bin") for file in root.glob(pattern)]
+    return sum(file.stat().st_size for file in files) / 2**30
+
+
+def engine_gib(model: ModelSettings) -> float | None:
+    """Memory that one engine on CPU takes, GiB; None where it cannot be known or lies on GPUs."""
+    if not isinstance(model, VLLMModel | ClassifierModel):
+        return 0.2
+    weights = weights_gib(model)
+    if weights is None or model.gpus:
+        return None
+    if isinstance(model, ClassifierModel):
+        return weights + CLASSIFIER_GIB
+    return weights + (model.kv_cache_gib or 1.0) + ENGINE_GIB

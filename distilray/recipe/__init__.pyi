@@ -1,0 +1,11 @@
+from .errors import Place as Place
+from .errors import Problem as Problem
+from .errors import RecipeError as RecipeError
+from .loading import Loaded as Loaded
+from .loading import load as load
+from .loading import parse as parse
+from .schema import Recipe as Recipe
+from .steps import RepeatEntry as RepeatEntry
+from .steps import StepEntry as StepEntry
+from .trainings import TrainEntry as TrainEntry
+from .validate import column_problems as column_problems

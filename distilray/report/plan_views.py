@@ -1,0 +1,175 @@
+"""A plan and a forecast, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from distilray.models import ModelSettings
+from distilray.planning import Available, Plan, TrainingNeed, engine_gib, needs, training_needs, weights_gib
+from distilray.recipe import Loaded, TrainEntry
+from distilray.report.terminal import duration
+from distilray.runner import GlobalStage, Repeat, Training, size
+from distilray.train import TrainResources
+
+GIB = 2**30
+ENOUGH = 1e6
+"""CPUs of machines of which only the GPUs were named."""
+
+if TYPE_CHECKING:
+    from distilray.driver import Forecast
+
+
+def plan_view(loaded: Loaded, plan: Plan, available: Available, rows: int) -> Group:
+    """Stages in order with what is resident in each, against what there is."""
+    parts: list[RenderableType] = [
+        Text(f"{loaded.recipe.name}: {rows:,} rows from {len(loaded.recipe.sources)} sources", "bold"),
+        _stages(loaded, plan),
+    ]
+    if loaded.recipe.models:
+        parts += [Text(""), _models(loaded.recipe.models)]
+    if loaded.all_trainings():
+        parts += [Text(""), _trainings(training_needs(loaded, available))]
+    memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
+    each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
+    cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
+    parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{memory}")]
+    parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
+    return Group(*parts)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in ("CPUs", "GPUs", "GiB", "in flight", "tokens") else "left"
+        )
+    return table
+
+
+def _stages(loaded: Loaded, plan: Plan) -> Table:
+    table = _table("stage", "steps", "resident", "CPUs", "GPUs", "in flight")
+    resources = loaded.recipe.resources
+    for stage in plan.stages:
+        if isinstance(stage, Repeat):
+            table.add_row(
+                stage.name, f"up to {stage.rounds} rounds of", f"carries over {stage.carry_over} rows", "", "", ""
+            )
+        for inner in stage.body if isinstance(stage, Repeat) else [stage]:
+            name = f"{stage.name}/{inner.name}" if isinstance(stage, Repeat) else inner.name
+            if isinstance(inner, Training):
+                _training_row(table, f"{name}-round-K" if isinstance(stage, Repeat) else inner.directory, inner.entry)
+                continue
+            if isinstance(inner, GlobalStage):
+                table.add_row(name, f"{inner.step.name} (whole set)", "", "0.5", "0", "")
+                continue
+            sizing = size(resources, inner.models, 1 << 30)
+            need = needs(inner.models)
+            cpus = need["CPU"] + sizing.runners * resources.runner_cpus
+            table.add_row(
+                name,
+                " -> ".join(named.name for named in inner.steps),
+                ", ".join(_resident(inner.models)) or "no model",
+                f"{cpus:g}",
+                f"{need['GPU']:g}",
+                f"{sizing.runners * sizing.rows_in_flight:,} rows",
+            )
+    for entry in loaded.trainings:
+        _training_row(table, entry.directory, entry)
+    for benchmark in loaded.recipe.evaluate:
+        table.add_row(f"evaluations/{benchmark.name}", "benchmark", ", ".join(benchmark.models), "", "", "")
+    return table
+
+
+def _training_row(table: Table, name: str, entry: TrainEntry) -> None:
+    used = entry.resources
+    table.add_row(
+        name,
+        f"{entry.settings.kind} of {entry.settings.student}",
+        _workers(used, entry.settings.sharding),
+        f"{used.workers * used.cpus_per_worker:g}",
+        f"{used.workers * used.gpus_per_worker:g}",
+        "",
+    )
+
+
+def _workers(used: TrainResources, sharding: str) -> str:
+    count = f"{used.fewest} to {used.workers}" if used.elastic else f"{used.workers}"
+    shared = f", rows shared by {used.sequence_parallel}" if used.sequence_parallel > 1 else ""
+    return f"{count} workers, {sharding}{shared}"
+
+
+def _trainings(needs: list[TrainingNeed]) -> Table:
+    """GiB of one worker; the parts are not all there at once, so the peak is less than their sum."""
+    parts = ("weights", "gradients", "optimizer", "gathered", "activations", "logits", "beside")
+    shown = [part for part in parts if any(need.memory and getattr(need.memory, part) for need in needs)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("training, GiB a worker", *shown, "peak", "of"):
+        table.add_column(column, justify="left" if column.startswith("training") else "right")
+    for need in needs:
+        room = "?" if need.room is None else f"{need.room / GIB:.1f}"
+        if need.memory is None:
+            table.add_row(f"{need.entry.name}: {need.unknown}", *("" for _ in shown), "?", room)
+            continue
+        gib = need.memory.gib()
+        numbers = [f"{gib[part]:.1f}" for part in shown]
+        table.add_row(need.entry.name, *numbers, f"{gib['total']:.1f}", room)
+    return table
+
+
+def _resident(models: Mapping[str, ModelSettings]) -> list[str]:
+    return [f"{name} x{model.replicas}" if model.replicas > 1 else name for name, model in models.items()]
+
+
+def _models(models: Mapping[str, ModelSettings]) -> Table:
+    table = _table("model", "weights", "GiB", "engines", "tokens")
+    for name, model in models.items():
+        weights = weights_gib(model)
+        table.add_row(
+            name,
+            str(getattr(model, "path", None) or getattr(model, "model", model.kind)),
+            "not here" if weights is None else f"{weights:.2f}",
+            f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
+            f"<= {model.sampling.max_tokens:,} a reply",
+        )
+    return table
+
+
+def _warnings(plan: Plan, available: Available) -> list[str]:
+    found = []
+    for phase in plan.phases():
+        if available.memory_gib is None:
+            continue
+        sizes = [engine_gib(model) for model in phase.models.values()]
+        known = [size * model.replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
+        if sum(known) > available.memory_gib:
+            found.append(
+                f"phase {phase.name} needs about {sum(known):.1f} GiB of memory for its engines, "
+                f"{available.memory_gib:.1f} GiB are free; lower kv_cache_gib or replicas"
+            )
+    return found
+
+
+def forecast_view(forecast: Forecast, gpu_hour: float | None = None) -> Group:
+    """What a pilot of some rows says of all of them; ``gpu_hour`` is what an hour of one GPU costs."""
+    table = _table("model", "tokens in", "tokens out", "tokens/s", "cost")
+    for model in forecast.models:
+        table.add_row(
+            model.model,
+            f"{model.tokens_in:,.0f}",
+            f"{model.tokens_out:,.0f}",
+            f"{model.tokens_per_s:,.0f}",
+            f"{model.cost:,.2f}" if model.cost else "-",
+        )
+    head = (
+        f"forecast for {forecast.rows:,} rows from a pilot of {forecast.sample:,}: steps {duration(forecast.seconds)}"
+    )
+    parts: list[RenderableType] = [Text(""), Text(head, "bold"), table]
+    if forecast.gpu_hours:
+        price = "" if gpu_hour is None else f", {forecast.gpu_hours * gpu_hour:,.2f} at {gpu_hour:g} an hour"
+        parts.append(Text(f"engines hold GPUs for {forecast.gpu_hours:,.1f} GPU hours{price}"))
+    return Group(*parts)

@@ -1,0 +1,156 @@
+"""What a run has done so far, from its ledger: as one stable JSON object, and on one calm screen.
+
+    status(store)["steps"][1]
+    {"name": "answer", "stage": "steps/01-answer+check+judge", "rows_in": 4096, "created": 0, "kept": 4094, ...}
+
+Finished stages are read from their manifests, a stage in work from the footers of its units; no row is read.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import msgspec
+
+from distilray.evaluate import read_results
+from distilray.ledger import (
+    SET_ASIDE,
+    USAGE,
+    Manifest,
+    StageFiles,
+    StepCounts,
+    add_numbers,
+    add_usage,
+    list_stages,
+    list_trainings,
+    read_claims,
+    read_footers,
+)
+from distilray.report.status_view import render_status
+from distilray.storage import Store
+
+__all__ = ["render_status", "status"]
+
+READS_AT_ONCE = 16
+STEPS_FOLDER = "steps/"
+
+State = Literal["running", "finished", "interrupted", "never started"]
+
+
+def status(store: Store) -> dict[str, Any]:
+    """The run in ``store`` as JSON-like values. Keys are never taken away, only added:
+
+    ``steps``, one entry per step and stage: rows_in, created, kept, rejected, failed, reconciled, reasons, tokens_in,
+    tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
+    told (a column that says what the step did: how many rows have each value);
+    ``models``: usage over the whole run; ``training``; ``evaluations``: model, benchmark, metric, value, stderr,
+    mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
+    ``set_aside``: stages of earlier settings, kept because their replies were paid for.
+    """
+    record = store.read_json("run.json") if store.exists("run.json") else {}
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        counted = [(stage, _counted(store, stage, pool)) for stage in list_stages(store)]
+    holder = _living_holder(store)
+    state = _state(record, holder is not None, bool(counted))
+    models: dict[str, dict[str, float]] = {}
+    runners: dict[str, int] = {}
+    engines: dict[str, int] = {}
+    for _, manifest in counted:
+        add_usage(models, {name: usage | _seconds_of(manifest) for name, usage in manifest.models.items()})
+        add_numbers(runners, manifest.runners)
+        add_numbers(engines, manifest.engines)
+    return {
+        "run": store.shown,
+        **{key: record.get(key) for key in ("name", "created", "started", "finished", "sessions")},
+        "state": state,
+        "holder": str(holder) if holder else None,
+        "progress": store.read_json("progress.json") if state == "running" and store.exists("progress.json") else None,
+        "steps": [
+            _step(step, stage, manifest)
+            for stage, manifest in counted
+            if stage.folder.startswith(STEPS_FOLDER)
+            for step in manifest.steps
+        ],
+        "models": [_model(name, usage) for name, usage in models.items()],
+        "training": [_training(folder, manifest) for folder, manifest in list_trainings(store)],
+        "evaluations": [msgspec.to_builtins(result) for result in read_results(store)],
+        "runners": runners,
+        "engines": engines,
+        "set_aside": [f"{SET_ASIDE}/{name}" for name in store.names(SET_ASIDE)],
+    }
+
+
+def _counted(store: Store, stage: StageFiles, pool: ThreadPoolExecutor) -> Manifest:
+    """The stage's manifest, counted up from its units where it is not complete."""
+    if stage.complete and stage.manifest is not None:
+        return stage.manifest
+    begun = stage.manifest or Manifest(name=stage.name, kind="phase", fingerprint="")
+    counted = msgspec.structs.replace(begun, units=0, steps=[], models={}, runners={}, engines={})
+    for unit, _ in read_footers(store, stage.units, pool).values():
+        counted.add(unit)
+    return counted
+
+
+def _living_holder(store: Store) -> Any:
+    """The claim of the driver at work. A driver elsewhere is judged by when its heartbeat reached the store, which
+    needs clocks that agree within a minute: good enough to tell a reader, not to take a lease over."""
+    for claim in read_claims(store):
+        here = claim.process_is_here()
+        if claim.state == "held" and (here or (here is None and _age(store, claim.path) < 60 + claim.ttl_s)):
+            return claim
+    return None
+
+
+def _age(store: Store, path: str) -> float:
+    modified = store.filesystem.get_file_info(store.full(path)).mtime
+    return time.time() - modified.timestamp() if modified else float("inf")
+
+
+def _state(record: dict[str, Any], held: bool, begun: bool) -> State:
+    if held:
+        return "running"
+    if record.get("state") == "finished":
+        return "finished"
+    return "interrupted" if record or begun else "never started"
+
+
+def _step(step: StepCounts, stage: StageFiles, manifest: Manifest) -> dict[str, Any]:
+    return {
+        **step.to_json(),
+        "stage": stage.folder,
+        "stage_seconds": round(manifest.seconds, 3),
+        "tokens_per_s": round(step.tokens_out / manifest.seconds, 1) if manifest.seconds else None,
+        "units": len(stage.units),
+        "units_missing": len(stage.missing),
+        "complete": stage.complete,
+        "told": manifest.details.get("told", {}),
+    }
+
+
+def _seconds_of(manifest: Manifest) -> dict[str, float]:
+    return {"stage_seconds": manifest.seconds}
+
+
+def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
+    seconds = usage.get("stage_seconds", 0)
+    numbers = {key: usage.get(key, 0) for key in USAGE}
+    return {
+        "name": name,
+        **numbers,
+        "stage_seconds": round(seconds, 3),
+        "tokens_per_s": round(usage["tokens_out"] / seconds, 1) if seconds else None,
+    }
+
+
+def _training(folder: str, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "name": manifest.name,
+        "stage": folder,
+        "complete": manifest.finished is not None,
+        "seconds": round(manifest.seconds, 3),
+        "started": manifest.started,
+        "finished": manifest.finished,
+        **{key: value for key, value in manifest.details.items() if key not in ("name", "stage", "complete")},
+    }

@@ -1,0 +1,191 @@
+"""A phase on the cluster: Ray Data hands unit references to row runners until every unit's file is there.
+
+Text never passes through the driver: what goes out are names of files, what comes back are counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import ray
+import ray.data
+from msgspec.json import decode
+from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
+
+from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.runner.context import Context, RunStopped
+from distilray.runner.monitor import reports, start_monitor
+from distilray.runner.package_versions import versions
+from distilray.runner.progress import Progress
+from distilray.runner.residency import Residency
+from distilray.runner.row_runner import RowRunner, RunnerSpec
+from distilray.runner.sizing import Sizing, size
+from distilray.runner.spending import spent
+from distilray.runner.stage import Phase
+
+
+def run_phase(
+    context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitInput]], resident: Residency | None = None
+) -> list[tuple[str, UnitInput]]:
+    """Brings every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
+
+    ``resident``: pools that the phase shares with others; by default it has its own, and stops them at its end.
+    Units whose file is there are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
+    """
+    store = context.store
+    manifest, _ = open_stage(
+        store,
+        phase.directory,
+        Manifest(name=phase.name, kind="phase", fingerprint=phase.fingerprint, versions=versions()),
+    )
+    outputs = [(name, UnitInput(f"{phase.directory}/{name}.parquet", ())) for name, _ in inputs]
+    if manifest.finished:
+        return outputs
+    published = set(store.names(phase.directory))
+    missing = [(name, unit) for name, unit in inputs if f"{name}.parquet" not in published]
+    counted = Manifest(
+        name=manifest.name,
+        kind=manifest.kind,
+        fingerprint=manifest.fingerprint,
+        versions=manifest.versions,
+        started=manifest.started,
+        seconds=manifest.seconds,
+        details=dict(manifest.details),
+        steps=[StepCounts(named.name) for named in phase.steps],
+    )
+    for name, unit in outputs:
+        if f"{name}.parquet" in published:
+            counted.add(read_unit_counts(store, unit.path))
+    started = time.monotonic()
+    before = manifest.seconds
+    try:
+        if missing:
+            with nullcontext(resident) if resident else Residency(context, phase.models) as pools:
+                _run_missing(context, phase, pools, missing, counted, total=len(inputs))
+    finally:
+        counted.seconds = before + time.monotonic() - started
+        counted.write(store, phase.directory)
+    _refuse_mass_failure(context, phase, counted)
+    counted.finished = now()
+    counted.write(store, phase.directory)
+    return outputs
+
+
+def _run_missing(
+    context: Context,
+    phase: Phase,
+    pools: Residency,
+    missing: list[tuple[str, UnitInput]],
+    counted: Manifest,
+    total: int,
+) -> None:
+    sizing = size(context.resources, phase.models, len(missing))
+    spent_tokens, spent_money = spent(context.store)
+    monitor = start_monitor(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
+    progress = Progress(context, phase, counted, total, monitor)
+    with progress:
+        handles = pools.handles()
+        working = time.monotonic()
+        spec = RunnerSpec(
+            store=context.store,
+            phase=phase,
+            pools=handles,
+            monitor=monitor,
+            session=context.session,
+            seed=context.seed,
+            rows_in_flight=sizing.rows_in_flight,
+            replies_before=_replies_before(context, phase),
+            keep_replies=context.resources.keep_replies,
+        )
+        try:
+            stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
+        finally:
+            counted.details["working_seconds"] = (
+                counted.details.get("working_seconds", 0.0) + time.monotonic() - working
+            )
+        if stopped:
+            why = reports(monitor)["stop"]
+            raise RunStopped(f"{why}; raise it and run the same command again: nothing is asked twice")
+
+
+def _collect(
+    context: Context,
+    spec: RunnerSpec,
+    pools: Residency,
+    missing: list[tuple[str, UnitInput]],
+    sizing: Sizing,
+    counted: Manifest,
+    monitor: Any,
+) -> bool:
+    """Counts units in as they are done; whether the runners were told to stop before the last."""
+    stopped = False
+    for result in _results(context, spec, pools, missing, sizing):
+        if result["counts"] is None:
+            stopped = True
+            continue
+        counted.add(decode(result["counts"], type=UnitCounts))
+        if context.lease.lost.is_set():
+            ray.get(monitor.stop.remote("the lease on the run was lost"))
+            raise RunStopped(
+                f"the lease on the run was lost ({context.lease.why_lost}); this driver stopped without touching it "
+                "further. Unless another one has it now, the same command goes on: nothing is asked twice"
+            )
+    return stopped
+
+
+def _results(
+    context: Context, spec: RunnerSpec, pools: Residency, missing: list[tuple[str, UnitInput]], sizing: Sizing
+) -> Iterator[dict[str, Any]]:
+    """What runners say of each unit, as units are done."""
+    data = DataContext.get_current()
+    data.enable_progress_bars = False
+    data.print_on_execution_start = False
+    # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
+    reserved, cluster = pools.reserved(), ray.cluster_resources()
+    data.execution_options.resource_limits = ExecutionResources(
+        cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
+        gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
+    )
+    units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
+    dataset = ray.data.from_items(units, override_num_blocks=len(units)).map_batches(
+        RowRunner,
+        fn_constructor_args=(spec,),
+        batch_size=1,
+        compute=ActorPoolStrategy(
+            size=sizing.runners,
+            max_tasks_in_flight_per_actor=sizing.units_in_flight + 1,
+            max_concurrent_calls_per_actor=sizing.units_in_flight,
+        ),
+        num_cpus=context.resources.runner_cpus,
+        ray_remote_args_fn=lambda: {"scheduling_strategy": "SPREAD"},
+    )
+    yield from dataset.iter_rows()
+
+
+def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
+    """Phases of earlier versions of the recipe that had a step of this one: what that step was answered still holds
+    where its key does."""
+    parent, _, own = phase.directory.rpartition("/")
+    names = {named.name for named in phase.steps}
+    found = []
+    for folder in context.store.names(f"{REPLIES}/{parent}"):
+        if folder != own and names & set(folder.partition("-")[2].split("+")):
+            found.append(f"{parent}/{folder}")
+    return tuple(found)
+
+
+def _refuse_mass_failure(context: Context, phase: Phase, counted: Manifest) -> None:
+    for step in counted.steps:
+        if step.rows_in >= 20 and step.failed > context.budget.failed_share * step.rows_in:
+            worst = max(
+                (reason for reason in step.reasons if reason.startswith("failed")),
+                key=step.reasons.__getitem__,
+            )
+            raise RunStopped(
+                f"step {step.name} failed on {step.failed:,} of {step.rows_in:,} rows, most often: {worst}. Look at "
+                f"them with `distilray rows RUN {step.name} --outcome failed`, mend the cause, and delete "
+                f"{context.store.shown}/{phase.directory} to run the phase again; or raise budget.failed_share"
+            )

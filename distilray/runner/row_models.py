@@ -1,0 +1,188 @@
+"""Asking a model on behalf of one row in one step.
+
+Here every reply gets its seed (from row id, step, call and attempt, so that results do not depend on sharding), its
+key in the reply log (so that it is bought once), and its place in the row's and the run's accounts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from distilray.ledger import ReplyLog
+from distilray.models import BadReply, ModelSettings, Reply, Request, Sampling
+from distilray.prompts import Prompt
+from distilray.rows import Row, split_reasoning
+from distilray.steps import ModelChoice
+
+T = TypeVar("T")
+
+RETRY_TEMPERATURE = 0.5
+"""A greedy model repeats its mistake when it is asked again, so attempts after the first sample at least this warm."""
+SEVERAL_TEMPERATURE = 1.0
+"""Several replies of a greedy model would be one (vLLM refuses to give them): it samples them from its own
+distribution. A model whose recipe gives it a temperature keeps that."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Client(Protocol):
+    async def ask(self, model: str, request: Request) -> list[Reply]: ...
+
+
+@dataclass(slots=True)
+class RowUsage:
+    """What one row spent in one step."""
+
+    requests: int = 0
+    replayed: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    by_model: dict[str, list[float]] = field(default_factory=dict)
+    """Model to [requests, replies, replayed, tokens in, tokens out, cost]."""
+
+    def add(self, model: str, replies: list[Reply]) -> None:
+        tokens_in, replayed = replies[0].tokens_in, replies[0].replayed
+        tokens_out = sum(reply.tokens_out for reply in replies)
+        self.requests += 1
+        self.replayed += replayed
+        self.tokens_in += tokens_in
+        self.tokens_out += tokens_out
+        spent = self.by_model.get(model)
+        if spent is None:
+            spent = self.by_model[model] = [0, 0, 0, 0, 0, 0.0]
+        spent[0] += 1
+        spent[1] += len(replies)
+        spent[2] += len(replies) if replayed else 0
+        spent[3] += tokens_in
+        spent[4] += tokens_out
+        spent[5] += sum(reply.cost for reply in replies)
+
+
+@dataclass(frozen=True)
+class ModelAccess:
+    """What all rows of a runner share when they ask: the pools' client, the models' settings, the run's seed."""
+
+    client: Client
+    models: Mapping[str, ModelSettings]
+    seed: int
+    attempts: int = 3
+    watch: Any = None
+    """Called with (model, messages, replies) after every request; ``distilray try`` shows them."""
+    _weights: dict[str, str] = field(default_factory=dict)
+    _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
+
+    def weights(self, model: str) -> str:
+        if model not in self._weights:
+            self._weights[model] = self.models[model].weights_id()
+        return self._weights[model]
+
+    def sampling(self, model: str, again: bool, several: bool) -> tuple[Sampling, bytes]:
+        """How ``model`` samples when it is asked once more, or for several replies, and that as bytes."""
+        found = self._samplings.get((model, again, several))
+        if found is None:
+            sampling = self.models[model].sampling
+            if several and sampling.temperature == 0:
+                sampling = sampling.overridden(temperature=SEVERAL_TEMPERATURE)
+            if again and sampling.temperature < RETRY_TEMPERATURE:
+                sampling = sampling.overridden(temperature=RETRY_TEMPERATURE)
+            found = self._samplings[(model, again, several)] = (sampling, _encode(sampling.model_dump()))
+        return found
+
+    def models_for(self, row: Row, step: str, log: ReplyLog, tally: RowUsage) -> RowModels:
+        return RowModels(self, row, step, log, tally)
+
+
+class RowModels:
+    """The models as one row in one step sees them (``models[name].ask(...)``)."""
+
+    __slots__ = ("_asked", "_desk", "_log", "_row", "_step", "_tally")
+
+    def __init__(self, desk: ModelAccess, row: Row, step: str, log: ReplyLog, tally: RowUsage) -> None:
+        self._desk, self._row, self._step, self._log, self._tally = desk, row, step, log, tally
+        self._asked = 0
+
+    def __getitem__(self, name: str | ModelChoice) -> RowModel:
+        if isinstance(name, ModelChoice):
+            name = name.choose.get(getattr(self._row, name.by), name.otherwise)
+        return RowModel(self, name)
+
+    async def _replies(
+        self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
+    ) -> list[Reply]:
+        desk = self._desk
+        sampling, sampling_key = desk.sampling(model, attempt > 0, n > 1)
+        origin = f"{desk.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
+        seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
+        digest = hashlib.blake2b(origin, digest_size=16)
+        digest.update(desk.weights(model).encode())
+        digest.update(_encode(messages))
+        digest.update(sampling_key)
+        digest.update(b"%d" % n)
+        digest.update(prompt.hash.encode())
+        key = digest.hexdigest()
+        logged = self._log.get(key)
+        if logged is not None:
+            replies = [Reply(**{**reply, "replayed": True}) for reply in logged]
+        else:
+            request = Request(messages, sampling, seed, self._row.id, n, prompt.constraint, key)
+            replies = await desk.client.ask(model, request)
+            self._log.put(key, [plain(reply) for reply in replies])
+        self._tally.add(model, replies)
+        if desk.watch is not None:
+            desk.watch(model, messages, replies)
+        return replies
+
+    def _next_call(self) -> int:
+        self._asked += 1
+        return self._asked
+
+
+class RowModel:
+    """One model as one row in one step sees it; see :class:`distilray.steps.Model`."""
+
+    __slots__ = ("_models", "_name")
+
+    def __init__(self, models: RowModels, name: str) -> None:
+        self._models, self._name = models, name
+
+    async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
+        messages = prompt.messages(row, **variables)
+        call = self._models._next_call()
+        bad: BadReply | None = None
+        for attempt in range(self._models._desk.attempts):
+            [reply] = await self._models._replies(self._name, prompt, messages, call, attempt, 1)
+            if reply.finish_reason == "length":
+                bad = BadReply(f"{prompt.name}: reply cut by length at {reply.tokens_out} tokens", reply.text)
+                continue
+            try:
+                # A deep-thinking model's thoughts come before its reply and are no part of it.
+                return prompt.parse(split_reasoning(reply.text)[1])
+            except ValueError as error:
+                bad = BadReply(f"{prompt.name}: {error}", reply.text)
+        assert bad is not None
+        raise bad
+
+    async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
+        messages = prompt.messages(row, **variables)
+        return await self._models._replies(self._name, prompt, messages, self._models._next_call(), 0, n)
+
+
+def plain(reply: Reply) -> dict[str, Any]:
+    """A reply as the reply log keeps it: only what differs from a reply's defaults."""
+    kept: dict[str, Any] = {"text": reply.text, "finish_reason": reply.finish_reason}
+    if reply.tokens_in:
+        kept["tokens_in"] = reply.tokens_in
+    if reply.tokens_out:
+        kept["tokens_out"] = reply.tokens_out
+    if reply.reasoning is not None:
+        kept["reasoning"] = reply.reasoning
+    if reply.logprobs is not None:
+        kept["logprobs"] = reply.logprobs
+    if reply.cost:
+        kept["cost"] = reply.cost
+    return kept

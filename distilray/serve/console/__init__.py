@@ -1,0 +1,1 @@
+"""A chat in the terminal with students, served or not."""

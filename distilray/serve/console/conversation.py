@@ -1,0 +1,93 @@
+"""A conversation with one model, and how replies look: one after another, or two side by side."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from distilray.serve.console.clients import CannotAnswer, ChatClient, Message
+
+SIDE_BY_SIDE_FROM = 100
+"""Columns of a terminal from which two replies stand beside each other."""
+
+
+class Conversation:
+    """What was said with ``speaker`` so far; a question without its whole reply is not kept."""
+
+    def __init__(self, speaker: ChatClient) -> None:
+        self.speaker = speaker
+        self.turns: list[Message] = []
+
+    def ask(self, question: str) -> Iterator[str]:
+        turns = [*self.turns, {"role": "user", "content": question}]
+        reply = []
+        for piece in self.speaker.answer(turns):
+            reply.append(piece)
+            yield _printable(piece)
+        self.turns = [*turns, {"role": "assistant", "content": "".join(reply)}]
+
+    def reset(self) -> None:
+        self.turns.clear()
+
+
+def reply_in_turn(conversations: Sequence[Conversation], question: str, out: TextIO) -> None:
+    """Stream each reply in full, one block after another, headed by the model's name where there are several."""
+    for conversation in conversations:
+        if len(conversations) > 1:
+            print(f"{conversation.speaker.name}:", file=out)
+        for piece in conversation.ask(question):
+            out.write(piece)
+            out.flush()
+        print(file=out)
+        if len(conversations) > 1:
+            print(file=out)
+
+
+def reply_side_by_side(conversations: Sequence[Conversation], question: str) -> None:
+    """Stream all replies at once, in columns of the terminal."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    texts = {conversation.speaker.name: "" for conversation in conversations}
+    failures: list[Exception] = []
+    stop = threading.Event()
+
+    def follow(conversation: Conversation) -> None:
+        try:
+            for piece in conversation.ask(question):
+                texts[conversation.speaker.name] += piece
+                if stop.is_set():
+                    return
+        except Exception as error:
+            failures.append(error)
+
+    def columns() -> Table:
+        table = Table(expand=True)
+        for name in texts:
+            table.add_column(name, ratio=1)
+        table.add_row(*(Text(text) for text in texts.values()))
+        return table
+
+    console = Console()
+    threads = [threading.Thread(target=follow, args=(each,), daemon=True) for each in conversations]
+    try:
+        # Shown live only while it grows; what is longer than the screen is then printed whole.
+        with Live(get_renderable=columns, console=console, transient=True, refresh_per_second=12):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        stop.set()
+        console.print(columns())
+    if failures:
+        raise failures[0]
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a model must not steer the terminal."""
+    return "".join(char for char in text if char in "\n\t" or char.isprintable())
+
+
+__all__ = ["SIDE_BY_SIDE_FROM", "CannotAnswer", "Conversation", "reply_in_turn", "reply_side_by_side"]

@@ -1,0 +1,1 @@
+"""The inference application on Ray Serve, and hosting it on this machine."""

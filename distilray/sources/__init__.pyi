@@ -1,0 +1,12 @@
+from .files import SourceFile as SourceFile
+from .files import list_files as list_files
+from .files import resolve as resolve
+from .ingest import batches as batches
+from .ingest import check_source as check_source
+from .ingest import read_batches as read_batches
+from .ingest import rows_of as rows_of
+from .readers import Malformed as Malformed
+from .readers import read_records as read_records
+from .settings import Source as Source
+from .settings import SourceError as SourceError
+from .turns import Message as Message

@@ -1,0 +1,211 @@
+"""Records to rows: what a source holds, in the core schema, with malformed records as ``failed`` rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyarrow import fs
+
+from distilray.rows import MalformedRecord, content_hash, guess_language, language_code, row_id, schema_with, to_table
+from distilray.sources.files import SourceFile, list_files
+from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
+from distilray.sources.readers import Malformed, read_records
+from distilray.sources.settings import Source, SourceError
+from distilray.sources.turns import as_text
+
+_KEYS = {"answer": "output"}
+"""Our word to the record key that its form looks for first, where they differ."""
+
+_json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
+    """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
+
+    A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
+    position: ``"malformed: trace without an end; part-0.jsonl:17"``; what stands before the first
+    semicolon is countable. Other rows have no outcome yet.
+    ``source.limit`` is the caller's to keep (see :func:`read_batches`), since it counts over files.
+    """
+    reader = _RowReader(source, file)
+    for position, record in read_records(source, file):
+        if isinstance(record, Malformed):
+            yield reader.failed(position, None, record.why)
+        else:
+            yield from reader.rows(position, record)
+
+
+def batches(
+    source: Source, file: SourceFile, size: int, schema: pa.Schema | None = None, limit: int | None = None
+) -> Iterator[pa.Table]:
+    """The rows of one file as tables of ``size`` rows (the last may have fewer), ``limit`` rows at most.
+
+    ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
+    source does not have are null.
+    """
+    schema = schema or schema_with(source.keep)
+    rows: list[dict[str, Any]] = []
+    left = limit if limit is not None else -1
+    for row in rows_of(source, file) if left else ():
+        rows.append(row)
+        left -= 1
+        if len(rows) == size or left == 0:
+            yield to_table(rows, schema)
+            rows = []
+        if left == 0:
+            return
+    if rows:
+        yield to_table(rows, schema)
+
+
+def read_batches(source: Source, size: int, schema: pa.Schema | None = None) -> Iterator[pa.Table]:
+    """The rows of all files of ``source``, up to its ``limit``. No table holds rows of two files."""
+    left = source.limit
+    for file in list_files(source):
+        for table in batches(source, file, size, schema, left):
+            left = None if left is None else left - table.num_rows
+            yield table
+
+
+def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> list[SourceFile]:
+    """The files of ``source``, once its first rows have been tried: what can be known before a run starts.
+
+    Raises:
+        SourceError: as :func:`list_files`; or there is no record at all, or the first 20 are all malformed.
+    """
+    files = list_files(source, filesystem)
+    first = list(islice(chain.from_iterable(rows_of(source, file) for file in files), 20))
+    place = f"source {source.name!r}, {'path' if source.path else 'uses'} {source.path or source.uses}"
+    if not first:
+        raise SourceError(place, "holds no record", "Name files that hold at least one record")
+    if all(row.get("outcome") == "failed" for row in first):
+        why = f"has no usable row among the first {len(first)}; the first is {first[0]['reason']}"
+        raise SourceError(place, why, "Say with `columns`, `form` or `format` what its records look like")
+    return files
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    return None if pattern is None else re.compile(pattern)
+
+
+class _RowReader:
+    """Makes rows of the records of one file, the way its source says."""
+
+    def __init__(self, source: Source, file: SourceFile) -> None:
+        self.source = source
+        self.file = file
+        self.reference_pattern = _compiled(source.reference_pattern)
+        self.trace_pattern = _compiled(source.trace_pattern)
+        self.form = FORMS.get(source.form)
+
+    def rows(self, position: int, record: Record) -> Iterator[dict[str, Any]]:
+        try:
+            records = explode_record(self._in_our_words(record))
+        except MalformedRecord as error:
+            yield self.failed(position, None, str(error))
+            return
+        for k, one in enumerate(records, 1):
+            part = k if len(records) > 1 else None
+            try:
+                yield self._row(position, part, one)
+            except MalformedRecord as error:
+                yield self.failed(position, part, str(error))
+            except UnicodeEncodeError:
+                yield self.failed(position, part, "text with half of a surrogate pair")
+
+    def failed(self, position: int, part: int | None, why: str) -> dict[str, Any]:
+        return {
+            "id": row_id(self.source.name, self.file.name, position, part),
+            "source": self.source.name,
+            "language": self.source.language,
+            "task": self.source.task,
+            "outcome": "failed",
+            "reason": f"malformed: {why}; {self.file.name}:{position}",
+        }
+
+    def _in_our_words(self, record: Record) -> Record:
+        if not self.source.columns:
+            return record
+        found: Record = {}
+        for ours, theirs in self.source.columns.items():
+            if theirs not in record:
+                raise MalformedRecord(f"no column {theirs!r}")
+            found[_KEYS.get(ours, ours)] = record[theirs]
+        taken = set(self.source.columns.values())
+        rest = {key: value for key, value in record.items() if key not in taken}
+        # a column that happens to bear one of our words goes on under a name that no form reads
+        return {**{(f"{key}_" if key in found else key): value for key, value in rest.items()}, **found}
+
+    def _row(self, position: int, part: int | None, record: Record) -> dict[str, Any]:
+        source = self.source
+        kept = {name: self._kept(record.pop(name, None), name, kind) for name, kind in source.keep.items()}
+        if record.get("finish_reason") == "length":
+            raise MalformedRecord("answer cut by length")
+        reference = take_reference(record)
+        said = (self.form or recognise(record))(record)
+        if source.form == "trace" and not (said.reasoning or self.trace_pattern):
+            raise MalformedRecord("no trace")
+        if self.reference_pattern:
+            found = self.reference_pattern.search(reference or said.answer or said.reasoning or "")
+            if found is None:
+                raise MalformedRecord("reference_pattern is not found")
+            reference = found[1].strip()
+        if self.trace_pattern:
+            self._part(said)
+        if source.answers == "drop":
+            said.reasoning = said.answer = said.rejected_answer = None
+        if source.system == "drop" and said.messages[0]["role"] == "system":
+            del said.messages[0]
+        language, task = self._language_and_task(record, said)
+        row: dict[str, Any] = {
+            "id": row_id(source.name, self.file.name, position, part),
+            "source": source.name,
+            "content_hash": content_hash(said.messages, said.answer),
+            "language": language,
+            "task": task,
+            "messages": said.messages,
+            "reference": reference,
+            "reasoning": said.reasoning,
+            "answer": said.answer,
+            "rejected_answer": said.rejected_answer,
+            **kept,
+        }
+        for text in (reference, said.reasoning, said.rejected_answer):
+            if text is not None and not text.isascii():
+                text.encode()  # the texts that the hash has not seen: Arrow must be able to hold them
+        extra = {key: value for key, value in record.items() if value is not None and value != ""}
+        if extra:
+            row["extra"] = _json.encode(extra).decode()
+        return row
+
+    def _part(self, said: Conversation) -> None:
+        assert self.trace_pattern
+        found = self.trace_pattern.search(said.answer or "")
+        if found is None:
+            raise MalformedRecord("trace_pattern does not match")
+        said.reasoning, said.answer = found["reasoning"].strip(), found["answer"].strip()
+
+    def _kept(self, value: Any, name: str, kind: str) -> Any:
+        if value is None:
+            return None
+        try:
+            return pa.scalar(
+                float(value) if kind == "float" else value, schema_with({name: kind}).field(name).type
+            ).as_py()
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
+            raise MalformedRecord(f"{name} is not of type {kind}") from error
+
+    def _language_and_task(self, record: Record, said: Conversation) -> tuple[str, str | None]:
+        language, task = self.source.language, self.source.task
+        if language is None and isinstance(record.get("language"), str):
+            language = language_code(record["language"])
+            if language:
+                del record["language"]
+        if task is None and record.get("task"):
+            task = as_text(record.pop("task"), "task")
+        return language or guess_language(said.messages[-1]["content"]), task

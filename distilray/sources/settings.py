@@ -1,0 +1,143 @@
+"""A source: where instructions come from, as a recipe names it.
+
+sources:
+  - name: gsm8k
+    path: s3://data/gsm8k/*.jsonl
+    columns: {instruction: question}
+    reference_pattern: '#### (.+)$'
+    license: MIT
+    language: en
+    task: math
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from distilray.rows import CORE, column_type
+
+Form = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion", "preference", "trace"]
+Format = Literal["auto", "jsonl", "json", "parquet", "hf"]
+
+FIELDS = (
+    "instruction", "input", "answer", "system", "history", "messages", "conversations", "prompt",
+    "completion", "chosen", "rejected", "reasoning", "reference", "language", "task", "finish_reason",
+)  # fmt: skip
+"""What a record can tell us; ``Source.columns`` says under which of its own columns it does."""
+
+
+class SourceError(Exception):
+    """A source that cannot be read at all: names the place, what is wrong there, and what to do about it."""
+
+    def __init__(self, place: str, value: str, remedy: str) -> None:
+        super().__init__(f"{place}: {value}. {remedy}.")
+        self.place, self.value, self.remedy = place, value, remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.place, self.value, self.remedy)
+
+
+class Source(BaseModel):
+    """Files, or a function, that hold instructions, and how to read them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="First part of the ids of its rows.")
+    path: str | None = Field(
+        default=None,
+        description="A file, a folder or a glob (*, ?, [..], **), local or a URI (s3://, gs://, hdfs://, "
+        "file://). Compressed text files (.gz, .zst, .bz2, .lz4) are read as they are.",
+    )
+    uses: str | None = Field(
+        default=None,
+        pattern=r"^[\w.]+:\w+$",
+        description="Instead of path: package:function, which yields records (dicts).",
+    )
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Keyword arguments of that function.")
+    form: Form = Field(
+        default="auto",
+        description="What its records look like; auto recognises each by its keys. trace: whatever the "
+        "shape, a record without a whole reasoning trace is malformed.",
+    )
+    format: Format = Field(
+        default="auto",
+        description="How its files are written; auto goes by the file's ending, then by its first line.",
+    )
+    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk.")
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="Our word to the record's column, where the usual names do not fit: "
+        "{instruction: problem_text, reference: golden}. Ours: " + ", ".join(FIELDS) + ", or one of `keep`.",
+    )
+    keep: dict[str, str] = Field(
+        default_factory=dict,
+        description="Columns of the record that become columns of the row, with their type: {level: int}. "
+        "The record's other columns go to `extra` as JSON.",
+    )
+    answers: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Whether the source's answers (and traces) stay in the row, or are left out once the "
+        "reference was taken from them.",
+    )
+    system: Literal["keep", "drop"] = Field(default="keep", description="Whether the source's system prompts stay.")
+    reference_pattern: str | None = Field(
+        default=None,
+        description="Regular expression whose first group is the known right answer, looked for in the "
+        "reference column, or else in the answer: '#### (.+)$'. Records without it are malformed.",
+    )
+    trace_pattern: str | None = Field(
+        default=None,
+        description="Regular expression with the groups `reasoning` and `answer` that parts an answer in "
+        "one text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match "
+        "is malformed.",
+    )
+    license: str | None = Field(default=None, description="License of its texts, for the dataset card: MIT, CC BY 4.0.")
+    language: str | None = Field(
+        default=None,
+        pattern=r"^[a-z]{2}$",
+        description="ISO 639-1 code of all its rows; guessed from the script if not given.",
+    )
+    task: str | None = Field(default=None, description="Task of all its rows: math, code, ...")
+    limit: int | None = Field(default=None, gt=0, description="At most so many rows, in the order of its files.")
+
+    @field_validator("reference_pattern", "trace_pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None, info: Any) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        if info.field_name == "reference_pattern" and not compiled.groups:
+            raise ValueError(f"{pattern!r} has no group; put parentheses around the reference")
+        if info.field_name == "trace_pattern" and not {"reasoning", "answer"} <= set(compiled.groupindex):
+            raise ValueError(f"{pattern!r} lacks the groups (?P<reasoning>...) and (?P<answer>...)")
+        return pattern
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.path is None) == (self.uses is None):
+            raise ValueError(f"source {self.name!r} needs either `path` or `uses`, and not both")
+        if self.with_ and self.uses is None:
+            raise ValueError(f"source {self.name!r} has `with` but no `uses`")
+        for column, kind in self.keep.items():
+            if column in CORE.names:
+                raise ValueError(f"keep: {column!r} is a column that every row has; choose another name")
+            try:
+                column_type(kind)
+            except KeyError as error:
+                raise ValueError(
+                    f"keep: {column!r} has type {kind!r}; types are string, int, float, bool, list<...>"
+                ) from error
+        for ours in self.columns:
+            if ours not in FIELDS and ours not in self.keep:
+                raise ValueError(f"columns: {ours!r} is none of ours; ours are {', '.join([*FIELDS, *self.keep])}")
+        return self
+
+    def columns_written(self) -> dict[str, str]:
+        """Columns that rows of this source have beside the core ones, with their type names."""
+        return dict(self.keep)

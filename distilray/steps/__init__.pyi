@@ -1,0 +1,12 @@
+from .base import ClassifierName as ClassifierName
+from .base import Model as Model
+from .base import ModelChoice as ModelChoice
+from .base import ModelName as ModelName
+from .base import Models as Models
+from .base import Step as Step
+from .global_step import GlobalStep as GlobalStep
+from .registry import STEPS as STEPS
+from .registry import StepClass as StepClass
+from .registry import imported as imported
+from .registry import step_class as step_class
+from .shared.demonstrations import Demonstration as Demonstration

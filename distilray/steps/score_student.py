@@ -1,0 +1,74 @@
+"""Score student: the student itself answers, and its answers are scored; the row's own answer stays what it is.
+
+    score_student: {model: learner, samples: 2}                         # by the row's reference
+    score_student: {model: learner, checker: judge}                     # where there is none, by a judge
+
+How well a student does on a row says how hard the row is for it: a ``curriculum_draw`` or ``select`` makes the next
+training's rows of that (TAPIR's model fitting difficulty, arXiv 2405.13448).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from distilray.models import Reply
+from distilray.prompts import JUDGE, PLAIN, Prompt
+from distilray.rows import MalformedRecord, Outcome, Row, kept
+from distilray.steps.base import ModelName, Models
+from distilray.steps.shared.reasoning import split_reply
+from distilray.steps.shared.trace import TraceStep
+
+HIGHEST = 9
+"""A judge's best mark."""
+
+
+class ScoreStudent(TraceStep):
+    """Asks the student as it will be asked in service, with the question alone, and scores each answer: 1 or 0 where a
+    verifier can tell, else the checker's accuracy over 9; nothing where neither can. An answer that was cut by length,
+    or whose thoughts have no end, scores 0."""
+
+    reads: ClassVar = ("messages",)
+    renamed: ClassVar = ("score_student", "attempt")
+    writes: ClassVar = {
+        "student_answer": "string",
+        "student_score": "float",
+        "student_tokens": "float",
+        "student_verdict": "string",
+    }
+
+    model: Annotated[ModelName, Field(description="the student: a model, or a training that stands before this step")]
+    samples: Annotated[int, Field(ge=1, le=64, description="answers to each question; the score is their mean")] = 1
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        replies = await models[self.model].replies(PLAIN, row, n=self.samples)
+        scored = [await self._score(row, reply, models) for reply in replies]
+        scores = [score for score, _ in scored if score is not None]
+        return kept(
+            student_answer=replies[0].text,
+            student_score=sum(scores) / len(scores) if scores else None,
+            student_tokens=sum(reply.tokens_out for reply in replies) / len(replies),
+            student_verdict=scored[0][1],
+        )
+
+    async def _score(self, row: Row, reply: Reply, models: Models) -> tuple[float | None, str]:
+        """The score, None where nobody could tell, and why it is that."""
+        if reply.finish_reason == "length":
+            return 0.0, "cut by length"
+        try:
+            _, answer = split_reply(reply)
+        except MalformedRecord as malformed:
+            return 0.0, str(malformed)
+        if not answer:
+            return 0.0, "empty answer"
+        verdict = await self._verified(row.having(reasoning=None), answer)
+        if verdict.right is not None:
+            return float(verdict.right), verdict.reason
+        if self.checker is None:
+            return None, verdict.reason
+        judged = await models[self.checker].ask(JUDGE, row, answer=answer)
+        return judged.accuracy / HIGHEST, f"the checker gives accuracy {judged.accuracy}"
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return (PLAIN, *super().prompts_used())

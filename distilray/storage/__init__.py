@@ -1,0 +1,5 @@
+"""Storage: a run's files and weights on any filesystem that pyarrow knows."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+"""From rows to token files to batches."""

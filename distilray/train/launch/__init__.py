@@ -1,0 +1,1 @@
+"""Starting a training on Ray Train and following it."""

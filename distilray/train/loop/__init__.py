@@ -1,0 +1,1 @@
+"""What happens in a training worker, step by step."""

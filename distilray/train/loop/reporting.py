@@ -1,0 +1,146 @@
+"""What a training tells while it runs: records, progress and checkpoints, from inside the trainer's loop.
+
+Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
+then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker a node hands its
+files to Ray Train, and the checkpoint counts only when all of them are there.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import ray.train
+import torch
+from ray.actor import ActorHandle
+from ray.train import Checkpoint
+from transformers import TrainerCallback
+
+from distilray.storage import Store
+from distilray.train.loop import checkpoints
+from distilray.train.loop.metrics import MetricsLog
+from distilray.train.loop.trackers import Tracked
+from distilray.train.memory.flops import Peak
+from distilray.train.settings import TrainSettings
+
+GIB = 2**30
+
+
+class Reporting(TrainerCallback):
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are, ``names`` what
+    else of the trainer's log is recorded, and under which name, ``flops`` the operations of one token, ``peak`` what a
+    worker's device could do."""
+
+    def __init__(
+        self,
+        store: Store,
+        out: str,
+        tokens_at: np.ndarray,
+        rows: int,
+        batch_size: int,
+        board: ActorHandle,
+        names: Mapping[str, str],
+        settings: TrainSettings,
+        flops: float | None = None,
+        peak: Peak | None = None,
+    ) -> None:
+        self.store, self.out, self.board, self.names = store, out, board, names
+        self.tokens_at, self.rows, self.batch_size = tokens_at, rows, batch_size
+        self.context = ray.train.get_context()
+        self.first = self.context.get_world_rank() == 0
+        self.log: MetricsLog | None = None
+        self.settings, self.flops, self.peak = settings, flops, peak
+        self.tracked: Tracked | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.first:
+            scratch = os.path.join(args.output_dir, "tensorboard")
+            self.log = MetricsLog(self.store, self.out, scratch, state.global_step)
+            os.makedirs(scratch, exist_ok=True)
+            self.tracked = Tracked(f"{self.store.shown}/{self.out}", self.settings, scratch)
+        self.steps = state.max_steps
+        self._mark, self._marked_step = time.monotonic(), state.global_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            control.should_log = True  # what a training ended at, also where it is no multiple of log_every
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        logs, step = logs or {}, state.global_step
+        if "loss" not in logs and "eval_loss" not in logs:
+            return
+        if self.log is None:
+            return
+        if "eval_loss" in logs:
+            others = {
+                f"held_out_{name}": logs[f"eval_{key}"] for key, name in self.names.items() if f"eval_{key}" in logs
+            }
+            self._add({"step": step, "held_out_loss": logs["eval_loss"], **others})
+            return
+        now = time.monotonic()
+        seconds = now - self._mark
+        tokens = int(self.tokens_at[step] - self.tokens_at[self._marked_step])
+        record = {
+            "step": step,
+            "epoch": round(step * self.batch_size / self.rows, 4),
+            "loss": logs["loss"],
+            "learning_rate": logs.get("learning_rate"),
+            "grad_norm": logs.get("grad_norm"),
+            "tokens": int(self.tokens_at[step]),
+            "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
+            "mfu": self._mfu(tokens, seconds),
+            "seconds": round(self.log.seconds + seconds, 3),
+            "memory_gib": round(_peak_memory() / GIB, 3),
+            "workers": self.context.get_world_size(),
+            **{name: logs[key] for key, name in self.names.items() if key in logs},
+        }
+        per_step = seconds / max(1, step - self._marked_step)
+        self._mark, self._marked_step = now, step
+        record["eta_s"] = round((self.steps - step) * per_step, 1)
+        self._add(record)
+        self.board.show.remote({**record, "steps": self.steps, "stage": "training"})
+
+    def _add(self, record: dict[str, Any]) -> None:
+        assert self.log is not None and self.tracked is not None
+        self.log.add(record)
+        self.tracked.add(record)
+
+    def _mfu(self, tokens: int, seconds: float) -> float | None:
+        """Share of the peak of all workers' devices that the last steps reached."""
+        if self.flops is None or self.peak is None or not seconds:
+            return None
+        devices = self.context.get_world_size()
+        return round(self.flops * tokens / seconds / (devices * self.peak.tflops * 1e12), 4)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        name = checkpoints.name_of(state.global_step)
+        folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
+        torch.distributed.barrier()  # all ranks of this node have written
+        mine = Checkpoint.from_directory(folder) if self.context.get_local_rank() == 0 else None
+        ray.train.report(
+            {"step": state.global_step},
+            checkpoint=mine,
+            checkpoint_dir_name=name,
+            delete_local_checkpoint_after_upload=True,  # the store has it; scratch disks are small
+        )
+        torch.distributed.barrier()  # all nodes have handed over
+        if self.log is not None:
+            self.log.flush()
+            checkpoints.mark_complete(self.store, f"{self.out}/checkpoints/{name}", state.global_step)
+        self._mark, self._marked_step = time.monotonic(), state.global_step
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.log is not None and self.tracked is not None:
+            self.log.close()
+            self.tracked.close()
+
+
+def _peak_memory() -> int:
+    """Bytes at the peak: of the GPU, or of this process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,1 @@
+"""Training methods: one class each, and the registry that names them."""

@@ -1,0 +1,1 @@
+"""White-box distillation: stored, live or on-policy."""

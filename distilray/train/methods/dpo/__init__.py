@@ -1,0 +1,1 @@
+"""Preference optimisation on pairs, with a beta for each row (CogPO) if wanted."""

@@ -1,0 +1,174 @@
+"""How rows become pairs of tokens for preference optimisation, and which trainer takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pyarrow as pa
+
+from distilray.rows import MalformedRecord, split_reasoning
+from distilray.train.errors import CannotTrain
+from distilray.train.memory.estimate import Costs
+from distilray.train.methods.base import Join, PrepareContext, Tokens, TrainingMethod, UntrainableRow, WorkerContext
+from distilray.train.methods.dpo.settings import DPOSettings
+from distilray.train.settings import IGNORED
+
+if TYPE_CHECKING:
+    from transformers import Trainer, TrainingArguments
+
+    from distilray.train.data.chat import ChatFormat
+    from distilray.train.launch.job import Job
+
+IDS = pa.list_(pa.int32())
+
+
+class DPO(TrainingMethod):
+    settings = DPOSettings
+    reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta")
+    needs: ClassVar = ("answer", "rejected_answer")
+    token_columns: ClassVar = pa.schema(
+        [("prompt_ids", IDS), ("chosen_ids", IDS), ("rejected_ids", IDS), ("beta", pa.float32())]
+    )
+    """``chosen_ids`` and ``rejected_ids`` end with the token that ends the turn; ``beta`` is null without one."""
+    sequences: ClassVar = 2
+    metrics: ClassVar = {
+        "rewards/margins": "margin",
+        "rewards/accuracies": "accuracy",
+        "rewards/chosen": "reward_chosen",
+        "rewards/rejected": "reward_rejected",
+        "logps/chosen": "log_prob_chosen",
+        "logps/rejected": "log_prob_rejected",
+        "kl": "kl",
+        "length/chosen": "chosen_tokens",
+        "length/rejected": "rejected_tokens",
+        "beta": "beta",
+    }
+
+    def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: DPOSettings) -> Tokens | UntrainableRow:
+        for column, reason in (("answer", "no answer"), ("rejected_answer", "no rejected answer")):
+            if not row[column]:
+                return UntrainableRow("rejected", reason)
+        if chat.think and not row["reasoning"]:
+            return UntrainableRow("rejected", "no reasoning")
+        beta = row["beta"]
+        if beta is not None and not (math.isfinite(beta) and beta > 0):
+            return UntrainableRow("failed", "its beta is not a number above 0")
+        try:
+            rejected = row["rejected_answer"] if chat.think else split_reasoning(row["rejected_answer"])[1]
+        except MalformedRecord as error:
+            return UntrainableRow("failed", f"rejected answer: {error}")
+        prompt, chosen = _said(chat, row["messages"] or [], row["answer"], row["reasoning"])
+        same, other = _said(chat, row["messages"] or [], rejected, None)
+        if prompt != same:
+            return UntrainableRow("failed", "its prompt is rendered otherwise before the rejected answer")
+        longest = len(prompt) + max(len(chosen), len(other))
+        truncated = longest > settings.max_length
+        if truncated:
+            if settings.long_rows == "reject":
+                return UntrainableRow("rejected", "longer than max_length", longest)
+            room = max(0, settings.max_length - len(prompt))
+            chosen, other = chosen[:room], other[:room]
+        if not chosen or not other:
+            return UntrainableRow("rejected", "nothing to train on", longest)
+        if chosen == other:
+            return UntrainableRow("rejected", "chosen equals rejected", longest)
+        ends = all(ids[-1] in chat.stop_ids for ids in (chosen, other))
+        if not truncated and not ends:
+            return UntrainableRow("failed", "its end is not trained", longest)
+        trained = len(chosen) + len(other)
+        values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
+        return Tokens(values, 2 * len(prompt) + trained, trained, truncated)
+
+    def models(self, settings: DPOSettings) -> set[str]:
+        if settings.reference is not None:
+            return {settings.reference}
+        return {settings.student} if settings.reference_by == "engines" else set()
+
+    def costs(self, settings: DPOSettings) -> Costs:
+        beside: tuple[str, ...] = ()
+        # A student with adapters is its own reference without them.
+        if settings.reference_by == "live" and (settings.reference or settings.lora is None):
+            beside = (settings.reference or settings.student,)
+        return Costs(sequences=self.sequences, beside=beside, reference=True)
+
+    def before(self, context: PrepareContext) -> None:
+        if context.settings.reference is not None:
+            _check_reference(context)
+        if context.settings.reference_by == "engines":
+            from distilray.train.scoring.reference_engines import ask_engines
+
+            ask_engines(context)
+
+    def prepare(self, job: Job) -> None:
+        if job.settings.reference_by == "workers":
+            from distilray.train.methods.dpo.cached import score_by_workers
+
+            score_by_workers(job)
+
+    @contextmanager
+    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+        if job.settings.reference_by == "live":
+            yield lambda path, rows: rows
+            return
+        from distilray.train.methods.dpo.cached import join_reference
+
+        yield lambda path, rows: join_reference(job.store, path, rows)
+
+    def arguments(self, settings: DPOSettings, common: dict[str, Any]) -> TrainingArguments:
+        from trl import DPOConfig
+
+        return DPOConfig(
+            **common,
+            loss_type=list(settings.loss),
+            loss_weights=list(settings.loss.values()),
+            beta=settings.beta,
+            label_smoothing=settings.label_smoothing,
+            max_length=None,  # token files hold nothing longer
+            remove_unused_columns=False,
+        )
+
+    def trainer(self, session: WorkerContext) -> Trainer:
+        from distilray.train.methods.dpo.collate import PairCollator
+        from distilray.train.methods.dpo.reference import live_reference
+        from distilray.train.methods.dpo.trainer import PreferenceTrainer
+
+        settings = session.job.settings
+        return PreferenceTrainer(
+            model=session.model,
+            args=session.arguments,
+            train_dataset=session.feed.train,
+            eval_dataset=session.feed.held_out,
+            processing_class=session.tokenizer,
+            data_collator=PairCollator(session.tokenizer.pad_token_id, settings.beta, settings.row_beta),
+            adapters=session.adapters,
+            reference=live_reference(session) if settings.reference_by == "live" else None,
+            order=session.order,
+            feed=session.feed,
+        )
+
+
+def _check_reference(context: PrepareContext) -> None:
+    from distilray.checkpoints import local_student
+    from distilray.train.scoring.tokenizers import vocabulary
+
+    settings = context.settings
+    path = context.models[settings.reference].path
+    theirs, mine = vocabulary(local_student(path)), vocabulary(local_student(context.student_path))
+    if theirs.hash != mine.hash:
+        raise CannotTrain(
+            f"train {settings.name!r}: the reference {settings.reference!r} ({path}) has another tokenizer than the "
+            f"student {settings.student!r} ({len(theirs.ids)} tokens, {len(mine.ids)}), so it cannot read the same "
+            "tokens; take a model of the student's family"
+        )
+
+
+def _said(chat: ChatFormat, messages: list, answer: str, reasoning: str | None) -> tuple[list[int], list[int]]:
+    """Tokens of the prompt, and those that the student would write, the end of its turn with them."""
+    rendered = chat.render(messages, answer, reasoning)
+    trained = [place for place, label in enumerate(rendered.labels) if label != IGNORED]
+    if not trained:
+        return rendered.input_ids, []
+    return rendered.input_ids[: trained[0]], rendered.input_ids[trained[0] : trained[-1] + 1]

@@ -1,0 +1,157 @@
+"""TRL's DPO trainer with a reference of ours, a beta for each row, and measures that cost one collective a log line.
+
+TRL's losses are used as they are. Its way of making the trainer is not: it maps and filters the rows again, and loads
+a whole reference into every worker. Nor are its dozen collectives in every micro batch: each worker measures its own
+pairs, and the means are shared when a line is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from transformers import Trainer, set_seed
+from trl import DPOTrainer
+from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
+
+from distilray.train.data.training_data import TrainingData
+from distilray.train.loop.fixed_order import FixedOrderMixin
+from distilray.train.methods.dpo.reference import Reference
+
+FIELDS = ("log_probs", "entropy", "mean_logits", "is_top1")
+"""Of every token of the completions, what TRL's loss and measures look at."""
+
+
+class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
+    """``reference``: asked in every step; None where batches have its log-probabilities already."""
+
+    model: Any
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        args: Any,
+        adapters: Any,
+        reference: Reference | None,
+        order: Any,
+        feed: TrainingData,
+        **kwargs: Any,
+    ) -> None:
+        self.take_order(order, feed)
+        self.reference = reference
+        set_seed(args.seed)  # adapters begin at random
+        model.config.pad_token_id = kwargs["processing_class"].pad_token_id
+        if adapters is not None:
+            model = _with_adapters(model, adapters, args)
+        disable_dropout_in_model(model)
+        super(DPOTrainer, self).__init__(model=model, args=args, **kwargs)
+        self._as_trl_left_it(args)
+        add_fused_lm_head(model if adapters is None else model.get_base_model(), outputs=FIELDS)
+
+    def _as_trl_left_it(self, args: Any) -> None:
+        """What TRL's own constructor sets and its loss reads."""
+        self.ref_model, self.precompute_ref_logps = None, True  # batches bring the reference's log-probabilities
+        self.loss_types, self.loss_weights = args.loss_type, args.loss_weights
+        self.beta, self.label_smoothing, self.ld_alpha = args.beta, args.label_smoothing, None
+        self.f_divergence_type, self.f_alpha_divergence_coef = "reverse_kl", 0.5
+        self.use_weighting, self.aux_loss_enabled = False, False
+        self.maybe_activation_offload_context = contextlib.nullcontext()
+        self._metrics = {"train": defaultdict(list), "eval": defaultdict(list)}
+        self._total_train_tokens, self._tp_size, self._is_vision_dataset = 0, 1, False
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        inputs = dict(inputs)
+        beta, reference = inputs.pop("beta"), inputs.pop("reference", None)
+        if reference is None:
+            assert self.reference is not None, "a batch without reference log-probabilities, and nobody to ask"
+            reference = self.reference(self, inputs)
+        inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = reference.sum(1).chunk(2)
+        watched, accelerator = _Watched(model), self.accelerator
+        self.beta, self.accelerator = beta, _Alone(accelerator)
+        try:
+            loss = self._compute_loss(watched, inputs, return_outputs)
+        finally:
+            self.beta, self.accelerator = self.args.beta, accelerator
+        mode = "train" if self.model.training else "eval"
+        for name, value in measures(watched.log_probs, reference, inputs["completion_mask"], beta).items():
+            self._metrics[mode][name].append(value)
+        chosen, rejected = (watched.log_probs - reference).sum(1).chunk(2)
+        self.note_rows(beta * (rejected - chosen), loss)
+        return loss
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        mode = "train" if self.model.training else "eval"
+        metrics, self._metrics[mode] = self._metrics[mode], defaultdict(list)
+        if metrics:  # all workers have the same names
+            names = sorted(metrics)
+            own = torch.tensor([sum(metrics[name]) / len(metrics[name]) for name in names], device=self.args.device)
+            if dist.is_initialized():
+                dist.all_reduce(own)
+            means = (own / self.accelerator.num_processes).tolist()
+            prefix = "" if mode == "train" else "eval_"
+            logs = {**logs, **{f"{prefix}{name}": mean for name, mean in zip(names, means, strict=True)}}
+        Trainer.log(self, logs, start_time)
+
+
+def measures(
+    log_probs: torch.Tensor, reference: torch.Tensor, completions: torch.Tensor, beta: torch.Tensor
+) -> dict[str, float]:
+    """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has come from the reference.
+
+    ``kl`` is the k2 estimate (Schulman 2020), the mean over the completions' tokens of half the squared log-ratio, in
+    nats a token. The tokens are the rows', not drawn from the student, so it compares steps of a training rather than
+    being its true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
+    """
+    counted = completions[:, 1:]
+    chosen, rejected = completions.sum(1).float().chunk(2)
+    squares = 0.5 * (log_probs.detach() - reference).square() * counted
+    return {
+        "length/chosen": chosen.mean().item(),
+        "length/rejected": rejected.mean().item(),
+        "beta": beta.mean().item(),
+        "kl": (squares.sum() / counted.sum()).item(),
+    }
+
+
+class _Watched:
+    """Calls a model and keeps the log-probabilities that it gave."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.log_probs: torch.Tensor
+
+    def __call__(self, **inputs: Any) -> Any:
+        out = self.model(**inputs)
+        self.log_probs = out.log_probs.detach().float()
+        return out
+
+
+class _Alone:
+    """An accelerator that gathers from nobody else."""
+
+    def __init__(self, accelerator: Any) -> None:
+        self._accelerator = accelerator
+
+    def gather(self, tensor: Any) -> Any:
+        return tensor
+
+    gather_for_metrics = gather
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._accelerator, name)
+
+
+def _with_adapters(model: Any, adapters: Any, args: Any) -> Any:
+    from peft import get_peft_model
+
+    stage = getattr(args.deepspeed_plugin, "zero_stage", 0) if args.deepspeed_plugin is not None else 0
+    model = get_peft_model(model, adapters, autocast_adapter_dtype=stage != 3)  # ZeRO-3 gathers one precision
+    if args.gradient_checkpointing:
+        model.enable_input_require_grads()
+    return model

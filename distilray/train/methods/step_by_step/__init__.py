@@ -1,0 +1,1 @@
+"""Distilling step-by-step: an answer and a rationale from each row."""

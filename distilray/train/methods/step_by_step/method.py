@@ -1,0 +1,96 @@
+"""How a row becomes two targets, and which trainer takes them.
+
+    {"messages": [{"role": "user", "content": "What is 2 + 3?"}], "reasoning": "2 and 3 make 5.", "answer": "5"}
+
+    label       What is 2 + 3?                                                              -> 5
+    rationale   Explain step by step how to answer the following question.\\n\\nWhat is ...  -> 2 and 3 make 5.
+
+Both are sequences of their own that cannot see each other, and stay together from the token file to the optimizer
+step, so that every batch has both targets of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pyarrow as pa
+
+from distilray.train.methods.base import Tokens, UntrainableRow, WorkerContext
+from distilray.train.methods.sft.method import SFT, render_answer
+from distilray.train.methods.step_by_step.settings import StepByStepSettings
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+    from distilray.train.data.chat import ChatFormat
+
+LABEL, RATIONALE = 1, 2
+"""Values of the column ``targets``: which of its row's two sequences a token belongs to."""
+
+
+class StepByStep(SFT):
+    settings = StepByStepSettings
+    reads: ClassVar = ("messages", "answer", "reasoning", "language")
+    needs: ClassVar = ("answer", "reasoning")
+    token_columns: ClassVar = pa.schema([*SFT.token_columns, ("targets", pa.list_(pa.int8()))])
+    """The label's sequence, then the rationale's; ``targets`` says of every token which it is."""
+    sequences: ClassVar = 2
+    metrics: ClassVar = {"label_loss": "label_loss", "rationale_loss": "rationale_loss"}
+
+    def tokenize(
+        self, row: Mapping[str, Any], chat: ChatFormat, settings: StepByStepSettings
+    ) -> Tokens | UntrainableRow:
+        if not row["reasoning"]:
+            return UntrainableRow("rejected", "no reasoning")
+        messages = row["messages"] or []
+        label = render_answer({"messages": messages, "answer": row["answer"], "reasoning": None}, chat, settings)
+        if isinstance(label, UntrainableRow):
+            return label
+        asked = asking_why(messages, settings.prefix(row["language"]))
+        why = render_answer({"messages": asked, "answer": row["reasoning"], "reasoning": None}, chat, settings)
+        if isinstance(why, UntrainableRow):
+            return replace(why, reason=f"reasoning: {why.reason}")
+        return Tokens(
+            {
+                "input_ids": [*label.values["input_ids"], *why.values["input_ids"]],
+                "labels": [*label.values["labels"], *why.values["labels"]],
+                "targets": [LABEL] * label.length + [RATIONALE] * why.length,
+            },
+            label.length + why.length,
+            label.trained + why.trained,
+            label.truncated or why.truncated,
+        )
+
+    def trainer(self, session: WorkerContext) -> Trainer:
+        from distilray.train.methods.step_by_step.trainer import StepByStepTrainer, TargetCollator
+
+        settings: StepByStepSettings = session.job.settings
+        return StepByStepTrainer(
+            model=session.model,
+            args=session.arguments,
+            train_dataset=session.feed.train,
+            eval_dataset=session.feed.held_out,
+            processing_class=session.tokenizer,
+            peft_config=session.adapters,
+            data_collator=TargetCollator(pad_token_id=session.tokenizer.pad_token_id, padding_free=settings.packing),
+            order=session.order,
+            feed=session.feed,
+            rationale_weight=settings.rationale_weight,
+        )
+
+    def pack_to(self, settings: StepByStepSettings) -> int | None:
+        """Twice ``max_length``: a row is two sequences, each of up to so many tokens."""
+        return 2 * settings.max_length if settings.packing else None
+
+
+def asking_why(messages: Sequence[Mapping[str, str]], prefix: str) -> list[dict[str, str]]:
+    """``messages`` with ``prefix`` and a blank line before what the user says last; the user's only turn where there is
+    none."""
+    turns = [dict(turn) for turn in messages]
+    last = next((turn for turn in reversed(turns) if turn["role"] == "user"), None)
+    if last is None:
+        return [*turns, {"role": "user", "content": prefix}]
+    last["content"] = f"{prefix}\n\n{last['content']}"
+    return turns

@@ -1,0 +1,1 @@
+"""Asking engines for the log-probabilities that a training needs."""

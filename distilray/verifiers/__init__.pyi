@@ -1,0 +1,15 @@
+from .extract import extract_final_answer as extract_final_answer
+from .language import detect_language as detect_language
+from .numeric import numeric_equal as numeric_equal
+from .pool import VerifierPool as VerifierPool
+from .refusal import is_refusal as is_refusal
+from .refusal import is_truncated as is_truncated
+from .registry import KINDS as KINDS
+from .registry import verify_now as verify_now
+from .sandbox.client import Sandbox as Sandbox
+from .sandbox.limits import Limits as Limits
+from .sandbox.protections import protections as protections
+from .shared import same_language as same_language
+from .shared import verify as verify
+from .verdict import Verdict as Verdict
+from .verdict import shorten as shorten
