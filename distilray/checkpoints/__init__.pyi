@@ -6,10 +6,10 @@ from .identity import resolve_path as resolve_path
 from .published import published_config as published_config
 from .student import TOKENIZER_FILES as TOKENIZER_FILES
 from .student import Student as Student
-from .student import check_shared_attention as check_shared_attention
 from .student import checkpoint_address as checkpoint_address
 from .student import load_tokenizer as load_tokenizer
 from .student import local_student as local_student
+from .student import positions_of as positions_of
 from .student import read_student as read_student
 from .template import check_template as check_template
 from .template import template_hash as template_hash

@@ -8,13 +8,14 @@ from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from distilray.errors import InputError
 from distilray.storage import download
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json")
 
 
-class NotACheckpoint(ValueError):
+class NotACheckpoint(InputError, ValueError):
     """A model's path does not lead to something an engine can load; the text says what is missing there."""
 
 

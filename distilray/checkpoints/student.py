@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilray.checkpoints.identity import NotACheckpoint, is_local, resolve_path
-from distilray.models import positions_of
 from distilray.storage import Store
-from distilray.train import CannotTrain
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -49,9 +47,17 @@ class Student:
         return positions_of(self.config)
 
 
+def positions_of(config: Mapping[str, Any]) -> int | None:
+    """Most tokens of one text; encoders of RoBERTa's kind count positions from behind the pad token's id."""
+    positions = config.get("max_position_embeddings")
+    if positions is not None and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"):
+        return positions - config.get("pad_token_id", 1) - 1
+    return positions
+
+
 def local_student(path: str) -> str:
     """The folder on this node of the checkpoint at ``path``: a folder, ``package://...``, a URI, or a hub name, which
-    is downloaded. Raises :class:`CannotTrain` where it cannot be had."""
+    is downloaded. Raises :class:`NotACheckpoint` where it cannot be had."""
     try:
         resolved = resolve_path(path)
         if is_local(path):
@@ -60,19 +66,20 @@ def local_student(path: str) -> str:
 
         return snapshot_download(path)
     except (NotACheckpoint, OSError) as error:
-        raise CannotTrain(f"student {path!r}: {error}") from error
+        raise NotACheckpoint(f"student {path!r}: {error}") from error
 
 
 def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of the checkpoint at ``path``, which can pad. Raises :class:`CannotTrain` where there is none."""
+    """The tokenizer of the checkpoint at ``path``, which can pad. Raises :class:`NotACheckpoint` where there is
+    none."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError, KeyError) as error:
-        raise CannotTrain(f"student {path!r}: its tokenizer does not load ({error})") from error
+        raise NotACheckpoint(f"student {path!r}: its tokenizer does not load ({error})") from error
     if tokenizer.pad_token_id is None:
-        raise CannotTrain(
+        raise NotACheckpoint(
             f"student {path!r}: its tokenizer has no pad token, so rows of unlike lengths cannot share a batch; set "
             f"one that is not the stop token (tokenizer.pad_token = ...; tokenizer.save_pretrained({path!r}))"
         )
@@ -88,42 +95,28 @@ def checkpoint_address(store: Store, path: str) -> str:
 
 
 def read_student(path: str) -> Student:
-    """The checkpoint at ``path`` (see :func:`local_student`); :class:`CannotTrain` that says what it lacks."""
+    """The checkpoint at ``path`` (see :func:`local_student`); :class:`NotACheckpoint` that says what it lacks."""
     folder = Path(local_student(path))
     if not folder.is_dir():
-        raise CannotTrain(f"student {path!r}: there is no such folder; give the folder of a Hugging Face checkpoint")
+        raise NotACheckpoint(f"student {path!r}: there is no such folder; give the folder of a Hugging Face checkpoint")
     if not (folder / "config.json").is_file():
-        raise CannotTrain(f"student {path!r} is not a checkpoint: it has no config.json; found {_listing(folder)}")
+        raise NotACheckpoint(f"student {path!r} is not a checkpoint: it has no config.json; found {_listing(folder)}")
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
     except ValueError as error:
-        raise CannotTrain(f"student {path!r}: config.json is not JSON ({error}); copy the checkpoint again") from error
+        raise NotACheckpoint(
+            f"student {path!r}: config.json is not JSON ({error}); copy the checkpoint again"
+        ) from error
     if not any((folder / name).is_file() for name in WEIGHTS):
-        raise CannotTrain(
+        raise NotACheckpoint(
             f"student {path!r} has no weights: none of {', '.join(WEIGHTS)}; found {_listing(folder)}. "
             "Copy the whole checkpoint (git-lfs files included)"
         )
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise CannotTrain(
+        raise NotACheckpoint(
             f"student {path!r} has no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights"
         )
     return Student(str(folder), config)
-
-
-def check_shared_attention(config: Mapping[str, Any], size: int, student: str) -> None:
-    """Raises :class:`CannotTrain` where the attention of a model with this ``config.json`` cannot be shared by ``size``
-    workers."""
-    heads = config.get("num_attention_heads")
-    if heads is None or heads % size:
-        raise CannotTrain(
-            f"student {student!r}: {heads} attention heads cannot be shared by sequence_parallel {size} workers; take "
-            f"a divisor of {heads}"
-        )
-    windows = config.get("use_sliding_window", config.get("sliding_window") is not None)
-    if windows or "sliding_attention" in (config.get("layer_types") or ()):
-        raise CannotTrain(
-            f"student {student!r}: layers that attend to a window are not shared by workers; set sequence_parallel: 1"
-        )
 
 
 def _listing(folder: Path) -> str:

@@ -8,8 +8,10 @@ import hashlib
 import json
 from pathlib import Path
 
+from distilray.errors import InputError
 
-class TemplateChanged(ValueError):
+
+class TemplateChanged(InputError, ValueError):
     """The checkpoint's chat template is not the one that was asked for."""
 
 

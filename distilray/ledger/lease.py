@@ -23,6 +23,7 @@ from types import TracebackType
 
 import msgspec
 
+from distilray.errors import InputError
 from distilray.ledger.claim import Claim, claim_of_this_process, clock, encode_claim, read_claims
 from distilray.storage import Store, StoreError
 
@@ -32,7 +33,7 @@ BEATS_PER_TTL = 4
 log = logging.getLogger(__name__)
 
 
-class RunIsHeld(Exception):
+class RunIsHeld(InputError):
     """Another driver holds the run; ``holder`` is its claim."""
 
     def __init__(self, store: Store, holder: Claim) -> None:

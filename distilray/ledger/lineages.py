@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from distilray.errors import InputError
 from distilray.ledger.stages import list_stages
 from distilray.storage import Store
 
@@ -37,7 +38,7 @@ class Lineage(msgspec.Struct):
     visits: list[StageVisit]
 
 
-class UnknownRow(LookupError):
+class UnknownRow(InputError, LookupError):
     """No stage of the run has a row of that id."""
 
 

@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from distilray.errors import DistilrayError
 from distilray.storage import Store
 
 REPLIES = "replies"
@@ -39,7 +40,7 @@ _decode_line = msgspec.json.Decoder(tuple[str, msgspec.Raw]).decode
 _decode = msgspec.json.decode
 
 
-class DamagedLog(ValueError):
+class DamagedLog(DistilrayError, ValueError):
     """A reply log has a line that cannot be read where no kill can have torn it."""
 
 

@@ -24,7 +24,6 @@ from .labelling import LabelSet as LabelSet
 from .labelling import Part as Part
 from .labelling import Reading as Reading
 from .labelling import label_set as label_set
-from .labelling import positions_of as positions_of
 from .scores import REST_FLOOR as REST_FLOOR
 from .scores import Score as Score
 from .scores import Scores as Scores

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from distilray.errors import DistilrayError
 from distilray.models.scores import Score, Scores
 
 
@@ -97,8 +98,10 @@ class EngineInfo:
     versions: dict[str, str]
 
 
-class ModelError(Exception):
+class ModelError(DistilrayError):
     """A model could not give what was asked; the row is ``failed`` with this text."""
+
+    prefix = "failed: "
 
 
 class PromptTooLong(ModelError):
@@ -113,8 +116,10 @@ class RequestTimedOut(ModelError):
     """No reply within the model's time-out."""
 
 
-class NoEngineAlive(Exception):
+class NoEngineAlive(DistilrayError):
     """Every engine of a model is down for good or for too long: the run cannot go on; no row is to blame."""
+
+    prefix = "failed: "
 
 
 class BadReply(ModelError):
@@ -126,5 +131,7 @@ class BadReply(ModelError):
         self.text = text
 
 
-class BudgetSpent(Exception):
+class BudgetSpent(DistilrayError):
     """The run's budget is used up: stop cleanly, publish nothing half-done."""
+
+    exit_code = 3

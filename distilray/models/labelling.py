@@ -97,11 +97,3 @@ def refuse_classifier(path: str) -> None:
         return  # not JSON: said elsewhere
     if any(name.endswith(HEAD) for name in found):
         raise NotACheckpoint(f"{path}: {found[0]} gives labels, not answers; write `kind: classifier` beside its path")
-
-
-def positions_of(config: Mapping[str, Any]) -> int | None:
-    """Most tokens of one text; encoders of RoBERTa's kind count positions from behind the pad token's id."""
-    positions = config.get("max_position_embeddings")
-    if positions is not None and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"):
-        return positions - config.get("pad_token_id", 1) - 1
-    return positions

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilray.checkpoints import check_shared_attention, published_config, resolve_path
+from distilray.checkpoints import published_config, resolve_path
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.recipe import Problem, TrainEntry
-from distilray.train import CannotTrain, MemoryPlan, TrainResources, memory_plan, method_of, proposals
+from distilray.train import (
+    CannotTrain,
+    MemoryPlan,
+    TrainResources,
+    check_shared_attention,
+    memory_plan,
+    method_of,
+    proposals,
+)
 
 if TYPE_CHECKING:
     from distilray.planning.plans import Available

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from distilray.errors import InputError
+
 Place = tuple[str | int, ...]
 
 
@@ -18,7 +20,7 @@ class Problem:
     text: str
 
 
-class RecipeError(Exception):
+class RecipeError(InputError):
     """A recipe that cannot run; the text fits one screen."""
 
     def __init__(self, origin: str, problems: Sequence[Problem], lines: Mapping[Place, int] | None = None) -> None:

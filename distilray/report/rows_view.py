@@ -20,6 +20,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from distilray.errors import InputError
 from distilray.ledger import StageFiles, list_stages, read_unit_counts
 from distilray.rows import CORE, Row
 from distilray.storage import Store
@@ -29,7 +30,7 @@ LONG = 2_000
 """Characters of a value that are shown."""
 
 
-class UnknownStep(LookupError):
+class UnknownStep(InputError, LookupError):
     """The run has no step of that name."""
 
 

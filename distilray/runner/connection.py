@@ -16,6 +16,7 @@ from typing import Any
 import ray
 from ray.util.annotations import RayDeprecationWarning
 
+from distilray.errors import DistilrayError
 from distilray.runner.context import Resources
 
 STARTS = 4
@@ -24,7 +25,7 @@ FOLDER = os.path.join(tempfile.gettempdir(), "distilray-ray")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-class ClusterDidNotStart(RuntimeError):
+class ClusterDidNotStart(DistilrayError, RuntimeError):
     """Ray did not come up on this machine; the text says what may help and where its own words are."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from distilray.errors import DistilrayError
 from distilray.ledger import Lease
 from distilray.storage import Store
 
@@ -73,5 +74,8 @@ class Context:
     on_progress: Callable[[dict[str, Any]], None] = lambda progress: None
 
 
-class RunStopped(Exception):
+class RunStopped(DistilrayError):
     """The run stopped cleanly before its end; running it again goes on from here."""
+
+    exit_code = 3
+    prefix = "stopped: "

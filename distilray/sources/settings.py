@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from distilray.errors import InputError
 from distilray.rows import CORE, column_type
 
 Form = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion", "preference", "trace"]
@@ -29,7 +30,7 @@ FIELDS = (
 """What a record can tell us; ``Source.columns`` says under which of its own columns it does."""
 
 
-class SourceError(Exception):
+class SourceError(InputError):
     """A source that cannot be read at all: names the place, what is wrong there, and what to do about it."""
 
     def __init__(self, place: str, value: str, remedy: str) -> None:

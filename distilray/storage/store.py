@@ -24,6 +24,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from distilray.errors import InputError
+
 MOVES_AT_ONCE = 16
 READS = 5
 """Times that an object is read which is deleted and written anew meanwhile."""
@@ -35,7 +37,7 @@ REMEDIES = {
 }
 
 
-class StoreError(Exception):
+class StoreError(InputError):
     """No run can lie there; the text names the place, what was said there, and what to do."""
 
     def __init__(self, place: str, error: Exception) -> None:

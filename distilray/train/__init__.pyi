@@ -9,6 +9,7 @@ from .data.training_data import kept_tokens as kept_tokens
 from .errors import CannotTrain as CannotTrain
 from .errors import TrainingFailed as TrainingFailed
 from .launch.launcher import fit as fit
+from .launch.shared_attention import check_shared_attention as check_shared_attention
 from .loop.export import publish as publish
 from .loop.metrics import read_metrics as read_metrics
 from .loop.progress import OnProgress as OnProgress

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from distilray.errors import DistilrayError, InputError
 
-class CannotTrain(ValueError):
+
+class CannotTrain(InputError, ValueError):
     """Known before a training starts; names the place, the value that was found there and what to do about it."""
 
 
-class StopTraining(RuntimeError):
+class StopTraining(DistilrayError, RuntimeError):
     """Raised by all workers alike: trying again would end the same way, so nobody is restarted."""
 
 
-class TrainingFailed(RuntimeError):
+class TrainingFailed(DistilrayError, RuntimeError):
     """Workers kept failing; the message begins with what the first of them said, checkpoints are kept."""
+
+    prefix = "failed: "
 
     @classmethod
     def because(cls, name: str, error: BaseException) -> TrainingFailed:

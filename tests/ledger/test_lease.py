@@ -15,7 +15,8 @@ from distilray.storage import Store
 
 HOLDER = """
 import sys, time
-from distilray.ledger import Lease, Store
+from distilray.ledger import Lease
+from distilray.storage import Store
 lease = Lease.acquire(Store(sys.argv[1]), ttl_s=float(sys.argv[2]), note="the test's holder")
 print("held", flush=True)
 lease.lost.wait()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from distilray.checkpoints import NotACheckpoint
+from distilray.checkpoints import NotACheckpoint, positions_of
 from distilray.models import ClassifierModel, ModelError, PromptTooLong, Reply, Request, Sampling
 from distilray.models.engines.classifier import ClassifierEngine
-from distilray.models.labelling import Reading, label_set, positions_of
+from distilray.models.labelling import Reading, label_set
 from distilray.models.settings import VLLMModel, check_model
 from distilray.models.wire import decode_answers, encode_batch
 from tests.train.classify.encoder import make_encoder

@@ -13,10 +13,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from distilray.checkpoints import check_shared_attention
 from distilray.planning import Available, plan, training_needs
 from distilray.recipe import RecipeError, parse
-from distilray.train import CannotTrain, SFTSettings, TrainResources
+from distilray.train import CannotTrain, SFTSettings, TrainResources, check_shared_attention
 from distilray.train.distributed.sequence import SequenceGroup, SliceCollator
 from distilray.train.loop.fixed_order import FixedOrderMixin
 from distilray.train.settings import accumulation, worker_counts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.cli import verify_file
+from distilray.cli.verify_file import verify_file
 
 
 def written(folder: Path, *pairs: object) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import ray
 
+from distilray.errors import DistilrayError
 from distilray.models.api import NoEngineAlive, PromptKillsEngines, Reply, Request
 from distilray.models.client.pools import EngineHandle, PoolHandle, PoolHandles
 from distilray.models.client.routing import choose, stable_hash
@@ -26,7 +27,7 @@ GONE_S = 1800.0
 """How long all engines of a model may be down before the run gives up on them."""
 
 
-class EngineDied(Exception):
+class EngineDied(DistilrayError):
     """The engine died with the request in flight; ``began`` is whether the request can have been the cause."""
 
     def __init__(self, began: bool) -> None:

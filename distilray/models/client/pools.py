@@ -22,6 +22,7 @@ from ray.actor import ActorHandle
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from distilray.errors import InputError
 from distilray.models.api import EngineInfo
 from distilray.models.client.orphans import NAMESPACE, remove_orphans
 from distilray.models.engines.base import Engine, EngineFailed
@@ -31,7 +32,7 @@ from distilray.models.settings import ClassifierModel, EchoModel, OpenAIModel, V
 Settings = VLLMModel | OpenAIModel | ClassifierModel | EchoModel
 
 
-class PoolsDoNotFit(RuntimeError):
+class PoolsDoNotFit(InputError, RuntimeError):
     """The cluster cannot hold the engines at once; the text says what they need and what there is."""
 
 

@@ -12,12 +12,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from distilray.errors import DistilrayError
 from distilray.models.api import EngineInfo, ModelError, NoEngineAlive, Reply, RequestTimedOut
 from distilray.models.engines.read_write_lock import ReadWriteLock
 from distilray.models.wire import Answer, Ask, Batch, Fault, decode_batch, encode_answers
 
 
-class EngineFailed(Exception):
+class EngineFailed(DistilrayError):
     """An engine could not start; the text says why and where its log is."""
 
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distilray.checkpoints import resolve_path
+from distilray.checkpoints import positions_of, resolve_path
 from distilray.models.api import EngineInfo, ModelError, PromptTooLong, Reply
 from distilray.models.engines.base import Engine, EngineFailed
 from distilray.models.gc_tuning import tune_gc
-from distilray.models.labelling import PARTS, label_set, local_config, positions_of
+from distilray.models.labelling import PARTS, label_set, local_config
 from distilray.models.settings import ClassifierModel
 from distilray.models.wire import Ask, Batch
 

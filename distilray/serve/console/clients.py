@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import httpx
 
 from distilray.checkpoints import resolve_path
+from distilray.errors import DistilrayError
 from distilray.serve.settings import ServedModel
 
 Message = dict[str, str]
@@ -27,7 +28,7 @@ LISTED_WITHIN = httpx.Timeout(30, connect=5)
 """Seconds for the list of models: a server that is there but busy must not be taken for none."""
 
 
-class CannotAnswer(Exception):
+class CannotAnswer(DistilrayError):
     """The model did not answer this question; the conversation can go on."""
 
 

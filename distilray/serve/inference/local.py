@@ -9,6 +9,8 @@ from typing import Any
 
 import psutil
 
+from distilray.errors import DistilrayError
+
 OBJECT_STORE_BYTES = 256 * 2**20
 """Serving hands requests from process to process; it stores nothing big."""
 
@@ -18,7 +20,7 @@ START_ATTEMPTS = 5
 STOP_WITHIN_S = 15
 
 
-class DidNotStart(Exception):
+class DidNotStart(DistilrayError):
     """What was to be served is not; the text is the last error on the way."""
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import yaml
 
 from distilray.checkpoints import NotACheckpoint, check_checkpoint, is_local, resolve_path, template_hash
+from distilray.errors import InputError
 from distilray.ledger import Manifest
 from distilray.serve.settings import ServedModel
 from distilray.storage import Store
 from distilray.train import METHODS, TrainSettings, load_chat, parse_settings
 
 
-class CannotServe(Exception):
+class CannotServe(InputError):
     """What was named cannot be served; the text says why and what to do, in the user's words."""
 
 

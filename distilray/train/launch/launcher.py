@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from distilray.checkpoints import check_shared_attention, read_student
+from distilray.checkpoints import read_student
 from distilray.ledger import Manifest, now
 from distilray.models import VLLMModel
 from distilray.storage import Store
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.launch.extras import check_extras
+from distilray.train.launch.shared_attention import check_shared_attention
 from distilray.train.loop import checkpoints
 from distilray.train.loop.metrics import DEVICE, read_metrics
 from distilray.train.loop.progress import OnProgress, ProgressBoard, TrainProgress

@@ -22,13 +22,14 @@ from transformers import (
     TrainerCallback,
 )
 
-from distilray.checkpoints import check_shared_attention, local_student, read_student
+from distilray.checkpoints import local_student, read_student
 from distilray.train.data.order import batch_order, total_steps
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
 from distilray.train.distributed.sequence import SequenceGroup, sequence_group, split_attention
 from distilray.train.errors import CannotTrain
 from distilray.train.launch.job import Job
+from distilray.train.launch.shared_attention import check_shared_attention
 from distilray.train.loop import checkpoints
 from distilray.train.loop.export import gathered_weights, publish, write_checkpoint
 from distilray.train.loop.metrics import DEVICE, read_metrics

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from distilray.errors import DistilrayError
 from distilray.verifiers.sandbox import confine, watch
 from distilray.verifiers.sandbox.limits import Limits
 from distilray.verifiers.sandbox.wire import receive, send
@@ -28,7 +29,7 @@ NAMESPACES = "namespaces"
 _STREAMS = ("stdout", "stderr", "results")
 
 
-class SandboxError(RuntimeError):
+class SandboxError(DistilrayError, RuntimeError):
     """The sandbox itself failed; the program was not judged."""
 
 

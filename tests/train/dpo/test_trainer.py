@@ -58,7 +58,7 @@ def store(student: str, tmp_path: Path) -> Store:
 def job(store: Store, student: str, chosen: DPOSettings) -> Job:
     return Job(
         store=store, out="training/dpo", tokens=[TOKENS], settings=chosen, resources=ONE,
-        student_path=student, board=None, token="x", models={}, stretch=None,
+        student_path=student, board=None, token="x", models={}, step_range=None,
     )  # fmt: skip
 
 

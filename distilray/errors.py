@@ -1,0 +1,24 @@
+"""Errors that a user can meet: one base, so that whoever catches it has them all, and the exit code of each.
+
+    0 done   1 failed   2 wrong input   3 stopped cleanly before the end   130 interrupted
+
+An error's text names the place, the value found there and the remedy; the command line prints it as it is.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DistilrayError(Exception):
+    """Base of all errors that distilray raises on purpose; anything else is a defect, and its traceback the report."""
+
+    exit_code: ClassVar[int] = 1
+    prefix: ClassVar[str] = ""
+    """What the command line prints before the text."""
+
+
+class InputError(DistilrayError):
+    """What the user gave cannot be: a recipe, a path, a setting, a word on the command line."""
+
+    exit_code = 2
