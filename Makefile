@@ -30,7 +30,7 @@ bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
 
 prove: setup  ## what steps and trainings are worth, measured where the truth is known; and that kills lose nothing
 	$(BIN)/python -m benchmarks worth
-	$(BIN)/python -m pytest tests/cluster tests/train/test_lost.py
+	$(BIN)/python -m pytest tests/cluster tests/train/launch/test_lost.py
 
 lint: setup  ## style, types and which room may import which
 	$(BIN)/ruff check .

@@ -54,8 +54,8 @@ def prepare(store: Any, kind: str, student: str) -> list[str]:
     """Token files that all trainings of a kind read."""
     from distilray.train import parse_settings
     from distilray.train.data.tokens import tokenize_unit
-    from tests.train.dpo.pairs import pair_units, pairs
-    from tests.train.tiny import rows, write_units
+    from tests.support.pairs import pair_units, pairs
+    from tests.support.tiny import rows, write_units
 
     units = pair_units(store, pairs(192)) if kind.startswith("dpo") else write_units(store, rows(192))
     paths = [f"tokens/{kind}/unit-{number:06d}.parquet" for number in range(len(units))]
@@ -107,7 +107,7 @@ def main() -> None:
 
     from distilray.runner import versions
     from distilray.storage import Store
-    from tests.train.tiny import make_student
+    from tests.support.tiny import make_student
 
     results = json.loads(options.out.read_text())["trainings"] if options.out.exists() else {}
     ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)

@@ -25,7 +25,7 @@ from distilray.report.page.page import write_report
 from distilray.report.run_status import status
 from distilray.runner import versions
 from distilray.storage import Store
-from tests.report import practice_run as practice
+from tests.support import practice_run as practice
 
 UNIT_ROWS = 256
 TEMPLATES = 32

@@ -124,7 +124,7 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     from distilray.train.loop import worker
     from distilray.train.methods.base import WorkerContext
     from distilray.train.methods.registry import method_of
-    from tests.train.tiny import make_tokenizer
+    from tests.support.tiny import make_tokenizer
 
     PartialState._reset_state()
     folder, on_cpu = tempfile.mkdtemp(), resources.gpus_per_worker == 0

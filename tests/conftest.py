@@ -1,4 +1,4 @@
-"""What tests of several rooms share."""
+"""What tests of several packages share; fixtures stand in tests/support."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
+pytest_plugins = [
+    "tests.support.models",
+    "tests.support.stores",
+    "tests.support.students",
+    "tests.support.teachers",
+    "tests.support.two_nodes",
+]
 
 STARTS = 5
 

@@ -17,8 +17,8 @@ import pytest
 from distilray.ledger import Manifest, reconcile
 from distilray.report.run_status import status
 from distilray.train.loop.metrics import read_metrics
-from tests.cluster.driver import Driver
-from tests.cluster.nodes import Nodes, wait_for
+from tests.support.cluster_driver import Driver
+from tests.support.nodes import Nodes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 

@@ -11,12 +11,11 @@ import pytest
 
 from distilray.ledger import reconcile
 from distilray.storage import Store
-from tests.cluster.nodes import Nodes, environment
-from tests.driver.echo_recipe import write
+from tests.support.echo_recipe import write
+from tests.support.nodes import Nodes, environment
+from tests.support.paths import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_submitted_job_runs_its_recipe_with_overrides(nodes: Nodes, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from distilray.driver import run
 from distilray.driver.outputs import outputs
 from distilray.ledger import Manifest, kept_rows
-from tests.train.classify.encoder import make_encoder, problems
+from tests.support.encoder import make_encoder, problems
 
 FIT = """
 name: fit

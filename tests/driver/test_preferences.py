@@ -11,7 +11,7 @@ from distilray.driver import run
 from distilray.ledger import Manifest
 from distilray.recipe import RecipeError, load
 from distilray.train.loop.metrics import read_metrics
-from tests.train.dpo.test_fit import STUDENT, practice_pairs
+from tests.train.methods.dpo.test_fit import STUDENT, practice_pairs
 
 RECIPE = """
 name: preferences

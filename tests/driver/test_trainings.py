@@ -14,7 +14,7 @@ from distilray.planning import Available, plan
 from distilray.recipe import parse
 from distilray.runner import Training
 from distilray.storage import Store
-from tests.train.tiny import make_student
+from tests.support.tiny import make_student
 
 
 @pytest.fixture

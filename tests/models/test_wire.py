@@ -7,8 +7,7 @@ import pytest
 
 from distilray.models import Constraint, PromptTooLong, Reply
 from distilray.models.wire import Fault, decode_answers, decode_batch, encode_answers, encode_batch
-
-from .conftest import request
+from tests.support.models import request
 
 
 def test_a_batch_arrives_with_each_ask_beside_its_own_sampling_and_constraint():

@@ -6,7 +6,7 @@ import pytest
 
 from distilray.planning import Available, training_needs
 from distilray.recipe import Loaded, RecipeError, parse
-from tests.train.classify.encoder import make_encoder
+from tests.support.encoder import make_encoder
 
 RECIPE = """
 models:

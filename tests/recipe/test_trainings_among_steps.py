@@ -14,9 +14,8 @@ from distilray.report.plan_views import plan_view
 from distilray.report.terminal import stdout
 from distilray.runner import GlobalStage, Phase, Repeat, Training
 from distilray.steps.curriculum_draw import CurriculumDraw
-from tests.train.tiny import make_student
-
-RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
+from tests.support.paths import RECIPES
+from tests.support.tiny import make_student
 
 
 @pytest.fixture(scope="module")

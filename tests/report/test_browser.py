@@ -11,7 +11,7 @@ import pytest
 
 from distilray.report.page.page import write_report
 from distilray.storage import Store
-from tests.report.practice_run import write_practice_run
+from tests.support.practice_run import write_practice_run
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(BROWSER is None, reason="no chromium on this machine")]

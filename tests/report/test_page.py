@@ -15,7 +15,7 @@ from distilray.report.page.page import write_report
 from distilray.rows import schema_with
 from distilray.storage import Store
 from distilray.train.methods.classify.scores import scores
-from tests.report.practice_run import PHASE, RECIPE, SELECT, SOURCES, write_practice_run
+from tests.support.practice_run import PHASE, RECIPE, SELECT, SOURCES, write_practice_run
 
 VOID = {"meta", "link", "input", "br"}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"

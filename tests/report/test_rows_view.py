@@ -6,7 +6,7 @@ import pytest
 
 from distilray.report.rows_view import UnknownStep, find_rows, show_rows
 from distilray.storage import Store
-from tests.ledger.world import PHASE, unit, write_run
+from tests.support.ledger_files import PHASE, unit, write_run
 
 
 @pytest.fixture

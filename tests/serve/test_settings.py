@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
 from pydantic import ValidationError
@@ -12,9 +10,10 @@ from ray.serve.schema import ServeDeploySchema
 from distilray.serve import ServeSettings
 from distilray.serve.inference.app import llm_config
 from distilray.serve.settings import api_keys_in
+from tests.support.paths import ROOT
 
 STUDENT = {"id": "student", "source": "/checkpoints/student"}
-SHIPPED = Path(__file__).parents[2] / "cluster" / "serve" / "student.yaml"
+SHIPPED = ROOT / "cluster" / "serve" / "student.yaml"
 
 
 def settings(**changes) -> ServeSettings:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from distilray.recipe import RecipeError, load
-
-RECIPES = Path(__file__).parents[2] / "jobs" / "recipes"
+from tests.support.paths import RECIPES
 
 
 def test_the_practice_twin_parses_with_its_checkpoints() -> None:

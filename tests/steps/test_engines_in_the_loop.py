@@ -17,10 +17,11 @@ from ray.util import list_named_actors
 from distilray.driver import run
 from distilray.ledger import Manifest, reconcile
 from distilray.storage import Store
+from tests.support.paths import RECIPES
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
 
-RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "practice_ds3.yaml"
+RECIPE = RECIPES / "practice_ds3.yaml"
 ROWS, IN_FLIGHT = 1600, 64  # so many that a killed engine is back, half a minute later, before the last row
 SETTINGS = [
     f"sources.traces.with.rows={ROWS}",

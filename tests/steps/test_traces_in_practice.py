@@ -11,8 +11,9 @@ from distilray.driver import run
 from distilray.ledger import reconcile
 from distilray.storage import Store
 from distilray.verifiers import numeric_equal
+from tests.support.paths import RECIPES
 
-RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "practice_ds3.yaml"
+RECIPE = RECIPES / "practice_ds3.yaml"
 SHORT = [
     "sources.traces.with.rows=96",
     "sources.traces.with.split=held_out",

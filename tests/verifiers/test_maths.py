@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distilray.verifiers import extract_final_answer, numeric_equal, verify_now
-
-from .cases_maths import CASES
+from tests.support.maths_cases import CASES
 
 
 def test_there_are_at_least_two_hundred_cases_with_both_verdicts():

@@ -9,8 +9,7 @@ import os
 import pytest
 
 from distilray.verifiers import Verdict, VerifierPool, numeric_equal, verify_now
-
-from .data import SHARED, rows
+from tests.support.recorded_data import SHARED, rows
 
 pytestmark = pytest.mark.slow
 

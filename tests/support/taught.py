@@ -1,0 +1,143 @@
+"""What tests of distillation share: a teacher's scores of token files, made by transformers in place of an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from distilray.models import VLLMModel
+from distilray.models.scores import pack
+from distilray.storage import Store
+from distilray.train.data.order import batch_order
+from distilray.train.data.tokens import tokenize_unit
+from distilray.train.data.training_data import open_feed, write_feed
+from distilray.train.distributed import cpu, sharding
+from distilray.train.loop.worker import Sharded, StopAt
+from distilray.train.methods.base import WorkerContext
+from distilray.train.methods.distill.divergence import Objective, top_k_of
+from distilray.train.methods.distill.method import Distill
+from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.scoring.scores import (
+    ScoreCounts,
+    scored_row,
+    scores_path,
+    token_rows,
+    trained_positions,
+    write_scores,
+)
+from tests.support.tiny import rows, write_units
+
+K = 8
+STEPS, BATCH = 8, 8
+FORWARD = Objective({"forward_kl": 1.0})
+
+
+def settings(**changes: Any) -> DistillSettings:
+    base = {"student": "tiny", "epochs": 1, "max_length": 256, "top_k": K}
+    if "teachers" not in changes:
+        base["teacher"] = "teacher"
+    return DistillSettings.model_validate({**base, **changes})
+
+
+def model_at(path: str) -> Any:
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+
+
+def logits_of(model: Any, row: dict[str, Any]) -> torch.Tensor:
+    """At the trained positions of one row, ``(n, vocabulary)``."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([row["input_ids"]])).logits[0]
+    return logits[[place - 1 for place in trained_positions(row["labels"])]]
+
+
+def score(store: Store, path: str, teacher: Any, name: str = "teacher", leave_out: str = "") -> None:
+    """As an engine does, but by transformers."""
+    scored = []
+    for row in token_rows(store, path):
+        top = top_k_of(logits_of(teacher, row), K)
+        if row["id"] != leave_out:
+            scored.append(
+                scored_row(row["id"], trained_positions(row["labels"]), pack(top.ids.numpy(), top.log_probs.numpy()))
+            )
+    write_scores(store, scores_path(path, name), scored, "key", ScoreCounts(kept=len(scored)))
+
+
+def scored_run(folder: Path, student: str, teacher: str) -> tuple[Store, list[str]]:
+    """A store in ``folder`` with the token files of 64 rows, and their scores."""
+    store, paths = Store(folder), []
+    model = model_at(teacher)
+    for number, unit in enumerate(write_units(store, rows(64), size=32)):
+        paths.append(f"training/distill/tokens/unit-{number:06d}.parquet")
+        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
+        score(store, paths[-1], model)
+    return store, paths
+
+
+def feed_in(
+    store: Store, paths: list[str], folder: Path, *, packed: bool = False, holdout: float = 0, **changes: Any
+) -> None:
+    """Writes the feed into ``folder`` as the first worker of a node does."""
+    folder.mkdir(parents=True)
+    job: Any = SimpleNamespace(store=store, tokens=paths, settings=settings(**changes))
+    with Distill().beside(job, str(folder)) as join:
+        write_feed(store, paths, str(folder), holdout=holdout, pack_to=256 if packed else None, join=join)
+
+
+def trained(
+    run: tuple[Store, list[str]],
+    student: str,
+    folder: Path,
+    *,
+    micro: int = BATCH,
+    workers: int = 1,
+    teacher: str = "",
+    more: dict[str, Any] | None = None,
+    stop: int | None = None,
+    resume: str | None = None,
+    **changes: Any,
+) -> Any:
+    """The trainer after ``STEPS`` steps, or ``stop``; from the checkpoint ``resume``, where there is one. Each of
+    ``workers`` calls it, with a folder of its own."""
+    store, paths = run
+    chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
+    models = {"teacher": VLLMModel(path=teacher)}
+    resources = SimpleNamespace(workers=workers)
+    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=models, resources=resources)
+    feed_in(store, paths, folder / "feed", holdout=0.1, source=chosen.source)
+    feed = open_feed(str(folder / "feed"), packed=False)
+    common = {
+        "output_dir": str(folder / "out"), "max_steps": STEPS, "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": BATCH // micro // workers, "learning_rate": 3e-3, "use_cpu": True, "bf16": False,
+        "report_to": "none", "disable_tqdm": True, "logging_steps": 1, "save_strategy": "no", "seed": 0,
+        "gradient_checkpointing": False, "lr_scheduler_type": "constant", "eval_strategy": "steps", "eval_steps": STEPS,
+        "per_device_eval_batch_size": 4,
+    }  # fmt: skip
+    arguments = Distill().arguments(chosen, common | (more or {}))
+    sharding.keep_precision(arguments, chosen)
+    if workers > 1:
+        cpu.before_trainer("fsdp", workers)
+    trainer = Distill().trainer(
+        WorkerContext(
+            job=job,
+            arguments=arguments,
+            model=model_at(student),
+            tokenizer=AutoTokenizer.from_pretrained(student),
+            feed=feed,
+            order=batch_order(feed.lengths, STEPS, BATCH, seed=0, by_length=True),
+            adapters=None,
+        )
+    )
+    if workers > 1:
+        trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
+    if stop:
+        trainer.add_callback(StopAt(stop))
+    trainer.train(resume_from_checkpoint=resume)
+    return trainer
+
+
+def logged(trainer: Any, name: str) -> list[float]:
+    return [record[name] for record in trainer.state.log_history if name in record]

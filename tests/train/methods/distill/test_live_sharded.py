@@ -1,0 +1,59 @@
+"""A live teacher is spread over all workers, and says the same there as in one piece: two processes over gloo."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from distilray.train.methods.distill.live import LiveTeachers
+from tests.support.taught import K
+
+pytestmark = pytest.mark.slow
+
+
+def inputs_of(worker: int) -> dict[str, Any]:
+    """Each worker reads rows of its own."""
+    ids = torch.randint(4, 250, (2, 24), generator=torch.Generator().manual_seed(worker))
+    labels = ids.clone()
+    labels[:, :10] = -100
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+
+
+def read(worker: int, workers: int, teacher: str, port: int, out: str) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", rank=worker, world_size=workers)
+    taught = LiveTeachers({teacher: 1.0}, K, workers, torch.device("cpu"))
+    [model] = taught.models
+    [first] = taught(inputs_of(worker))
+    [again] = taught(inputs_of(worker))  # the second time its layers are gathered anew
+    held = sum(parameter.to_local().numel() for parameter in model.parameters())
+    whole = sum(parameter.numel() for parameter in model.parameters())
+    torch.save(
+        {"hidden": first.hidden, "again": again.hidden, "head": first.head, "share": held / whole}, f"{out}/{worker}"
+    )
+    torch.distributed.destroy_process_group()
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def test_a_sharded_teacher_expects_what_a_whole_one_does(teacher: str, tmp_path: Path) -> None:
+    mp.spawn(read, (2, teacher, free_port(), str(tmp_path)), nprocs=2)
+    whole = LiveTeachers({teacher: 1.0}, K, 1, torch.device("cpu"))
+    for worker in range(2):
+        found = torch.load(tmp_path / str(worker))
+        [expected] = whole(inputs_of(worker))
+        torch.testing.assert_close(found["hidden"], expected.hidden, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found["again"], expected.hidden, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(found["head"], expected.head)
+        assert found["share"] < 0.6, "a worker holds more than its share of the teacher"

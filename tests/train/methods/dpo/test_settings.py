@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from distilray.train import DPOSettings, parse_settings
+from tests.support.pairs import settings
+
+
+def test_a_kind_decides_how_a_training_is_read() -> None:
+    assert parse_settings({"kind": "dpo", "student": "x", "epochs": 1, "resources": {"workers": 2}}) == DPOSettings(
+        student="x", epochs=1
+    )
+
+
+def test_a_loss_may_be_one_name_or_several_with_weights() -> None:
+    assert settings(loss="ipo").loss == {"ipo": 1.0}
+    assert settings(loss={"sigmoid": 1, "sft": 0.2}).loss == {"sigmoid": 1.0, "sft": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"loss": "sigmoidal"}, "sigmoid"),
+        ({"loss": {}}, "at least one"),
+        ({"loss": "aot"}, "set row_beta: false"),
+        ({"loss": "robust"}, "label_smoothing above 0"),
+        ({"label_smoothing": 0.1}, "does not look at it"),
+        ({"beta": 0}, "greater than 0"),
+        ({"packing": True}, "packing"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_with_the_remedy(wrong: dict, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        settings(**wrong)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, field in DPOSettings.model_fields.items() if not field.description] == []

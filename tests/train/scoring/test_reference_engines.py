@@ -1,0 +1,72 @@
+"""The reference asked of a real pool of vLLM engines, against the training's own workers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from distilray.checkpoints.student import local_student
+from distilray.models import VLLMModel
+from distilray.storage import Store
+from distilray.train import CannotTrain, Engines, PrepareContext, prepare_tokens
+from distilray.train.methods.dpo.cached import missing, reference_path, score_by_workers
+from distilray.train.methods.dpo.collate import CHOSEN, REJECTED
+from distilray.train.methods.dpo.method import DPO
+from tests.support.pairs import alone, pair_units
+from tests.train.methods.dpo.test_fit import STUDENT, chosen_settings, practice_pairs
+from tests.train.methods.dpo.test_trainer import job
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
+
+ENGINE = VLLMModel(path="not this one", dtype="float32", cpus=0.5, max_num_seqs=16, max_model_len=384)
+
+
+@pytest.fixture(scope="module")
+def before(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> PrepareContext:
+    """Two token files of pairs, a student of the recipe and the checkpoint that it has come to."""
+    store, chosen = Store(tmp_path_factory.mktemp("run")), chosen_settings(reference_by="engines")
+    tokens = prepare_tokens(
+        store, pair_units(store, practice_pairs(48), size=24), chosen, STUDENT, "training/dpo/tokens"
+    )
+    return PrepareContext(store, tokens, chosen, STUDENT, {"tiny": ENGINE}, Engines("a-run"))
+
+
+def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    table = pq.read_table(store.full(reference_path(tokens)))
+    return {row["id"]: (np.array(row[CHOSEN]), np.array(row[REJECTED])) for row in table.to_pylist()}
+
+
+@pytest.mark.long
+def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(before: PrepareContext) -> None:
+    store, paths = before.store, before.tokens.paths
+    DPO().before(before)
+    assert missing(store, paths) == []
+    by_engines = [stored(store, path) for path in paths]
+    for path in paths:
+        Path(store.full(reference_path(path))).unlink()
+    with alone():
+        score_by_workers(replace(job(store, local_student(STUDENT), chosen_settings()), tokens=paths))
+    by_workers = [stored(store, path) for path in paths]
+    assert [sorted(some) for some in by_engines] == [sorted(some) for some in by_workers]
+    pairs = [(one[row], other[row]) for one, other in zip(by_engines, by_workers, strict=True) for row in one]
+    assert len(pairs) == 48
+    for one, other in pairs:
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=2e-3)
+            assert abs(mine.sum() - theirs.sum()) < 1e-2
+
+
+@pytest.mark.long
+def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(before: PrepareContext) -> None:
+    short = {"tiny": ENGINE.model_copy(update={"max_model_len": 128})}
+    other = PrepareContext(
+        Store(before.store.full("elsewhere")), before.tokens, before.settings, STUDENT, short, before.engines
+    )
+    for path in before.tokens.paths:
+        other.store.write(path, before.store.read(path))
+    with pytest.raises(CannotTrain, match=r"rows may have 256 tokens.*raise its max_model_len to 257"):
+        DPO().before(other)
