@@ -18,6 +18,8 @@ from tests.support.paths import ROOT
 PIN = re.search(r'"torch==([^"]+)"', (ROOT / "pyproject.toml").read_text())
 assert PIN is not None
 TORCH = f"{PIN[1]}+cpu"
+UV = Path(sys.executable).with_name("uv")
+"""The environment's own (extra `dev`): the index that these tests set up on loopback could not give one."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,8 +57,13 @@ def site(tmp_path: Path) -> Iterator[str]:
 def set_up_torch(tmp_path: Path, site: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run set-up as far as torch, with an index that has none, and with `settings` in the environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    tools = tmp_path / "tools"
+    tools.mkdir(exist_ok=True)
+    (tools / "uv").unlink(missing_ok=True)
+    (tools / "uv").symlink_to(UV)
     environment = {
         **kept,
+        "PATH": f"{tools}:{os.environ['PATH']}",
         "EXTRA": "cpu",
         "PYTHON": sys.executable,
         "VENV": str(tmp_path / "venv"),
