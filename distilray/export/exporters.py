@@ -19,10 +19,7 @@ from pyarrow import fs
 
 from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render
 from distilray.rows import CORE, MalformedRecord
-from distilray.sources import resolve
-
-OBJECT_STORES = {"s3", "gcs", "abfs"}
-"""Filesystems whose files appear whole when they are closed, and where a rename is a copy."""
+from distilray.storage import put, resolve
 
 FLUSH = 4096  # rows a Parquet row group, and held as Python objects at most
 
@@ -99,7 +96,7 @@ def export(
 def write_card(out: str, card: str, filesystem: fs.FileSystem | None = None) -> None:
     """Publish ``card`` as the data set's README."""
     store, path = (filesystem, out) if filesystem else resolve(out)
-    _put(store, f"{path.rstrip('/')}/README.md", pa.py_buffer(card.encode()))
+    put(store, f"{path.rstrip('/')}/README.md", card.encode())
 
 
 _READ = ("id", "source", "language", "messages", "reasoning", "answer", "rejected_answer", "outcome")
@@ -142,21 +139,8 @@ class _Shard:
 
 def _publish(store: fs.FileSystem, folder: str, exported: Exported, shard: _Shard) -> None:
     name = f"train-{len(exported.files):05d}.{exported.format}"
-    _put(store, f"{folder}/{name}", shard.finish())
+    put(store, f"{folder}/{name}", shard.finish())
     exported.files.append(f"data/{name}")
-
-
-def _put(store: fs.FileSystem, path: str, content: pa.Buffer) -> None:
-    """Write all of a file or nothing: one put on an object store, a rename elsewhere."""
-    target = path if _base(store).type_name in OBJECT_STORES else f"{path}.partial"
-    with store.open_output_stream(target, compression=None) as stream:
-        stream.write(content)
-    if target != path:
-        store.move(target, path)
-
-
-def _base(store: fs.FileSystem) -> fs.FileSystem:
-    return _base(store.base_fs) if isinstance(store, fs.SubTreeFileSystem) else store
 
 
 def _remove_others(store: fs.FileSystem, folder: str, exported: Exported) -> None:

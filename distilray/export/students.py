@@ -11,7 +11,7 @@ from distilray.checkpoints import checkpoint_address, resolve_path
 from distilray.export.compression import Scheme, calibration_rows, compress
 from distilray.ledger import Manifest
 from distilray.runner import RunStopped
-from distilray.storage import Store
+from distilray.storage import Store, upload
 from distilray.train import CannotTrain
 
 
@@ -43,9 +43,7 @@ def export_student(store: Store, out: str | None, *, training: str | None = None
                 note = f"\n## Compressed\n\n{scheme}, by llm-compressor, calibrated on rows of this training.\n"
                 (Path(made) / "README.md").write_text(card.read_text("utf-8") + note, "utf-8")
         if out is None:
-            from distilray.train import publish
-
-            publish(store, made, f"{folder}/final-{scheme}")
+            upload(store, made, f"{folder}/final-{scheme}")
             return checkpoint_address(store, f"{folder}/final-{scheme}")
         if os.path.exists(out):
             raise CannotTrain(f"--out {out}: it is there already; name a folder that is not")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs as pafs
 import yaml
 from pydantic import ValidationError
 
@@ -16,6 +15,7 @@ from distilray.recipe.errors import Place, Problem, RecipeError, closest, proble
 from distilray.recipe.schema import Recipe
 from distilray.recipe.steps import Entry, RepeatEntry, StepEntry, documented, parse_entries
 from distilray.recipe.trainings import TrainEntry, parse_trainings
+from distilray.storage import resolve
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Loaded:
 def _read(place: str) -> str:
     try:
         if "://" in place:
-            system, path = pafs.FileSystem.from_uri(place)
+            system, path = resolve(place)
             with system.open_input_stream(path) as stream:
                 return stream.read().decode()
         return Path(place).read_text("utf-8")

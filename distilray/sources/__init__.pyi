@@ -1,6 +1,5 @@
 from .files import SourceFile as SourceFile
 from .files import list_files as list_files
-from .files import resolve as resolve
 from .ingest import batches as batches
 from .ingest import check_source as check_source
 from .ingest import read_batches as read_batches

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pyarrow import fs
 
 from distilray.sources.settings import Source, SourceError
+from distilray.storage import resolve
 
 TEXT_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
@@ -55,13 +56,6 @@ def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[
     if not any(file.size for file in files):
         raise SourceError(place, "is empty", "Name files that hold at least one record")
     return files
-
-
-def resolve(uri: str) -> tuple[fs.FileSystem, str]:
-    """The filesystem that a local path or a URI names, and the path on it."""
-    if "://" in uri:
-        return fs.FileSystem.from_uri(uri)
-    return fs.LocalFileSystem(), posixpath.abspath(posixpath.expanduser(uri))
 
 
 def _files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iterator[SourceFile]:

@@ -1,3 +1,9 @@
+from .addresses import resolve as resolve
+from .atomic import put as put
 from .downloads import download as download
+from .parquet import read_parquet as read_parquet
+from .parquet import read_parquet_footer as read_parquet_footer
+from .parquet import write_parquet as write_parquet
 from .store import Store as Store
 from .store import StoreError as StoreError
+from .uploads import upload as upload

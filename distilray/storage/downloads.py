@@ -1,7 +1,7 @@
-"""Checkpoints that lie on another filesystem (``s3://...``): copied once to a folder of this node.
+"""Checkpoints on another filesystem (``s3://...``): copied once to a folder of this node.
 
-The copy is known by its address and the listing of its files, so that a checkpoint that was written anew is copied
-anew; it appears under its name only when it is whole.
+The copy's name is a hash of the address and of the listing of its files, so that a checkpoint that was written again is
+copied again; it appears under its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
+from distilray.storage.addresses import resolve
+
 
 def download(uri: str) -> str:
     """The local folder with the files of the checkpoint at ``uri`` (any pyarrow filesystem).
 
-    Raises :class:`FileNotFoundError` where nothing lies there.
+    Raises :class:`FileNotFoundError` where there is nothing.
     """
-    system, base = pafs.FileSystem.from_uri(uri)
+    system, base = resolve(uri)
     infos = [info for info in system.get_file_info(pafs.FileSelector(base)) if info.is_file]
     listing = [f"{info.base_name}\0{info.size}\0{info.mtime_ns}" for info in sorted(infos, key=lambda i: i.path)]
     name = hashlib.blake2b("\0".join([uri.partition("?")[0], *listing]).encode(), digest_size=12).hexdigest()

@@ -4,18 +4,15 @@
     store.write("steps/00-sources/unit-000000.parquet", buffer)
     store.names("steps/00-sources")  # ["unit-000000.parquet"]
 
-Paths are relative to the run directory, with ``/`` between names. What is written appears whole or not at
-all: on a local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the
-final name would be published half-written when an exception closes it). S3 credentials and endpoints come
-from the URI's query or from the ``AWS_*`` environment of the process, also after unpickling on another node.
+Paths are relative to the run directory, with ``/`` between names. What is written appears whole or not at all (see
+:mod:`distilray.storage.atomic`). S3 credentials and endpoints come from the URI's query or from the ``AWS_*``
+environment of the process, also after unpickling on another node.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
@@ -25,6 +22,8 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from distilray.errors import InputError
+from distilray.storage.addresses import absolute, resolve, without_keys
+from distilray.storage.atomic import put
 
 MOVES_AT_ONCE = 16
 READS = 5
@@ -38,12 +37,12 @@ REMEDIES = {
 
 
 class StoreError(InputError):
-    """No run can lie there; the text names the place, what was said there, and what to do."""
+    """No run can be stored there; the text names the place, the filesystem's error, and the remedy."""
 
     def __init__(self, place: str, error: Exception) -> None:
-        said = _shown(str(error).strip()) or type(error).__name__  # pyarrow repeats the URI, keys and all
-        remedy = next(remedy for mark, remedy in REMEDIES.items() if mark in said)
-        super().__init__(f"{_shown(place)}: no run directory can be there: {said}\n  {remedy}")
+        reason = without_keys(str(error).strip()) or type(error).__name__  # pyarrow repeats the URI, keys and all
+        remedy = next(remedy for mark, remedy in REMEDIES.items() if mark in reason)
+        super().__init__(f"{without_keys(place)} cannot hold a run directory: {reason}\n  {remedy}")
 
 
 class Store:
@@ -51,22 +50,17 @@ class Store:
     thread-safe."""
 
     def __init__(self, uri: str | os.PathLike[str]) -> None:
-        text = os.fspath(uri)
-        if "://" not in text:
-            text = os.path.abspath(os.path.expanduser(text))
-            self.filesystem, self.base = pafs.LocalFileSystem(), text
-        else:
-            self.filesystem, self.base = pafs.FileSystem.from_uri(_one_put(text))
-        self.uri = text
+        self.uri = absolute(uri)
+        self.filesystem, self.base = resolve(self.uri)
         self.local = isinstance(self.filesystem, pafs.LocalFileSystem)
 
     @classmethod
     def reach(cls, uri: str | os.PathLike[str]) -> Store:
-        """The store at ``uri`` after it has answered once; :class:`StoreError` where none can be there."""
+        """The store at ``uri`` after it has answered once; :class:`StoreError` where no run can be stored."""
         try:
             store = cls(uri)
             if not store.base.strip("/"):
-                raise ValueError("it names no bucket" if not store.local else "that is the whole disk")
+                raise ValueError("it names no bucket" if not store.local else "it is the whole disk")
             store.exists("run.json")
         except (OSError, ValueError, pa.ArrowException) as error:
             raise StoreError(os.fspath(uri), error) from error
@@ -87,7 +81,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The URI without the keys that it may carry, for messages."""
-        return _shown(self.uri)
+        return without_keys(self.uri)
 
     @property
     def typed(self) -> str:
@@ -132,42 +126,16 @@ class Store:
     def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
         """Publishes ``data`` at ``path``, whole or not at all, over what was there.
 
-        ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power
-        cut, though no kill of a process, can leave a published file empty, and a unit that is there is never
-        done again. What is worthless after a power cut (heartbeats, progress, crash markers) goes without.
+        ``durable=False`` is for what is worthless after a power cut (heartbeats, progress, crash marks); a unit that
+        is there is never done again.
         """
-        buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
-        if self.local:
-            self._write_local(self.full(path), buffer, durable)
-        else:
-            with self.filesystem.open_output_stream(self.full(path), compression=None) as stream:
-                stream.write(buffer)
-
-    def _write_local(self, full: str, data: pa.Buffer, durable: bool) -> None:
-        folder, name = os.path.split(full)
-        temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
-        try:
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115  (a missing folder is made, and only then)
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
-        try:
-            with file:
-                rest = memoryview(data).cast("B")
-                while rest:
-                    rest = rest[file.write(rest) :]
-                if durable:
-                    os.fsync(file.fileno())
-            os.replace(temporary, full)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        put(self.filesystem, self.full(path), data, durable=durable)
 
     def read_json(self, path: str) -> Any:
         try:
             return msgspec.json.decode(self.read(path))
         except msgspec.DecodeError as error:
-            raise ValueError(f"{self.shown}/{path} is not JSON ({error}); it was changed by another hand") from error
+            raise ValueError(f"{self.shown}/{path} is not JSON ({error}); it was modified outside distilray") from error
 
     def write_json(self, path: str, value: Any, *, durable: bool = True) -> None:
         self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1), durable=durable)
@@ -226,14 +194,3 @@ class Store:
         if f"{folder}/{last}" in files:
             move(f"{folder}/{last}")
         self.delete_dir(folder)
-
-
-def _shown(uri: str) -> str:
-    return re.sub(r"://[^/@]*@", "://***@", uri)
-
-
-def _one_put(uri: str) -> str:
-    """An S3 URI whose small files cost one request each, instead of the three of a multipart upload."""
-    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
-        return uri
-    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"

@@ -10,7 +10,6 @@ from .errors import CannotTrain as CannotTrain
 from .errors import TrainingFailed as TrainingFailed
 from .launch.launcher import fit as fit
 from .launch.shared_attention import check_shared_attention as check_shared_attention
-from .loop.export import publish as publish
 from .loop.metrics import read_metrics as read_metrics
 from .loop.progress import OnProgress as OnProgress
 from .loop.progress import TrainProgress as TrainProgress

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import torch
 
 from distilray.checkpoints import TOKENIZER_FILES
 from distilray.models import CHECKPOINT_KEY
-from distilray.storage import Store
 from distilray.train.distributed import sharding
 from distilray.train.settings import TrainSettings
 
@@ -93,20 +91,6 @@ def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config
         setattr(base.config, CHECKPOINT_KEY, getattr(config, CHECKPOINT_KEY))
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     _write_model(merged.to(dtype), {k: v.contiguous() for k, v in merged.state_dict().items()}, dtype, folder)
-
-
-def publish(store: Store, folder: str, target: str) -> None:
-    """Makes the local ``folder`` appear at ``target`` in ``store``, whole; what was there is replaced."""
-    store.delete_dir(target)
-    if store.local:
-        final = store.full(target)
-        arriving = os.path.join(os.path.dirname(final), f".{os.path.basename(final)}-{uuid.uuid4().hex}")
-        shutil.copytree(folder, arriving)
-        os.rename(arriving, final)
-        return
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    for path in sorted(files, key=lambda path: path.name == "config.json"):  # last: without it there is no checkpoint
-        store.write(f"{target}/{path.relative_to(folder)}", path.read_bytes())
 
 
 def _dtype_of(student_path: str) -> torch.dtype:

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from distilray.checkpoints import local_student, read_student
+from distilray.storage import upload
 from distilray.train.data.order import batch_order, total_steps
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
@@ -31,7 +32,7 @@ from distilray.train.errors import CannotTrain
 from distilray.train.launch.job import Job
 from distilray.train.launch.shared_attention import check_shared_attention
 from distilray.train.loop import checkpoints
-from distilray.train.loop.export import gathered_weights, publish, write_checkpoint
+from distilray.train.loop.export import gathered_weights, write_checkpoint
 from distilray.train.loop.metrics import DEVICE, read_metrics
 from distilray.train.loop.reporting import Reporting
 from distilray.train.memory.flops import device_peak, flops_per_token
@@ -300,7 +301,7 @@ def _export(job: Job, kind: TrainingMethod, trainer: Trainer) -> None:
     if first:
         folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
         write_checkpoint(trainer, weights, job.settings, job.student_path, folder, kind.auto, kind.head(job))
-        publish(job.store, folder, job.final)
+        upload(job.store, folder, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:
         shutil.rmtree(job.scratch)

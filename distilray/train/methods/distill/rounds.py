@@ -17,6 +17,7 @@ from typing import Any
 from distilray.checkpoints import checkpoint_address, local_student
 from distilray.ledger import Manifest, fingerprint, now
 from distilray.models import EnginePools
+from distilray.storage import upload
 from distilray.train.data.tokens import TokenCounts, counts_of_tokens, made_of
 from distilray.train.errors import CannotTrain
 from distilray.train.launch.job import StepRange
@@ -71,10 +72,8 @@ class _Rounds:
             manifest.seconds += time.monotonic() - began
             manifest.details["rounds"] = [done[k] for k in sorted(done)]
             manifest.write(self.store, self.out)
-        from distilray.train.loop.export import publish
-
         last = local_student(checkpoint_address(self.store, self.place(self.own.rounds)))
-        publish(self.store, last, f"{self.out}/final")
+        upload(self.store, last, f"{self.out}/final")
         return finish(self.store, manifest, self.settings, self.out, self.resources)
 
     def place(self, number: int) -> str:

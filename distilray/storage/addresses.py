@@ -1,0 +1,43 @@
+"""What a path or URI names: a pyarrow filesystem and a path on it.
+
+    resolve("runs/first")            # the local disk, "/home/me/runs/first"
+    resolve("s3://bucket/runs/first?region=eu-west-1")  # S3, "bucket/runs/first"
+
+S3 credentials and endpoints come from the URI's query or from the ``AWS_*`` environment of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pyarrow.fs as pafs
+
+
+def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
+    """The filesystem and the path on it; a local path may be relative or begin with ``~``.
+
+    Raises :class:`ValueError` or a pyarrow exception where no filesystem knows the URI.
+    """
+    text = absolute(address)
+    if "://" not in text:
+        return pafs.LocalFileSystem(), text
+    return pafs.FileSystem.from_uri(_one_request(text))
+
+
+def absolute(address: str | os.PathLike[str]) -> str:
+    """The address independent of the current directory: a URI as it is, a local path in full."""
+    text = os.fspath(address)
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))
+
+
+def without_keys(text: str) -> str:
+    """``text`` without the credentials of the URIs in it, for messages."""
+    return re.sub(r"://[^/@]*@", "://***@", text)
+
+
+def _one_request(uri: str) -> str:
+    """An S3 URI whose small files cost one request each, instead of the three of a multipart upload."""
+    if not uri.startswith("s3://") or "allow_delayed_open" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}allow_delayed_open=true"

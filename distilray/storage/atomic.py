@@ -1,0 +1,62 @@
+"""Writing a file whole or not at all, on any filesystem.
+
+On a local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the final name
+would be published half-written when an exception closes it), elsewhere by a move on the same filesystem.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+OBJECT_STORES = {"s3", "gcs", "abfs"}
+"""Types of filesystems whose files appear whole when they are closed, and where a rename is a copy."""
+
+
+def put(
+    filesystem: pafs.FileSystem,
+    path: str,
+    data: bytes | bytearray | memoryview | pa.Buffer,
+    *,
+    durable: bool = True,
+) -> None:
+    """Publishes ``data`` at ``path``, whole or not at all, over what was there; makes local folders on the way.
+
+    ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power cut, though no
+    kill of a process, can leave a published file empty. What is worthless after a power cut goes without.
+    """
+    buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
+    while isinstance(filesystem, pafs.SubTreeFileSystem):
+        path, filesystem = f"{filesystem.base_path.rstrip('/')}/{path}", filesystem.base_fs
+    if isinstance(filesystem, pafs.LocalFileSystem):
+        _put_local(path, buffer, durable)
+        return
+    target = path if filesystem.type_name in OBJECT_STORES else f"{path}.partial"
+    with filesystem.open_output_stream(target, compression=None) as stream:
+        stream.write(buffer)
+    if target != path:
+        filesystem.move(target, path)
+
+
+def _put_local(path: str, data: pa.Buffer, durable: bool) -> None:
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
+    try:
+        file = open(temporary, "wb", buffering=0)  # noqa: SIM115  (a missing folder is made, and only then)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+    try:
+        with file:
+            rest = memoryview(data).cast("B")
+            while rest:
+                rest = rest[file.write(rest) :]
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
