@@ -1,4 +1,5 @@
-"""Every command that the README shows is run here, or by the test that is named here; a new one fails until it is."""
+"""Every command that the README and its guide show is run here, or by the test named here; a new one fails until it
+is."""
 
 from __future__ import annotations
 
@@ -30,6 +31,11 @@ from distilray.storage import Store
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MEASURED = (ROOT / "docs" / "measured.md").read_text(encoding="utf-8")
+GUIDE = "\n".join(
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("index", "recipes", "measured")
+)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     "RAY_AUTH_MODE": "disabled",
@@ -67,7 +73,7 @@ COVERED = {
     "make demo": "tests/house/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
     "make test": "tests/house/test_readme.py::test_make_runs_what_the_readme_says",
     "make test-long": "tests/house/test_readme.py::test_make_runs_what_the_readme_says",
-    "make lint": "tests/house/test_packages.py::test_every_room_imports_only_from_rooms_below_it",
+    "make lint": "tests/house/test_packages.py::test_every_package_imports_only_from_packages_below_it_and_through_their_front_doors",
     "make setup": "tests/house/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
     ".venv/bin/distilray doctor": "tests/cli/test_checkup.py::test_this_machine_is_usable_and_fits_on_one_screen",
     "distilray serve runs/first --port 8000": f"{TEST_SERVING}::test_it_is_ready_only_when_it_answers",
@@ -80,15 +86,16 @@ COVERED = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    """The README's fenced blocks in ``language``."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+def blocks(language: str, text: str = README) -> list[str]:
+    """The fenced blocks of ``text`` in ``language``."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
 def commands() -> list[str]:
     """What can be typed: lines of shell blocks, and code in the text that begins with a program of ours."""
-    lines = [line.partition("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    text = re.sub(r"^```\w*$", "", README, flags=re.M)
+    shown = f"{README}\n{GUIDE}"
+    lines = [line.partition("  #")[0].strip() for block in blocks("sh", shown) for line in block.splitlines()]
+    text = re.sub(r"^```\w*$", "", shown, flags=re.M)
     spans = [part.strip() for span in re.findall(r"`([^`\n]+)`", text) for part in span.split("&&")]
     typed = [span for span in spans if span.split()[0] in PROGRAMS and " " in span and "RUN" not in span]
     return [line for line in dict.fromkeys(lines + typed) if line and line not in NAMED_ONLY]
@@ -124,18 +131,29 @@ def test_the_recipe_in_the_text_is_valid_and_fits_on_one_box_of_eight_gpus(tmp_p
     assert [stage.name for stage in stages] == ["01-answer+check+judge", "02-select"]
 
 
-def test_links_and_files_that_the_text_names_are_there():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
-    for path in re.findall(r"`((?:distilray|benchmarks|jobs|cluster|tests)/[\w./-]+)`", README):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_files_that_a_page_names_are_there(page: Path):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert "://" in target or (page.parent / target).exists(), target
+    for path in re.findall(r"`((?:distilray|benchmarks|jobs|cluster|tests|docs)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
 
 
+def test_the_index_leads_to_every_page():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        assert page.name == "index.md" or f"({page.name})" in index, page.name
+
+
+def test_the_readme_fits_on_two_screens():
+    assert len(README.splitlines()) <= 100
+
+
 def test_every_figure_has_a_program_and_its_results():
-    """A row of "Measured" says so where it is not; otherwise the results lie in the repository."""
-    table = README.partition("## Measured")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\|[^|]+\| `(benchmarks/[^`]+)` \|([^|]+)\|$", table, re.M)
-    assert len(rows) >= 5
+    """A row of the figures says so where it was not measured; otherwise the results lie in the repository."""
+    rows = re.findall(r"^\|[^|]+\| `(benchmarks/[^`]+)`[^|]*\|([^|]+)\|$", MEASURED, re.M)
+    assert len(rows) >= 15
     for command, result in rows:
         program = command.split()[0]
         assert (ROOT / program).exists(), program
