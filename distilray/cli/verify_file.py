@@ -1,7 +1,7 @@
 """`distilray verify FILE --kind ...`: score the (answer, reference) pairs of a file, streaming, on all cores.
 
 A line of FILE is a JSON object with `answer` (or `completion`, `response`) and `reference` (or `golden`, `target`,
-`tests`); what else a verifier takes (`options`, `prompt`, `entry_point`, `timeout_s`) may stand beside them.
+`tests`). Its other keys are passed to the verifier where they name one of its settings (`options`, `timeout_s`).
 """
 
 from __future__ import annotations
@@ -14,25 +14,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, TextIO
 
-from distilray.verifiers import Verdict, VerifierPool, shorten
+from distilray.errors import InputError
+from distilray.verifiers import Verdict, VerifierPool, shorten, verifier_of
 
 _ANSWER = ("answer", "completion", "response", "prediction")
 _REFERENCE = ("reference", "golden", "target", "label", "tests")
-_SETTINGS = {
-    "math": ("relative",),
-    "code": ("prompt", "entry_point", "timeout_s", "total_s", "memory_mb", "stop_at_first"),
-    "choice": ("options", "zero_based"),
-    "format": ("loose",),
-    "language": (),
-    "refusal": ("language",),
-    "numeric": (),
-}
 _AHEAD = 256  # pairs in flight per worker: memory stays flat however long the file
 _MARK = {True: "right", False: "wrong", None: "undecided"}
 
 
-class PairError(ValueError):
-    """A line of the file that is no pair; the message names file, line and what would be right."""
+class PairError(InputError):
+    """A line of the file that is not a pair; the message names file, line and what is expected."""
 
 
 def verify_file(path: str, kind: str, json_output: bool, workers: int | None = None, out: TextIO | None = None) -> int:
@@ -68,7 +60,7 @@ async def _verify(path: str, kind: str, json_output: bool, workers: int, out: Te
 
 
 async def _in_order(pool: VerifierPool, kind: str, path: str, ahead: int) -> AsyncIterator[tuple[int, Verdict]]:
-    """Verdicts in the file's order, with at most `ahead` checks under way."""
+    """Verdicts in the order of the file, with at most `ahead` checks in flight."""
     waiting: list[tuple[int, asyncio.Task[Verdict]]] = []
     try:
         for line, answer, reference, settings in read_pairs(path, kind):
@@ -85,7 +77,8 @@ async def _in_order(pool: VerifierPool, kind: str, path: str, ahead: int) -> Asy
 
 
 def read_pairs(path: str, kind: str) -> Iterator[tuple[int, str, Any, dict[str, Any]]]:
-    """Line number, answer, reference and settings of each line. Raises PairError at the first that has none."""
+    """Line number, answer, reference and settings of each line. Raises PairError at the first without an answer."""
+    takes = verifier_of(kind).settings
     with open(path, encoding="utf-8") as handle:
         for number, line in enumerate(handle, 1):
             if not line.strip():
@@ -93,7 +86,7 @@ def read_pairs(path: str, kind: str) -> Iterator[tuple[int, str, Any, dict[str, 
             try:
                 pair = json.loads(line)
             except ValueError as error:
-                raise PairError(f"{path}:{number}: not JSON ({error}); one object per line is expected") from error
+                raise PairError(f"{path}:{number}: not JSON ({error}); expected one object per line") from error
             if not isinstance(pair, dict):
                 raise PairError(f"{path}:{number}: {shorten(line)} is not an object with answer and reference")
             answer = _first(pair, _ANSWER)
@@ -102,7 +95,7 @@ def read_pairs(path: str, kind: str) -> Iterator[tuple[int, str, Any, dict[str, 
                 reference = {name: pair[name] for name in ("prompt", "test", "entry_point") if name in pair}
             if not isinstance(answer, str):
                 raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(pair)}")
-            yield number, answer, reference, {name: pair[name] for name in _SETTINGS[kind] if name in pair}
+            yield number, answer, reference, {name: pair[name] for name in takes if name in pair}
 
 
 def _first(pair: dict[str, Any], names: tuple[str, ...]) -> Any:

@@ -6,15 +6,13 @@ With several answers in a row the first that passes is taken: rejection sampling
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from distilray import verifiers
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import Models, Step
-
-Reference = Literal["numeric", "math", "code", "choice", "none"]
 
 
 class Check(Step):
@@ -37,7 +35,9 @@ class Check(Step):
         False
     )
     reference: Annotated[
-        Reference, Field(description="how the answer is compared with the row's reference, where it has one")
+        str,
+        verifiers.comparison("none"),
+        Field(description=f"how the answer is compared with the row's reference: none, {verifiers.COMPARISONS}"),
     ] = "numeric"
 
     async def process(self, row: Row, models: Models) -> Outcome:
@@ -82,8 +82,5 @@ class Check(Step):
             return "answer in another language", None
         if row["reference"] is None or self.reference == "none":
             return None, None
-        if self.reference == "numeric":
-            verdict = verifiers.numeric_equal(answer, row["reference"])
-        else:
-            verdict = await verifiers.verify(self.reference, answer, row["reference"])
+        verdict = await verifiers.grade(self.reference, answer, row["reference"])
         return (None if verdict.right else "wrong answer"), verdict.reason

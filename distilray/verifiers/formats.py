@@ -42,6 +42,12 @@ def verify_format(answer: str, reference: str | Mapping[str, Any], *, loose: boo
     return undecided(f"format {shorten(kind or reference)!r} is not one of json, list, regex, ifeval")
 
 
+def load_ifeval(reference: object) -> None:
+    """Import lm-evaluation-harness's checks, which take seconds, where ``reference`` asks for them."""
+    if isinstance(reference, Mapping) and "instruction_id_list" in reference:
+        import lm_eval.tasks.ifeval.utils  # noqa: F401
+
+
 def _json(answer: str, schema: Mapping[str, Any] | None) -> Verdict:
     fenced = _FENCE.findall(answer)
     text = fenced[0] if len(fenced) == 1 else answer

@@ -16,6 +16,8 @@ _SCRIPTS = (
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _LONGEST = 4000
+_EASTERN = re.compile("[぀-ヿ一-鿿㐀-䶿가-힯]")
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}")
 
 
 def detect_language(text: str) -> str:
@@ -46,3 +48,18 @@ def verify_language(answer: str, reference: str | Sequence[str]) -> Verdict:
     if found in [code.lower().split("-")[0] for code in wanted]:
         return right(f"written in {found}", language=found)
     return wrong(f"written in {found}, not {' or '.join(wanted)}", language=found)
+
+
+def same_language(text: str, language: str) -> bool:
+    """Whether ``text`` can be an answer in ``language``, by script: formulas and code are in every language.
+
+    Only ``zh`` and the languages of Latin script are distinguished; anything else passes. Cheap enough for an event
+    loop.
+    """
+    eastern = len(_EASTERN.findall(text))
+    words = len(_LATIN_WORD.findall(text))
+    if language == "zh":
+        return eastern > 0 or words < 8
+    if language in ("ja", "ko"):
+        return True
+    return eastern * 2 <= words or eastern < 4

@@ -44,6 +44,11 @@ def verify_maths(answer: str, reference: str | int | float | Sequence[str], *, r
     return wrong(reason, extracted=found.answer, found=found.how)
 
 
+def load_math_verify(reference: object) -> None:
+    """Import SymPy and math-verify, which take seconds."""
+    import math_verify  # noqa: F401
+
+
 def _reference(text: str) -> str:
     """A worked solution's answer; a bare reference as it is."""
     if "\\boxed" in text or "####" in text or "<answer>" in text:

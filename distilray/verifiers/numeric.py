@@ -29,13 +29,13 @@ _MARKS = (
 _SIGNS = str.maketrans({"−": "-", "–": "-", "，": ",", "．": ".", "＋": "+"})
 
 
-def numeric_equal(answer_text: str, reference: str) -> Verdict:
+def numeric_equal(answer_text: str, reference: str | float) -> Verdict:
     """Whether the number that `answer_text` ends on equals `reference`'s ("1,080", "3/4", "12%", "#### 72").
 
     A number after the last `\\boxed{`, `####` or "answer is" comes before the last number of the text. 12% equals
     both 0.12 and 12, as answers to "what percentage" are written either way.
     """
-    expected = _stated(reference)
+    expected = _stated(str(reference))
     if expected is None:
         return undecided(f"the reference {shorten(reference)!r} holds no number")
     given = _stated(answer_text)

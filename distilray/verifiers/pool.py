@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distilray.verifiers.messages import LENGTH
-from distilray.verifiers.programs import TOTAL_S
-from distilray.verifiers.registry import KINDS
+from distilray.verifiers.registry import verifier_of
 from distilray.verifiers.verdict import Verdict, undecided
 
 _BATCH = 32
@@ -34,6 +33,7 @@ class _Check:
     kind: str
     message: bytes
     deadline_s: float
+    alone: bool
     future: asyncio.Future[Verdict]
 
 
@@ -55,7 +55,7 @@ class _Worker:
 class VerifierPool:
     """`workers` processes that decide checks. One pool serves one event loop at a time; it starts over on another.
 
-    `deadline_s` is one check's time; a code check has the time of its tests instead (`timeout_s` each, `total_s`).
+    `deadline_s` is the time of one check; a code check has that of its tests instead (`timeout_s` each, `total_s`).
     """
 
     def __init__(self, workers: int = 1, deadline_s: float = 10.0):
@@ -75,15 +75,14 @@ class VerifierPool:
 
         Raises ValueError for an unknown kind; everything that a check itself does wrong is a Verdict.
         """
-        if kind not in KINDS:
-            raise ValueError(f"there is no verifier of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+        own_deadline_s = verifier_of(kind).deadline_s
         self._settle_on(asyncio.get_running_loop())
-        deadline_s = self._deadline_s
-        if kind == "code":
-            deadline_s = settings.get("total_s", TOTAL_S) + 2 * settings.get("timeout_s", 10.0) + 10.0
+        deadline_s = own_deadline_s(settings) if own_deadline_s else self._deadline_s
         body = pickle.dumps((kind, answer, reference, settings, self._deadline_s * _SOFT), pickle.HIGHEST_PROTOCOL)
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Check(kind, LENGTH.pack(len(body)) + body, deadline_s, future))
+        self._waiting.append(
+            _Check(kind, LENGTH.pack(len(body)) + body, deadline_s, own_deadline_s is not None, future)
+        )
         if len(self._lanes) < self._size:
             lane = asyncio.get_running_loop().create_task(self._work())
             self._lanes.add(lane)
@@ -140,11 +139,11 @@ class VerifierPool:
             self._lanes.discard(lane)
 
     def _take_batch(self) -> deque[_Check]:
-        """A fair share of what waits; code alone, as it takes its time."""
+        """A fair share of what waits; a check with a deadline of its own (code) alone, since it may take long."""
         share = min(_BATCH, -(-len(self._waiting) // self._size))
         batch: deque[_Check] = deque()
         while self._waiting and len(batch) < max(1, share):
-            if batch and "code" in (batch[0].kind, self._waiting[0].kind):
+            if batch and (batch[0].alone or self._waiting[0].alone):
                 break
             check = self._waiting.popleft()
             if not check.future.done():  # its caller may have gone
@@ -194,7 +193,8 @@ class VerifierPool:
 async def _start() -> _Worker:
     ours, theirs = socket.socketpair()
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
+    # All of this process's path: a user's own verifier is imported in the worker as it is here.
+    path = os.pathsep.join(dict.fromkeys(filter(None, (root, *sys.path, os.environ.get("PYTHONPATH", "")))))
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-c", f"from distilray.verifiers.worker import main; main({theirs.fileno()})"],

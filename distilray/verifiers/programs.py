@@ -78,6 +78,11 @@ def verify_code(
     return _verdict(results)
 
 
+def code_deadline_s(settings: Mapping[str, Any]) -> float:
+    """Seconds after which a check with these settings has certainly ended: its tests keep their own time."""
+    return settings.get("total_s", TOTAL_S) + 2 * settings.get("timeout_s", 10.0) + 10.0
+
+
 def _verdict(results: list[str]) -> Verdict:
     """`results`: per test "" for passed, else why not."""
     passed = sum(not result for result in results)

@@ -15,7 +15,7 @@ import socket
 from typing import Any
 
 from distilray.verifiers.messages import LENGTH
-from distilray.verifiers.registry import verify_now
+from distilray.verifiers.registry import verifier_of, verify_now
 from distilray.verifiers.sandbox.syscalls import die_with_parent
 from distilray.verifiers.verdict import Verdict, undecided
 
@@ -49,8 +49,10 @@ def main(descriptor: int) -> None:
 
 def _decide(kind: str, answer: str, reference: Any, settings: dict[str, Any], soft_s: float) -> Verdict:
     try:
-        _load(kind, reference)
-        signal.setitimer(signal.ITIMER_REAL, 0 if kind == "code" else soft_s)  # the sandbox keeps its own time
+        verifier = verifier_of(kind)
+        if verifier.load:
+            verifier.load(reference)
+        signal.setitimer(signal.ITIMER_REAL, 0 if verifier.deadline_s else soft_s)
         try:
             return verify_now(kind, answer, reference, **settings)
         finally:
@@ -62,14 +64,6 @@ def _decide(kind: str, answer: str, reference: Any, settings: dict[str, Any], so
         return undecided("the check needs more memory than a verifier has")
     except Exception as error:  # a parser's crash on strange input is this row's outcome, not the pool's end
         return undecided(f"the verifier failed: {type(error).__name__}: {error}"[:300])
-
-
-def _load(kind: str, reference: Any) -> None:
-    """Import a kind's libraries before its clock starts: SymPy or lm-evaluation-harness take seconds, once."""
-    if kind == "math":
-        import math_verify  # noqa: F401
-    if kind == "format" and isinstance(reference, dict) and "instruction_id_list" in reference:
-        import lm_eval.tasks.ifeval.utils  # noqa: F401
 
 
 def _late(number: int, frame: object) -> None:

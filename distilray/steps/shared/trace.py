@@ -7,7 +7,7 @@ into the answer, which then is the trace.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -16,8 +16,6 @@ from distilray.prompts import JUDGE, Prompt
 from distilray.rows import Row
 from distilray.steps.base import ModelName, ModelRole, Models, Step
 from distilray.verifiers import Verdict
-
-Kind = Literal["by_task", "numeric", "math", "code", "choice", "none"]
 
 _CALCULATED = {"math", "physics", "chemistry", "economy", "reasoning"}
 _LETTER = re.compile(r"\(?[A-J]\)?\.?")
@@ -45,8 +43,8 @@ def inlined(trace: str, answer: str) -> str:
     return trace if trace.rstrip().endswith(answer.strip()) else f"{trace}\n\n{answer}"
 
 
-def verifier_for(row: Row) -> Kind:
-    """The verifier that the row's task and reference call for; ``none`` where only a reader could tell."""
+def verifier_for(row: Row) -> str:
+    """The kind of verifier that fits the row's task and reference; ``none`` where only a reader could tell."""
     reference = (row["reference"] or "").strip()
     if not reference:
         return "none"
@@ -65,7 +63,12 @@ class TraceStep(Step):
     reads: ClassVar = ("messages", "answer")
 
     verifier: Annotated[
-        Kind, Field(description="how a result is compared with the reference; by_task: as task and reference ask")
+        str,
+        verifiers.comparison("by_task", "none"),
+        Field(
+            description="how the result is compared with the reference: by_task (chosen by the row's task and "
+            f"reference), none, {verifiers.COMPARISONS}"
+        ),
     ] = "by_task"
     checker: Annotated[
         ModelName | None,
@@ -90,9 +93,7 @@ class TraceStep(Step):
             return Verdict(None, "nothing to compare with")
         if kind == "code" and row["reasoning"]:
             return Verdict(None, "thoughts about code cannot be run")
-        if kind == "numeric":
-            return verifiers.numeric_equal(trace, row["reference"])
-        return await verifiers.verify(kind, trace, row["reference"])
+        return await verifiers.grade(kind, trace, row["reference"])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (*self.prompts, *((JUDGE,) if self.checker is not None else ()))
