@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distilray.ledger.counts import UnitCounts
 from distilray.rows import Row
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet, read_parquet_footer, write_parquet
 
 COUNTS_KEY = "distilray.counts"
 VERDICT = ("outcome", "reason")
@@ -47,11 +46,7 @@ def write_unit(
     column that the schema lacks.
     """
     table = _table(rows, schema) if isinstance(rows, Sequence) else rows.cast(schema)
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({COUNTS_KEY: msgspec.json.encode(counts).decode()})
-    store.write(path, sink.getvalue())
+    write_parquet(store, path, table, COUNTS_KEY, counts)
 
 
 def read_unit_counts(store: Store, path: str) -> UnitCounts:
@@ -61,9 +56,8 @@ def read_unit_counts(store: Store, path: str) -> UnitCounts:
 
 def read_footer(store: Store, path: str) -> tuple[UnitCounts, int]:
     """The counts of a unit and the number of rows in its file."""
-    with store.open_input(path) as file:
-        metadata = pq.read_metadata(file)
-    return msgspec.json.decode(metadata.metadata[COUNTS_KEY.encode()], type=UnitCounts), metadata.num_rows
+    footer = read_parquet_footer(store, path, COUNTS_KEY)
+    return footer.as_type(UnitCounts), footer.rows
 
 
 def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = None) -> pa.Table:
@@ -74,10 +68,10 @@ def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = Non
     have.
     """
     wanted = None if columns is None else {*columns, "id", "outcome"}
-    table = _read(store, unit.path, wanted)
+    table = read_parquet(store, unit.path, wanted)
     table = table.filter((pc.field("outcome") == "kept") | pc.field("outcome").is_null())
     for path in unit.decisions:
-        table = _decide(table, _read(store, path, wanted))
+        table = _decide(table, read_parquet(store, path, wanted))
     return table if columns is None else table.select(columns)
 
 
@@ -88,13 +82,6 @@ def unit_columns(store: Store, unit: UnitInput) -> list[str]:
         with store.open_input(path) as source:
             names += [name for name in pq.read_schema(source).names if name not in names]
     return names
-
-
-def _read(store: Store, path: str, wanted: set[str] | None) -> pa.Table:
-    with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        names = file.schema_arrow.names
-        chosen = None if wanted is None else [name for name in names if name in wanted]
-        return file.read(columns=chosen, use_threads=False)  # many units are read side by side
 
 
 def _decide(table: pa.Table, decisions: pa.Table) -> pa.Table:

@@ -3,6 +3,8 @@ from .context import Budget as Budget
 from .context import Context as Context
 from .context import Resources as Resources
 from .context import RunStopped as RunStopped
+from .engine_pass import UnitAsker as UnitAsker
+from .engine_pass import ask_units as ask_units
 from .global_stage import run_global as run_global
 from .ingest import run_sources as run_sources
 from .ingest import sources_identity as sources_identity

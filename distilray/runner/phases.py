@@ -1,7 +1,4 @@
-"""A phase on the cluster: Ray Data hands unit references to row runners until every unit's file is there.
-
-Text never passes through the driver: what goes out are names of files, what comes back are counts.
-"""
+"""A phase on the cluster: its units pass through row runners until every unit's file is there."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ from contextlib import nullcontext
 from typing import Any
 
 import ray
-import ray.data
 from msgspec.json import decode
-from ray.data import ActorPoolStrategy, DataContext, ExecutionResources
+from ray.data import ExecutionResources
 
 from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
 from distilray.runner.context import Context, RunStopped
+from distilray.runner.engine_pass import pass_units
 from distilray.runner.monitor import reports, start_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
@@ -139,30 +136,24 @@ def _collect(
 def _results(
     context: Context, spec: RunnerSpec, pools: Residency, missing: list[tuple[str, UnitInput]], sizing: Sizing
 ) -> Iterator[dict[str, Any]]:
-    """What runners say of each unit, as units are done."""
-    data = DataContext.get_current()
-    data.enable_progress_bars = False
-    data.print_on_execution_start = False
+    """What runners return about each unit, as units are done."""
     # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
     reserved, cluster = pools.reserved(), ray.cluster_resources()
-    data.execution_options.resource_limits = ExecutionResources(
+    limits = ExecutionResources(
         cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
     )
     units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
-    dataset = ray.data.from_items(units, override_num_blocks=len(units)).map_batches(
+    yield from pass_units(
         RowRunner,
-        fn_constructor_args=(spec,),
-        batch_size=1,
-        compute=ActorPoolStrategy(
-            size=sizing.runners,
-            max_tasks_in_flight_per_actor=sizing.units_in_flight + 1,
-            max_concurrent_calls_per_actor=sizing.units_in_flight,
-        ),
-        num_cpus=context.resources.runner_cpus,
-        ray_remote_args_fn=lambda: {"scheduling_strategy": "SPREAD"},
+        (spec,),
+        units,
+        actors=sizing.runners,
+        cpus=context.resources.runner_cpus,
+        units_in_flight=sizing.units_in_flight,
+        limits=limits,
+        spread=True,
     )
-    yield from dataset.iter_rows()
 
 
 def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
@@ -186,6 +177,6 @@ def _refuse_mass_failure(context: Context, phase: Phase, counted: Manifest) -> N
             )
             raise RunStopped(
                 f"step {step.name} failed on {step.failed:,} of {step.rows_in:,} rows, most often: {worst}. Look at "
-                f"them with `distilray rows RUN {step.name} --outcome failed`, mend the cause, and delete "
+                f"them with `distilray rows RUN {step.name} --outcome failed`, fix the cause, and delete "
                 f"{context.store.shown}/{phase.directory} to run the phase again; or raise budget.failed_share"
             )
