@@ -1,9 +1,14 @@
 from .benchmark_step import BenchmarkStep as BenchmarkStep
+from .benchmarks.base import STUDENT_AFTER as STUDENT_AFTER
+from .benchmarks.base import STUDENT_BEFORE as STUDENT_BEFORE
+from .benchmarks.base import Benchmark as Benchmark
+from .benchmarks.base import Style as Style
+from .benchmarks.questions import Questions as Questions
+from .benchmarks.registry import BENCHMARKS as BENCHMARKS
+from .benchmarks.registry import BenchmarkEntry as BenchmarkEntry
+from .benchmarks.registry import place_of as place_of
 from .results import DIRECTORY as DIRECTORY
 from .results import RESULT as RESULT
 from .results import Result as Result
 from .results import measured as measured
 from .results import read_results as read_results
-from .settings import STUDENT_AFTER as STUDENT_AFTER
-from .settings import STUDENT_BEFORE as STUDENT_BEFORE
-from .settings import Benchmark as Benchmark

@@ -1,4 +1,4 @@
-"""BenchmarkStep: a model answers a benchmark's question and the answer is compared with the known one.
+"""BenchmarkStep: a model answers a benchmark's question, and the answer is compared with the reference.
 
 A step like any other, so that an evaluation is sharded, resumed and accounted for as a run's own steps are.
 """
@@ -9,15 +9,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from distilray import verifiers
 from distilray.models import Reply
 from distilray.prompts import ANSWER, PLAIN
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps import ModelName, Models, Step
+from distilray.verifiers import comparison, grade
 
 
 class BenchmarkStep(Step):
-    """Asks the question, ``samples`` times, and notes which answers are right; one that was cut by length is wrong."""
+    """Asks the question ``samples`` times and records which answers are correct; one cut by length is not."""
 
     reads: ClassVar = ("messages", "reference")
     renamed: ClassVar = ("benchmark", "examine")
@@ -36,7 +36,7 @@ class BenchmarkStep(Step):
         Literal["answer", "plain"],
         Field(description="answer: asked as teachers are in a run; plain: the question alone, as a student is"),
     ] = "plain"
-    compare: Literal["numeric", "math", "choice"] = "numeric"
+    compare: Annotated[str, comparison()] = "numeric"
     samples: Annotated[int, Field(ge=1)] = 1
 
     async def process(self, row: Row, models: Models) -> Outcome:
@@ -59,10 +59,7 @@ class BenchmarkStep(Step):
     async def _verdict(self, reply: Reply, reference: str) -> tuple[bool, str]:
         if reply.finish_reason == "length":
             return False, "cut by length"
-        if self.compare == "numeric":
-            verdict = verifiers.numeric_equal(reply.text, reference)
-        else:
-            verdict = await verifiers.verify(self.compare, reply.text, reference)
+        verdict = await grade(self.compare, reply.text, reference)
         return bool(verdict.right), verdict.reason
 
     def prompts_used(self):

@@ -44,7 +44,7 @@ def status(store: Store) -> dict[str, Any]:
 
     ``steps``, one entry per step and stage: rows_in, created, kept, rejected, failed, reconciled, reasons, tokens_in,
     tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
-    told (a column that says what the step did: how many rows have each value);
+    counted (a column that a global step counts: how many rows have each value);
     ``models``: usage over the whole run; ``training``; ``evaluations``: model, benchmark, metric, value, stderr,
     mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
     ``set_aside``: stages of earlier settings, kept because their replies were paid for.
@@ -125,7 +125,7 @@ def _step(step: StepCounts, stage: StageFiles, manifest: Manifest) -> dict[str, 
         "units": len(stage.units),
         "units_missing": len(stage.missing),
         "complete": stage.complete,
-        "told": manifest.details.get("told", {}),
+        "counted": manifest.details.get("counted", {}),
     }
 
 

@@ -22,8 +22,8 @@ def render_status(found: dict[str, Any]) -> Group:
         parts += [Text(), _steps(found["steps"])]
     if any(step["reasons"] for step in found["steps"]):
         parts += [Text(), _reasons(found["steps"])]
-    if any(step["told"] for step in found["steps"]):
-        parts += [Text(), _told(found["steps"])]
+    if any(step["counted"] for step in found["steps"]):
+        parts += [Text(), _counted(found["steps"])]
     if found["models"]:
         parts += [Text(), _models(found["models"])]
     for training in found["training"]:
@@ -81,10 +81,10 @@ def _reasons(steps: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _told(steps: list[dict[str, Any]]) -> Table:
-    table = _table("what steps said of rows", "", "", left=3)
+def _counted(steps: list[dict[str, Any]]) -> Table:
+    table = _table("counted values", "", "", left=3)
     for step in steps:
-        for column, values in step["told"].items():
+        for column, values in step["counted"].items():
             for value, n in sorted(values.items()):
                 table.add_row(_step_name(step), _number(n), Text(f"{column}: {value}", "dim"))
     return table

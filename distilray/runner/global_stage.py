@@ -37,10 +37,11 @@ def run_global(
     )
     if not manifest.finished:
         started = time.monotonic()
-        counts, told = ray.get(_decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib))
+        deciding = _decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib)
+        counts, counted = ray.get(deciding)
         manifest.steps, manifest.units = [StepCounts.from_json(counts)], len(inputs)
-        if told:
-            manifest.details["told"] = told
+        if counted:
+            manifest.details["counted"] = counted
         manifest.seconds = time.monotonic() - started
         manifest.finished = now()
         manifest.write(context.store, stage.directory)
@@ -59,10 +60,10 @@ def run_global(
 def _decide(
     store: Store, stage: GlobalStage, inputs: list[tuple[str, UnitInput]], memory_gib: float
 ) -> tuple[dict, dict[str, dict[str, int]]]:
-    """Writes all decision files. Returns the step's counts, and how often each value of a column that ``tells``."""
+    """Writes all decision files. Returns the step's counts, and how often each value of its counted columns occurs."""
     step = stage.step.step
     assert isinstance(step, GlobalStep)
-    told: dict[str, Counter[str]] = {name: Counter() for name in step.tells}
+    counted: dict[str, Counter[str]] = {name: Counter() for name in step.counted_columns}
     written = step.columns_written()
     schema = pa.schema(
         [
@@ -88,14 +89,14 @@ def _decide(
                 _write(store, stage, inputs[seen][0], None, schema, total)
                 seen += 1
             _write(store, stage, inputs[number][0], table, schema, total)
-            for name, values in told.items():
+            for name, values in counted.items():
                 values.update(str(value) for value in table[name].to_pylist() if value is not None)
             seen = number + 1
         while seen < len(inputs):
             _write(store, stage, inputs[seen][0], None, schema, total)
             seen += 1
         connection.close()
-    return total.to_json(), {name: dict(values) for name, values in told.items()}
+    return total.to_json(), {name: dict(values) for name, values in counted.items()}
 
 
 def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str]) -> pa.RecordBatchReader:

@@ -31,7 +31,7 @@ LOST = "rewriting loses the answer"
 
 @dataclass
 class Alignment:
-    """What became of one trace so far. ``ratings[i]`` is of ``traces[i]``; all traces here reach the answer."""
+    """The state of one trace so far. ``ratings[i]`` is of ``traces[i]``; all traces here reach the answer."""
 
     traces: list[str] = field(default_factory=list)
     ratings: list[Rating] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Alignment:
     """What each rewrite was, those that lost the answer included: ``["extended: wrong answer", "extended"]``."""
     seen: set[str] = field(default_factory=set)
     verdict: str = ""
-    """The verifier's word on the last trace."""
+    """The reason of the verifier's verdict on the last trace."""
 
     def add(self, trace: str, rating: Rating, verdict: str) -> None:
         self.seen.add(trace)
@@ -83,15 +83,15 @@ class AlignTrace(TraceStep, RatingStep):
 
     judge: ModelName
     rewriter: ModelName
-    max_rounds: Annotated[int, Field(ge=0, le=32, description="rewrites of one trace at most")] = 4
+    max_rounds: Annotated[int, Field(ge=0, le=32, description="most rewrites of one trace")] = 4
     student: Annotated[
         ModelName | None,
         ModelRole(),
-        Field(description="a real student that decides what is medium: a trace from which it finds the answer"),
+        Field(description="a student model that decides what is medium: a trace from which it finds the answer"),
     ] = None
     student_samples: Annotated[int, Field(ge=1, le=64, description="how often the student tries a trace")] = 4
     student_share: Annotated[float, Field(gt=0, le=1, description="share of tries that must succeed")] = 0.5
-    tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
+    tokenizer: Annotated[TokenizerPath | None, Field(description="the student's tokenizer, to count tokens")] = None
 
     async def process(self, row: Row, models: Models) -> Outcome:
         trace = trace_of(row)
@@ -100,38 +100,38 @@ class AlignTrace(TraceStep, RatingStep):
         verdict = await self.reaches(row, trace, models)
         if verdict.right is not True:
             return rejected(objection(verdict), verdict=verdict.reason)
-        way = Alignment()
-        way.add(trace, await self._rating(row, trace, models), verdict.reason)
+        state = Alignment()
+        state.add(trace, await self._rating(row, trace, models), verdict.reason)
         reason = None
-        while way.ratings[-1] != "medium" and reason is None:
-            reason = await self._round(row, way, models)
-        before, after = await token_counts(self.tokenizer, trace, way.traces[-1])
-        columns: dict[str, Any] = way.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
+        while state.ratings[-1] != "medium" and reason is None:
+            reason = await self._round(row, state, models)
+        before, after = await token_counts(self.tokenizer, trace, state.traces[-1])
+        columns: dict[str, Any] = state.columns() | {"trace_tokens_before": before, "trace_tokens_after": after}
         columns["conclusion"] = conclusion_of(row)
         if reason is not None:
             return rejected(reason, **columns)
-        return kept(**with_trace(row, way.traces[-1]), **columns)
+        return kept(**with_trace(row, state.traces[-1]), **columns)
 
-    async def _round(self, row: Row, way: Alignment, models: Models) -> str | None:
-        """One rewrite and its two verifications; why there is no point in another one, or ``None``."""
-        if len(way.rewrites) == self.max_rounds:
-            return LOST if way.lost else NOT_IN_TIME
-        prompt, action = (SHORTEN_TRACE, "shortened") if way.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
-        text = await models[self.rewriter].ask(prompt, row, trace=way.traces[-1], answer=conclusion_of(row))
-        if text in way.seen:
-            way.rewrites.append(f"{action}: a text seen before")
-            return LOST if text not in way.traces else REPEATED
+    async def _round(self, row: Row, state: Alignment, models: Models) -> str | None:
+        """One rewrite and its two verifications; why another one would be pointless, or ``None``."""
+        if len(state.rewrites) == self.max_rounds:
+            return LOST if state.lost else NOT_IN_TIME
+        prompt, action = (SHORTEN_TRACE, "shortened") if state.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
+        text = await models[self.rewriter].ask(prompt, row, trace=state.traces[-1], answer=conclusion_of(row))
+        if text in state.seen:
+            state.rewrites.append(f"{action}: a text seen before")
+            return LOST if text not in state.traces else REPEATED
         verdict = await self.reaches(row, text, models)
         if verdict.right is not True:
-            way.seen.add(text)
-            way.rewrites.append(f"{action}: {objection(verdict)}")
+            state.seen.add(text)
+            state.rewrites.append(f"{action}: {objection(verdict)}")
             return None
-        way.rewrites.append(action)
-        way.add(text, await self._rating(row, text, models), verdict.reason)
-        return BACK_AND_FORTH if goes_back_and_forth(way.ratings) else None
+        state.rewrites.append(action)
+        state.add(text, await self._rating(row, text, models), verdict.reason)
+        return BACK_AND_FORTH if goes_back_and_forth(state.ratings) else None
 
     async def _rating(self, row: Row, trace: str, models: Models) -> Rating:
-        """A student's word counts before the judge's: what it cannot follow and the judge finds medium lacks steps."""
+        """A student decides before the judge: what it cannot follow although the judge finds it medium lacks steps."""
         if self.student is None:
             return (await self.rated(models[self.judge], row, trace)).word
         if await follows(self, row, trace, models, self.student, self.student_samples) >= self.student_share:

@@ -17,7 +17,7 @@ from distilray.steps.shared.reasoning import split_reply
 
 
 class Answer(Step):
-    """The teacher answers every instruction; answers that were cut by length are not used."""
+    """The teacher answers every instruction; answers cut off by the length limit are not used."""
 
     reads: ClassVar = ("messages",)
     writes: ClassVar = {
@@ -31,10 +31,11 @@ class Answer(Step):
 
     model: ModelName
     n: Annotated[
-        int, Field(ge=1, le=256, description="answers sampled for a row, a greedy model's at temperature 1")
+        int,
+        Field(ge=1, le=256, description="answers sampled for a row; a greedy model samples at temperature 1"),
     ] = 1
     unanswered_only: Annotated[
-        bool, Field(description="rows whose source brought an answer (a trace of another model's) keep it")
+        bool, Field(description="rows whose source has an answer (another model's trace) keep it")
     ] = False
 
     async def process(self, row: Row, models: Models) -> Outcome:

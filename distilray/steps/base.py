@@ -62,7 +62,7 @@ class Model(Protocol):
         ...
 
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
-        """``n`` raw replies, whole or cut, for steps that look at each themselves."""
+        """``n`` raw replies, whole or cut, for steps that inspect each reply themselves."""
         ...
 
 
@@ -81,10 +81,10 @@ class Step(BaseModel):
     demonstration_columns: ClassVar[tuple[str, ...]] = ()
     """Columns that :meth:`demonstrations` looks at; no later step may write them."""
     renamed: ClassVar[tuple[str, str] | None] = None
-    """The step's name in recipes now and the one it had before, which its sampling seeds are still made of."""
+    """The step's name in recipes now, and its former name, which still seeds its sampling."""
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        raise NotImplementedError(f"{type(self).__name__} does not say what it does to a row")
+        raise NotImplementedError(f"{type(self).__name__} does not implement process")
 
     def columns_read(self) -> set[str]:
         """Columns that these settings make the step read; checked against what earlier steps and sources write."""
@@ -98,9 +98,9 @@ class Step(BaseModel):
         return self.prompts
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterable[Demonstration]:
-        """What this step's models were asked about ``row``, which the step kept, with replies worth learning.
+        """What this step's models were asked about ``row``, which the step kept, with replies worth learning from.
 
-        ``parent`` is the row that a step made ``row`` of, where that is so and both left the last step. None by
+        ``parent`` is the row that ``row`` was made from, where there is one and both left the last step. None by
         default: see :mod:`distilray.steps.shared.demonstrations`.
         """
         return ()

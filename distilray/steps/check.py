@@ -16,7 +16,7 @@ from distilray.steps.base import Models, Step
 
 
 class Check(Step):
-    """Keeps answers that hold up; the reason of a rejected row is the first thing that the last answer failed."""
+    """Keeps answers that pass; the reason of a rejected row is the first check that its last answer failed."""
 
     reads: ClassVar = ("messages", "answer")
     writes: ClassVar = {
@@ -28,8 +28,8 @@ class Check(Step):
     }
 
     language: Annotated[bool, Field(description="the answer must be in the instruction's language")] = True
-    min_characters: Annotated[int, Field(ge=0)] = 1
-    max_characters: Annotated[int | None, Field(ge=1)] = None
+    min_characters: Annotated[int, Field(ge=0, description="shorter answers are rejected")] = 1
+    max_characters: Annotated[int | None, Field(ge=1, description="longer answers are rejected")] = None
     refusal: Annotated[bool, Field(description="refusals are rejected")] = True
     truncation: Annotated[bool, Field(description="answers that stop in mid-sentence or mid-block are rejected")] = (
         False
@@ -69,7 +69,7 @@ class Check(Step):
         )
 
     async def _problem(self, row: Row, answer: str) -> tuple[str | None, str | None]:
-        """What is wrong with ``answer`` (None: nothing) and the verifier's word on it."""
+        """What is wrong with ``answer`` (None: nothing), and the reason of the verifier's verdict."""
         if len(answer.strip()) < self.min_characters:
             return "answer too short", None
         if self.max_characters is not None and len(answer) > self.max_characters:

@@ -1,5 +1,5 @@
-"""Classify: a trained classifier gives every row a label and says how sure it is; what it is not sure of goes to a
-judge, or out.
+"""Classify: a trained classifier gives every row a label with its probability; rows below a threshold go to a judge, or
+are rejected.
 
     - classify: {model: tasks, into: task, at_least: 0.8, judge: teacher}
 
@@ -26,7 +26,7 @@ class Classify(LabellingStep):
 
     model: ClassifierName
     at_least: Annotated[
-        float, Field(ge=0, le=1, description="least probability of a label that is taken from the classifier")
+        float, Field(ge=0, le=1, description="lowest probability at which the classifier's label is taken")
     ] = 0.0
     judge: Annotated[
         ModelName | None,
@@ -37,7 +37,7 @@ class Classify(LabellingStep):
     @model_validator(mode="after")
     def _a_judge_has_something_to_do(self) -> Classify:
         if self.judge is not None and not self.at_least:
-            raise ValueError("judge is asked below at_least, which is 0: set at_least, or leave judge out")
+            raise ValueError("the judge labels rows below at_least, which is 0: set at_least, or leave judge out")
         return self
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
@@ -52,7 +52,7 @@ class Classify(LabellingStep):
     async def process(self, row: Row, models: Models) -> Outcome:
         [reply] = await models[self.model].replies(CLASSIFY, row)
         if not reply.logprobs:
-            raise ModelError(f"{self.model} replied {reply.text[:80]!r} without probabilities: it is no classifier")
+            raise ModelError(f"{self.model} replied {reply.text[:80]!r} without probabilities: it is not a classifier")
         [known] = reply.logprobs
         if exp(known[reply.text]) >= self.at_least:
             return kept(**self._columns(reply.text, known, "classifier"))

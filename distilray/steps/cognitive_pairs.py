@@ -6,7 +6,7 @@ large     the aligned trace over a wrong trace       suited and right over wrong
 
 Each pair is a child row: ``answer`` (and ``reasoning``) is chosen, ``rejected_answer`` is not, ``beta`` is how strongly
 DPO holds this pair to the reference model: the wider the gap, the stronger, so that easy wins do not carry it away. The
-row itself goes on beside its pairs, so that the same run can fine-tune on it first (its training takes no pairs).
+row itself is kept along with its pairs, so that the same run can fine-tune on it first (its training takes no pairs).
 For fast thinking put ``inline_trace`` after this step: it joins trace and answer on both sides of a pair.
 """
 
@@ -53,17 +53,17 @@ class CognitivePairs(TraceStep):
         "traces": "list<string>",
     }
 
-    model: Annotated[ModelName, Field(description="where wrong traces come from: the student itself, or a rewriter")]
+    model: Annotated[ModelName, Field(description="what writes wrong traces: the student itself, or a rewriter")]
     wrong: Annotated[
         Literal["sampled", "spoiled"],
         Field(description="sampled: the model's own wrong answers; spoiled: the right trace, rewritten with a mistake"),
     ] = "sampled"
     samples: Annotated[
-        int, Field(ge=1, le=64, description="tries to get a wrong trace, a greedy model's at temperature 1")
+        int, Field(ge=1, le=64, description="attempts at a wrong trace; a greedy model samples them at temperature 1")
     ] = 4
     betas: Annotated[Betas, Field(description="beta of each gap")] = Betas()
     parents: Annotated[
-        Literal["keep", "drop"], Field(description="whether the rows themselves go on beside their pairs")
+        Literal["keep", "drop"], Field(description="whether the rows themselves are kept along with their pairs")
     ] = "keep"
 
     async def process(self, row: Row, models: Models) -> Outcome:

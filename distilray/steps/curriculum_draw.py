@@ -3,7 +3,7 @@ arXiv 2405.13448).
 
     curriculum_draw: {by: student_score, hard_at_most: 0.5, hard_share: [0.3, 0.5, 0.7], share: 0.5}
 
-Nobody leaves: ``drawn`` says ``hard`` or ``easy`` of the rows that were drawn and is null of the others, so that a
+No row leaves: ``drawn`` says ``hard`` or ``easy`` of the rows that were drawn and is null of the others, so that a
 training takes them by ``rows: drawn is not null`` and the next round draws from all rows again, with what the student
 scored in between. Easy rows stay in every draw, lest the student forget what it can.
 """
@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 import duckdb
 from pydantic import Field, model_validator
 
-from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round
+from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round, quoted
 
 
 class CurriculumDraw(GlobalStep):
@@ -28,9 +28,9 @@ class CurriculumDraw(GlobalStep):
     """
 
     writes: ClassVar = {"drawn": "string"}
-    tells: ClassVar = ("drawn",)
+    counted_columns: ClassVar = ("drawn",)
 
-    by: Annotated[str, Field(pattern=r"^\w+$", description="column that says how well the student does")]
+    by: Annotated[str, Field(pattern=r"^\w+$", description="column that measures how well the student does")]
     hard_at_most: Annotated[float, Field(description="highest value of `by` at which a row is hard")] = 0.5
     hard_share: Annotated[
         float | tuple[float, ...],
@@ -42,7 +42,7 @@ class CurriculumDraw(GlobalStep):
         float | tuple[float, ...] | None,
         SHARES,
         ByRound(),
-        Field(description="share of all rows that are drawn, 0 to 1; or a list likewise"),
+        Field(description="share of all rows that are drawn, 0 to 1; a list has one for each round of a repeat"),
     ] = None
     top: Annotated[int | None, Field(ge=1, description="how many rows are drawn; this or share")] = None
     group_by: Annotated[
@@ -53,7 +53,7 @@ class CurriculumDraw(GlobalStep):
     @model_validator(mode="after")
     def _how_many(self) -> CurriculumDraw:
         if (self.share is None) == (self.top is None):
-            raise ValueError("say how many rows are drawn: either share (of all rows) or top (so many)")
+            raise ValueError("give either share (of all rows) or top (a number of rows)")
         return self
 
     def columns_read(self) -> set[str]:
@@ -66,13 +66,13 @@ class CurriculumDraw(GlobalStep):
         return super().in_round(number).model_copy(update={"round": number})
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
-        groups = [_quoted(name) for name in self.group_by]
+        groups = [quoted(name) for name in self.group_by]
         each = f"PARTITION BY {', '.join(groups)}" if groups else ""
         size = f"least({self.top}, total)" if self.top else f"ceil({at_round(self.share or 0, 1)} * total)::BIGINT"
         return f"""
             WITH told AS (
                 SELECT id, unit, {"".join(f"{name}, " for name in groups)}
-                       coalesce({_quoted(self.by)}::DOUBLE <= {self.hard_at_most}, false) AS hard
+                       coalesce({quoted(self.by)}::DOUBLE <= {self.hard_at_most}, false) AS hard
                 FROM rows
             ), placed AS (
                 SELECT id, unit, hard, count(*) OVER ({each}) AS total,
@@ -91,7 +91,3 @@ class CurriculumDraw(GlobalStep):
                         WHEN NOT hard AND place <= size - of_hard THEN 'easy' END AS drawn
             FROM sized
         """
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -15,25 +15,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class ByRound:
-    """Marks the settings of a global step that are a number, or a list with one for each round of a repeat; rounds
-    beyond the last number have the last one."""
+    """Marks the settings of a global step that are a number, or a list with one for each round of a repeat; the last
+    number of a list holds for all further rounds."""
 
 
 def _shares(value: Any) -> Any:
     parts = value if isinstance(value, list | tuple) else [value]
     good = [isinstance(part, int | float) and not isinstance(part, bool) and 0 <= part <= 1 for part in parts]
     if value is not None and not (good and all(good)):
-        raise ValueError(f"a share is a number from 0 to 1, in a repeat also a list with one a round, not {value!r}")
+        raise ValueError(
+            f"a share is a number from 0 to 1, or in a repeat a list with one for each round, not {value!r}"
+        )
     return value
 
 
 SHARES = BeforeValidator(_shares)
-"""Checks what such a setting says where its numbers are shares, and tells it in one sentence."""
+"""Checks such a setting where its numbers are shares."""
 
 
 def at_round(value: float | tuple[float, ...], number: int) -> float:
-    """What a setting marked so is in round ``number``, from 1."""
+    """The value in round ``number``, from 1, of a setting marked :class:`ByRound`."""
     return value[min(number, len(value)) - 1] if isinstance(value, tuple) else value
+
+
+def quoted(column: str) -> str:
+    """``column`` as an identifier in SQL."""
+    return '"' + column.replace('"', '""') + '"'
 
 
 class GlobalStep(BaseModel):
@@ -43,18 +50,18 @@ class GlobalStep(BaseModel):
 
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[Mapping[str, str]] = {}
-    tells: ClassVar[tuple[str, ...]] = ()
-    """Columns written whose values are counted in the stage's manifest, since they say what the step did."""
+    counted_columns: ClassVar[tuple[str, ...]] = ()
+    """Columns written whose values are counted in the stage's manifest, since they show what the step did."""
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         """SQL over ``rows``: ``id``, ``unit``, ``reason`` (null: kept; text: rejected for it), the columns written."""
-        raise NotImplementedError(f"{type(self).__name__} does not say which rows stay")
+        raise NotImplementedError(f"{type(self).__name__} does not implement decide")
 
     def columns_read(self) -> set[str]:
         return set(self.reads)
 
     def columns_awaited(self) -> set[str]:
-        """Columns read that a later step of the same repeat may write: all null in the first round."""
+        """Columns read that a later step of the same repeat may write; they are all null in the first round."""
         return set()
 
     def columns_written(self) -> dict[str, str]:

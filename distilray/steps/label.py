@@ -17,11 +17,12 @@ from distilray.steps.shared.labelling import LabellingStep
 
 
 class Label(LabellingStep):
-    """Labels every row; it changes and rejects none."""
+    """Labels every row; changes and rejects none."""
 
     model: ModelName
     labels: Annotated[
-        dict[str, str], Field(min_length=2, description="labels to choose from: names, or names with what they mean")
+        dict[str, str],
+        Field(min_length=2, description="labels to choose from: names, or names with their meanings"),
     ]
 
     @field_validator("labels", mode="before")

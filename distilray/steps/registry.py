@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
+from distilray.imports import import_object
 from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
 from distilray.steps.base import Step
@@ -43,20 +42,9 @@ STEPS: dict[str, StepClass] = {
 }
 
 
-def imported(place: str) -> object:
-    """What ``package.module:name`` names; :class:`ImportError` says which part is missing."""
-    module_name, _, name = place.partition(":")
-    if not name:
-        raise ImportError(f"{place!r} is not of the form package.module:Name")
-    module = importlib.import_module(module_name)
-    if not hasattr(module, name):
-        raise ImportError(f"module {module_name} has no {name}")
-    return getattr(module, name)
-
-
 def step_class(uses: str) -> StepClass:
-    """The step that a user brings; :class:`TypeError` where it is none."""
-    found = imported(uses)
+    """The step that a user brings; :class:`ImportError` or :class:`TypeError` where it is not one."""
+    found = import_object(uses)
     if not (isinstance(found, type) and issubclass(found, Step | GlobalStep)):
         raise TypeError(f"{uses} is {found!r}, not a subclass of distilray.steps.Step or GlobalStep")
     return found

@@ -25,8 +25,8 @@ HIGHEST = 9
 
 
 class ScoreStudent(TraceStep):
-    """Asks the student as it will be asked in service, with the question alone, and scores each answer: 1 or 0 where a
-    verifier can tell, else the checker's accuracy over 9; nothing where neither can. An answer that was cut by length,
+    """Asks the student as it will be asked when served, with the question alone, and scores each answer: 1 or 0 where a
+    verifier can tell, else the checker's accuracy over 9; no score where neither can. An answer that was cut by length,
     or whose thoughts have no end, scores 0."""
 
     reads: ClassVar = ("messages",)
@@ -38,7 +38,7 @@ class ScoreStudent(TraceStep):
         "student_verdict": "string",
     }
 
-    model: Annotated[ModelName, Field(description="the student: a model, or a training that stands before this step")]
+    model: Annotated[ModelName, Field(description="the student: a model, or a training earlier among the steps")]
     samples: Annotated[int, Field(ge=1, le=64, description="answers to each question; the score is their mean")] = 1
 
     async def process(self, row: Row, models: Models) -> Outcome:
@@ -53,7 +53,7 @@ class ScoreStudent(TraceStep):
         )
 
     async def _score(self, row: Row, reply: Reply, models: Models) -> tuple[float | None, str]:
-        """The score, None where nobody could tell, and why it is that."""
+        """The score, None where it could not be decided, and the reason."""
         if reply.finish_reason == "length":
             return 0.0, "cut by length"
         try:

@@ -5,7 +5,7 @@ suit the student (post B.24).
   - select: {by: difficulty, share: 0.3, group_by: [task]}
   - select: {match: 7B}                                  # after score_trace
   - select: {top: 4000}                                  # a sample: no column, so by a hash of the id
-  - select: {by: student_score, smallest_first: true, share: [0.8, 0.6, 0.4]}   # in a repeat: what is hard, ever harder
+  - select: {by: student_score, smallest_first: true, share: [0.8, 0.6, 0.4]}   # in a repeat: harder rows every round
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Annotated, ClassVar
 import duckdb
 from pydantic import Field, model_validator
 
-from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round
+from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round, quoted
 from distilray.steps.shared.student_sizes import SCORES, SUITS, StudentSize
 
 
 class Select(GlobalStep):
-    """Keeps rows by the column ``by``: at least a threshold, the best share, the best so many; or several at once."""
+    """Keeps rows by the column ``by``: above a threshold, the best share, the best N; or several of these at once."""
 
     writes: ClassVar = {"rank": "int"}
 
     by: Annotated[
         str | None,
         Field(
-            pattern=r"^\w+$", description="column to judge rows by; a row without a value is rejected; none: a sample"
+            pattern=r"^\w+$",
+            description="column that ranks rows; rows without a value are rejected; null: a sample",
         ),
     ] = None
     at_least: Annotated[float | None, Field(description="lowest value that stays")] = None
@@ -38,7 +39,7 @@ class Select(GlobalStep):
         ByRound(),
         Field(description="best share that stays, 0 to 1; a list has one for each round of a repeat"),
     ] = None
-    top: Annotated[int | None, Field(ge=1, description="how many of the best stay")] = None
+    top: Annotated[int | None, Field(ge=1, description="how many of the best rows stay")] = None
     group_by: Annotated[
         tuple[str, ...], Field(description="columns whose values form groups; share and top hold in each")
     ] = ()
@@ -62,9 +63,9 @@ class Select(GlobalStep):
         return {*([self.by] if self.by else []), *self.group_by, *scores}
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
-        groups = f"PARTITION BY {', '.join(_quoted(name) for name in self.group_by)}" if self.group_by else ""
+        groups = f"PARTITION BY {', '.join(quoted(name) for name in self.group_by)}" if self.group_by else ""
         order = "ASC" if self.smallest_first else "DESC"
-        value = f"{_quoted(self.by)}::DOUBLE" if self.by else "0::DOUBLE"
+        value = f"{quoted(self.by)}::DOUBLE" if self.by else "0::DOUBLE"
         columns = ["id", "unit", *(SCORES if self.match is not None else ())]
         # Ties are broken by id's hash, so that the choice depends neither on sharding nor on the order of sources.
         return f"""
@@ -96,7 +97,3 @@ class Select(GlobalStep):
         if self.top is not None:
             reasons.append(f"WHEN rank > {self.top} THEN 'not among the best {self.top}'")
         return reasons
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""Separate trace: reasoning and result apart, where a teacher wrote both into its answer. The opposite of inline_trace.
+"""Separate trace: split reasoning and result where a teacher wrote both into its answer. The opposite of inline_trace.
 
     "2+3\\n\\nones 2+3=5\\n\\nanswer: 5"  ->  reasoning "2+3\\n\\nones 2+3=5", answer "answer: 5"
 
@@ -17,7 +17,7 @@ from distilray.steps.shared.following import without_conclusion
 
 class SeparateTrace(Step):
     """Takes the answer's last paragraph, and those before it that state the result too, as the answer, and the rest as
-    its reasoning; rows that have reasoning apart stay as they are."""
+    its reasoning; rows that have separate reasoning stay as they are."""
 
     reads: ClassVar = ("answer",)
     writes: ClassVar = {"answer": "string", "reasoning": "string"}

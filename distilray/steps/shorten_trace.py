@@ -38,9 +38,9 @@ class ShortenTrace(TraceStep):
     demonstration_columns: ClassVar = ("long_trace", "short_trace", "conclusion")
 
     model: ModelName
-    tokenizer: Annotated[TokenizerPath | None, Field(description="the student's, to count tokens with")] = None
-    above: Annotated[int, Field(ge=0, description="traces of up to so many tokens stay as they are")] = 0
-    tries: Annotated[int, Field(ge=1, le=16, description="rewrites before a row is given up")] = 2
+    tokenizer: Annotated[TokenizerPath | None, Field(description="the student's tokenizer, to count tokens")] = None
+    above: Annotated[int, Field(ge=0, description="traces of at most this many tokens stay as they are")] = 0
+    tries: Annotated[int, Field(ge=1, le=16, description="rewrites tried before the row is rejected")] = 2
 
     @model_validator(mode="after")
     def _counted_by_someone(self) -> ShortenTrace:
@@ -80,7 +80,7 @@ class ShortenTrace(TraceStep):
         return rejected(reason, trace_tokens_before=before, verdict=verdict.reason if verdict else None)
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
-        """Rewrites that are shorter; a trace that stayed as it was has_demonstrations nothing."""
+        """Rewrites that are shorter; a trace that stayed as it was demonstrates nothing."""
         long, short = row["long_trace"], row["short_trace"]
         if long and short and long != short:
             yield Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)

@@ -94,7 +94,7 @@ def test_a_curriculum_killed_in_its_second_round_goes_on_there(tmp_path: Path) -
     assert [(training["name"], training["complete"]) for training in found["training"]] == [
         ("learner-round-1", True), ("learner-round-2", True),
     ]  # fmt: skip
-    told = [step["told"]["drawn"] for step in found["steps"] if step["name"] == "curriculum_draw"]
+    told = [step["counted"]["drawn"] for step in found["steps"] if step["name"] == "curriculum_draw"]
     assert told[0] == {"easy": 64}  # nobody has asked the student yet
     scores = {i: row["student_score"] for i, row in rows_of(store, "steps/01-cur/round-1/03-score_student").items()}
     hard = sum(score <= 0.5 for score in scores.values())

@@ -77,7 +77,7 @@ def test_or_hands_it_to_a_judge_who_chooses_among_the_classifiers_labels(tmp_pat
 
 
 def test_a_model_that_answers_is_no_classifier(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="without probabilities: it is no classifier"):
+    with pytest.raises(ModelError, match="without probabilities: it is not a classifier"):
         go(tmp_path, Classify(model="tasks"), problem(), tasks=["maths"])
 
 
@@ -92,8 +92,8 @@ def test_a_recipe_knows_which_models_label_and_which_columns_come() -> None:
 @pytest.mark.parametrize(
     ("cls", "settings", "message"),
     [
-        (Classify, {"judge": "teacher"}, "judge is asked below at_least, which is 0"),
-        (Classify, {"into": "answer"}, "'answer' is a column that every row has"),
+        (Classify, {"judge": "teacher"}, "the judge labels rows below at_least, which is 0"),
+        (Classify, {"into": "answer"}, "'answer' is a core column of every row"),
         (Classify, {"into": "Two words"}, "pattern"),
         (Label, {"labels": ["one"]}, "at least 2"),
         (Label, {"labels": ["a", " b"]}, "must be one line without spaces around it"),

@@ -1,9 +1,9 @@
-"""Demonstrations: what a step's models were asked about a row, and a reply that turned out to be good.
+"""Demonstrations: what a step's models were asked about a row, and a reply that turned out well.
 
     Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": "861"}, reply=short).messages()
     # [{"role": "system", "content": "Condense a reasoning trace ..."}, {"role": "user", "content": "Problem: ..."}]
 
-A model that is trained on them can take the part of the large model that gave the replies: it is asked with the very
+A model that is trained on them can replace the large model that gave the replies: it is asked with the very
 template, and its replies are read by the very parser. A step that has demonstrations makes them from columns that it
 wrote:
 

@@ -12,7 +12,8 @@ from distilray.steps.shared.trace import TraceStep
 async def follows(step: TraceStep, row: Row, trace: str, models: Models, student: ModelName, samples: int) -> float:
     """The share of the student's ``samples`` continuations of ``trace`` that end in the right answer, 0 to 1.
 
-    One that was cut by length is wrong. ``step`` says how an answer is verified. Sample warm, or all are the same.
+    One that was cut by length is wrong. ``step`` says how an answer is verified. The student needs a temperature above
+    0, or all are the same.
     """
     replies = await models[student].replies(CONTINUE_TRACE, row, n=samples, trace=without_conclusion(trace))
     as_answer, right = row.having(reasoning=None), 0  # a continuation is an answer, not thoughts before one

@@ -1,4 +1,4 @@
-"""What steps that give rows a label have in common: the column they write, and what a judge is shown."""
+"""What steps that label rows have in common: the column they write, and what is shown to a judge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from distilray.models import Part
+from distilray.checkpoints import Part
 from distilray.prompts import label_prompt
 from distilray.rows import CORE, Row
 from distilray.steps.base import Model, Step
@@ -24,16 +24,16 @@ class LabellingStep(Step):
         "label"
     )
     shows: Annotated[
-        tuple[Part, ...], Field(min_length=1, description="parts of a row that a judge is shown, in this order")
+        tuple[Part, ...], Field(min_length=1, description="parts of a row that are shown to a judge, in this order")
     ] = ("conversation",)
 
     @field_validator("into")
     @classmethod
     def _a_column_for_labels(cls, value: str) -> str:
         if value in CORE.names and value not in OVERWRITTEN:
-            raise ValueError(f"{value!r} is a column that every row has; write labels to another, or to task")
+            raise ValueError(f"{value!r} is a core column of every row; write labels to another column, or to task")
         if value in ("row", "children"):
-            raise ValueError(f"{value!r} means something else in a step's outcome; choose another name")
+            raise ValueError(f"{value!r} is reserved in a step's outcome; choose another name")
         return value
 
     async def judged(self, model: Model, row: Row, labels: Mapping[str, str]) -> str:

@@ -30,18 +30,22 @@ class Rated:
 
 
 class RatingStep(Step):
-    """A step that has traces rated, in one of three ways."""
+    """A step that rates traces, in one of three ways."""
 
-    votes: Annotated[int, Field(ge=1, le=64, description="ratings asked for; the majority counts (sample warm)")] = 1
+    votes: Annotated[
+        int, Field(ge=1, le=64, description="ratings asked for; the majority counts (at a temperature above 0)")
+    ] = 1
     by: Annotated[
         Literal["word", "logprobs"],
-        Field(description="word: what the model says; logprobs: the likeliest of the three words at its first token"),
+        Field(
+            description="word: the one that the model replies; logprobs: the likeliest of the three at its first token"
+        ),
     ] = "word"
 
     @model_validator(mode="after")
     def _one_way_to_rate(self) -> Self:
         if self.votes > 1 and self.by == "logprobs":
-            raise ValueError("votes are for `by: word`; log-probabilities need one reply only, so leave votes at 1")
+            raise ValueError("votes are for `by: word`; log-probabilities take one reply, so leave votes at 1")
         return self
 
     async def rated(self, model: Model, row: Row, trace: str) -> Rated:
@@ -63,7 +67,7 @@ class RatingStep(Step):
 
 
 def majority(replies: Sequence[Reply]) -> Rated:
-    """The commonest rating; replies that are none do not vote."""
+    """The most frequent rating; replies that are not a rating do not vote."""
     said = [reply.text.rpartition("</think>")[2].strip() for reply in replies]
     valid = tuple(word for word in said if word in RATINGS)
     if not valid:

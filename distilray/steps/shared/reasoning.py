@@ -1,4 +1,4 @@
-"""Reasoning and answer of a model's reply apart, as rows of a source are (:mod:`distilray.rows.reasoning`)."""
+"""Splits a model's reply into reasoning and answer, as sources are split (:mod:`distilray.rows.reasoning`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from distilray.rows import split_reasoning
 def split_reply(reply: Reply) -> tuple[str | None, str]:
     """``(reasoning or None, answer)`` of a whole reply.
 
-    A server may have set the reasoning apart (``reasoning_content``); else it stands between marks at the reply's head.
+    The server may have separated the reasoning (``reasoning_content``); else it stands between marks at the start.
     Raises :class:`~distilray.rows.MalformedRecord` for a trace without an end, or without an answer after it.
     """
     if reply.reasoning is not None:

@@ -24,7 +24,7 @@ def _with_tokenizer(path: str) -> str:
         return path  # on another filesystem: seen where it is used
     folder = Path(resolve_path(path))
     if (folder.is_dir() or folder.is_absolute()) and not any((folder / name).is_file() for name in _FILES):
-        raise ValueError(f"{path}: there is no tokenizer ({' or '.join(_FILES)}); give the student's checkpoint")
+        raise ValueError(f"{path} has no tokenizer ({' or '.join(_FILES)}); give the student's checkpoint")
     return path
 
 

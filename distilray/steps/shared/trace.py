@@ -1,6 +1,6 @@
 """What steps on reasoning traces share: where a row has its trace, and whether the trace still reaches the answer.
 
-A deep-thinking teacher leaves its trace apart (``reasoning`` beside ``answer``); a fast-thinking one writes its steps
+A deep-thinking teacher gives its trace separately (``reasoning`` and ``answer``); a fast-thinking one writes its steps
 into the answer, which then is the trace.
 """
 
@@ -32,14 +32,14 @@ def with_trace(row: Row, trace: str) -> dict[str, Any]:
 
 
 def conclusion_of(row: Row) -> str | None:
-    """What the trace has to arrive at, as raters and rewriters are told; ``None`` where it is not known as text."""
+    """What the trace has to arrive at, as raters and rewriters are shown it; ``None`` where it is not known as text."""
     if row["reasoning"]:
         return row["answer"]
     return None if row.task.startswith("code") else row["reference"]  # of code the reference is its tests
 
 
 def inlined(trace: str, answer: str) -> str:
-    """Trace and answer as one text; an answer that the trace already ends on is not said twice."""
+    """Trace and answer as one text; an answer that the trace already ends on is not repeated."""
     return trace if trace.rstrip().endswith(answer.strip()) else f"{trace}\n\n{answer}"
 
 
@@ -73,12 +73,12 @@ class TraceStep(Step):
     checker: Annotated[
         ModelName | None,
         ModelRole(),
-        Field(description="judge of the traces that no verifier can decide; none: they are rejected"),
+        Field(description="judge for traces that no verifier can decide; null: they are rejected"),
     ] = None
-    sound_at: Annotated[int, Field(ge=0, le=9, description="lowest accuracy from the checker that counts as right")] = 7
+    sound_at: Annotated[int, Field(ge=0, le=9, description="lowest accuracy from the checker that passes")] = 7
 
     async def reaches(self, row: Row, trace: str, models: Models) -> Verdict:
-        """Whether ``trace`` arrives at the right answer; ``right`` is ``None`` where nobody could tell."""
+        """Whether ``trace`` arrives at the right answer; ``right`` is ``None`` where that could not be decided."""
         verdict = await self._verified(row, trace)
         if verdict.right is not None or self.checker is None:
             return verdict
