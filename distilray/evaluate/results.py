@@ -1,4 +1,8 @@
-"""Results of evaluations: an accuracy never without its standard error and its price in tokens."""
+"""Results of evaluations: an accuracy always comes with its standard error and its cost in tokens.
+
+Result(model="student_after", benchmark="gsm8k", metric="exact_match", value=0.71, stderr=0.012,
+       mean_output_tokens=183.0, questions=1319, truncated=4)
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,16 @@ from collections.abc import Sequence
 
 import msgspec
 
+from distilray.errors import DistilrayError
 from distilray.ledger import UnitInput, kept_rows
 from distilray.storage import Store
 
 DIRECTORY = "evaluations"
 RESULT = "result.json"
+
+
+class NoAnswers(DistilrayError):
+    """A benchmark of which no question was answered."""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -21,20 +30,20 @@ class Result(msgspec.Struct, kw_only=True):
     benchmark: str
     metric: str
     value: float
-    """Mean share of right answers, 0 to 1."""
+    """Mean share of correct answers, 0 to 1."""
     stderr: float
     """Standard error of that mean over questions."""
     mean_output_tokens: float
     questions: int
     truncated: int
-    """Answers cut by length; they count as wrong."""
+    """Answers cut off by the length limit; they count as wrong."""
     fingerprint: str = ""
 
 
 def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: str, metric: str) -> Result:
-    """The result of the answered rows in ``units``: numbers only are read, never the answers.
+    """The result of the answered rows in ``units``; only numbers are read, never the answers.
 
-    Raises :class:`ValueError` where no question was answered.
+    Raises :class:`NoAnswers` where no question was answered.
     """
     shares: list[float] = []
     tokens: list[float] = []
@@ -45,7 +54,7 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
         tokens += table["answer_tokens"].to_pylist()
         truncated += sum(table["truncated"].to_pylist())
     if not shares:
-        raise ValueError(f"benchmark {benchmark!r}: {model} answered no question")
+        raise NoAnswers(f"benchmark {benchmark!r}: {model} answered no question; do its rows have references?")
     n, mean = len(shares), sum(shares) / len(shares)
     spread = math.sqrt(sum((share - mean) ** 2 for share in shares) / max(n - 1, 1))
     return Result(
@@ -61,7 +70,7 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
 
 
 def read_results(store: Store) -> list[Result]:
-    """All results of a run, by benchmark and model."""
+    """All results of a run, in the order of benchmarks and models."""
     found = []
     for model in store.names(DIRECTORY):
         for benchmark in store.names(f"{DIRECTORY}/{model}"):

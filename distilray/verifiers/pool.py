@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distilray.verifiers.messages import LENGTH
-from distilray.verifiers.registry import verifier_of
+from distilray.verifiers.registry import VERIFIERS, verifier_of
 from distilray.verifiers.verdict import Verdict, undecided
 
 _BATCH = 32
@@ -78,7 +78,10 @@ class VerifierPool:
         own_deadline_s = verifier_of(kind).deadline_s
         self._settle_on(asyncio.get_running_loop())
         deadline_s = own_deadline_s(settings) if own_deadline_s else self._deadline_s
-        body = pickle.dumps((kind, answer, reference, settings, self._deadline_s * _SOFT), pickle.HIGHEST_PROTOCOL)
+        # A user's own verifier is imported in the worker as it is here.
+        path = [] if kind in VERIFIERS else sys.path
+        check = (kind, answer, reference, settings, self._deadline_s * _SOFT, path)
+        body = pickle.dumps(check, pickle.HIGHEST_PROTOCOL)
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append(
             _Check(kind, LENGTH.pack(len(body)) + body, deadline_s, own_deadline_s is not None, future)
@@ -193,8 +196,7 @@ class VerifierPool:
 async def _start() -> _Worker:
     ours, theirs = socket.socketpair()
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    # All of this process's path: a user's own verifier is imported in the worker as it is here.
-    path = os.pathsep.join(dict.fromkeys(filter(None, (root, *sys.path, os.environ.get("PYTHONPATH", "")))))
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-c", f"from distilray.verifiers.worker import main; main({theirs.fileno()})"],

@@ -12,6 +12,7 @@ import pickle
 import resource
 import signal
 import socket
+import sys
 from typing import Any
 
 from distilray.verifiers.messages import LENGTH
@@ -40,7 +41,8 @@ def main(descriptor: int) -> None:
     reader = link.makefile("rb")
     done = 0
     while head := reader.read(LENGTH.size):
-        kind, answer, reference, settings, soft_s = pickle.loads(reader.read(LENGTH.unpack(head)[0]))
+        kind, answer, reference, settings, soft_s, path = pickle.loads(reader.read(LENGTH.unpack(head)[0]))
+        sys.path += [folder for folder in path if folder not in sys.path]
         verdict = _decide(kind, answer, reference, settings, soft_s)
         done += 1
         body = pickle.dumps((verdict, done % _LOOK_EVERY == 0 and _grown()), pickle.HIGHEST_PROTOCOL)

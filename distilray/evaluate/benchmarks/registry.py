@@ -32,6 +32,8 @@ def benchmark_class(uses: str) -> type[Benchmark]:
         raise ValueError(f"the benchmark {uses!r} cannot be imported: {error}; {remedy}") from error
     if not (isinstance(found, type) and issubclass(found, Benchmark)):
         raise ValueError(f"{uses} is {found!r}, not a subclass of distilray.evaluate.Benchmark")
+    if found.__abstractmethods__:
+        raise ValueError(f"the benchmark {uses} does not implement {' and '.join(sorted(found.__abstractmethods__))}")
     return found
 
 
