@@ -27,7 +27,7 @@ import yaml
 
 from benchmarks.ds3 import machine
 from distilray.driver import run
-from distilray.recipe import load
+from distilray.recipe import load_recipe
 from distilray.runner import cluster
 from distilray.storage import Store
 
@@ -66,7 +66,7 @@ def main() -> None:
         "cogpo_steps": arguments.cogpo_steps,
     }
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in arguments.ways}
-    with tempfile.TemporaryDirectory() as folder, cluster(load(str(RECIPE)).recipe.resources):
+    with tempfile.TemporaryDirectory() as folder, cluster(load_recipe(str(RECIPE)).resources):
         directory = arguments.directory or Path(folder)
         directory.mkdir(parents=True, exist_ok=True)
         for seed in arguments.seeds:

@@ -1,4 +1,4 @@
-"""Show what a recipe comes to: phases, what is resident when, what it needs and what there is.
+"""Show the plan of a recipe: its phases, what is resident when, what it needs and what the machine has.
 
 distilray plan recipe.yaml
 distilray plan recipe.yaml --pilot 200
@@ -10,9 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 
+from distilray.api import plan
 from distilray.cli.exit_codes import UsageError
-
-NAME, HELP = "plan", "what a recipe comes to, and whether it fits"
+from distilray.planning import Available, parse_machines
+from distilray.recipe import load_recipe
+from distilray.report import TerminalView, forecast_view, stdout
+from distilray.runner import Resources
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,36 +27,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from distilray.planning import parse_machines, plan, this_machine
-    from distilray.recipe import load
-    from distilray.report import forecast_view, plan_view, stdout
-
     console = stdout()
-    loaded = load(options.recipe, options.overrides)
-    if options.machines:
-        try:
-            machine = parse_machines(options.machines)
-        except ValueError as error:
-            raise UsageError(f"--machines: {error}") from error
-    else:
-        machine = _cluster() if os.environ.get("RAY_ADDRESS") else this_machine(loaded.recipe.resources.num_cpus)
-    from distilray.driver import count_rows
-
-    rows = count_rows(loaded)
-    console.print(plan_view(loaded, plan(loaded, "plan", machine), machine, rows))
+    recipe = load_recipe(options.recipe, options.overrides)
+    machine = _machine(options.machines)
+    plan(recipe, machine).show(console)
     if options.pilot:
-        from distilray.driver import pilot
-        from distilray.report import TerminalView
+        from distilray.driver import pilot  # ray
 
         with TerminalView(console=console) as view:
-            forecast = pilot(options.recipe, options.overrides, loaded, options.pilot, view)
+            forecast = pilot(recipe, options.pilot, view)
         console.print(forecast_view(forecast, options.gpu_hour))
     return 0
 
 
-def _cluster():
-    from distilray.driver import available
-    from distilray.runner import Resources, cluster
+def _machine(text: str | None) -> Available | None:
+    """The machines that ``--machines`` names, or the cluster that RAY_ADDRESS does; None: this machine."""
+    if text:
+        try:
+            return parse_machines(text)
+        except ValueError as error:
+            raise UsageError(f"--machines: {error}") from error
+    return _cluster() if os.environ.get("RAY_ADDRESS") else None
+
+
+def _cluster() -> Available:
+    from distilray.driver import available  # ray
+    from distilray.runner import cluster  # ray
 
     with cluster(Resources()):
         return available()

@@ -1,4 +1,4 @@
-"""Run a recipe, or go on with it where it was stopped.
+"""Run a recipe, or continue it where it was stopped.
 
 distilray run jobs/recipes/quickstart.yaml
 distilray run recipe.yaml --run s3://bucket/runs/first models.teacher.replicas=4 steps.answer.n=2
@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import time
 
 from distilray.cli.argtypes import row_count
 from distilray.cli.exit_codes import INTERRUPTED
-
-NAME, HELP = "run", "run a recipe, or go on with it"
+from distilray.driver import Event
+from distilray.recipe import load_recipe
+from distilray.report import TerminalView, duration, results_table
+from distilray.storage import Store
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,34 +27,30 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from distilray.driver import Event, run
-    from distilray.recipe import load
-    from distilray.report import TerminalView, duration, results_table
-    from distilray.storage import Store
+    from distilray.api import run  # ray
 
-    loaded = load(options.recipe, options.overrides)
-    directory = options.run or f"runs/{loaded.recipe.name}"
+    started = time.monotonic()
+    recipe = load_recipe(options.recipe, options.overrides)
+    directory = options.run or f"runs/{recipe.name}"
     store = Store.reach(directory)
     view = TerminalView(store)
     try:
         with view:
-            view(Event("note", "", f"run {loaded.recipe.name} in {store.shown}"))
-            finished = run(options.recipe, options.overrides, directory=directory, limit=options.limit, listen=view)
+            view(Event("note", "", f"run {recipe.name} in {store.shown}"))
+            done = run(recipe, directory=directory, limit=options.limit, listen=view)
     except KeyboardInterrupt:
-        print(f"interrupted{view.where()}; what is done is kept. The same command goes on:", file=sys.stderr)
+        print(f"interrupted{view.where()}; finished work is kept. Continue with the same command:", file=sys.stderr)
         print(f"  {options.command}", file=sys.stderr)
         return INTERRUPTED
     console = view.console
-    if finished.results:
+    if results := done.evaluations:
         console.print()
-        console.print(results_table(finished.results))
-    from distilray.report import write_report
-
-    page = write_report(store)
-    console.print(f"\ndone in {duration(finished.seconds)}")
+        console.print(results_table(results))
+    page = done.report()
+    console.print(f"\ndone in {duration(time.monotonic() - started)}")
     console.print(f"report    {page}")
-    if finished.student:
-        console.print(f"student   {store.shown}/{finished.student}")
+    if done.student:
+        console.print(f"student   {done.student}")
         console.print(f"chat      distilray chat {shlex.quote(directory)}")
     console.print(f"look      distilray status {shlex.quote(directory)}   distilray rows {shlex.quote(directory)} STEP")
     return 0

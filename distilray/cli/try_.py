@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 
 from distilray.cli.argtypes import row_count
-
-NAME, HELP = "try", "a few rows through one step, everything shown"
+from distilray.recipe import load_recipe
+from distilray.report import show_preview, stdout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
-    parser.add_argument("step", help="the step to try; those before it are passed through silently")
+    parser.add_argument("step", help="the step to try; the steps before it run too, without output")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
     parser.add_argument(
         "--rows",
@@ -26,10 +26,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    from distilray.driver import preview
-    from distilray.recipe import load
-    from distilray.report import show_preview, stdout
+    from distilray.driver import preview  # ray
 
-    loaded = load(options.recipe, options.overrides)
-    show_preview(preview(loaded, options.step, options.rows), options.step, stdout())
+    recipe = load_recipe(options.recipe, options.overrides)
+    show_preview(preview(recipe, options.step, options.rows), options.step, stdout())
     return 0

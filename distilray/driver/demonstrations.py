@@ -13,30 +13,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 
 from distilray.ledger import StepCounts, UnitCounts, UnitInput, kept_rows, read_unit_counts, write_unit
 from distilray.rows import CORE, Row, child_id
 from distilray.steps import Step
-from distilray.storage import Store
-from distilray.train import CannotTrain, LearnSettings, SFTSettings, columns_in
+from distilray.storage import Store, read_parquet
+from distilray.train import CannotTrain, LearnSettings, TrainSettings, columns_in
 
 IN_FLIGHT = 8
 COPIED = ("source", "language", "task")
-NO_LESSON, UNREADABLE = "nothing to learn from it", "its reply does not parse"
+NO_DEMONSTRATION, UNREADABLE = "nothing to learn from it", "its reply does not parse"
 
 
 def prepare_demonstrations(
-    store: Store, inputs: Sequence[UnitInput], settings: SFTSettings, step: Step, out: str
+    store: Store, inputs: Sequence[UnitInput], settings: TrainSettings, step: Step, out: str
 ) -> tuple[list[UnitInput], StepCounts]:
     """Writes the demonstrations that ``step`` has about the kept rows of ``inputs`` into units below ``out``; those
-    that are there already stay. Returns the units and what they came to, counted over demonstrations and rows without
-    one.
+    that exist already stay. Returns the units and their counts, over demonstrations and rows without one.
 
     Raises :class:`CannotTrain` where there is not one demonstration.
     """
-    learn = settings.learn
+    learn = settings.demonstrations
     assert learn is not None
     units = [UnitInput(f"{out}/unit-{number:06d}.parquet") for number in range(len(inputs))]
     there = set(store.names(out))
@@ -56,8 +54,7 @@ def prepare_demonstrations(
         why = ", ".join(f"{reason} ({n})" for reason, n in total.reasons.items()) or "no rows came in"
         raise CannotTrain(
             f"train {settings.name!r}: step {learn.step!r} has left no demonstration: {why}; it must have changed some "
-            f"of the "
-            "rows that are kept to the end" + (f" by {', '.join(learn.prompts)}" if learn.prompts else "")
+            "of the rows that are kept to the end" + (f" by {', '.join(learn.prompts)}" if learn.prompts else "")
         )
     return units, total
 
@@ -109,7 +106,7 @@ def demonstrations_of(
             }
             numbers[name] += 1
         if not numbers:
-            yield own | {"id": row.id, "parent": row["parent"], "outcome": "rejected", "reason": NO_LESSON}
+            yield own | {"id": row.id, "parent": row["parent"], "outcome": "rejected", "reason": NO_DEMONSTRATION}
 
 
 def _parents(store: Store, unit: UnitInput, rows: pa.Table) -> dict[str, dict[str, Any]]:
@@ -117,6 +114,4 @@ def _parents(store: Store, unit: UnitInput, rows: pa.Table) -> dict[str, dict[st
     wanted = {parent for parent in rows["parent"].to_pylist() if parent is not None}
     if not wanted:
         return {}
-    with store.open_input(unit.path) as source, pq.ParquetFile(source) as file:
-        found = file.read(use_threads=False).to_pylist()
-    return {row["id"]: row for row in found if row["id"] in wanted}
+    return {row["id"]: row for row in read_parquet(store, unit.path).to_pylist() if row["id"] in wanted}

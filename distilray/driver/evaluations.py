@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from distilray.checkpoints import checkpoint_address
 from distilray.driver.trainings import Students
@@ -14,14 +13,13 @@ from distilray.evaluate import (
     STUDENT_AFTER,
     STUDENT_BEFORE,
     Benchmark,
-    BenchmarkStep,
     Result,
-    measured,
+    Style,
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
 from distilray.planning import Available, evaluation_phase, side_by_side
-from distilray.recipe import Loaded
+from distilray.recipe import Recipe
 from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
 from distilray.sources import list_files
 
@@ -36,7 +34,7 @@ class _Evaluation:
 
 def run_evaluations(
     context: Context,
-    loaded: Loaded,
+    recipe: Recipe,
     students: Students,
     available: Available,
     on_stage: Callable[[str, str], None],
@@ -45,17 +43,17 @@ def run_evaluations(
 
     Engines that fit beside each other start at once: on a small machine that is most of the time this takes.
     """
-    waiting = {item.phase.directory: item for item in _evaluations(context, loaded, students)}
+    waiting = {item.phase.directory: item for item in _evaluations(context, recipe, students)}
     phases = [item.phase for item in waiting.values()]
     results = []
-    for group in side_by_side(phases, loaded.recipe.resources, available):
+    for group in side_by_side(phases, recipe.resources, available):
         models = {name: model for phase in group for name, model in phase.models.items()}
         with Residency(context, models) as resident:
             for phase in group:
                 on_stage(phase.directory, "started")
                 item = waiting[phase.directory]
                 answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = measured(context.store, answered, item.model, item.benchmark.name, item.benchmark.metric)
+                result = item.benchmark.result(context.store, answered, item.model)
                 result.fingerprint = phase.fingerprint
                 context.store.write_json(f"{phase.directory}/{RESULT}", result)
                 results.append(result)
@@ -63,32 +61,31 @@ def run_evaluations(
     return results
 
 
-def _evaluations(context: Context, loaded: Loaded, students: Students) -> Iterator[_Evaluation]:
-    for benchmark in loaded.recipe.evaluate:
-        source = benchmark.source
+def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
+    for benchmark in recipe.evaluate:
+        source = benchmark.questions()
         questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
-        columns = {**BenchmarkStep.writes, **source.columns_written()}
+        asked = {name: _who(context, recipe, students, name) for name in benchmark.models}
+        steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}
+        columns = {name: kind for step in steps.values() for name, kind in step.columns_written().items()}
+        columns |= source.columns_written()
         units = run_sources(
             context, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
         )
-        for name in benchmark.models:
-            settings, style = _who(context, loaded, students, name)
-            step = BenchmarkStep(model=name, style=style, compare=benchmark.compare, samples=benchmark.samples)
+        for name, (settings, _) in asked.items():
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
-            phase = evaluation_phase(loaded, name, settings, step, folder, questions)
+            phase = evaluation_phase(recipe, name, settings, benchmark, steps[name], folder, questions)
             yield _Evaluation(benchmark, name, phase, units)
 
 
-def _who(
-    context: Context, loaded: Loaded, students: Students, name: str
-) -> tuple[ModelSettings, Literal["answer", "plain"]]:
+def _who(context: Context, recipe: Recipe, students: Students, name: str) -> tuple[ModelSettings, Style]:
     """The model behind a benchmark's name for it, and how it is asked.
 
     A student is asked as it was trained and will be served: its own system prompt and the question.
     """
-    models = loaded.recipe.models
+    models = recipe.models
     if name not in (STUDENT_BEFORE, STUDENT_AFTER):
-        plain = any(training.settings.student == name for training in loaded.all_trainings())
+        plain = any(training.settings.student == name for training in recipe.all_trainings())
         return models[name], ("plain" if plain else "answer")
     assert students.name is not None and students.last is not None
     student = models[students.name]

@@ -1,4 +1,4 @@
-"""What a driver says while it works; the terminal and logs listen."""
+"""Events that a driver reports while it works; the terminal and logs listen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Event:
     """``kind``: a stage ``started`` or is ``done``, its ``progress``, or a ``note`` for the user.
 
     ``details`` of progress: ``done``, ``total``, ``unit``, ``rate`` (per second), ``eta_s``, ``models`` and ``steps``,
-    as in ``progress.json``; of a done stage: its counts.
+    as in ``progress.json``; of a finished stage: its counts.
     """
 
     kind: Literal["started", "progress", "done", "note"]

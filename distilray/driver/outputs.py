@@ -1,4 +1,4 @@
-"""A run's kept rows for other trainers, with a card that says what they are."""
+"""A run's kept rows as a data set for other trainers, with its card."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ OUTPUTS = "outputs.json"
 
 
 def record_outputs(store: Store, units: Sequence[tuple[str, UnitInput]]) -> None:
-    """Notes which files hold what the last stage left."""
+    """Records which files hold the rows that the last stage left."""
     store.write_json(OUTPUTS, [[name, unit.path, list(unit.decisions)] for name, unit in units])
 
 
 def outputs(store: Store) -> list[UnitInput]:
-    """What the run's last stage left; :class:`RunStopped` where it has not come so far."""
+    """The units that the run's last stage left. Raises :class:`RunStopped` if it has not finished its steps."""
     if not store.exists(OUTPUTS):
-        raise RunStopped(f"{store.shown} has not come to the end of its steps; run it again first")
+        raise RunStopped(f"{store.shown} has not finished its steps; run it again first")
     return [UnitInput(path, tuple(decisions)) for _, path, decisions in store.read_json(OUTPUTS)]
 
 
 def export_run(store: Store, out: str, **how: Any):
-    """Writes the kept rows below ``out`` (see :func:`distilray.rows.export`) and the data set's card beside them."""
+    """Writes the kept rows below ``out`` (see :func:`distilray.export.export`), with the data set's card."""
     units = outputs(store)
     recipe_text = store.read("recipe.yaml").decode()
-    loaded = parse(recipe_text, f"{store.shown}/recipe.yaml")
+    recipe = parse(recipe_text, f"{store.shown}/recipe.yaml")
     exported = export(_tables(store, units), how.pop("form"), out, **how)
     prompts = {
         prompt.name: prompt.hash
-        for entry in loaded.steps()
+        for entry in recipe.all_steps()
         for prompt in getattr(entry.named.step, "prompts_used", tuple)()
     }
     models = {
         name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
-        for name, model in loaded.recipe.models.items()
+        for name, model in recipe.models.items()
     }
     write_card(
         out,
         dataset_card(
             exported,
-            title=loaded.recipe.name,
-            licenses={source.name: source.license for source in loaded.recipe.sources},
+            title=recipe.name,
+            licenses={source.name: source.license for source in recipe.sources},
             models=models,
             prompts=prompts,
             recipe=yaml.safe_dump(yaml.safe_load(recipe_text), sort_keys=False, allow_unicode=True),

@@ -1,17 +1,15 @@
-"""A pilot: a sample of rows through all steps, and from it the time, tokens and money that the whole would take."""
+"""A pilot: a sample of rows through all steps, from which the time, tokens and cost of all rows are predicted."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distilray.driver.events import Listener
 from distilray.driver.runs import run
 from distilray.ledger import Manifest, list_stages
-from distilray.planning import needs
-from distilray.recipe import Loaded
-from distilray.sources import list_files, read_records
+from distilray.planning import count_rows, needs
+from distilray.recipe import Recipe
 from distilray.storage import Store
 
 
@@ -22,7 +20,7 @@ class ModelForecast:
     tokens_out: float
     cost: float
     tokens_per_s: float
-    """Output tokens per second while the pilot asked it."""
+    """Output tokens per second during the pilot."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +30,22 @@ class Forecast:
     sample: int
     """Rows of the pilot."""
     seconds: float
-    """For all steps, start of the engines included once; trainings and evaluations not."""
+    """For all steps, including one start of the engines; without trainings and evaluations."""
     gpu_hours: float
-    """GPUs that the steps' engines hold, over the hours that they hold them."""
+    """GPUs that the steps' engines hold, times the hours that they hold them."""
     models: tuple[ModelForecast, ...]
 
 
-def pilot(place: str, overrides: Sequence[str], loaded: Loaded, sample: int, listen: Listener) -> Forecast:
-    """Runs ``sample`` rows through the steps in a directory that is thrown away, and scales up what they took."""
-    total = count_rows(loaded)
+def pilot(recipe: Recipe, sample: int, listen: Listener) -> Forecast:
+    """Runs ``sample`` rows through the steps in a temporary directory, and scales up what they took."""
+    total = count_rows(recipe)
     with tempfile.TemporaryDirectory(prefix="distilray-pilot-") as scratch:
-        finished = run(place, overrides, directory=scratch, limit=sample, listen=listen, only_steps=True)
-        return forecast(finished.store, total, loaded)
+        finished = run(recipe, directory=scratch, limit=sample, listen=listen, only_steps=True)
+        return forecast(finished.store, total, recipe)
 
 
-def count_rows(loaded: Loaded) -> int:
-    """Records of all sources, each source's own limit kept; files are read through, nothing is parsed twice."""
-    total = 0
-    for source in loaded.recipe.sources:
-        records = sum(sum(1 for _ in read_records(source, file)) for file in list_files(source))
-        total += min(records, source.limit) if source.limit else records
-    return total
-
-
-def forecast(store: Store, total: int, loaded: Loaded) -> Forecast:
-    """What the run in ``store``, of some rows, says of ``total`` rows."""
+def forecast(store: Store, total: int, recipe: Recipe) -> Forecast:
+    """The forecast for ``total`` rows from the run of a sample in ``store``."""
     usage: dict[str, dict[str, float]] = {}
     seconds = fixed = gpu_seconds = gpu_fixed = 0.0
     sampled = 0
@@ -70,7 +59,7 @@ def forecast(store: Store, total: int, loaded: Loaded) -> Forecast:
         working = float(manifest.details.get("working_seconds", manifest.seconds))
         fixed += manifest.seconds - working
         seconds += working
-        gpus = needs({name: loaded.models()[name] for name in manifest.models})["GPU"]
+        gpus = needs({name: recipe.all_models()[name] for name in manifest.models})["GPU"]
         gpu_fixed += gpus * (manifest.seconds - working)
         gpu_seconds += gpus * working
         for model, spent in manifest.models.items():

@@ -17,7 +17,7 @@ from distilray.driver.trainings import Trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
 from distilray.planning import Available, all_columns, gpu_gib_of, plan
-from distilray.recipe import Loaded, RecipeError, column_problems, load
+from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
 from distilray.runner import Context, RunStopped, cluster, run_sources, sources_identity, versions
 from distilray.sources import SourceFile, check_source
 from distilray.storage import Store
@@ -25,18 +25,18 @@ from distilray.storage import Store
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run came to."""
+    """The results of a run."""
 
     store: Store
-    loaded: Loaded
+    recipe: Recipe
     results: list[Result]
     student: str | None
-    """Path of the last training's checkpoint, in the store; None where the recipe trains nothing."""
+    """Path of the last training's checkpoint, in the store; None if the recipe has no training."""
     seconds: float
 
 
 def run(
-    place: str,
+    recipe: RecipeLike,
     overrides: Sequence[str] = (),
     *,
     directory: str | None = None,
@@ -44,19 +44,19 @@ def run(
     listen: Listener = lambda event: None,
     only_steps: bool = False,
 ) -> Finished:
-    """Runs the recipe at ``place`` in ``directory`` (default ``runs/NAME``), or goes on with it.
+    """Runs ``recipe`` (its path or URI, its sections, or itself) in ``directory`` (default ``runs/NAME``), or
+    continues such a run.
 
     ``limit``: at most so many rows from all sources together; ``only_steps``: no training, no evaluation. Raises
-    :class:`RecipeError` and ``SourceError`` for what is wrong before anything starts, ``RunIsHeld`` where another
-    driver is at it, :class:`RunStopped` where it stopped cleanly before its end.
+    :class:`RecipeError` and ``SourceError`` for mistakes found before anything starts, ``RunIsHeld`` if another
+    driver works on the run, :class:`RunStopped` if it stopped cleanly before its end.
     """
     started = time.monotonic()
-    loaded = load(place, overrides)
-    recipe = loaded.recipe
+    recipe = as_recipe(recipe, overrides)
     files = [check_source(source) for source in recipe.sources]
     store = Store.reach(directory or f"runs/{recipe.name}")
-    with Lease.acquire(store, note=f"distilray run {place}") as lease:
-        record = _record(store, loaded, limit)
+    with Lease.acquire(store, note=f"distilray run {recipe.origin}") as lease:
+        record = _record(store, recipe, limit)
         with cluster(recipe.resources):
             context = Context(
                 store=store,
@@ -68,15 +68,15 @@ def run(
                 logs=store.full("logs") if store.local else None,
                 on_progress=lambda progress: listen(Event("progress", progress["phase"], details=progress)),
             )
-            results, student = _run(context, loaded, files, limit, record, listen, only_steps)
+            results, student = _run(context, recipe, files, limit, record, listen, only_steps)
             record |= {"state": "finished", "finished": now()}
             store.write_json("run.json", record)
-    return Finished(store, loaded, results, student, time.monotonic() - started)
+    return Finished(store, recipe, results, student, time.monotonic() - started)
 
 
 def _run(
     context: Context,
-    loaded: Loaded,
+    recipe: Recipe,
     files: list[list[SourceFile]],
     limit: int | None,
     record: dict,
@@ -88,29 +88,29 @@ def _run(
             raise RunStopped(f"the lease on the run was lost ({context.lease.why_lost}); another driver has it now")
         listen(Event("started" if what == "started" else "done", name))
 
-    store, recipe = context.store, loaded.recipe
+    store = context.store
     identity = fingerprint([sources_identity(recipe.sources, files), limit, recipe.resources.unit_rows])
     on_stage("sources", "started")
-    units = run_sources(context, recipe.sources, identity, all_columns(loaded), limit)
+    units = run_sources(context, recipe.sources, identity, all_columns(recipe), limit)
     on_stage("sources", "done")
     manifest = Manifest.read(store, "steps/00-sources")
     assert manifest is not None
-    problems = column_problems(loaded, set(manifest.details["columns"]))
+    problems = column_problems(recipe, set(manifest.details["columns"]))
     if problems:
-        raise RecipeError(loaded.origin, problems)
+        raise recipe.error(problems)
 
-    planned = plan(loaded, identity, available(), record.get("grouping"))
+    planned = plan(recipe, identity, available(), record.get("grouping"))
     record |= {"grouping": planned.grouping}
     store.write_json("run.json", record)
-    trainings = Trainings(context, loaded, listen)
-    units = run_stages(context, planned.stages, units, on_stage, trainings.untrained if only_steps else trainings.among)
+    trainings = Trainings(context, recipe, listen, skip=only_steps)
+    units = run_stages(context, planned.stages, units, trainings, on_stage)
     record_outputs(store, units)
     if only_steps:
         return [], None
     students = trainings.after(units, planned.fingerprint if planned.stages else identity)
     record |= {"student": students.last, "system": students.system}
     store.write_json("run.json", record)
-    results = run_evaluations(context, loaded, students, available(), on_stage)
+    results = run_evaluations(context, recipe, students, available(), on_stage)
     return results, students.last
 
 
@@ -121,9 +121,10 @@ def available() -> Available:
     return Available(resources.get("CPU", 0), resources.get("GPU", 0), memory, gpu_gib_of(resources))
 
 
-def _record(store: Store, loaded: Loaded, limit: int | None) -> dict:
-    """The run's record, ``run.json``, and the recipe as it is run; an earlier recipe of the run is kept beside it."""
-    resolved = loaded.resolved().encode()
+def _record(store: Store, recipe: Recipe, limit: int | None) -> dict:
+    """The run's record, ``run.json``, and the recipe as it is run; an earlier recipe of the run is kept in
+    ``recipes/``."""
+    resolved = recipe.to_yaml().encode()
     record: dict = {"id": uuid.uuid4().hex[:12], "created": now(), "sessions": 0}
     if store.exists("run.json"):
         record = store.read_json("run.json")
@@ -131,8 +132,8 @@ def _record(store: Store, loaded: Loaded, limit: int | None) -> dict:
         store.write(f"recipes/recipe-{record['sessions']}.yaml", store.read("recipe.yaml"))
     store.write("recipe.yaml", resolved)
     record |= {
-        "name": loaded.recipe.name,
-        "origin": loaded.origin,
+        "name": recipe.name,
+        "origin": recipe.origin,
         "limit": limit,
         "state": "running",
         "started": now(),

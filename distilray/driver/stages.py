@@ -1,4 +1,4 @@
-"""A run's stages one after another; a repeat's rounds among them."""
+"""A run's stages one after another: phases and global steps, trainings among them, and repeats in rounds."""
 
 from __future__ import annotations
 
@@ -6,42 +6,40 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import ray
 
+from distilray.driver.trainings import Trainings
 from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import ModelSettings
-from distilray.runner import Body, Context, GlobalStage, Phase, Repeat, Stage, Training, run_global, run_phase
+from distilray.planning import BodyStage, RepeatStage, Stage, TrainingStage
+from distilray.runner import Context, GlobalStage, Phase, run_global, run_phase
 from distilray.storage import Store
 
 Units = list[tuple[str, UnitInput]]
-Train = Callable[[Training, Units], ModelSettings]
-"""Trains on the kept rows of units, unless that is done, and gives the student as a model that phases can ask."""
-
-
-def no_training(training: Training, units: Units) -> ModelSettings:
-    raise NotImplementedError(f"{training.name}: there is nobody here who trains")
 
 
 def run_stages(
     context: Context,
     stages: Sequence[Stage],
     units: Units,
+    trainings: Trainings,
     on_stage: Callable[[str, str], None] = lambda *_: None,
-    train: Train = no_training,
 ) -> Units:
-    """Brings ``units`` through ``stages``; what is done already is not done again. Returns what the last one leaves.
+    """Passes ``units`` through ``stages``; stages that are done already are not done again. Returns the units that the
+    last one leaves.
 
-    ``on_stage`` is told (name, "started" | "done") around each stage; ``train`` carries out trainings among them.
+    ``on_stage`` is called with (name, "started" | "done") around each stage.
     """
-    return StageRunner(on_stage, train).through(context, stages, units)
+    return StageRunner(trainings, on_stage).through(context, stages, units)
 
 
 @dataclass
 class StageRunner:
+    trainings: Trainings
     on_stage: Callable[[str, str], None]
-    train: Train
     learned: dict[str, ModelSettings] = field(default_factory=dict)
-    """Students of the trainings so far, by the name that phases ask them under."""
+    """Students of the trainings so far, by the name by which phases ask them."""
 
     def through(self, context: Context, stages: Sequence[Stage], units: Units) -> Units:
         for stage in stages:
@@ -52,14 +50,14 @@ class StageRunner:
                     units = run_phase(context, _asking(stage, self.learned), units)
                 case GlobalStage():
                     units = run_global(context, stage, units)
-                case Training():
-                    self.learned[stage.model] = self.train(stage, units)
-                case Repeat():
+                case TrainingStage():
+                    self.learned[stage.model] = self.trainings.among(stage, units)
+                case RepeatStage():
                     units = self._rounds(context, stage, units)
             self.on_stage(name, "done")
         return units
 
-    def _rounds(self, context: Context, repeat: Repeat, units: Units) -> Units:
+    def _rounds(self, context: Context, repeat: RepeatStage, units: Units) -> Units:
         """Rounds until the target, a stall, nothing left, or the last. A round's sampling seeds are its own."""
         done: Units = []
         rows_before: int | None = None
@@ -90,20 +88,20 @@ class StageRunner:
 
 
 def _asking(phase: Phase, learned: Mapping[str, ModelSettings]) -> Phase:
-    """``phase`` with the students of earlier trainings in place of what they were before."""
+    """``phase`` with the students of earlier trainings in place of the models that they were before."""
     return replace(phase, models={name: learned.get(name, model) for name, model in phase.models.items()})
 
 
-def _rows_kept(store: Store, body: Sequence[Body]) -> int:
-    """Rows that the last stage of a round that looks at rows has kept."""
-    last = [stage for stage in body if not isinstance(stage, Training)][-1]
+def _rows_kept(store: Store, body: Sequence[BodyStage]) -> int:
+    """Rows that the last stage of a round, trainings aside, has kept."""
+    last = [stage for stage in body if not isinstance(stage, TrainingStage)][-1]
     manifest = Manifest.read(store, last.directory)
     assert manifest is not None
     return manifest.steps[-1].kept
 
 
 def _reached(store: Store, wanted: Mapping[str, float], units: Units) -> bool:
-    """Whether the mean of every column over the kept rows is what is wanted; rows without a value do not count."""
+    """Whether the mean of every column over the kept rows has been reached; rows without a value do not count."""
     found = ray.get([_sums.remote(store, unit, list(wanted)) for _, unit in units])
     for column, mean in wanted.items():
         total, count = (sum(part) for part in zip(*(sums[column] for sums in found), strict=True))
@@ -120,10 +118,10 @@ def _sums(store: Store, unit: UnitInput, columns: list[str]) -> dict[str, tuple[
     return {column: (sum(some), len(some)) for column, some in values.items()}
 
 
-def _carry_over(context: Context, repeat: Repeat, number: int, entered: Units, left: Units) -> tuple[Units, int]:
+def _carry_over(context: Context, repeat: RepeatStage, number: int, entered: Units, left: Units) -> tuple[Units, int]:
     """The rows that this round rejected, as they entered it, and how many they are.
 
-    They are named by decision files on the round's own input: rows that were kept or failed are out of the game.
+    Decision files on the round's own input name them: rows that were kept or failed do not enter the next round.
     """
     folder = f"{repeat.directory}/round-{number}/carry_over"
     pairs = list(zip(entered, left, strict=True))
@@ -154,8 +152,6 @@ def _decide_carry_over(store: Store, folder: str, name: str, entered: UnitInput,
 
 
 def _failed_ids(store: Store, path: str) -> set[str]:
-    import pyarrow.parquet as pq
-
     with store.open_input(path) as file:
         table = pq.read_table(file, columns=["id", "outcome"])
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from distilray.checkpoints import checkpoint_address
@@ -11,22 +11,12 @@ from distilray.driver.events import Event, Listener
 from distilray.export import model_card
 from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
-from distilray.recipe import Loaded, TrainEntry
-from distilray.runner import Context, Training, versions
+from distilray.planning import TrainingStage
+from distilray.recipe import Recipe, TrainEntry
+from distilray.runner import Context, versions
 from distilray.steps import Step
 from distilray.storage import Store
-from distilray.train import (
-    DistillSettings,
-    Engines,
-    PrepareContext,
-    SFTSettings,
-    TrainProgress,
-    fit,
-    method_of,
-    prepare_tokens,
-    read_tokens,
-    train_in_rounds,
-)
+from distilray.train import Engines, OnProgress, TrainingSpec, TrainProgress, prepare_tokens, read_tokens
 
 CARD = "README.md"
 Units = Sequence[tuple[str, UnitInput]]
@@ -39,125 +29,138 @@ class Students:
     paths: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     last: str | None = None
-    """That of the last one that answers, relative to the run; classifiers are no students to talk to."""
+    """That of the last one that is generative, relative to the run: a classifier answers no prompts."""
     name: str | None = None
     """The model of the recipe that it grew from."""
     system: str | None = None
 
 
 class Trainings:
-    """Carries out the trainings of one run; what is done already is not done again."""
+    """Carries out the trainings of one run; those that are done already are not done again."""
 
-    def __init__(self, context: Context, loaded: Loaded, listen: Listener) -> None:
-        self.context, self.loaded, self.listen = context, loaded, listen
+    def __init__(self, context: Context, recipe: Recipe, listen: Listener, *, skip: bool = False) -> None:
+        """``skip``: nothing is trained, and later steps ask the students as they were before, as in a pilot."""
+        self.context, self.recipe, self.listen, self.skip = context, recipe, listen, skip
         self.students = Students()
 
     def after(self, units: Units, rows: str) -> Students:
         """Runs the trainings that follow the steps; ``rows`` is the fingerprint of the rows in ``units``. Returns the
         students of these, and of those among the steps."""
-        for entry in self.loaded.trainings:
-            others = {name: model.weights_id() for name, model in self._beside(entry).items()}
+        for entry in self.recipe.train:
+            others = {name: model.weights_id() for name, model in self._models_used(entry).items()}
             settings = entry.settings.model_dump(mode="json")
-            mark = fingerprint([rows, self._began_with(entry)[1], settings, others])
+            mark = fingerprint([rows, self._starts_from(entry)[1], settings, others])
             self.listen(Event("started", entry.directory))
             self._run(entry, entry.directory, units, mark)
             self.listen(Event("done", entry.directory))
         return self.students
 
-    def among(self, stage: Training, units: Units) -> ModelSettings:
-        """Runs a training that stands among the steps. Returns its student as a model that later steps can ask."""
+    def among(self, stage: TrainingStage, units: Units) -> ModelSettings:
+        """Runs a training among the steps. Returns its student as a model that later steps can ask."""
+        before = self.recipe.all_models()[stage.model]
+        if self.skip:
+            return before
         self._run(stage.entry, stage.directory, units, stage.fingerprint)
         path = checkpoint_address(self.context.store, f"{stage.directory}/final")
-        return self.loaded.models()[stage.model].model_copy(update={"path": path})
-
-    def untrained(self, stage: Training, units: Units) -> ModelSettings:
-        """Its student as it is before, for pilots."""
-        return self.loaded.models()[stage.model]
+        return before.model_copy(update={"path": path})
 
     def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
         store, settings, students = self.context.store, entry.settings, self.students
-        path, _ = self._began_with(entry)
-        inputs = [unit for _, unit in units]
-        teaching = self._teaching(entry)
-        _train(self.context, entry, folder, path, self._beside(entry), inputs, mark, self.listen, teaching)
+        path, _ = self._starts_from(entry)
+        spec = TrainingSpec(
+            store=store,
+            out=folder,
+            method=entry.method,
+            settings=settings,
+            student_path=path,
+            resources=entry.resources,
+            models=self._models_used(entry),
+            engines=Engines(self.context.run, self.context.logs),
+            fingerprint=mark,
+            on_progress=_reporter(store, folder, self.listen),
+        )
+        _train(spec, [unit for _, unit in units], self._demonstrating(entry))
         if not store.exists(f"{folder}/final/{CARD}"):  # a kill may have come between
-            _write_card(store, self.loaded, entry, folder, path)
+            _write_card(store, self.recipe, entry, folder, path)
         students.paths[settings.name] = f"{folder}/final"
         students.fingerprints[settings.name] = mark
-        if method_of(settings).is_generative:
+        if entry.method.is_generative:
             students.last = students.paths[settings.name]
             students.name, students.system = settings.student, settings.system
 
-    def _began_with(self, entry: TrainEntry) -> tuple[str, str]:
-        """Where the checkpoint lies that a training begins with, and what tells its weights from others.
+    def _starts_from(self, entry: TrainEntry) -> tuple[str, str]:
+        """Where the checkpoint is that a training starts from, and what identifies its weights.
 
-        One in a repeat that names itself in ``start_from`` begins with what it left in the round before, and in the
-        first round with the student.
+        One in a repeat that names itself in ``start_from`` starts from the result of the round before, and in the first
+        round from the student.
         """
         name, students = entry.settings.start_from, self.students
         if name is not None and name in students.paths:
             return checkpoint_address(self.context.store, students.paths[name]), students.fingerprints[name]
-        student = self.loaded.recipe.models[entry.settings.student]
+        student = self.recipe.models[entry.settings.student]
         assert isinstance(student, VLLMModel | ClassifierModel)
         return student.path, student.weights_id()
 
-    def _teaching(self, entry: TrainEntry) -> Step | None:
+    def _demonstrating(self, entry: TrainEntry) -> Step | None:
         """The step whose demonstrations a training learns, in place of the rows' own answers."""
-        learn = getattr(entry.settings, "learn", None)
+        learn = entry.settings.demonstrations
         if learn is None:
             return None
-        step = next(other.named.step for other in self.loaded.steps() if other.name == learn.step)
+        step = next(other.named.step for other in self.recipe.all_steps() if other.name == learn.step)
         assert isinstance(step, Step)  # the recipe was checked
         return step
 
-    def _beside(self, entry: TrainEntry) -> dict[str, VLLMModel]:
-        """The recipe's models that a training asks or loads beside its student."""
-        wanted = method_of(entry.settings).models(entry.settings)
+    def _models_used(self, entry: TrainEntry) -> dict[str, VLLMModel]:
+        """The recipe's models that a training asks or loads in addition to its student."""
+        wanted = entry.method.models(entry.settings)
         return {
             name: model
-            for name, model in self.loaded.recipe.models.items()
+            for name, model in self.recipe.models.items()
             if name in wanted and isinstance(model, VLLMModel)  # the recipe was checked: all of them are
         }
 
 
-def _write_card(store: Store, loaded: Loaded, entry: TrainEntry, folder: str, base: str) -> None:
+def _write_card(store: Store, recipe: Recipe, entry: TrainEntry, folder: str, base: str) -> None:
     manifest = Manifest.read(store, folder)
     assert manifest is not None
     models = {
         name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
-        for name, model in loaded.recipe.models.items()
+        for name, model in recipe.models.items()
         if name != entry.settings.student
     }
     text = model_card(
+        entry.method,
         entry.settings,
         read_tokens(store, f"{folder}/tokens"),
-        title=f"{loaded.recipe.name}: {folder.rpartition('/')[2]}",
+        title=f"{recipe.name}: {folder.rpartition('/')[2]}",
         base=base,
-        licenses={source.name: source.license for source in loaded.recipe.sources},
+        licenses={source.name: source.license for source in recipe.sources},
         details=manifest.details,
         versions=manifest.versions,
         models=models,
-        recipe=loaded.resolved(),
+        recipe=recipe.to_yaml(),
     )
     store.write(f"{folder}/final/{CARD}", text.encode())
 
 
-def _train(
-    context: Context,
-    entry: TrainEntry,
-    folder: str,
-    path: str,
-    models: Mapping[str, VLLMModel],
-    inputs: list[UnitInput],
-    mark: str,
-    listen: Listener,
-    teaching: Step | None,
-) -> None:
-    store = context.store
-    wanted = Manifest(name=folder.rpartition("/")[2], kind="training", fingerprint=mark, versions=versions())
+def _train(spec: TrainingSpec, inputs: Sequence[UnitInput], step: Step | None) -> None:
+    """Does what is left of the training; ``step``: the one whose demonstrations it learns, in place of the answers."""
+    store, folder = spec.store, spec.out
+    wanted = Manifest(
+        name=folder.rpartition("/")[2], kind="training", fingerprint=spec.fingerprint, versions=versions()
+    )
     manifest, _ = open_stage(store, folder, wanted)
     if manifest.finished:
         return
+    if step is not None:
+        inputs, counts = prepare_demonstrations(store, inputs, spec.settings, step, f"{folder}/demonstrations")
+        manifest.details["demonstrations"] = counts.to_json()
+        manifest.write(store, folder)
+    spec.method.fit(spec, prepare_tokens(spec, inputs))
+
+
+def _reporter(store: Store, folder: str, listen: Listener) -> OnProgress:
+    """Puts the progress of the training in ``folder`` into the run, and tells ``listen``."""
 
     def on_progress(progress: TrainProgress) -> None:
         rate = 0.0 if not progress.eta_s else max(progress.steps - progress.step, 0) / progress.eta_s
@@ -180,17 +183,4 @@ def _train(
         store.write_json("progress.json", details, durable=False)
         listen(Event("progress", folder, progress.stage, details))
 
-    settings = entry.settings
-    if teaching is not None:
-        assert isinstance(settings, SFTSettings)
-        inputs, counts = prepare_demonstrations(store, inputs, settings, teaching, f"{folder}/demonstrations")
-        manifest.details["demonstrations"] = counts.to_json()
-        manifest.write(store, folder)
-    tokens = prepare_tokens(store, inputs, settings, path, f"{folder}/tokens")
-    engines = Engines(context.run, context.logs)
-    before = PrepareContext(store, tokens, settings, path, models, engines)
-    method_of(settings).before(before)
-    if isinstance(settings, DistillSettings) and settings.on_policy:
-        train_in_rounds(before, folder, entry.resources, on_progress, fingerprint=mark)
-        return
-    fit(store, tokens.paths, settings, path, folder, entry.resources, on_progress, fingerprint=mark, models=models)
+    return on_progress

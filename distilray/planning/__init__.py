@@ -1,4 +1,4 @@
-"""Planning: what a recipe comes to before it runs: phases, machines, memory."""
+"""Planning, before anything starts: the phases of a recipe, the machines they need, and the memory."""
 
 import lazy_loader
 

@@ -5,10 +5,15 @@ from .machines import gpu_gib_of as gpu_gib_of
 from .machines import parse_machines as parse_machines
 from .machines import this_machine as this_machine
 from .machines import weights_gib as weights_gib
-from .plans import Available as Available
 from .plans import Plan as Plan
 from .plans import all_columns as all_columns
-from .plans import needs as needs
 from .plans import plan as plan
+from .residency import Available as Available
+from .residency import needs as needs
+from .rows import count_rows as count_rows
+from .stages import BodyStage as BodyStage
+from .stages import RepeatStage as RepeatStage
+from .stages import Stage as Stage
+from .stages import TrainingStage as TrainingStage
 from .trainings import TrainingNeed as TrainingNeed
 from .trainings import training_needs as training_needs

@@ -1,4 +1,4 @@
-"""What the machine at hand has, without starting anything."""
+"""What this machine has, and what engines need, without starting anything."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import psutil
 
 from distilray.checkpoints import resolve_path
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
-from distilray.planning.plans import Available
+from distilray.planning.residency import Available
 
 ENGINE_GIB = 1.5
-"""What an engine on CPU takes beside weights and key-value cache: measured 1.2-1.4 GiB resident with tiny models."""
+"""Memory of an engine on CPU besides weights and key-value cache: measured 1.2-1.4 GiB resident with tiny models."""
 
 CLASSIFIER_GIB = 0.6
-"""What an actor with torch and transformers takes beside a classifier's weights. Not measured on its own."""
+"""Memory of an actor with torch and transformers in addition to a classifier's weights. Not measured on its own."""
 
 
 def this_machine(num_cpus: int | None = None) -> Available:
@@ -32,19 +32,19 @@ def this_machine(num_cpus: int | None = None) -> Available:
 def parse_machines(text: str) -> Available:
     """Machines as the command line names them: ``8x80`` is one with 8 GPUs of 80 GiB, ``2x8x80`` are two of them.
 
-    Memory and CPUs beside GPUs are taken to be enough. Raises :class:`ValueError` for other words.
+    Their CPUs and memory are assumed to suffice. Raises :class:`ValueError` for any other text.
     """
     found = re.fullmatch(
         r"(?:(\d+)x)?(\d+)x(\d+(?:\.\d+)?)", text.strip().lower().removesuffix("gib").removesuffix("gb")
     )
     if found is None or 0 in (int(found[1] or 1), int(found[2])):
-        raise ValueError(f"{text!r} are no machines; write GPUs x GiB (8x80) or nodes x GPUs x GiB (2x8x80)")
+        raise ValueError(f"{text!r} is not a machine spec; write GPUs x GiB (8x80) or nodes x GPUs x GiB (2x8x80)")
     gpus = int(found[1] or 1) * int(found[2])
     return Available(cpus=1e6, gpus=gpus, gpu_gib=float(found[3]))
 
 
 def _gpu_gib() -> float | None:
-    """Memory of this machine's smallest GPU, GiB; None where nvidia-smi is not there to ask."""
+    """Memory of this machine's smallest GPU, GiB; None if there is no nvidia-smi."""
     if shutil.which("nvidia-smi") is None:
         return None
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
@@ -61,14 +61,14 @@ GPU_GIB = {
 
 
 def gpu_gib_of(resources: Iterable[str]) -> float | None:
-    """Memory of a cluster's smallest GPU by the names of its resources; None where Ray does not say which it has."""
+    """Memory of a cluster's smallest GPU by the names of its resources; None if Ray does not name its GPUs."""
     names = [name.removeprefix("accelerator_type:") for name in resources if name.startswith("accelerator_type:")]
     sizes = [GPU_GIB[name] for name in names if name in GPU_GIB]
     return float(min(sizes)) if sizes else None
 
 
 def weights_gib(model: ModelSettings) -> float | None:
-    """Size of a model's weights on disk, GiB; None where they are not on this machine."""
+    """Size of a model's weights on disk, GiB; None if they are not on this machine."""
     if not isinstance(model, VLLMModel | ClassifierModel):
         return 0.0
     root = Path(resolve_path(model.path))
@@ -79,7 +79,7 @@ def weights_gib(model: ModelSettings) -> float | None:
 
 
 def engine_gib(model: ModelSettings) -> float | None:
-    """Memory that one engine on CPU takes, GiB; None where it cannot be known or lies on GPUs."""
+    """Memory that one engine on CPU takes, GiB; None if it is unknown or on GPUs."""
     if not isinstance(model, VLLMModel | ClassifierModel):
         return 0.2
     weights = weights_gib(model)

@@ -6,24 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distilray.checkpoints import published_config, resolve_path
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
-from distilray.recipe import Problem, TrainEntry
+from distilray.planning.residency import Available
+from distilray.recipe import Problem, Recipe, TrainEntry
 from distilray.train import (
     CannotTrain,
     MemoryPlan,
     TrainResources,
     check_shared_attention,
     memory_plan,
-    method_of,
     proposals,
 )
-
-if TYPE_CHECKING:
-    from distilray.planning.plans import Available
-    from distilray.recipe import Loaded
 
 GIB = 2**30
 
@@ -46,17 +42,17 @@ class TrainingNeed:
         return self.memory is None or self.room is None or self.memory.total <= self.room
 
 
-def training_needs(loaded: Loaded, available: Available) -> list[TrainingNeed]:
+def training_needs(recipe: Recipe, available: Available) -> list[TrainingNeed]:
     """What every training of the recipe needs, in order."""
-    return [_need(entry, loaded.recipe.models, available) for entry in loaded.all_trainings()]
+    return [_need(entry, recipe.models, available) for entry in recipe.all_trainings()]
 
 
-def training_problems(loaded: Loaded, available: Available) -> list[Problem]:
+def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
     """Trainings that cannot run on what is there, with what would."""
     problems = []
-    for need in training_needs(loaded, available):
+    for need in training_needs(recipe, available):
         entry, used = need.entry, need.entry.resources
-        config, _ = _config_of(loaded.recipe.models.get(entry.settings.student))
+        config, _ = _config_of(recipe.models.get(entry.settings.student))
         if config is not None and used.sequence_parallel > 1:
             try:
                 check_shared_attention(config, used.sequence_parallel, entry.settings.student)
@@ -96,7 +92,7 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
     config, unknown = _config_of(models.get(settings.student))
     if config is None:
         return TrainingNeed(entry, None, unknown, room)
-    costs, others = method_of(settings).costs(settings), []
+    costs, others = entry.method.costs(settings), []
     for name in costs.beside:
         other, unknown = _config_of(models.get(name))
         if other is None:

@@ -1,4 +1,4 @@
-"""Recipes: the YAML that users write, read once and understood, and the plan that it comes to."""
+"""Recipes: the YAML that users write, or the same built in Python; parsed and checked once."""
 
 import lazy_loader
 

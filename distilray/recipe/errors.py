@@ -1,4 +1,7 @@
-"""What is wrong with a recipe: each problem with its place, what was found there, and what would be right."""
+"""What is wrong with a recipe: each problem with its place, the value found there, and the remedy.
+
+recipe.yaml:8: steps[0].answer: unknown key 'modle'; did you mean 'model'?
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from distilray.errors import InputError
+from distilray.recipe.locations import Place, resolve
 
-Place = tuple[str | int, ...]
+PROBLEM = "recipe_problem"
 
 
 @dataclass(frozen=True)
 class Problem:
     place: Place
     text: str
+
+    def below(self, place: Place) -> Problem:
+        return Problem((*place, *self.place), self.text)
 
 
 class RecipeError(InputError):
@@ -47,7 +55,7 @@ def dotted(place: Place) -> str:
 
 
 def closest(word: str, words: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` where a word is near, else the words there are."""
+    """``"; did you mean 'x'?"`` if a known word is similar, otherwise the list of known words."""
     known = sorted(words)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
@@ -55,17 +63,29 @@ def closest(word: str, words: Iterable[str]) -> str:
     return f"; known are {', '.join(known)}" if known else ""
 
 
-def problems_of(error: ValidationError, place: Place, model: type[BaseModel] | None = None) -> list[Problem]:
-    """Pydantic's findings in a user's words, below ``place``."""
+def refusal(problems: Iterable[Problem]) -> ValidationError:
+    """``problems`` for a validator to raise: pydantic then adds the place of the field in front of each place."""
+    details = [
+        InitErrorDetails(type=PydanticCustomError(PROBLEM, "{text}", {"text": problem.text}), loc=problem.place)
+        for problem in problems
+    ]
+    return ValidationError.from_exception_data("recipe", details)
+
+
+def problems_of(error: ValidationError, place: Place, model: type[BaseModel]) -> list[Problem]:
+    """Pydantic's findings about a ``model`` at ``place``, in the terms of a recipe."""
     problems = []
     for found in error.errors(include_url=False):
-        where = tuple(part for part in found["loc"] if not _is_tag(part))
         value, context = found.get("input"), found.get("ctx", {})
+        if found["type"] == PROBLEM:
+            problems.append(Problem((*place, *found["loc"]), context["text"]))
+            continue
+        where, _ = resolve(model, found["loc"])
         match found["type"]:
             case "extra_forbidden":
-                fields = _fields_at(model, where[:-1])
-                text = f"unknown key {where[-1]!r}{closest(str(where[-1]), fields)}"
-                where = where[:-1]
+                where, fields = resolve(model, found["loc"][:-1])
+                name = str(found["loc"][-1])
+                text = f"unknown key {name!r}{closest(name, fields)}"
             case "missing":
                 text = f"{where[-1]!r} is missing; it has no default"
                 where = where[:-1]
@@ -77,22 +97,6 @@ def problems_of(error: ValidationError, place: Place, model: type[BaseModel] | N
                 text = f"{found['msg'].removeprefix('Input ')}, not {_shown(value)}"
         problems.append(Problem((*place, *where), text))
     return problems
-
-
-def _is_tag(part: Any) -> bool:
-    """Names of union members that pydantic puts into a location."""
-    return part in ("vllm", "openai", "classifier", "echo", "sft", "dpo", "distill", "str", "ModelChoice") or (
-        isinstance(part, str) and part.startswith(("tagged-union", "function-", "constrained-", "literal["))
-    )
-
-
-def _fields_at(model: type[BaseModel] | None, place: Place) -> list[str]:
-    for part in place:
-        if model is None or part not in model.model_fields:
-            return []
-        annotation = model.model_fields[str(part)].annotation
-        model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
-    return [info.alias or name for name, info in model.model_fields.items()] if model else []
 
 
 def _shown(value: Any) -> str:

@@ -1,34 +1,45 @@
-"""The trainings of a recipe: each has a ``kind``, its settings, and ``resources`` of its own.
+"""A training of a recipe; its ``kind`` decides which settings it has.
 
 train:
-  - {kind: sft, student: student, epochs: 2, resources: {workers: 8, gpus_per_worker: 1}}
+  - {kind: sft, student: blank, epochs: 3, resources: {workers: 2}}
 
-Or among its steps, on the rows that are kept there; the steps after it may ask its student under the training's name:
-
-steps:
-  - train: {kind: sft, name: learner, student: student, epochs: 1}
-  - score_student: {model: learner}
+    train=[SFTSettings(student="blank", epochs=3)]
+    train=[TrainEntry(SFTSettings(student="blank", epochs=3), TrainResources(workers=2))]
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from distilray.recipe.errors import Place, Problem, closest, problems_of
-from distilray.train import METHODS, TrainResources, TrainSettings, worker_counts
+from distilray.recipe.errors import Problem, closest, problems_of, refusal
+from distilray.recipe.locations import Place
+from distilray.train import (
+    DEFAULT,
+    METHODS,
+    TrainingMethod,
+    TrainResources,
+    TrainSettings,
+    method_of,
+    settings_as_written,
+    worker_counts,
+)
 
 
 @dataclass(frozen=True)
 class TrainEntry:
-    place: Place
     settings: TrainSettings
-    resources: TrainResources
-    among_steps: bool = False
-    """Whether it stands in ``steps``; then its name is a model's name for the steps after it."""
+    resources: TrainResources = field(default_factory=TrainResources)
+    place: Place = field(default=(), compare=False)
+
+    @cached_property
+    def method(self) -> TrainingMethod:
+        """The training method that ``kind`` or ``uses`` names."""
+        return method_of({"kind": self.settings.kind, "uses": self.settings.uses})
 
     @property
     def name(self) -> str:
@@ -42,50 +53,39 @@ class TrainEntry:
         return {**self.settings.model_dump(mode="json"), "resources": self.resources.model_dump(mode="json")}
 
 
-def parse_trainings(
-    items: list[Any], place: Place, earlier: Sequence[str] = ()
-) -> tuple[list[TrainEntry], list[Problem]]:
-    """All trainings of the section ``train``, and what is wrong with those that could not be parsed; ``earlier`` are
-    the names of those among the steps."""
-    trainings: list[TrainEntry] = []
-    problems: list[Problem] = []
-    for k, item in enumerate(items):
-        names = [*earlier, *(other.name for other in trainings)]
-        entry, found = parse_training(item, (*place, k), names)
-        problems.extend(found)
-        if entry is not None:
-            trainings.append(entry)
-    return trainings, problems
-
-
-def parse_training(
-    item: Any, here: Place, earlier: Sequence[str], *, among_steps: bool = False, repeated: bool = False
-) -> tuple[TrainEntry | None, list[Problem]]:
-    """One training; ``repeated``: it stands in a repeat, so that each round may start from what the last one left."""
-    if not isinstance(item, dict):
-        text = f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}"
-        return None, [Problem(here, text)]
-    kind = item.get("kind", "sft")
-    if kind not in METHODS:
-        return None, [Problem((*here, "kind"), f"unknown kind {kind!r}{closest(str(kind), METHODS)}")]
-    problems: list[Problem] = []
-    written = {key: value for key, value in item.items() if key != "resources"}
-    settings = _parsed(METHODS[kind].settings, written, here, problems)
-    resources = _parsed(TrainResources, item.get("resources") or {}, (*here, "resources"), problems)
-    if settings is None or resources is None:
-        return None, problems
+def parse_training(item: Any) -> TrainEntry:
+    """One training, in any form that a recipe may have it. Raises pydantic's ``ValidationError``."""
+    entry = item
+    if isinstance(item, TrainSettings):
+        entry = TrainEntry(item)
+    elif isinstance(item, dict):
+        entry = _from_mapping(item)
+    elif not isinstance(item, TrainEntry):
+        raise refusal([Problem((), f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}")])
     try:
-        worker_counts(settings, resources)
+        worker_counts(entry.settings, entry.resources)
     except ValueError as error:
-        problems.append(Problem((*here, "resources"), str(error)))
-    known = [*earlier, settings.name] if repeated else list(earlier)
-    if settings.name in earlier:
-        problems.append(Problem((*here, "name"), f"{settings.name!r} is taken by an earlier training; give another"))
-    elif settings.start_from is not None and settings.start_from not in known:
-        own = settings.start_from == settings.name
-        hint = "; only in a repeat is there one of the round before" if own else closest(settings.start_from, known)
-        problems.append(Problem((*here, "start_from"), f"no earlier training is named {settings.start_from!r}{hint}"))
-    return TrainEntry(here, settings, resources, among_steps), problems
+        raise refusal([Problem(("resources",), str(error))]) from error
+    return entry
+
+
+def _from_mapping(item: dict[str, Any]) -> TrainEntry:
+    kind = item.get("kind", DEFAULT)
+    if item.get("uses") is None and kind not in METHODS:
+        raise refusal([Problem(("kind",), f"unknown kind {kind!r}{closest(str(kind), METHODS)}")])
+    try:
+        method = method_of(item)
+        written = settings_as_written(method, item)
+    except (ImportError, TypeError) as error:
+        raise refusal([Problem(("uses",), f"{error}; it must be importable where the driver runs")]) from error
+    except ValueError as error:
+        raise refusal([Problem((), str(error))]) from error
+    problems: list[Problem] = []
+    settings = _parsed(method.settings, written, (), problems)
+    resources = _parsed(TrainResources, item.get("resources") or {}, ("resources",), problems)
+    if problems:
+        raise refusal(problems)
+    return TrainEntry(settings, resources)
 
 
 def _parsed(model: type[BaseModel], value: Any, place: Place, problems: list[Problem]) -> Any:
@@ -94,3 +94,19 @@ def _parsed(model: type[BaseModel], value: Any, place: Place, problems: list[Pro
     except ValidationError as error:
         problems.extend(problems_of(error, place, model))
         return None
+
+
+def training_problems(entry: TrainEntry, earlier: Sequence[str], *, repeated: bool = False) -> list[Problem]:
+    """What is wrong with a training's names, given those of earlier trainings. ``repeated``: it is in a repeat, so each
+    round may start from the result of the round before."""
+    settings = entry.settings
+    known = [*earlier, settings.name] if repeated else list(earlier)
+    if settings.name in earlier:
+        text = f"{settings.name!r} is taken by an earlier training; choose another name"
+        return [Problem((*entry.place, "name"), text)]
+    if settings.start_from is not None and settings.start_from not in known:
+        own = settings.start_from == settings.name
+        hint = "; only in a repeat is there one of the round before" if own else closest(settings.start_from, known)
+        text = f"no earlier training is named {settings.start_from!r}{hint}"
+        return [Problem((*entry.place, "start_from"), text)]
+    return []

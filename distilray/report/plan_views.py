@@ -10,10 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.models import ModelSettings
-from distilray.planning import Available, Plan, TrainingNeed, engine_gib, needs, training_needs, weights_gib
-from distilray.recipe import Loaded, TrainEntry
+from distilray.planning import (
+    Available,
+    Plan,
+    RepeatStage,
+    TrainingNeed,
+    TrainingStage,
+    engine_gib,
+    needs,
+    training_needs,
+    weights_gib,
+)
+from distilray.recipe import Recipe, TrainEntry
 from distilray.report.terminal import duration
-from distilray.runner import GlobalStage, Repeat, Training, size
+from distilray.runner import GlobalStage, size
 from distilray.train import TrainResources
 
 GIB = 2**30
@@ -24,16 +34,16 @@ if TYPE_CHECKING:
     from distilray.driver import Forecast
 
 
-def plan_view(loaded: Loaded, plan: Plan, available: Available, rows: int) -> Group:
+def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Group:
     """Stages in order with what is resident in each, against what there is."""
     parts: list[RenderableType] = [
-        Text(f"{loaded.recipe.name}: {rows:,} rows from {len(loaded.recipe.sources)} sources", "bold"),
-        _stages(loaded, plan),
+        Text(f"{recipe.name}: {rows:,} rows from {len(recipe.sources)} sources", "bold"),
+        _stages(recipe, plan),
     ]
-    if loaded.recipe.models:
-        parts += [Text(""), _models(loaded.recipe.models)]
-    if loaded.all_trainings():
-        parts += [Text(""), _trainings(training_needs(loaded, available))]
+    if recipe.models:
+        parts += [Text(""), _models(recipe.models)]
+    if recipe.all_trainings():
+        parts += [Text(""), _trainings(training_needs(recipe, available))]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
@@ -51,18 +61,20 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _stages(loaded: Loaded, plan: Plan) -> Table:
+def _stages(recipe: Recipe, plan: Plan) -> Table:
     table = _table("stage", "steps", "resident", "CPUs", "GPUs", "in flight")
-    resources = loaded.recipe.resources
+    resources = recipe.resources
     for stage in plan.stages:
-        if isinstance(stage, Repeat):
+        if isinstance(stage, RepeatStage):
             table.add_row(
                 stage.name, f"up to {stage.rounds} rounds of", f"carries over {stage.carry_over} rows", "", "", ""
             )
-        for inner in stage.body if isinstance(stage, Repeat) else [stage]:
-            name = f"{stage.name}/{inner.name}" if isinstance(stage, Repeat) else inner.name
-            if isinstance(inner, Training):
-                _training_row(table, f"{name}-round-K" if isinstance(stage, Repeat) else inner.directory, inner.entry)
+        for inner in stage.body if isinstance(stage, RepeatStage) else [stage]:
+            name = f"{stage.name}/{inner.name}" if isinstance(stage, RepeatStage) else inner.name
+            if isinstance(inner, TrainingStage):
+                _training_row(
+                    table, f"{name}-round-K" if isinstance(stage, RepeatStage) else inner.directory, inner.entry
+                )
                 continue
             if isinstance(inner, GlobalStage):
                 table.add_row(name, f"{inner.step.name} (whole set)", "", "0.5", "0", "")
@@ -78,9 +90,9 @@ def _stages(loaded: Loaded, plan: Plan) -> Table:
                 f"{need['GPU']:g}",
                 f"{sizing.runners * sizing.rows_in_flight:,} rows",
             )
-    for entry in loaded.trainings:
+    for entry in recipe.train:
         _training_row(table, entry.directory, entry)
-    for benchmark in loaded.recipe.evaluate:
+    for benchmark in recipe.evaluate:
         table.add_row(f"evaluations/{benchmark.name}", "benchmark", ", ".join(benchmark.models), "", "", "")
     return table
 

@@ -63,18 +63,23 @@ def show_rows(
 
 def find_rows(store: Store, step: str, outcome: str | None = None, row_id: str | None = None) -> Iterator[Row]:
     """Rows that entered ``step``, in the order of their units; of a step in rounds, those of every round."""
-    stages = list_stages(store)
-    holding = [stage for stage in stages if step in _steps_of(store, stage)]
-    if not holding:
-        known = dict.fromkeys(name for stage in stages for name in _steps_of(store, stage))
-        raise UnknownStep(f"{store.shown} has no step {step!r}; there are: {', '.join(known) or 'none yet'}")
-    for stage in holding:
+    for stage in stages_with(store, step):
         for name in stage.units:
             for values in _read(store, stage, name, step):
                 row = Row(values)
                 there = outcome_at(row, step)
                 if there and outcome in (None, there[0]) and row_id in (None, row.id):
                     yield row
+
+
+def stages_with(store: Store, step: str) -> list[StageFiles]:
+    """The stages that rows pass ``step`` in: one, or in a repeat one for each round. Raises :class:`UnknownStep`."""
+    stages = list_stages(store)
+    found = [stage for stage in stages if step in _steps_of(store, stage)]
+    if not found:
+        known = dict.fromkeys(name for stage in stages for name in _steps_of(store, stage))
+        raise UnknownStep(f"{store.shown} has no step {step!r}; there are: {', '.join(known) or 'none yet'}")
+    return found
 
 
 def outcome_at(row: Row, step: str) -> tuple[str, str | None] | None:

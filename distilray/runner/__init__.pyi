@@ -17,10 +17,6 @@ from .row_models import RowUsage as RowUsage
 from .sizing import Sizing as Sizing
 from .sizing import size as size
 from .spending import spent as spent
-from .stage import Body as Body
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
-from .stage import Repeat as Repeat
-from .stage import Stage as Stage
-from .stage import Training as Training

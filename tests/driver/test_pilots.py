@@ -8,7 +8,7 @@ from rich.console import Console
 
 from distilray.driver.pilots import forecast
 from distilray.ledger import Manifest, StepCounts
-from distilray.recipe import load
+from distilray.recipe import load_recipe
 from distilray.report.plan_views import forecast_view
 from distilray.storage import Store
 
@@ -46,7 +46,7 @@ def test_gpu_hours_are_those_of_the_engines_that_each_phase_holds(tmp_path: Path
         store, "steps/02-judge", kind="phase", seconds=102.0, details={"working_seconds": 72.0},
         models={"small": usage(200)},
     )  # fmt: skip
-    found = forecast(store, 10_000, load(str(tmp_path / "recipe.yaml")))
+    found = forecast(store, 10_000, load_recipe(str(tmp_path / "recipe.yaml")))
     assert (found.rows, found.sample) == (10_000, 100)
     assert found.seconds == 60 + 30 + 100 * (36 + 72)
     assert found.gpu_hours == (8 * 60 + 1 * 30 + 100 * (8 * 36 + 1 * 72)) / 3600

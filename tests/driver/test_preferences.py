@@ -9,7 +9,7 @@ import pytest
 
 from distilray.driver import run
 from distilray.ledger import Manifest
-from distilray.recipe import RecipeError, load
+from distilray.recipe import RecipeError, load_recipe
 from distilray.train.loop.metrics import read_metrics
 from tests.train.methods.dpo.test_fit import STUDENT, practice_pairs
 
@@ -61,10 +61,10 @@ def test_preferences_go_on_from_what_was_fine_tuned_and_are_the_runs_student(ray
 
 def test_a_condition_over_columns_that_no_row_has_is_told_with_the_recipes_other_problems(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="'gab is null' is not a condition over the rows' columns"):
-        load(write(tmp_path), ["train.sft.rows=gab is null"])
+        load_recipe(write(tmp_path), ["train.sft.rows=gab is null"])
 
 
 def test_a_reference_must_be_a_model_of_the_recipe_with_weights(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="model 'teacher' is not defined in `models`"):
-        load(write(tmp_path), ["train.dpo.reference=teacher"])
-    assert load(write(tmp_path), ["train.dpo.reference=student"]).trainings[1].settings.student == "student"
+        load_recipe(write(tmp_path), ["train.dpo.reference=teacher"])
+    assert load_recipe(write(tmp_path), ["train.dpo.reference=student"]).train[1].settings.student == "student"

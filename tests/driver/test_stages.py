@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from distilray.driver import run_stages
+from distilray.driver.trainings import Trainings
 from distilray.ledger import Manifest, StepCounts
 from distilray.models import EchoModel
-from distilray.runner import Context, NamedStep, Phase, Repeat, Resources, Training
-from distilray.runner.stage import Stage
+from distilray.planning import RepeatStage, Stage, TrainingStage
+from distilray.recipe import TrainEntry, parse
+from distilray.runner import Context, NamedStep, Phase, Resources
 from distilray.steps.score_student import ScoreStudent
 from distilray.storage import Store
+from distilray.train import SFTSettings
 
 BEFORE, OTHER = EchoModel(kind="echo", tokens=1), EchoModel(kind="echo", tokens=9)
 ATTEMPT = Phase(
@@ -23,7 +26,8 @@ ATTEMPT = Phase(
     {"learner": BEFORE, "judge": OTHER},
     {},
 )
-LEARNER = Training("training/learner", "learner", entry=None, fingerprint="t")
+LEARNER = TrainingStage("training/learner", TrainEntry(SFTSettings(name="learner", student="small", max_steps=1)), "t")
+RECIPE = parse("sources: [{name: rows, path: rows.jsonl}]", "r.yaml")
 
 
 @pytest.fixture
@@ -44,13 +48,21 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Context, lis
     return Context(store, lease, Resources(), budget=None, seed=7), happened  # type: ignore[arg-type]
 
 
-def through(context: Context, happened: list[Any], *stages: Stage) -> None:
-    def train(stage: Training, units: Any) -> EchoModel:
-        happened.append(stage.directory)
-        return EchoModel(kind="echo", tokens=len([what for what in happened if isinstance(what, str)]) + 1)
+class NotedTrainings(Trainings):
+    """Notes each training in place of doing it; the n-th one's student replies with n + 1 tokens."""
 
+    happened: list[Any]
+
+    def among(self, stage: TrainingStage, units: Any) -> EchoModel:
+        self.happened.append(stage.directory)
+        return EchoModel(kind="echo", tokens=len([what for what in self.happened if isinstance(what, str)]) + 1)
+
+
+def through(context: Context, happened: list[Any], *stages: Stage) -> None:
     told: list[tuple[str, str]] = []
-    run_stages(context, stages, [], lambda name, what: told.append((name, what)), train)
+    trainings = NotedTrainings(context, RECIPE, lambda event: None)
+    trainings.happened = happened
+    run_stages(context, stages, [], trainings, lambda name, what: told.append((name, what)))
     assert [name for name, what in told if what == "started"]
     assert len([what for _, what in told if what == "done"]) * 2 == len(told)
 
@@ -63,7 +75,7 @@ def test_steps_after_a_training_ask_its_student_and_those_before_it_do_not(noted
 
 def test_in_each_round_the_student_of_that_round_is_asked_with_other_seeds(noted: Any) -> None:
     context, happened = noted
-    repeat = Repeat("steps/01-cur", 3, "kept", None, {}, None, (LEARNER, ATTEMPT))
+    repeat = RepeatStage("steps/01-cur", 3, "kept", None, {}, None, (LEARNER, ATTEMPT))
     through(context, happened, repeat, ATTEMPT)
     trained = [what for what in happened if isinstance(what, str)]
     *in_rounds, behind = [what for what in happened if not isinstance(what, str)]
@@ -75,11 +87,5 @@ def test_in_each_round_the_student_of_that_round_is_asked_with_other_seeds(noted
 
 def test_rows_that_do_not_change_end_the_rounds_only_where_a_stall_is_wanted(noted: Any) -> None:
     context, happened = noted
-    through(context, happened, Repeat("steps/01-cur", 3, "kept", None, {}, 0.0, (LEARNER, ATTEMPT)))
+    through(context, happened, RepeatStage("steps/01-cur", 3, "kept", None, {}, 0.0, (LEARNER, ATTEMPT)))
     assert [what for what in happened if isinstance(what, str)] == [f"training/learner-round-{k}" for k in (1, 2)]
-
-
-def test_without_somebody_who_trains_a_training_is_an_error(noted: Any) -> None:
-    context, _ = noted
-    with pytest.raises(NotImplementedError, match="learner"):
-        run_stages(context, [LEARNER], [])

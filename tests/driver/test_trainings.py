@@ -10,15 +10,14 @@ import pytest
 import yaml
 
 from distilray.driver.trainings import Trainings
-from distilray.planning import Available, plan
+from distilray.planning import Available, TrainingStage, plan
 from distilray.recipe import parse
-from distilray.runner import Training
 from distilray.storage import Store
 from tests.support.tiny import make_student
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> tuple[Trainings, list[Training]]:
+def world(tmp_path: Path) -> tuple[Trainings, list[TrainingStage]]:
     """The trainings of a recipe, and the stages of two rounds of the one in its repeat."""
     train = {"name": "learner", "student": "student", "start_from": "learner", "max_steps": 5, "system": "You add."}
     body = [{"answer": {"model": "teacher"}}, {"train": train}, {"score_student": {"model": "learner"}}]
@@ -32,7 +31,7 @@ def world(tmp_path: Path) -> tuple[Trainings, list[Training]]:
     loaded = parse(yaml.safe_dump(recipe), "r.yaml")
     context: Any = SimpleNamespace(store=Store(tmp_path / "run"))
     [repeat] = plan(loaded, "s", Available(4, 0)).stages
-    stages = [stage for k in (1, 2) for stage in repeat.in_round(k) if isinstance(stage, Training)]  # type: ignore[union-attr]
+    stages = [stage for k in (1, 2) for stage in repeat.in_round(k) if isinstance(stage, TrainingStage)]  # type: ignore[union-attr]
     trainings = Trainings(context, loaded, lambda event: None)
     return trainings, stages
 
@@ -48,11 +47,11 @@ def run_without_training(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_each_round_begins_where_the_one_before_ended_and_later_trainings_at_the_last(
-    world: tuple[Trainings, list[Training]], monkeypatch: pytest.MonkeyPatch
+    world: tuple[Trainings, list[TrainingStage]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainings, stages = world
     began = run_without_training(trainings, monkeypatch)
-    base = trainings.loaded.recipe.models["student"].path  # type: ignore[union-attr]
+    base = trainings.recipe.models["student"].path  # type: ignore[union-attr]
     asked = [trainings.among(stage, []) for stage in stages]
     students = trainings.after([], "rows")
     run = trainings.context.store.base
@@ -67,7 +66,8 @@ def test_each_round_begins_where_the_one_before_ended_and_later_trainings_at_the
     assert (students.last, students.name) == ("training/last/final", "student")
 
 
-def test_a_pilot_asks_the_student_as_it_is(world: tuple[Trainings, list[Training]]) -> None:
+def test_a_pilot_asks_the_student_as_it_is(world: tuple[Trainings, list[TrainingStage]]) -> None:
     trainings, [first, _] = world
-    assert trainings.untrained(first, []).path == trainings.loaded.recipe.models["student"].path  # type: ignore[union-attr]
+    trainings.skip = True
+    assert trainings.among(first, []).path == trainings.recipe.models["student"].path  # type: ignore[union-attr]
     assert trainings.students.last is None

@@ -75,6 +75,6 @@ def test_machines_are_read(text: str, gpus: int, gib: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "8", "0x80", "8*80", "axb"])
-def test_other_words_are_no_machines(text: str) -> None:
-    with pytest.raises(ValueError, match="are no machines; write GPUs x GiB"):
+def test_any_other_text_is_not_a_machine_spec(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a machine spec; write GPUs x GiB"):
         parse_machines(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distilray.planning import Available, training_needs
-from distilray.recipe import Loaded, RecipeError, parse
+from distilray.recipe import Recipe, RecipeError, parse
 from tests.support.encoder import make_encoder
 
 RECIPE = """
@@ -27,14 +27,14 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return make_encoder(tmp_path_factory.mktemp("encoder"), layers=2)
 
 
-def parsed(encoder: str, *overrides: str) -> Loaded:
+def parsed(encoder: str, *overrides: str) -> Recipe:
     return parse(RECIPE.format(encoder=encoder), "r.yaml", list(overrides))
 
 
 def test_a_classifier_is_trained_on_what_a_judge_wrote(encoder: str) -> None:
-    [entry] = parsed(encoder).trainings
+    [entry] = parsed(encoder).train
     assert (entry.settings.kind, entry.directory) == ("classify", "training/classify")
-    assert parsed(encoder, "train.classify.column=level", "train.classify.reads=[answer]").trainings
+    assert parsed(encoder, "train.classify.column=level", "train.classify.reads=[answer]").train
 
 
 @pytest.mark.parametrize(

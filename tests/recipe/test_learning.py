@@ -31,7 +31,7 @@ def read(base: dict[str, Any], *overrides: str) -> Any:
 def test_later_steps_may_rewrite_the_row_where_the_lessons_are_in_columns_of_their_own(base: dict[str, Any]) -> None:
     [training] = read(base).all_trainings()
     assert training.settings.learn.prompts == ("shorten_trace", "extend_trace")
-    again = parse(read(base).resolved(), "r.yaml")
+    again = parse(read(base).to_yaml(), "r.yaml")
     assert again.all_trainings()[0].settings == training.settings
 
 
@@ -42,7 +42,7 @@ def test_a_training_that_learns_needs_no_answers_of_the_rows(base: dict[str, Any
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (["train.condenser.learn.step=align_trce"], "no step 'align_trce' stands before .*did you mean 'align_trace'"),
+        (["train.condenser.learn.step=align_trce"], "no step 'align_trce' comes before .*did you mean 'align_trace'"),
         (["train.condenser.learn={step: inline_trace}"], "has no demonstrations of what its models replied; align_tr"),
         (["train.condenser.learn.prompts=[shorten]"], "has no prompt 'shorten'; did you mean 'shorten_trace'"),
         (["train.condenser.learn.steps=x"], "unknown key 'steps'"),
@@ -52,7 +52,7 @@ def test_a_training_that_learns_needs_no_answers_of_the_rows(base: dict[str, Any
         (
             ["steps.2={answer: {model: big}}", "steps.1={rate_trace: {model: big}}",
              "train.condenser.learn={step: rate_trace}"],
-            "writes answer, reasoning after 'rate_trace'.*put the training between them",
+            "writes answer, reasoning after 'rate_trace'.*move the training between the two",
         ),
         (["train.condenser.rows=ratngs is not null"], "ratngs"),
     ],
@@ -65,7 +65,7 @@ def test_what_cannot_be_learned_is_told_with_a_remedy(base: dict[str, Any], chan
 def test_a_step_after_the_training_is_not_there_to_learn_from(base: dict[str, Any]) -> None:
     [train] = base["train"]
     steps = [base["steps"][0], {"train": train}, base["steps"][1]]
-    with pytest.raises(RecipeError, match="no step 'align_trace' stands before this training"):
+    with pytest.raises(RecipeError, match="no step 'align_trace' comes before this training"):
         read({**base, "steps": steps, "train": []})
 
 

@@ -29,14 +29,14 @@ def errors(text: str, *overrides: str) -> str:
 
 def test_a_good_recipe_parses_to_its_steps_in_order():
     loaded = parse(GOOD, "recipe.yaml")
-    assert [entry.name for entry in loaded.steps()] == ["answer", "check", "select"]
+    assert [entry.name for entry in loaded.all_steps()] == ["answer", "check", "select"]
 
 
 def test_the_resolved_recipe_parses_to_the_same_steps_and_settings():
     loaded = parse(GOOD, "recipe.yaml")
-    again = parse(loaded.resolved(), "resolved.yaml")
-    assert [entry.named for entry in again.steps()] == [entry.named for entry in loaded.steps()]
-    assert again.recipe.models == loaded.recipe.models
+    again = parse(loaded.to_yaml(), "resolved.yaml")
+    assert [entry.named for entry in again.all_steps()] == [entry.named for entry in loaded.all_steps()]
+    assert again.models == loaded.models
 
 
 def test_an_unknown_key_names_line_and_the_nearest_key():
@@ -77,9 +77,9 @@ def test_all_problems_are_told_at_once():
 
 def test_an_override_sets_a_key_by_the_step_s_name():
     loaded = parse(GOOD, "recipe.yaml", ["steps.answer.n=4", "models.teacher.tokens=3", "seed=7"])
-    assert loaded.steps()[0].named.step.n == 4
-    assert loaded.recipe.models["teacher"].tokens == 3
-    assert loaded.recipe.seed == 7
+    assert loaded.all_steps()[0].named.step.n == 4
+    assert loaded.models["teacher"].tokens == 3
+    assert loaded.seed == 7
 
 
 def test_an_override_of_a_step_that_is_not_there_names_those_that_are():
@@ -101,7 +101,7 @@ def test_a_step_of_one_s_own_is_found_by_its_place(tmp_path: Path, monkeypatch: 
         "by: correct_share", "by: answer_tokens"
     )
     loaded = parse(text, "recipe.yaml")
-    assert loaded.steps()[1].named.step.how_loud == 3
+    assert loaded.all_steps()[1].named.step.how_loud == 3
     assert "unknown key 'loud'; did you mean 'how_loud'?" in errors(text.replace("how_loud: 3", "loud: 3"))
 
 
@@ -125,5 +125,5 @@ def test_a_repeat_holds_its_own_steps():
         "  - repeat: {rounds: 2, carry_over: rejected, steps: [{answer: {model: teacher}}, check]}\n",
     )
     loaded = parse(text, "recipe.yaml")
-    assert [entry.name for entry in loaded.entries] == ["repeat", "select"]
-    assert [entry.name for entry in loaded.steps()] == ["answer", "check", "select"]
+    assert [entry.name for entry in loaded.steps] == ["repeat", "select"]
+    assert [entry.name for entry in loaded.all_steps()] == ["answer", "check", "select"]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from distilray.planning import Available, plan
-from distilray.recipe import RecipeError, load, parse
+from distilray.planning import Available, RepeatStage, TrainingStage, plan
+from distilray.recipe import RecipeError, load_recipe, parse
 from distilray.report.plan_views import plan_view
 from distilray.report.terminal import stdout
-from distilray.runner import GlobalStage, Phase, Repeat, Training
+from distilray.runner import GlobalStage, Phase
 from distilray.steps.curriculum_draw import CurriculumDraw
 from tests.support.paths import RECIPES
 from tests.support.tiny import make_student
@@ -49,8 +49,8 @@ def test_a_repeat_holds_its_training_between_the_stages_of_its_steps(base: dict[
     stages = planned(base).stages
     assert [stage.name for stage in stages] == ["01-answer", "02-cur"]
     repeat = stages[1]
-    assert isinstance(repeat, Repeat)
-    assert [type(stage) for stage in repeat.body] == [GlobalStage, Training, Phase]
+    assert isinstance(repeat, RepeatStage)
+    assert [type(stage) for stage in repeat.body] == [GlobalStage, TrainingStage, Phase]
     assert repeat.stall is None  # the number of rows says nothing about a student
 
 
@@ -91,7 +91,8 @@ def test_more_rounds_leave_the_first_ones_as_they_are(base: dict[str, Any]) -> N
 
 
 def test_the_resolved_recipe_gives_the_same_plan(base: dict[str, Any]) -> None:
-    again = parse(read(base).resolved(), "r.yaml")
+    again = parse(read(base).to_yaml(), "r.yaml")
+    assert plan(again, "s", Available(4, 0)).fingerprint == planned(base).fingerprint
     repeats = [planned(base).stages[1], plan(again, "s", Available(4, 0)).stages[1]]
     marks = [[stage.fingerprint for stage in repeat.body] for repeat in repeats]
     assert marks[0] == marks[1]
@@ -122,7 +123,7 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
     [
         (
             ["steps.cur.carry_over=rejected"],
-            r"steps\[1\].repeat.carry_over: a repeat that holds a training needs carry_over: kept",
+            r"steps\[1\].repeat.carry_over: a repeat with a training needs carry_over: kept",
         ),
         (["steps.cur.steps.train={name: student, student: student, max_steps: 1}"], "'student' is a model too"),
         (
@@ -140,7 +141,7 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
         (["steps.cur.until.mean={student_scor: 1}"], "writes the column 'student_scor'; did you mean 'student_score'"),
         (["steps.cur.until.mean={answer: 1}"], "holds string, which has no mean"),
         (["steps.cur.rounds=2"], r"hard_share: has 3 numbers for 2 rounds"),
-        (["steps.0={curriculum_draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step stands in no repeat"),
+        (["steps.0={curriculum_draw: {by: answer, hard_share: [0.1, 0.2], top: 3}}"], "the step is not in a repeat"),
         (["train=[{name: learner, student: student, max_steps: 1}]"], "'learner' is taken by an earlier training"),
     ],
 )
@@ -172,7 +173,7 @@ def test_a_repeat_of_nothing_but_a_training_is_refused(base: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("name", ["practice_curriculum", "practice_condenser"])
 def test_the_practice_recipes_fit_on_two_cpus(name: str) -> None:
-    loaded = load(str(RECIPES / f"{name}.yaml"))
+    loaded = load_recipe(str(RECIPES / f"{name}.yaml"))
     found = plan(loaded, "s", Available(2, 0, 8))
     assert found.stages
     assert len(loaded.all_trainings()) == 1

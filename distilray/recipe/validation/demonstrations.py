@@ -1,34 +1,30 @@
-"""What can be known beforehand of a training that learns a model's part in one of the recipe's steps."""
+"""Trainings that learn a model's part in one of the recipe's steps: that step must have demonstrations to learn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from distilray.recipe.errors import Problem, closest
+from distilray.recipe.schema import Sections
 from distilray.recipe.steps import StepEntry
 from distilray.recipe.trainings import TrainEntry
 from distilray.steps import STEPS, Step
-from distilray.train import SFTSettings
-
-if TYPE_CHECKING:
-    from distilray.recipe.loading import Loaded
 
 
-def learning_problems(loaded: Loaded, entry: TrainEntry) -> Iterator[Problem]:
-    """A step that is not there before the training, has no demonstrations or not of these prompts, or whose columns a
-    later step writes over."""
-    if not isinstance(entry.settings, SFTSettings) or entry.settings.learn is None:
+def demonstration_problems(recipe: Sections, entry: TrainEntry) -> Iterator[Problem]:
+    """A step that does not come before the training, has no demonstrations or none of these prompts, or whose columns
+    a later step overwrites."""
+    learn, here = entry.settings.demonstrations, (*entry.place, "learn")
+    if learn is None:
         return
-    learn, here = entry.settings.learn, (*entry.place, "learn")
-    before = _steps_before(loaded, entry)
+    before = _steps_before(recipe, entry)
     names = [step.name for step in before]
     if learn.step not in names:
         known = closest(learn.step, names) if names else "; there is none"
-        yield Problem((*here, "step"), f"no step {learn.step!r} stands before this training{known}")
+        yield Problem((*here, "step"), f"no step {learn.step!r} comes before this training{known}")
         return
-    place = names.index(learn.step)
-    step = before[place].named.step
+    position = names.index(learn.step)
+    step = before[position].named.step
     if not isinstance(step, Step) or not step.has_demonstrations():
         have = ", ".join(name for name, cls in STEPS.items() if issubclass(cls, Step) and cls.has_demonstrations())
         text = (
@@ -41,17 +37,17 @@ def learning_problems(loaded: Loaded, entry: TrainEntry) -> Iterator[Problem]:
     for name in learn.prompts:
         if name not in prompts:
             yield Problem((*here, "prompts"), f"step {learn.step!r} has no prompt {name!r}{closest(name, prompts)}")
-    for later in before[place + 1 :]:
+    for later in before[position + 1 :]:
         changed = sorted(set(later.named.step.columns_written()) & {*step.demonstration_columns, "messages"})
         if changed:
             text = (
-                f"step {later.name!r} writes {', '.join(changed)} after {learn.step!r}, so what was asked and replied "
-                f"there cannot be told any more; put the training between them, among the steps"
+                f"step {later.name!r} writes {', '.join(changed)} after {learn.step!r}, so its requests and replies "
+                "can no longer be recovered; move the training between the two, among the steps"
             )
             yield Problem((*here, "step"), text)
 
 
-def _steps_before(loaded: Loaded, entry: TrainEntry) -> list[StepEntry]:
-    flat = loaded.flat()
-    end = flat.index(entry) if entry in flat else len(flat)
+def _steps_before(recipe: Sections, entry: TrainEntry) -> list[StepEntry]:
+    flat = recipe.flat()
+    end = next((k for k, other in enumerate(flat) if other.place == entry.place), len(flat))
     return [step for step in flat[:end] if isinstance(step, StepEntry)]

@@ -1,0 +1,61 @@
+"""Which models' engines fit on a cluster at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from distilray.models import ModelSettings
+from distilray.runner import Resources, size
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Available:
+    """What a cluster has, all nodes together."""
+
+    cpus: float
+    gpus: float
+    memory_gib: float | None = None
+    gpu_gib: float | None = None
+    """Memory of the smallest GPU; None if unknown."""
+
+
+def needs(models: Mapping[str, ModelSettings]) -> dict[str, float]:
+    """CPUs and GPUs that pools of ``models`` reserve together."""
+    bundles = [bundle for model in models.values() for bundle in model.bundles() * model.replicas]
+    return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
+
+
+def runner_cpus(models: Mapping[str, ModelSettings], resources: Resources) -> float:
+    """CPUs that the row runners of a phase with ``models`` claim."""
+    return size(resources, models, units=1 << 30).runners * resources.runner_cpus
+
+
+def fit_together(models: Mapping[str, ModelSettings], resources: Resources, available: Available) -> bool:
+    """Whether pools of all ``models`` and their row runners fit at the same time."""
+    need = needs(models)
+    cpus = need["CPU"] + runner_cpus(models, resources)
+    return cpus <= available.cpus + 1e-6 and need["GPU"] <= available.gpus + 1e-6
+
+
+def grouped(
+    items: Sequence[T],
+    fits: Callable[[Sequence[T]], bool],
+    fixed: Callable[[Sequence[T]], int | None] = lambda rest: None,
+) -> Iterator[list[T]]:
+    """``items`` in order, in groups: each takes as many items as fit, and at least one whether it fits or not.
+
+    ``fixed``: the size of the group that the remaining items begin with, where it has been decided before.
+    """
+    rest = list(items)
+    while rest:
+        count = fixed(rest)
+        if count is None:
+            count = 1
+            while count < len(rest) and fits(rest[: count + 1]):
+                count += 1
+        yield rest[:count]
+        rest = rest[count:]
