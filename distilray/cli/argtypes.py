@@ -1,4 +1,4 @@
-"""Words of the command line that several commands take."""
+"""Types of arguments that several commands take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 
 
 def row_count(text: str) -> int:
+    """A number of rows, at least one."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not a positive number of rows")

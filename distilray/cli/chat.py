@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import argparse
 
-NAME, HELP = "chat", "talk to a student in the terminal"
+from distilray.serve import chat
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", help="run directory, checkpoint, or the URL of a server")
-    parser.add_argument("--before-after", action="store_true", help="the student before training beside it")
-    parser.add_argument("--once", metavar="QUESTION", help="ask this one question and leave")
-    parser.add_argument("--port", type=int, default=8000, help="where on this machine the run may be served already")
+    parser.add_argument("--before-after", action="store_true", help="also ask the student as it was before training")
+    parser.add_argument("--once", metavar="QUESTION", help="ask this one question and exit")
+    parser.add_argument("--port", type=int, default=8000, help="where the run may be served already (default 8000)")
     parser.add_argument("--temperature", type=float, default=0.0, help="0 (default) takes the likeliest token")
     parser.add_argument("--max-tokens", type=int, default=1024, metavar="N", help="longest reply (default 1024)")
 
 
 def call(options: argparse.Namespace) -> int:
-    from distilray.serve import chat
-
     return chat(
         options.target,
         before_after=options.before_after,

@@ -1,5 +1,29 @@
-"""The commands of ``distilray``, a module each: NAME, HELP, ``arguments(parser)``, ``call(options) -> int``."""
+"""The commands of ``distilray``: what each does, and its module, which is imported when the command is called.
 
-from distilray.cli import chat, doctor, export, plan, practice, report, rows, run, serve, status, try_, verify
+A command's module has ``arguments(parser)`` and ``call(options) -> int``; its docstring is the text of ``--help``.
+"""
 
-COMMANDS = (run, plan, try_, status, rows, report, chat, serve, export, verify, practice, doctor)
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+COMMANDS = {
+    "run": "run a recipe, or resume its run",
+    "plan": "show what a recipe needs, and whether it fits",
+    "try": "send a few rows through one step and show everything",
+    "status": "show what a run has done so far",
+    "rows": "show the rows of a step",
+    "report": "write a run's report, one static HTML page",
+    "chat": "talk to a student in the terminal",
+    "serve": "serve a student with an OpenAI-compatible API",
+    "export": "export a run's kept rows with a card, or its student",
+    "verify": "score answers against references, without a model",
+    "practice": "make the practice world's problems and train its tiny models",
+    "doctor": "check whether this machine can run recipes",
+}
+
+
+def command_module(name: str) -> ModuleType:
+    """The module of the command ``name``; ``try`` is a keyword, so its module is ``try_``."""
+    return importlib.import_module(f"distilray.cli.{'try_' if name == 'try' else name}")

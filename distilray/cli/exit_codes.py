@@ -1,4 +1,4 @@
-"""Errors in the user's words: which exit code, and what to print."""
+"""Which exit code an error has, and what to print of it. The codes themselves stand in :mod:`distilray.errors`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class UsageError(InputError):
 
 
 def exit_code(error: BaseException) -> tuple[int | None, str]:
-    """Exit code and text for ``error``; ``(None, "")`` for what nobody foresaw: its traceback is the best report."""
+    """Exit code and text for ``error``; ``(None, "")`` for a defect, whose traceback is the best report."""
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "interrupted; what is done is kept, run the same command again to go on"
+        return INTERRUPTED, "interrupted; finished work is kept, run the same command again to resume"
     if isinstance(error, DistilrayError):
         return error.exit_code, f"{error.prefix}{error}"
     cause = getattr(error, "cause", None)  # Ray wraps what a task raised

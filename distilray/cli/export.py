@@ -9,39 +9,39 @@ distilray export runs/quickstart --compress int8 --push owner/quickstart-int8
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
+from distilray.checkpoints import resolve_path
 from distilray.cli.exit_codes import UsageError
-from distilray.cli.status import existing_run
-
-NAME, HELP = "export", "export a run's kept rows with a card, or its student"
-FORMS = ("messages", "sharegpt", "alpaca", "prompt_completion", "preference")
-SCHEMES = ("int8", "fp8", "int4")
+from distilray.cli.run_directory import existing_run
+from distilray.driver import export_run
+from distilray.export import EXPORT_FORMS, SCHEMES, FileFormat, export_student, push
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="run directory")
-    parser.add_argument("--out", help="where to: a folder, for rows any pyarrow filesystem URI")
+    parser.add_argument("--out", help="target folder; for rows, any pyarrow filesystem URI")
     rows = parser.add_argument_group("rows")
-    rows.add_argument("--form", choices=FORMS, default="messages", help="default: messages, as TRL and HF read it")
-    rows.add_argument("--format", choices=("parquet", "jsonl"), default="parquet")
-    rows.add_argument("--system", help="system prompt to put before every conversation")
+    rows.add_argument(
+        "--form", choices=EXPORT_FORMS, default="messages", help="default: messages, which TRL and Hugging Face read"
+    )
+    rows.add_argument("--format", choices=get_args(FileFormat), default="parquet", help="default: parquet")
+    rows.add_argument("--system", help="system prompt for conversations that have none")
     rows.add_argument("--think", action="store_true", help="reasoning in a <think> block before the answer")
-    rows.add_argument("--columns", nargs="*", default=(), help="further columns to hand on")
+    rows.add_argument("--columns", nargs="*", default=(), help="further columns to export")
     student = parser.add_argument_group("the student")
-    student.add_argument("--student", action="store_true", help="the student's checkpoint, not rows")
-    student.add_argument("--training", metavar="NAME", help="of this training (default: the newest)")
-    student.add_argument("--compress", choices=SCHEMES, help="in fewer bits, calibrated on the training's rows")
-    student.add_argument("--push", metavar="OWNER/NAME", help="to the model hub, private")
-    student.add_argument("--public", action="store_true", help="for everybody to see")
+    student.add_argument("--student", action="store_true", help="export the student's checkpoint, not rows")
+    student.add_argument("--training", metavar="NAME", help="the student of this training (default: the newest)")
+    student.add_argument("--compress", choices=SCHEMES, help="quantise it, calibrated on the training's rows")
+    student.add_argument("--push", metavar="OWNER/NAME", help="upload it to the model hub as a private model")
+    student.add_argument("--public", action="store_true", help="make the uploaded model public")
 
 
 def call(options: argparse.Namespace) -> int:
     if options.student or options.compress or options.push:
         return _student(options)
-    from distilray.driver import export_run
-
     if options.out is None:
-        raise UsageError("say where to with --out, or --student, --compress or --push for the student")
+        raise UsageError("name the target folder with --out, or give --student, --compress or --push for the student")
     exported = export_run(
         existing_run(options.run),
         options.out,
@@ -57,9 +57,6 @@ def call(options: argparse.Namespace) -> int:
 
 
 def _student(options: argparse.Namespace) -> int:
-    from distilray.checkpoints import resolve_path
-    from distilray.export import export_student, push
-
     store = existing_run(options.run)
     out = export_student(store, options.out, training=options.training, scheme=options.compress)
     print(f"student in {out}")

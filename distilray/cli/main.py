@@ -1,7 +1,7 @@
 """The command line: ``distilray run``, ``plan``, ``try``, ``status``, ``rows``, ``chat``, ``serve`` and more.
 
-Each command parses its words, calls the library, and turns what it raises into one screen of text and an exit code:
-0 done, 1 failed, 2 wrong input, 3 stopped cleanly before the end (run it again), 130 interrupted.
+Each command parses its arguments, calls the library, and turns what it raises into one screen of text and an exit code
+(see :mod:`distilray.errors`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,25 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from distilray import __version__
-from distilray.cli.commands import COMMANDS
+from distilray.cli.commands import COMMANDS, command_module
 from distilray.cli.exit_codes import exit_code
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parser of one command, whose module is imported when its arguments are parsed, and no other command's."""
+
+    command: str | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.command is not None:
+            module = command_module(self.command)
+            self.description = module.__doc__
+            module.arguments(self)
+            self.set_defaults(call=module.call)
+        return super().parse_known_args(args, namespace)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,16 +37,10 @@ def parser() -> argparse.ArgumentParser:
         prog="distilray", description="Distil a large language model into a small one, at scale, on Ray."
     )
     top.add_argument("--version", action="version", version=f"distilray {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        sub = commands.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=command.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        command.arguments(sub)
-        sub.set_defaults(call=command.call)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        sub.command = name
     return top
 
 
@@ -40,9 +49,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     top = parser()
     options, rest = top.parse_known_args(argv)
     if rest:
-        strange = [word for word in rest if word.startswith("-") or "=" not in word]
-        if strange or not hasattr(options, "overrides"):
-            top.error(f"unrecognized arguments: {' '.join(strange or rest)}")
+        unknown = [word for word in rest if word.startswith("-") or "=" not in word]
+        if unknown or not hasattr(options, "overrides"):
+            top.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
         options.overrides = [*options.overrides, *rest]
     options.command = shlex.join(["distilray", *(sys.argv[1:] if argv is None else argv)])
     return options

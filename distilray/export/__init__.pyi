@@ -4,8 +4,10 @@ from .compression import compress as compress
 from .dataset_cards import dataset_card as dataset_card
 from .dataset_cards import hub_license as hub_license
 from .exporters import Exported as Exported
+from .exporters import FileFormat as FileFormat
 from .exporters import export as export
 from .exporters import write_card as write_card
+from .forms import EXPORT_FORMS as EXPORT_FORMS
 from .forms import ExportForm as ExportForm
 from .model_cards import model_card as model_card
 from .students import export_student as export_student

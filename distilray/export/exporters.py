@@ -21,6 +21,8 @@ from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render
 from distilray.rows import CORE, MalformedRecord
 from distilray.storage import put, resolve
 
+FileFormat = Literal["parquet", "jsonl"]
+
 FLUSH = 4096  # rows a Parquet row group, and held as Python objects at most
 
 
@@ -32,7 +34,7 @@ class Exported:
     """
 
     form: ExportForm
-    format: Literal["parquet", "jsonl"]
+    format: FileFormat
     files: list[str] = field(default_factory=list)
     rows: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
@@ -45,7 +47,7 @@ def export(
     form: ExportForm,
     out: str,
     *,
-    format: Literal["parquet", "jsonl"] = "parquet",
+    format: FileFormat = "parquet",
     system: str | None = None,
     think: bool = False,
     columns: Sequence[str] = (),
@@ -109,7 +111,7 @@ def _schema(form: ExportForm, columns: Sequence[str], rows: pa.Schema) -> pa.Sch
 class _Shard:
     """One file in the making, in memory."""
 
-    def __init__(self, format: Literal["parquet", "jsonl"], schema: pa.Schema) -> None:
+    def __init__(self, format: FileFormat, schema: pa.Schema) -> None:
         self.schema = schema
         self.records: list[dict[str, Any]] = []
         self.sink = pa.BufferOutputStream()

@@ -8,20 +8,14 @@ from typing import Any
 import yaml
 
 from distilray.export.dataset_cards import hub_license
-from distilray.train import ClassifySettings, TokenManifest, TrainSettings
+from distilray.train import TokenManifest, TrainingMethod, TrainSettings
 
-METHODS = {
-    "sft": "supervised fine-tuning",
-    "dpo": "preference optimisation",
-    "distill": "white-box distillation",
-    "step_by_step": "distilling step-by-step (labels and rationales)",
-    "classify": "sequence classification",
-}
 ASK = "Ask it with the chat template in this folder and the system prompt below; another prompt is another model."
 LABEL = "It gives a text one of the labels below: `kind: classifier` in a recipe, or transformers' text-classification."
 
 
 def model_card(
+    method: TrainingMethod,
     settings: TrainSettings,
     tokens: TokenManifest,
     *,
@@ -54,7 +48,7 @@ def model_card(
     if not base.startswith(("/", ".")) and "://" not in base:
         head["base_model"] = base
     facts = {
-        "method": METHODS.get(settings.kind, settings.kind) + (", low-rank adapters" if settings.lora else ""),
+        "method": method.description + (", low-rank adapters" if settings.lora else ""),
         "began with": base,
         "plays a part in": _part(settings),
         "rows": f"{counts.kept:,} of {counts.rows_in:,}",
@@ -69,10 +63,10 @@ def model_card(
         "system prompt": "none" if settings.system is None else f"`{settings.system}`",
         "reasoning": "in a <think> block before the answer" if settings.think else "not shown",
     }
-    if isinstance(settings, ClassifySettings):
+    if not method.is_generative:
         for fact in ("chat template", "system prompt", "reasoning"):
             del facts[fact]
-        facts |= {"labels from": f"column `{settings.column}`", "reads": ", ".join(settings.reads)}
+    facts |= method.card_facts(settings)
     sources = [(name, hub_license(license)) for name, license in licenses.items()]
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n# {title}\n\n"
@@ -90,7 +84,7 @@ def model_card(
 
 def _part(settings: TrainSettings) -> str | None:
     """The step whose prompts the student answers, where it learned to do that."""
-    learn = getattr(settings, "learn", None)
+    learn = settings.demonstrations
     if learn is None:
         return None
     which = ", ".join(f"`{prompt}`" for prompt in learn.prompts) or "all its prompts"

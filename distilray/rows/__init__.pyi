@@ -3,6 +3,7 @@ from .ids import content_hash as content_hash
 from .ids import row_id as row_id
 from .language import guess_language as guess_language
 from .language import language_code as language_code
+from .outcome import OUTCOMES as OUTCOMES
 from .outcome import Outcome as Outcome
 from .outcome import failed as failed
 from .outcome import kept as kept

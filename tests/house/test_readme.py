@@ -25,7 +25,7 @@ import yaml
 
 from distilray.cli.main import parse
 from distilray.planning import Available, plan
-from distilray.recipe import load
+from distilray.recipe import load_recipe
 from distilray.report.run_status import status
 from distilray.storage import Store
 from tests.support.paths import ROOT
@@ -75,7 +75,7 @@ COVERED = {
     "make test-long": "tests/house/test_readme.py::test_make_runs_what_the_readme_says",
     "make lint": "tests/house/test_packages.py::test_every_package_imports_only_from_packages_below_it_and_through_their_front_doors",
     "make setup": "tests/house/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
-    ".venv/bin/distilray doctor": "tests/cli/test_checkup.py::test_this_machine_is_usable_and_fits_on_one_screen",
+    ".venv/bin/distilray doctor": "tests/cli/test_doctor.py::test_this_machine_is_usable_and_fits_on_one_screen",
     "distilray serve runs/first --port 8000": f"{TEST_SERVING}::test_it_is_ready_only_when_it_answers",
     "serve deploy cluster/serve/student.yaml": f"{TEST_CONFIG}::test_serve_deploy_serves_the_student",
     # what the machine at hand cannot do: parsed and planned for a machine that could
@@ -121,13 +121,13 @@ def test_the_command_line_takes_it(command: str):
 
 @pytest.mark.parametrize("recipe", ["jobs/recipes/answer-and-sft.yaml", "jobs/recipes/distilqwen2_5_ds3.yaml"])
 def test_recipes_for_larger_machines_are_planned(recipe: str):
-    loaded = load(str(ROOT / recipe), [])
+    loaded = load_recipe(str(ROOT / recipe), [])
     assert plan(loaded, "sources", Available(960, 64, 10_000)).stages
 
 
 def test_the_recipe_in_the_text_is_valid_and_fits_on_one_box_of_eight_gpus(tmp_path: Path):
     (tmp_path / "recipe.yaml").write_text(blocks("yaml")[0])
-    stages = plan(load(str(tmp_path / "recipe.yaml"), []), "sources", Available(96, 8, 1000)).stages
+    stages = plan(load_recipe(str(tmp_path / "recipe.yaml"), []), "sources", Available(96, 8, 1000)).stages
     assert [stage.name for stage in stages] == ["01-answer+check+judge", "02-select"]
 
 

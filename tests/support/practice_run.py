@@ -73,6 +73,8 @@ def write_practice_run(store, units=3, unit_rows=128):
         decisions, counts = select(rows, ranks)
         write_unit(store, f"{SELECT}/decisions/{name}.parquet", decisions, DECISION, counts)
         stages[SELECT].add(counts)
+    outputs = [[name, f"{PHASE}/{name}.parquet", [f"{SELECT}/decisions/{name}.parquet"]] for name in units_of]
+    store.write_json("outputs.json", outputs)
     for (folder, manifest), seconds in zip(stages.items(), (1.4, 96.0, 2.1), strict=True):
         manifest.seconds, manifest.started, manifest.finished = (
             seconds,

@@ -9,6 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from distilray.storage import Store
+from tests.support.practice_run import write_practice_run
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -42,3 +43,11 @@ def local_store(tmp_path):
 @pytest.fixture(params=["local", "s3"])
 def store(request):
     return request.getfixturevalue(f"{request.param}_store")
+
+
+@pytest.fixture(scope="session")
+def practice_run(tmp_path_factory):
+    """A finished run on the local disk, to read only."""
+    store = Store(tmp_path_factory.mktemp("runs") / "practice")
+    write_practice_run(store)
+    return store

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -25,7 +24,7 @@ from distilray.report.page.samples import sample_rows
 from distilray.report.page.strings import in_both, words_of
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.run_status import status
-from distilray.storage import Store
+from distilray.storage import Store, put, resolve
 from distilray.train import read_metrics
 
 REPORT = "report.html"
@@ -34,18 +33,17 @@ READS_AT_ONCE = 8
 
 
 def write_report(store: Store, out: str | os.PathLike[str] | None = None) -> str:
-    """Writes the page about the run in ``store`` to the local file ``out``, or into the run as ``report.html``.
+    """Writes the page about the run in ``store`` to ``out`` (a path or URI), or into the run as ``report.html``.
 
-    Returns where it lies. The run may still be going; the page then says how far it is.
+    Returns where it is. The run may still be going; the page then shows its progress.
     """
     html = render(store).encode()
     if out is None:
         store.write(REPORT, html)
         return store.full(REPORT)
-    path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(html)
-    return str(path)
+    filesystem, path = resolve(out)
+    put(filesystem, path, html)
+    return os.fspath(out)
 
 
 def render(store: Store) -> str:
