@@ -1,10 +1,9 @@
-"""Word problems whose answer is known: adding or taking away two numbers of three digits, in English and
-Chinese.
+"""Word problems whose answer is known: adding or subtracting two numbers of three digits, in English and Chinese.
 
     Tom has 482 apples and gets 379 more. How many apples does Tom have now?        (reference: 861)
 
-Two numbers and their operation belong to the training part or to the held-out part by a hash of themselves,
-so that "operands never seen in training" is a fact, whatever seed a generator starts from.
+A hash of the two numbers and their operation assigns them to the training part or to the held-out part, so that
+"operands never seen in training" holds whatever seed a generator starts from.
 """
 
 from __future__ import annotations

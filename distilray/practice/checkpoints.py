@@ -1,10 +1,8 @@
-"""The practice world's checkpoints: where they lie, what their cards say, and whether they still fit the
-prompts.
+"""The practice world's checkpoints: where they are, what their cards hold, and whether they still fit the prompts.
 
-``card.json`` beside the weights holds how the model was made (command, seed, steps), what it was measured to
-do on held-out operands, and the hashes of what it was trained on. Tiny models know only the wordings they
-were trained on: when a prompt, the chat template or the world changes, the hashes no longer match and the
-model must be trained again.
+``card.json`` in a checkpoint holds how the model was made (command, seed, steps), its figures on held-out operands, and
+hashes of what it was trained on. Tiny models know only the wordings they were trained on: when a prompt, the chat
+template or the world changes, the hashes no longer match and the model has to be trained again.
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 
 
 def wordings(roles: list[str]) -> dict[str, str]:
-    """Hashes of what a model of these roles depends on: each prompt's templates, and the world with its chat
-    template, by a sample of examples."""
+    """Hashes of what a model of these roles depends on: each prompt's templates, and a sample of the world's examples
+    with the chat template."""
     rng, digest = random.Random("fingerprint"), hashlib.blake2b(CHAT_TEMPLATE.encode(), digest_size=6)
     for role in sorted(roles):
         for _ in range(40):
@@ -59,12 +57,11 @@ def card(path: Path) -> dict[str, Any]:
 
 
 def stale(path: Path) -> str | None:
-    """Why the checkpoint no longer fits the prompts and the world, with the command that renews it; None if
-    it fits."""
+    """Why the checkpoint no longer fits the prompts and the world, with the command that renews it; None if it fits."""
     made = card(path)
     now = wordings(made["roles"])
     changed = sorted(name for name in {*now, *made["wordings"]} if now.get(name) != made["wordings"].get(name))
     if not changed:
         return None
     names = ", ".join(changed)
-    return f"{path.name} was trained on other wordings of: {names}. Train it again: {made['command']}"
+    return f"{path.name} was trained on other wordings of {names}; train it again: {made['command']}"

@@ -1,4 +1,4 @@
-"""How good a model of the practice world is, on operands it never saw: greedy replies against the truth."""
+"""How good a model of the practice world is on operands it never saw: greedy replies compared with the truth."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def greedy(
 
 
 def figures(examples: list[Example], replies: list[str]) -> dict[str, float]:
-    """Accuracy by role, and by what is told apart inside one: ``{"judge": .96, "judge/wrong": .94, ...}``."""
+    """Accuracy by role, and by the cases within a role: ``{"judge": .96, "judge/wrong": .94, ...}``."""
     verdicts: dict[str, list[bool]] = defaultdict(list)
     for example, reply in zip(examples, replies, strict=True):
         right = is_right(example, reply)
@@ -64,8 +64,7 @@ def figures(examples: list[Example], replies: list[str]) -> dict[str, float]:
 
 
 def measure_model(model: Qwen2ForCausalLM, tokenizer, roles: Iterable[str], rows: int = 400) -> dict[str, float]:
-    """Figures of :func:`figures` for ``rows`` held-out examples a role, and the mean reply tokens of each
-    role."""
+    """:func:`figures` for ``rows`` held-out examples of each role, and the mean reply tokens of each role."""
     examples = held_out(roles, rows)
     ids = greedy(model, tokenizer, [example.messages for example in examples])
     found = figures(examples, tokenizer.batch_decode(ids))

@@ -1,9 +1,8 @@
-"""What ``distilray practice`` does: train the models of the world again, measure them, or write its data.
+"""The models of the practice world: how each is made, trained again and measured.
 
     distilray practice train teacher
     distilray practice train judge
     distilray practice measure judge
-    distilray practice make traces --rows 1000 --seed 1 --out traces.jsonl
 
 The teacher comes first: it brings the tokenizer that the others share, and the judge starts from its weights.
 """
@@ -11,24 +10,26 @@ The teacher comes first: it brings the tokenizer that the others share, and the 
 from __future__ import annotations
 
 import itertools
-import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from distilray.practice.arithmetic import problems
-from distilray.practice.worked import traces
+import torch
+
+from distilray.errors import InputError
+from distilray.practice import checkpoints, training
+from distilray.practice.measurement import measure_model
+from distilray.practice.tokenizer import load_tokenizer, train_tokenizer
+from distilray.practice.training import Shape, blank_model, stream
 
 ModelRole = Literal["teacher", "judge", "student_blank", "student_warm"]
-Kind = Literal["problems", "traces"]
 
 
 @dataclass(frozen=True, slots=True)
 class Curriculum:
-    """How a model is made: ``mix`` is role to share of examples; ``gold`` limits them to so many, seen
-    again."""
+    """How a model is made: ``mix`` maps prompts to shares of examples; ``gold`` limits them to that many, repeated."""
 
     hidden: int
     mix: Mapping[str, float]
@@ -56,26 +57,18 @@ CURRICULA: dict[str, Curriculum] = {
 def train(role: str, out: Path | None = None, steps: int | None = None, seed: int = 1) -> dict[str, Any]:
     """Make the model of ``role`` in ``out`` (default: its place in the package) and return its card.
 
-    A checkpoint is written every 100 steps. The teacher comes first: it brings the tokenizer, and the others
-    take it from ``teacher`` beside ``out``. Raises ValueError for an unknown role.
+    A checkpoint is written every 100 steps. The teacher comes first: it brings the tokenizer, and the others take it
+    from the directory ``teacher`` next to ``out``. Raises InputError for an unknown role.
     """
-    import torch
-
-    from distilray.practice import checkpoints as cards
-    from distilray.practice.measurement import measure_model
-    from distilray.practice.tokenizer import load_tokenizer, train_tokenizer
-    from distilray.practice.training import Shape, blank_model, stream
-    from distilray.practice.training import train as fit
-
     curriculum = _curriculum(role)
-    out = out or cards.CHECKPOINTS / role
+    out = out or checkpoints.CHECKPOINTS / role
     out.mkdir(parents=True, exist_ok=True)
     if role == "teacher":
         train_tokenizer(out)
     tokenizer = load_tokenizer(out.parent / "teacher" if role != "teacher" else out)
     torch.set_num_threads(min(2, torch.get_num_threads()))
     if curriculum.starts_from:
-        model = cards.load(out.parent / curriculum.starts_from)
+        model = checkpoints.load(out.parent / curriculum.starts_from)
     else:
         model = blank_model(Shape(curriculum.hidden, curriculum.layers), tokenizer, seed)
     card = {
@@ -83,7 +76,7 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
         "command": f"distilray practice train {role}",
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "roles": sorted(curriculum.mix),
-        "wordings": cards.wordings(sorted(curriculum.mix)),
+        "wordings": checkpoints.wordings(sorted(curriculum.mix)),
         "starts_from": curriculum.starts_from,
         "seed": seed,
         "steps": 0,
@@ -93,44 +86,30 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
     def report(step: int, loss: float) -> None:
         print(f"{role}: step {step}, loss {loss:.4f}", flush=True)
         if step % 100 == 0:
-            cards.save(model, tokenizer, out, card | {"steps": step})
+            checkpoints.save(model, tokenizer, out, card | {"steps": step})
 
     steps = curriculum.steps if steps is None else steps
     examples = stream(curriculum.mix, tokenizer, seed)
     if curriculum.gold:
         examples = _again_and_again(list(itertools.islice(examples, curriculum.gold)), seed)
     if steps:
-        seconds = fit(model, examples, steps=steps, rate=curriculum.rate, seed=seed, every=20, report=report)
+        seconds = training.train(model, examples, steps=steps, rate=curriculum.rate, seed=seed, every=20, report=report)
         card |= {"steps": steps, "seconds": round(seconds, 1)}
-    cards.save(model, tokenizer, out, card)
-    card["held_out"] = measure_model(cards.load(out), tokenizer, curriculum.mix)
-    cards.save(model, tokenizer, out, card)
+    checkpoints.save(model, tokenizer, out, card)
+    card["held_out"] = measure_model(checkpoints.load(out), tokenizer, curriculum.mix)
+    checkpoints.save(model, tokenizer, out, card)
     return card
 
 
 def measure(role: str, rows: int = 400) -> dict[str, float]:
     """The packaged model's figures on ``rows`` held-out examples of each of its roles, greedy."""
-    from distilray.practice import checkpoints as cards
-    from distilray.practice.measurement import measure_model
-    from distilray.practice.tokenizer import load_tokenizer
-
-    path = cards.CHECKPOINTS / role
-    return measure_model(cards.load(path), load_tokenizer(path), _curriculum(role).mix, rows)
-
-
-def make(kind: str, rows: int, seed: int, out: Path, **settings: Any) -> None:
-    """Write ``rows`` records of :func:`problems` or :func:`traces` to ``out`` as JSON lines."""
-    sources = {"problems": problems, "traces": traces}
-    if kind not in sources:
-        raise ValueError(f"practice make: expected one of {', '.join(get_args(Kind))}, found {kind!r}")
-    with out.open("w", encoding="utf-8") as file:
-        for record in sources[kind](rows, seed, **settings):
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    path = checkpoints.CHECKPOINTS / role
+    return measure_model(checkpoints.load(path), load_tokenizer(path), _curriculum(role).mix, rows)
 
 
 def _curriculum(role: str) -> Curriculum:
     if role not in CURRICULA:
-        raise ValueError(f"practice: expected one of {', '.join(CURRICULA)}, found {role!r}")
+        raise InputError(f"no role {role!r} in the practice world; its roles are {', '.join(CURRICULA)}")
     return CURRICULA[role]
 
 

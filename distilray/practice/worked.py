@@ -1,10 +1,9 @@
-"""Worked solutions of a problem in four renderings: too terse, right for a small model, too verbose, and
-wrong.
+"""Worked solutions of a problem in four renderings: too terse, right for a small model, too verbose, and wrong.
 
 482+379                 medium: every column once, as paragraphs separated by blank lines
                         easy:   one to four of the steps are missing
-ones 2+9+0=11           hard:   steps come again or are checked once more
-                        wrong:  any of these, with a slip that its own last line carries on
+ones 2+9+0=11           hard:   steps are repeated or checked once more
+                        wrong:  any of these, with a slip that its last line repeats
 tens 8+7+1=16
 
 hundreds 4+3+1=8
@@ -156,11 +155,11 @@ def traces(
     languages: Sequence[Language] = ("en", "zh"),
     operations: Sequence[Operation] = ("+", "-"),
 ) -> Iterator[dict[str, Any]]:
-    """A recipe's source of problems with solutions of known worth: ``uses: distilray.practice:traces``.
+    """A recipe's source of problems with solutions of known quality: ``uses: distilray.practice:traces``.
 
-    ``wrong`` is the share with a slip in a column; ``shares`` how many of each rating (even by default). The
-    trace is put into ``column``: as ``reasoning`` its last line is the ``answer`` too, as ``answer`` there is
-    no ``reasoning``. ``truth_rating`` and ``truth_right`` hold what is true of it.
+    ``wrong`` is the share with a slip in a column; ``shares`` how many of each rating (equal by default). The
+    trace goes to ``column``: as ``reasoning`` its last line is the ``answer`` too, as ``answer`` there is
+    no ``reasoning``. ``truth_rating`` and ``truth_right`` hold the truth about it.
     """
     rng = random.Random(f"traces-{seed}")
     weights = [1.0 if shares is None else shares.get(rating, 0.0) for rating in RATINGS]

@@ -31,7 +31,7 @@ def test_a_changed_wording_is_noticed_and_names_the_command(tmp_path) -> None:
     text = (CHECKPOINTS / "judge" / "card.json").read_text("utf-8")
     wording = card(CHECKPOINTS / "judge")["wordings"]["rate_trace"]
     (tmp_path / "card.json").write_text(text.replace(wording, "0" * 12), "utf-8")
-    assert "rate_trace. Train it again: distilray practice train judge" in (stale(tmp_path) or "")
+    assert "rate_trace; train it again: distilray practice train judge" in (stale(tmp_path) or "")
 
 
 @pytest.mark.parametrize("role", ROLES)
