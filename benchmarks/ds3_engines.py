@@ -59,7 +59,7 @@ class Observed(AlignTrace):
         def note(model: str, messages: list[dict[str, str]], replies: list[Reply]) -> None:
             asked.append(json.dumps([messages, replies[0].tokens_out]))
 
-        models._desk = replace(models._desk, watch=note)  # type: ignore[attr-defined]
+        models._access = replace(models._access, watch=note)  # type: ignore[attr-defined]
         began = time.time()
         try:
             outcome = await super().process(row, models)

@@ -90,7 +90,7 @@ def ours(model: str, work: Workload) -> dict[str, float]:
     """The same through an engine pool, asked by one runner-like actor."""
     import ray
 
-    from distilray.models import EnginePools, PoolClient, PoolHandles, Request, Sampling, VLLMModel
+    from distilray.models import EnginePools, GenerateRequest, PoolClient, PoolHandles, Sampling, VLLMModel
 
     @ray.remote(num_cpus=0.5)
     class Runner:
@@ -100,7 +100,8 @@ def ours(model: str, work: Workload) -> dict[str, float]:
             async def one(client: PoolClient, k: int, text: str, length: int) -> int:
                 async with places:
                     sampling = Sampling(max_tokens=length, ignore_eos=True)
-                    request = Request([{"role": "user", "content": text}], sampling, seed=k, affinity=f"row {k}")
+                    message = {"role": "user", "content": text}
+                    request = GenerateRequest([message], sampling, seed=k, affinity=f"row {k}")
                     (reply,) = await client.ask("model", request)
                     return reply.tokens_out
 
@@ -166,7 +167,7 @@ def echo(requests: int, replicas: int = 1) -> float:
     """Replies per second of an engine that only echoes, through one client with 512 requests in flight."""
     import ray
 
-    from distilray.models import EchoModel, EnginePools, PoolClient, PoolHandles, Request, Sampling
+    from distilray.models import EchoModel, EnginePools, GenerateRequest, PoolClient, PoolHandles, Sampling
 
     @ray.remote(num_cpus=0.5)
     class Runner:
@@ -177,7 +178,7 @@ def echo(requests: int, replicas: int = 1) -> float:
             async def worker(client: PoolClient) -> None:
                 for k in left:
                     message = {"role": "user", "content": f"what is {k} plus 4? Show the steps, then the answer."}
-                    await client.ask("echo", Request([message], sampling, seed=k, affinity=f"row {k}"))
+                    await client.ask("echo", GenerateRequest([message], sampling, seed=k, affinity=f"row {k}"))
 
             async with PoolClient(handles) as client:
                 start = time.perf_counter()

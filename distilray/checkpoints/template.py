@@ -1,12 +1,15 @@
-"""The chat template of a checkpoint, known by its hash.
+"""The chat template of a checkpoint, identified by its hash.
 
-A student asked in another template than the one it was trained with answers worse, and says nothing about it. So a
-model can be served with the hash of the template that is meant, and a replica that finds another refuses to start.
+A student asked in another template than the one it was trained with answers worse without any error. So a model can be
+served with the hash of the intended template, and a replica that finds another one refuses to start.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from distilray.errors import InputError
 
@@ -15,16 +18,23 @@ class TemplateChanged(InputError, ValueError):
     """The checkpoint's chat template is not the one that was asked for."""
 
 
-def chat_template(checkpoint: Path) -> str | None:
-    """The template that ``checkpoint`` is asked with: chat_template.jinja, or the tokenizer's settings."""
+def chat_template(checkpoint: Path) -> Any:
+    """The template of the local ``checkpoint``, wherever it is kept: chat_template.jinja, chat_templates/,
+    chat_template.json or the tokenizer's settings. A text, several by name, or None."""
     if (checkpoint / "chat_template.jinja").is_file():
         return (checkpoint / "chat_template.jinja").read_text("utf-8")
-    settings = checkpoint / "tokenizer_config.json"
-    return json.loads(settings.read_text("utf-8")).get("chat_template") if settings.is_file() else None
+    if (checkpoint / "chat_templates").is_dir():
+        return {file.stem: file.read_text("utf-8") for file in sorted((checkpoint / "chat_templates").glob("*.jinja"))}
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (checkpoint / name).is_file():
+            found = json.loads((checkpoint / name).read_text("utf-8")).get("chat_template")
+            if found:
+                return found
+    return None
 
 
 def template_hash(checkpoint: Path) -> str | None:
-    """12 hex digits of the chat template of the local ``checkpoint``; ``None`` where it has none."""
+    """12 hex digits of the chat template's text alone; None where the local ``checkpoint`` has no template."""
     template = chat_template(checkpoint)
     if template is None:
         return None
@@ -33,10 +43,10 @@ def template_hash(checkpoint: Path) -> str | None:
 
 
 def check_template(checkpoint: Path, wanted: str | None) -> None:
-    """Raise :class:`TemplateChanged` where ``checkpoint`` has another template than ``wanted`` (``None``: any)."""
+    """Raise :class:`TemplateChanged` where ``checkpoint`` has another template than ``wanted`` (None: any)."""
     found = template_hash(checkpoint)
     if wanted is not None and found != wanted:
         raise TemplateChanged(
-            f"{checkpoint}: its chat template has the hash {found}, but {wanted} is the one meant to be served. "
-            "Put the template of the training back beside the weights, or drop template_hash"
+            f"{checkpoint}: its chat template has the hash {found}, expected {wanted}. Restore the template that the "
+            "student was trained with, or remove template_hash"
         )

@@ -1,44 +1,33 @@
-"""What a teacher thinks of given tokens: its likeliest tokens at each position, packed into three NumPy arrays.
+"""The log-probabilities of given tokens: a model's likeliest tokens at each position, packed into three NumPy arrays.
 
-    Score(top_k=2, positions=(5, 6))                        asked with the row's token ids
+    ScoreRequest(tokens=[...], positions=(5, 6), affinity="r1", top_k=2)
     -> ids [[17, 4], [9, 17]]  log_probs [[-.1, -2.6], [-.5, -1.2]]  rest [.02, .09]
 
-The entry of position ``i`` is the distribution of token ``i``, given all before it. Packed in the engine's actor, so
-that no Python object per token travels: 6 bytes a token and rank, 4 for what all other tokens weigh together.
+The entry of position ``i`` is the distribution of token ``i``, given all before it. Scores are packed in the engine's
+actor, so that no Python object per token travels: 6 bytes a token and rank, 4 for the mass of all other tokens.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
 REST_FLOOR = 1e-6
-"""Least probability of all other tokens together: what is left after float32 log-probabilities is no surer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Ask for a model's log-probabilities at ``positions`` (from 1 on) of the given tokens, instead of a reply."""
-
-    top_k: int
-    """0: only of the tokens that stand there."""
-    positions: tuple[int, ...]
+"""Least probability of all other tokens together: float32 log-probabilities leave no smaller rest with certainty."""
 
 
 class Scores(msgspec.Struct, frozen=True, array_like=True):
-    """The reply: ``n`` positions, ``top_k`` tokens at each, little-endian."""
+    """``n`` positions, ``top_k`` tokens at each, little-endian."""
 
     top_k: int
     ids: bytes
     """int32"""
     log_probs: bytes
-    """float16, in nats, falling"""
+    """float16, in nats, descending"""
     rest: bytes
     """float32, a probability"""
     own: bytes = b""
-    """float32, in nats: of the token that stands there"""
+    """float32, in nats: of the given token itself"""
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``ids`` and ``log_probs`` of shape ``(n, top_k)``, ``rest`` of shape ``(n,)``; read-only views."""
@@ -48,12 +37,12 @@ class Scores(msgspec.Struct, frozen=True, array_like=True):
         return ids, log_probs, rest
 
     def own_log_probs(self) -> np.ndarray:
-        """Of the tokens that stand there, shape ``(n,)``; a read-only view."""
+        """Of the given tokens themselves, shape ``(n,)``; a read-only view."""
         return np.frombuffer(self.own, "<f4")
 
 
 def pack(ids: np.ndarray, log_probs: np.ndarray, own: np.ndarray | None = None) -> Scores:
-    """From arrays of shape ``(n, top_k)``, and ``(n,)`` for the tokens that stand there.
+    """From arrays of shape ``(n, top_k)``, and ``(n,)`` for the given tokens themselves.
 
     Raises :class:`ValueError` where a log-probability is not a number.
     """

@@ -1,7 +1,7 @@
-"""What travels between a client and an engine: a batch of asks there, lists of answers back, as msgpack bytes.
+"""What travels between a client and an engine: a batch of requests there, lists of answers back, as msgpack bytes.
 
 One small bytes object a message: Ray sends it inline, and neither side pickles thousands of little objects. Sampling
-settings and constraints, which a batch mostly shares, travel once.
+settings and constraints, which a batch mostly shares, travel once; affinities, which only routing needs, not at all.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from distilray.models.api import Constraint, ModelError, NoEngineAlive, PromptTooLong, Reply, Request, RequestTimedOut
-from distilray.models.scores import Score
+from distilray.models.errors import ModelError, NoEngineAlive, PromptTooLong, RequestTimedOut
+from distilray.models.replies import AnyReply
+from distilray.models.requests import ClassifyRequest, Constraint, GenerateRequest, Request, Sampling, ScoreRequest
 
 FAULTS: dict[str, type[Exception]] = {
     cls.__name__: cls for cls in (ModelError, PromptTooLong, RequestTimedOut, NoEngineAlive)
@@ -20,7 +21,7 @@ FAULTS: dict[str, type[Exception]] = {
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why one prompt of a batch has no reply: the name of an error in ``FAULTS`` and its text."""
+    """Why one request of a batch has no reply: the name of an error in ``FAULTS`` and its text."""
 
     error: str
     message: str
@@ -30,58 +31,88 @@ class Fault(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, error: Exception) -> Fault:
-        return cls(type(error).__name__, str(error))
+        """An engine's own subclass of an error travels as the nearest one that is known here."""
+        name = next(base.__name__ for base in type(error).__mro__ if base.__name__ in FAULTS)
+        return cls(name, str(error))
 
 
-class Ask(msgspec.Struct, array_like=True):
-    """One prompt of a batch; ``sampling`` and ``constraint`` are positions in the batch's lists (-1: none)."""
+class _Generate(msgspec.Struct, array_like=True, tag="generate"):
+    """``sampling`` and ``constraint`` are positions in the batch's lists (-1: none)."""
 
     messages: list[dict[str, str]]
     sampling: int
     seed: int
     n: int
     constraint: int
-    tokens: list[int] | None = None
-    score: Score | None = None
+    tokens: list[int] | None
 
 
-class Batch(msgspec.Struct, array_like=True):
+class _Score(msgspec.Struct, array_like=True, tag="score"):
+    tokens: list[int]
+    positions: tuple[int, ...]
+    top_k: int
+
+
+class _Classify(msgspec.Struct, array_like=True, tag="classify"):
+    parts: dict[str, str]
+
+
+class _Batch(msgspec.Struct, array_like=True):
     samplings: list[dict[str, Any]]
     constraints: list[Constraint]
-    asks: list[Ask]
-
-    def sampling_of(self, ask: Ask) -> dict[str, Any]:
-        return self.samplings[ask.sampling]
-
-    def constraint_of(self, ask: Ask) -> Constraint | None:
-        return None if ask.constraint < 0 else self.constraints[ask.constraint]
+    asks: list[_Generate | _Score | _Classify]
 
 
-Answer = tuple[int, list[Reply] | Fault]
+Answer = tuple[int, list[AnyReply] | Fault]
 """Position in the batch, and one reply per sample or why there is none."""
 
-_batches = msgspec.msgpack.Decoder(Batch)
+_batches = msgspec.msgpack.Decoder(_Batch)
 _answers = msgspec.msgpack.Decoder(list[Answer])
 _encoder = msgspec.msgpack.Encoder()
 
 
 def encode_batch(requests: Sequence[Request]) -> bytes:
-    samplings: dict[Any, int] = {}
+    samplings: dict[Sampling, int] = {}
     constraints: list[Constraint] = []
-    asks = []
+    asks: list[_Generate | _Score | _Classify] = []
     for request in requests:
-        sampling = samplings.setdefault(request.sampling, len(samplings))
-        constraint = -1
-        if request.constraint is not None:
-            if request.constraint not in constraints:
-                constraints.append(request.constraint)
-            constraint = constraints.index(request.constraint)
-        asks.append(Ask(request.messages, sampling, request.seed, request.n, constraint, request.tokens, request.score))
-    return _encoder.encode(Batch([sampling.model_dump() for sampling in samplings], constraints, asks))
+        match request:
+            case ScoreRequest():
+                asks.append(_Score(request.tokens, request.positions, request.top_k))
+            case ClassifyRequest():
+                asks.append(_Classify(request.parts))
+            case GenerateRequest():
+                sampling = samplings.setdefault(request.sampling, len(samplings))
+                constraint = -1
+                if request.constraint is not None:
+                    if request.constraint not in constraints:
+                        constraints.append(request.constraint)
+                    constraint = constraints.index(request.constraint)
+                asks.append(_Generate(request.messages, sampling, request.seed, request.n, constraint, request.tokens))
+    return _encoder.encode(_Batch([sampling.model_dump() for sampling in samplings], constraints, asks))
 
 
-def decode_batch(payload: bytes) -> Batch:
-    return _batches.decode(payload)
+def decode_batch(payload: bytes) -> list[Request]:
+    """The requests as they were sent, without their affinities."""
+    batch = _batches.decode(payload)
+    samplings = [_sampling(values) for values in batch.samplings]
+    requests: list[Request] = []
+    for ask in batch.asks:
+        match ask:
+            case _Score():
+                requests.append(ScoreRequest(ask.tokens, ask.positions, "", ask.top_k))
+            case _Classify():
+                requests.append(ClassifyRequest(ask.parts, ""))
+            case _Generate():
+                constraint = None if ask.constraint < 0 else batch.constraints[ask.constraint]
+                sampling = samplings[ask.sampling]
+                requests.append(GenerateRequest(ask.messages, sampling, ask.seed, "", ask.n, constraint, ask.tokens))
+    return requests
+
+
+def _sampling(values: dict[str, Any]) -> Sampling:
+    """Validated by whoever sent it."""
+    return Sampling.model_construct(**{**values, "stop": tuple(values["stop"])})
 
 
 def encode_answers(answers: list[Answer]) -> bytes:

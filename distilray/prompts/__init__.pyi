@@ -2,7 +2,6 @@ from .answer import ANSWER as ANSWER
 from .judge import CRITERIA as CRITERIA
 from .judge import JUDGE as JUDGE
 from .judge import Judgement as Judgement
-from .label import CLASSIFY as CLASSIFY
 from .label import label_prompt as label_prompt
 from .label import parts_of as parts_of
 from .plain import PLAIN as PLAIN

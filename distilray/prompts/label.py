@@ -1,9 +1,9 @@
-"""LABEL: a model picks the one label that fits a row. CLASSIFY: the same row, as a trained classifier reads it.
+"""A model picks the one label that fits a row.
 
     labels {"maths": "numbers and proofs", "code": "programs"}  ->  the model replies "maths"
 
-One place says what the parts of a row are (its conversation, the reasoning, the answer), so that a classifier is asked
-about the very text that it was trained on.
+This module alone defines the parts of a row (its conversation, the reasoning, the answer), so that a classifier reads
+the very text that it was trained on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from distilray.models import PARTS, Constraint, Part
+from distilray.checkpoints import PARTS, Part
+from distilray.models import Constraint
 from distilray.prompts.prompt import Prompt, conversation
 from distilray.rows import Row
 
@@ -52,18 +53,3 @@ class _LabelPrompt(Prompt[str]):
         found = parts_of(row)
         shown = [(part, found[part]) for part in self.parts if part in found]
         return super().messages(row, labels=self.labels, parts=shown, **variables)
-
-
-def _parse_reply(reply: str) -> str:
-    return reply
-
-
-class _ClassifyPrompt(Prompt[str]):
-    """Not words but the row's parts, each a message under the part's name: the engine takes those that it reads."""
-
-    def messages(self, row: Row, **variables: Any) -> list[dict[str, str]]:
-        return [{"role": part, "content": text} for part, text in parts_of(row).items()]
-
-
-CLASSIFY: Prompt[str] = _ClassifyPrompt("classify", _parse_reply, templates={"en": "parts"})
-"""Asked of a classifier: the reply is a label, with the log-probabilities of all labels."""

@@ -26,26 +26,26 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class ClusterDidNotStart(DistilrayError, RuntimeError):
-    """Ray did not come up on this machine; the text says what may help and where its own words are."""
+    """Ray did not start on this machine; the text says what may help and where its logs are."""
 
 
 @contextmanager
 def cluster(resources: Resources) -> Iterator[None]:
-    """Connects, or starts a local cluster and stops it at the end. One that was connected already is left alone."""
+    """Connects, or starts a local cluster and stops it at the end. An existing connection is left as it is."""
     if ray.is_initialized():
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
-    # Ray's workers run at nice 15 by default: on a machine of our own the engines are what it is for.
+    # Ray runs workers at nice 15 by default, but on a local cluster the engines are the main load.
     os.environ.setdefault("RAY_worker_niceness", "0")
     if os.environ.get("RAY_ADDRESS") or os.environ.get("RAY_JOB_ID"):
         ray.init(address="auto", log_to_driver=False)
     else:
         # A token would protect the dashboard and the jobs server, which a local cluster does not start.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what Ray's C++ says of itself is not the user's
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # Ray's C++ log is not meant for the user
         _start_local(resources)
-    _stop_cleanly()  # after Ray's own handler of SIGTERM was put in place: it prints the stack of C++ and leaves
+    _stop_cleanly()  # after Ray installed its own SIGTERM handler, which prints a C++ stack and exits
     _quiet()
     try:
         yield
@@ -55,8 +55,8 @@ def cluster(resources: Resources) -> Iterator[None]:
 
 
 def _stop_cleanly() -> None:
-    """A driver that is told to end (Ctrl-C, ``ray job stop``, a batch system) says so at once, gives back what it holds
-    and ends; being told again does not cut that short, because it would leave engines behind."""
+    """A driver that gets a signal (Ctrl-C, ``ray job stop``, a batch system) reports it at once, releases what it holds
+    and ends; a second signal does not cut that short, because it would leave engines behind."""
 
     def interrupt(signum: int, frame: object) -> None:
         _on_signals(dict.fromkeys(STOPPING, signal.SIG_IGN))
@@ -73,13 +73,13 @@ def _on_signals(handlers: Mapping[signal.Signals, Any]) -> None:
 
 
 def _quiet() -> None:
-    """Ray Data's notes on its own deprecations and executions go to its log file, not to the user's terminal."""
+    """Keeps Ray Data's messages on deprecations and executions off the user's terminal; they are in its log file."""
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=RayDeprecationWarning)
 
 
 def _start_local(resources: Resources) -> None:
-    """A cluster on this machine. Ray gives its daemons 30 s to come up, which a busy machine may overrun."""
+    """A cluster on this machine. Ray waits 30 s for its daemons (not a setting), which a busy machine may exceed."""
     for attempt in range(STARTS):
         try:
             with _errors_to(os.path.join(FOLDER, "driver.log")):
@@ -99,14 +99,14 @@ def _start_local(resources: Resources) -> None:
                 raise
             if attempt == STARTS - 1:
                 raise ClusterDidNotStart(
-                    f"Ray did not start in {STARTS} tries: its daemons have 15 s to come up, which a busy machine may "
-                    f"not give them; try again when less is running. What they said is in {FOLDER}/session_latest/logs"
+                    f"Ray did not start in {STARTS} attempts: its daemons were not up within 30 s, as happens "
+                    f"on a busy machine; try again when less is running. Their logs are in {FOLDER}/session_latest/logs"
                 ) from error
 
 
 @contextmanager
 def _errors_to(path: str) -> Iterator[None]:
-    """What Ray's C++ in this process writes to stderr goes to the file at ``path``: it is not the user's."""
+    """What Ray's C++ in this process writes to stderr goes to the file at ``path``, not to the user's terminal."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     sys.stderr.flush()
     kept, log = os.dup(2), os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -1,4 +1,4 @@
-"""How far a phase is: written to the run every two seconds for ``distilray status``, and told to whoever listens."""
+"""Progress of a phase: written to the run every two seconds for ``distilray status``, and passed to ``on_progress``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ EVERY_S = 2.0
 
 
 class Progress:
-    """Joins what is published (units) with what runners report (rows, tokens)."""
+    """Combines what is published (units) with what runners report (rows, tokens)."""
 
     def __init__(self, context: Context, phase: Phase, counted: Manifest, total: int, monitor: Any) -> None:
         self.context, self.phase, self.counted, self.total = context, phase, counted, total
         self.monitor = monitor
         self.started = time.monotonic()
         self.units_at_start = counted.units
-        self.pace = Throughput()
+        self.throughput = Throughput()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -56,9 +56,9 @@ class Progress:
         units, rows, ended = (sum(report[name] for report in live.values()) for name in ("units", "rows", "ended"))
         if live:
             written = {model: int(usage["tokens_out"]) for model, usage in models.items()}
-            self.pace.add(time.monotonic(), ended, written)
+            self.throughput.add(time.monotonic(), ended, written)
         for model, usage in models.items():
-            usage["tokens_per_s"] = round(self.pace.tokens_per_s(model), 1)
+            usage["tokens_per_s"] = round(self.throughput.tokens_per_s(model), 1)
         progress = {
             "phase": self.phase.name,
             "done": self.counted.units,
@@ -66,7 +66,7 @@ class Progress:
             "unit": "units",
             "seconds": round(seconds, 1),
             "rate": (self.counted.units - self.units_at_start) / seconds,
-            "eta_s": self.pace.eta_s((self.total - self.units_at_start) * rows / units) if units else None,
+            "eta_s": self.throughput.eta_s((self.total - self.units_at_start) * rows / units) if units else None,
             "models": models,
             "steps": [{"name": named.name, **outcomes.get(named.name, {})} for named in self.phase.steps],
         }

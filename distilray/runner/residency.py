@@ -1,8 +1,8 @@
-"""Residency: the engine pools that one phase, or several that share them, find running.
+"""Residency: engine pools that are kept running for one phase, or for several that share them.
 
 with Residency(context, {**teacher, **student}) as resident:      # nothing starts yet
-    run_phase(context, first, units, resident)                    # all engines start at once, if anything is to do
-    run_phase(context, second, units, resident)                   # and are there already
+    run_phase(context, first, units, resident)                    # all engines start at once, if there is any unit
+    run_phase(context, second, units, resident)                   # finds them running
 """
 
 from __future__ import annotations

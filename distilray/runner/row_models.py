@@ -7,15 +7,25 @@ key in the reply log (so that it is bought once), and its place in the row's and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
 
 from distilray.ledger import ReplyLog
-from distilray.models import BadReply, ModelSettings, Reply, Request, Sampling
-from distilray.prompts import Prompt
+from distilray.models import (
+    BadReply,
+    ClassifyRequest,
+    GenerateRequest,
+    GenerativeModel,
+    LabelReply,
+    ModelError,
+    ModelSettings,
+    Reply,
+    Sampling,
+)
+from distilray.prompts import Prompt, parts_of
 from distilray.rows import Row, split_reasoning
 from distilray.steps import ModelChoice
 
@@ -29,9 +39,16 @@ distribution. A model whose recipe gives it a temperature keeps that."""
 
 _encode = msgspec.json.Encoder().encode
 
+Watch = Callable[[str, list[dict[str, str]], list[Reply]], None]
+"""Called with (model, messages, replies) after every request. A classifier's messages are the row's parts, each under
+the part's name, and its reply is the label."""
+
 
 class Client(Protocol):
-    async def ask(self, model: str, request: Request) -> list[Reply]: ...
+    @overload
+    async def ask(self, model: str, request: GenerateRequest) -> list[Reply]: ...
+    @overload
+    async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
 
 
 @dataclass(slots=True)
@@ -45,7 +62,7 @@ class RowUsage:
     by_model: dict[str, list[float]] = field(default_factory=dict)
     """Model to [requests, replies, replayed, tokens in, tokens out, cost]."""
 
-    def add(self, model: str, replies: list[Reply]) -> None:
+    def add(self, model: str, replies: Sequence[Reply | LabelReply]) -> None:
         tokens_in, replayed = replies[0].tokens_in, replies[0].replayed
         tokens_out = sum(reply.tokens_out for reply in replies)
         self.requests += 1
@@ -71,8 +88,8 @@ class ModelAccess:
     models: Mapping[str, ModelSettings]
     seed: int
     attempts: int = 3
-    watch: Any = None
-    """Called with (model, messages, replies) after every request; ``distilray try`` shows them."""
+    watch: Watch | None = None
+    """For ``distilray try``, which shows what was asked."""
     _weights: dict[str, str] = field(default_factory=dict)
     _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
 
@@ -85,7 +102,10 @@ class ModelAccess:
         """How ``model`` samples when it is asked once more, or for several replies, and that as bytes."""
         found = self._samplings.get((model, again, several))
         if found is None:
-            sampling = self.models[model].sampling
+            settings = self.models[model]
+            if not isinstance(settings, GenerativeModel):
+                raise ModelError(f"{model} is of kind {settings.kind} and generates no text; name another model")
+            sampling = settings.sampling
             if several and sampling.temperature == 0:
                 sampling = sampling.overridden(temperature=SEVERAL_TEMPERATURE)
             if again and sampling.temperature < RETRY_TEMPERATURE:
@@ -93,17 +113,17 @@ class ModelAccess:
             found = self._samplings[(model, again, several)] = (sampling, _encode(sampling.model_dump()))
         return found
 
-    def models_for(self, row: Row, step: str, log: ReplyLog, tally: RowUsage) -> RowModels:
-        return RowModels(self, row, step, log, tally)
+    def models_for(self, row: Row, step: str, log: ReplyLog, usage: RowUsage) -> RowModels:
+        return RowModels(self, row, step, log, usage)
 
 
 class RowModels:
     """The models as one row in one step sees them (``models[name].ask(...)``)."""
 
-    __slots__ = ("_asked", "_desk", "_log", "_row", "_step", "_tally")
+    __slots__ = ("_access", "_asked", "_log", "_row", "_step", "_usage")
 
-    def __init__(self, desk: ModelAccess, row: Row, step: str, log: ReplyLog, tally: RowUsage) -> None:
-        self._desk, self._row, self._step, self._log, self._tally = desk, row, step, log, tally
+    def __init__(self, access: ModelAccess, row: Row, step: str, log: ReplyLog, usage: RowUsage) -> None:
+        self._access, self._row, self._step, self._log, self._usage = access, row, step, log, usage
         self._asked = 0
 
     def __getitem__(self, name: str | ModelChoice) -> RowModel:
@@ -114,12 +134,12 @@ class RowModels:
     async def _replies(
         self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
     ) -> list[Reply]:
-        desk = self._desk
-        sampling, sampling_key = desk.sampling(model, attempt > 0, n > 1)
-        origin = f"{desk.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
+        access = self._access
+        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1)
+        origin = self._origin(call, attempt)
         seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
         digest = hashlib.blake2b(origin, digest_size=16)
-        digest.update(desk.weights(model).encode())
+        digest.update(access.weights(model).encode())
         digest.update(_encode(messages))
         digest.update(sampling_key)
         digest.update(b"%d" % n)
@@ -129,13 +149,36 @@ class RowModels:
         if logged is not None:
             replies = [Reply(**{**reply, "replayed": True}) for reply in logged]
         else:
-            request = Request(messages, sampling, seed, self._row.id, n, prompt.constraint, key)
-            replies = await desk.client.ask(model, request)
+            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint)
+            replies = await access.client.ask(model, request)
             self._log.put(key, [plain(reply) for reply in replies])
-        self._tally.add(model, replies)
-        if desk.watch is not None:
-            desk.watch(model, messages, replies)
+        self._usage.add(model, replies)
+        if access.watch is not None:
+            access.watch(model, messages, replies)
         return replies
+
+    async def _label(self, model: str, parts: dict[str, str]) -> LabelReply:
+        access = self._access
+        digest = hashlib.blake2b(self._origin(self._next_call(), 0), digest_size=16)
+        digest.update(access.weights(model).encode())
+        digest.update(b"classify")
+        digest.update(_encode(parts))
+        key = digest.hexdigest()
+        logged = self._log.get(key)
+        if logged is not None:
+            reply = LabelReply(**{**logged[0], "replayed": True})
+        else:
+            [reply] = await access.client.ask(model, ClassifyRequest(parts, self._row.id))
+            kept = {"label": reply.label, "log_probs": reply.log_probs, "tokens_in": reply.tokens_in}
+            self._log.put(key, [{**kept, "cost": reply.cost} if reply.cost else kept])
+        self._usage.add(model, [reply])
+        if access.watch is not None:
+            shown = [{"role": part, "content": text} for part, text in parts.items()]
+            access.watch(model, shown, [Reply(reply.label, "stop", reply.tokens_in)])
+        return reply
+
+    def _origin(self, call: int, attempt: int) -> bytes:
+        return f"{self._access.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
 
     def _next_call(self) -> int:
         self._asked += 1
@@ -154,7 +197,7 @@ class RowModel:
         messages = prompt.messages(row, **variables)
         call = self._models._next_call()
         bad: BadReply | None = None
-        for attempt in range(self._models._desk.attempts):
+        for attempt in range(self._models._access.attempts):
             [reply] = await self._models._replies(self._name, prompt, messages, call, attempt, 1)
             if reply.finish_reason == "length":
                 bad = BadReply(f"{prompt.name}: reply cut by length at {reply.tokens_out} tokens", reply.text)
@@ -170,6 +213,9 @@ class RowModel:
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
         messages = prompt.messages(row, **variables)
         return await self._models._replies(self._name, prompt, messages, self._models._next_call(), 0, n)
+
+    async def classify(self, row: Row) -> LabelReply:
+        return await self._models._label(self._name, parts_of(row))
 
 
 def plain(reply: Reply) -> dict[str, Any]:

@@ -8,8 +8,6 @@ units are in flight (a synchronous class ran them one after another, at 0.55 of 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import threading
 import time
 import uuid
@@ -34,18 +32,18 @@ REPORT_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class RunnerSpec:
-    """What a runner needs to know of its phase (it travels to the actor once)."""
+    """What a runner gets about its phase (sent to the actor once)."""
 
     store: Store
     phase: Phase
     pools: PoolHandles
     monitor: Any
     session: str
-    """The driver's session: crashes of an earlier driver's runners are not the rows' fault."""
+    """The driver's session: crashes of an earlier driver's runners are not counted against the rows."""
     seed: int
     rows_in_flight: int
     replies_before: tuple[str, ...] = ()
-    """Earlier phases of the run whose replies may serve again."""
+    """Earlier phases of the run whose replies are looked up too."""
     keep_replies: bool = True
 
 
@@ -78,7 +76,7 @@ class RowRunner:
             yield {"name": [name], "counts": [encode(counts) if counts else None]}
 
     async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
-        """The unit's counts, or None where the run was told to stop before the unit was done."""
+        """The unit's counts, or None where the run was stopped before the unit was done."""
         if self.session.crowd.stopping.is_set():
             return None
         started = time.perf_counter()
@@ -87,7 +85,7 @@ class RowRunner:
         rows = await in_thread(self.files, self._read, unit)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
         attempts = await in_thread(self.files, CrashMarks, store, phase.directory, name, self.spec.session)
-        passage = Passage(phase.steps, self.session.desk, replies, attempts, self.session.crowd)
+        passage = Passage(phase.steps, self.session.access, replies, attempts, self.session.crowd)
         try:
             values = await passage.run(rows)
         except BudgetSpent:
@@ -140,13 +138,13 @@ class RowRunner:
 class _Session:
     """What lives on the runner's loop."""
 
-    def __init__(self, client: PoolClient, desk: ModelAccess, crowd: Crowd) -> None:
-        self.client, self.desk, self.crowd = client, desk, crowd
+    def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd) -> None:
+        self.client, self.access, self.crowd = client, access, crowd
         self.reporter: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}
 
     def engines_since_last_unit(self) -> dict[str, int]:
-        """Replies per engine since this was last asked: units overlap, so a reply is booked on the next unit done."""
+        """Replies per engine since the last call. Units overlap, so a reply is counted with the next unit that ends."""
         replies = {engine: n for model in self.client.usage.values() for engine, n in model.engines.items()}
         new = {engine: n - self._counted.get(engine, 0) for engine, n in replies.items()}
         self._counted = replies
@@ -156,9 +154,3 @@ class _Session:
 def _usage(spent: list[float]) -> dict[str, float]:
     names = ("requests", "replies", "replayed", "tokens_in", "tokens_out", "cost")
     return dict(zip(names, spent, strict=True))
-
-
-def runner_logging(directory: str) -> None:
-    """Step errors with their tracebacks go to a file of their own (the row carries the short form)."""
-    os.makedirs(directory, exist_ok=True)
-    logging.basicConfig(filename=os.path.join(directory, "runner.log"), level=logging.INFO)

@@ -24,10 +24,11 @@ class Sizing:
 
 
 def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) -> Sizing:
-    """1.5 x replicas x sequences of the widest pool: a row waits at one model at a time, the widest must stay full."""
+    """1.5 x replicas x requests of the largest pool: a row waits at one model at a time, and the largest must stay
+    full."""
     if resources.rows_in_flight == "auto":
         rows = max(
-            (math.ceil(1.5 * model.replicas * model.concurrency) for model in models.values()),
+            (math.ceil(1.5 * model.replicas * model.requests_per_engine) for model in models.values()),
             default=WITHOUT_MODELS,
         )
     else:

@@ -1,4 +1,4 @@
-"""How fast a phase goes. Told by rows and not by units, which run side by side and tend to end together."""
+"""How fast a phase progresses, measured in rows: units run side by side and tend to end together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 
 WINDOW_S = 30.0
-"""Over which a model's tokens/s are taken: long enough to be calm, short enough to leave the engines' start behind."""
+"""Window of a model's tokens/s: long enough to be steady, short enough to leave out the engines' start."""
 
 
 class Throughput:

@@ -1,8 +1,8 @@
 """One unit: its rows go through a phase's steps as coroutines and come out as one Parquet file.
 
-Nobody vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
-alone. A row that kills its runner is found by running the unit's rows without other units beside them and halving
-them (``CrashMarks`` remembers crashes), and fails alone too.
+No row vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
+alone. A row that kills its runner is found by running the unit's rows while no other unit runs and halving them
+(``CrashMarks`` remembers crashes), and fails alone too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.runner.stage import NamedStep
 
 CRASHES_BEFORE_ALONE = 2
-"""Deaths of runners until a span that was in flight each time runs with nothing beside it."""
+"""Deaths of runners until a span that was in flight each time runs with nothing else in its runner."""
 CRASHES_BEFORE_FAILED = 2
 """Deaths of runners that had a single row alone until that row is failed."""
 
@@ -30,18 +30,18 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Crowd:
-    """Rows on their way in one runner: caps how many are in flight and counts what became of them."""
+    """Rows in flight in one runner: caps how many there are and counts their outcomes."""
 
     rows_in_flight: int
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Step to outcome to rows, since the runner began; for the progress line."""
+    """Step to outcome to rows, since the runner started; for the progress line."""
     units: int = 0
-    """Units begun,"""
+    """Units begun since the runner started."""
     rows: int = 0
-    """the rows that they hold,"""
+    """Rows of these units."""
     ended: int = 0
-    """and those of them that are through, since the runner began."""
+    """Those of the rows that have left the phase."""
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.rows_in_flight)
@@ -57,7 +57,7 @@ class Passage:
     """The passage of one unit's rows through a phase."""
 
     steps: Sequence[NamedStep]
-    desk: ModelAccess
+    access: ModelAccess
     replies: ReplyLog
     attempts: CrashMarks
     crowd: Crowd
@@ -84,13 +84,13 @@ class Passage:
             left = await self._span(rows, starts, low, middle, suspect=True)
             return left + await self._span(rows, starts, middle, high, suspect=True)
         suspect = suspect or crashes.together >= CRASHES_BEFORE_ALONE
-        async with self.crowd.spans.alone() if suspect else self.crowd.spans.together():
+        async with self.crowd.spans.exclusive() if suspect else self.crowd.spans.shared():
             return await self._watched(rows, starts, low, high, suspect)
 
     async def _watched(
         self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, alone: bool
     ) -> list[dict[str, Any]]:
-        """The rows of one span side by side, with a mark that stays behind should the runner die."""
+        """The rows of one span side by side, with a mark that remains if the runner dies."""
         self.attempts.begin(low, high, alone)
         try:
             async with asyncio.TaskGroup() as group:
@@ -122,11 +122,11 @@ class Passage:
             values = row.values
             for k in range(at, len(self.steps)):
                 self.counts[k].rows_in += 1
-                outcome, tally, seconds = await self._process(self.steps[k], row)
+                outcome, usage, seconds = await self._process(self.steps[k], row)
                 for child in outcome.children:
                     self.counts[k].created += 1
                     waiting.append((self._born(child, k), k + 1))
-                row, values = self._leave(row, k, outcome, tally, seconds)
+                row, values = self._leave(row, k, outcome, usage, seconds)
                 if outcome.kind != "kept":
                     break
             if at == len(self.steps):
@@ -135,10 +135,10 @@ class Passage:
         return out
 
     async def _process(self, named: NamedStep, row: Row) -> tuple[Outcome, RowUsage, float]:
-        tally = RowUsage()
+        usage = RowUsage()
         started = time.perf_counter()
         try:
-            models = self.desk.models_for(row, named.salt, self.replies, tally)
+            models = self.access.models_for(row, named.salt, self.replies, usage)
             outcome = await named.step.process(row, models)  # type: ignore[union-attr]
         except ModelError as error:
             outcome = failed(f"{type(error).__name__}: {error}")
@@ -148,26 +148,26 @@ class Passage:
             # A step's bug must not cost the unit's other rows; the row says what happened, the log says where.
             log.exception("step %s failed on row %s", named.name, row.id)
             outcome = failed(f"{type(error).__name__}: {error}")
-        return outcome, tally, time.perf_counter() - started
+        return outcome, usage, time.perf_counter() - started
 
     def _born(self, child: Row, k: int) -> Row:
         self.counts[k].kept += 1
         entry = _entry(self.steps[k].name, "kept", "created", 0.0, RowUsage())
         return child.having(history=[entry], outcome="kept", stopped_at=None, reason=None)
 
-    def _leave(self, row: Row, k: int, outcome: Outcome, tally: RowUsage, seconds: float) -> tuple[Row, dict[str, Any]]:
+    def _leave(self, row: Row, k: int, outcome: Outcome, usage: RowUsage, seconds: float) -> tuple[Row, dict[str, Any]]:
         """``row`` after step ``k``, accounted for."""
         name, counts = self.steps[k].name, self.counts[k]
-        counts.tokens_in += tally.tokens_in
-        counts.tokens_out += tally.tokens_out
+        counts.tokens_in += usage.tokens_in
+        counts.tokens_out += usage.tokens_out
         counts.seconds += seconds
         counts.count(outcome.kind, _countable(outcome))
         self.crowd.saw(name, outcome.kind)
-        for model, spent in tally.by_model.items():
+        for model, spent in usage.by_model.items():
             total = self.by_model.setdefault(model, [0, 0, 0, 0, 0, 0.0])
             for i, amount in enumerate(spent):
                 total[i] += amount
-        entry = _entry(name, outcome.kind, outcome.reason, seconds, tally)
+        entry = _entry(name, outcome.kind, outcome.reason, seconds, usage)
         row = outcome.apply(row)
         row.values["history"] = [*(row.values.get("history") or ()), entry]
         row.values["outcome"] = outcome.kind
@@ -176,14 +176,14 @@ class Passage:
         return row, row.values
 
 
-def _entry(step: str, kind: str, reason: str | None, seconds: float, tally: RowUsage) -> dict[str, Any]:
+def _entry(step: str, kind: str, reason: str | None, seconds: float, usage: RowUsage) -> dict[str, Any]:
     return {
         "step": step,
         "outcome": kind,
         "reason": reason,
         "seconds": seconds,
-        "tokens_in": tally.tokens_in,
-        "tokens_out": tally.tokens_out,
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
     }
 
 

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from distilray.models import Reply
+from distilray.models import LabelReply, Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row
 from distilray.steps.shared.demonstrations import Demonstration
@@ -59,6 +59,10 @@ class Model(Protocol):
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
         """The parsed reply. A reply that does not parse or was cut by length is asked again (another seed);
         then :class:`~distilray.models.ModelError`, which makes the row ``failed``."""
+        ...
+
+    async def classify(self, row: Row) -> LabelReply:
+        """The label that a classifier gives ``row``, with the log-probabilities of all labels."""
         ...
 
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:

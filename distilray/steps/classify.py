@@ -14,8 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from distilray.models import ModelError
-from distilray.prompts import CLASSIFY, Prompt
+from distilray.models import LabelReply
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ClassifierName, ModelName, ModelRole, Models
 from distilray.steps.shared.labelling import LabellingStep
@@ -40,9 +39,6 @@ class Classify(LabellingStep):
             raise ValueError("the judge labels rows below at_least, which is 0: set at_least, or leave judge out")
         return self
 
-    def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        return (CLASSIFY,)
-
     def columns_read(self) -> set[str]:
         return {"messages"} | (self._shown() if self.judge is not None else set())
 
@@ -50,16 +46,13 @@ class Classify(LabellingStep):
         return {self.into: "string", f"{self.into}_probability": "float", f"{self.into}_by": "string"}
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        [reply] = await models[self.model].replies(CLASSIFY, row)
-        if not reply.logprobs:
-            raise ModelError(f"{self.model} replied {reply.text[:80]!r} without probabilities: it is not a classifier")
-        [known] = reply.logprobs
-        if exp(known[reply.text]) >= self.at_least:
-            return kept(**self._columns(reply.text, known, "classifier"))
+        found = await models[self.model].classify(row)
+        if exp(found.log_probs[found.label]) >= self.at_least:
+            return kept(**self._columns(found.label, found, "classifier"))
         if self.judge is None:
-            return rejected("classifier not sure", **self._columns(reply.text, known, "classifier"))
-        label = await self.judged(models[self.judge], row, dict.fromkeys(sorted(known), ""))
-        return kept(**self._columns(label, known, "judge"))
+            return rejected("classifier not sure", **self._columns(found.label, found, "classifier"))
+        label = await self.judged(models[self.judge], row, dict.fromkeys(sorted(found.log_probs), ""))
+        return kept(**self._columns(label, found, "judge"))
 
-    def _columns(self, label: str, known: dict[str, float], by: str) -> dict[str, Any]:
-        return {self.into: label, f"{self.into}_probability": exp(known[label]), f"{self.into}_by": by}
+    def _columns(self, label: str, found: LabelReply, by: str) -> dict[str, Any]:
+        return {self.into: label, f"{self.into}_probability": exp(found.log_probs[label]), f"{self.into}_by": by}

@@ -62,7 +62,7 @@ def test_a_hub_name_is_left_to_the_node_that_loads_it():
 
 
 def test_a_package_path_leads_into_the_installed_package():
-    assert os.path.isfile(resolve_path("package://distilray.models/") + "/api.py")
+    assert os.path.isfile(resolve_path("package://distilray.models/") + "/wire.py")
     assert "no installed package" in why("package://no_such_package/dir")
 
 

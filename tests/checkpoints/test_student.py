@@ -18,13 +18,13 @@ def test_a_checkpoint_tells_its_context(student: str) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotACheckpoint, match=r"nothing-here.*no such folder"):
+    with pytest.raises(NotACheckpoint, match=r"nothing-here.*no such directory"):
         read_student(str(tmp_path / "nothing-here"))
 
 
 def test_a_folder_that_is_no_checkpoint_shows_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(NotACheckpoint, match=r"not a checkpoint.*config\.json.*notes\.txt"):
+    with pytest.raises(NotACheckpoint, match=r"no config\.json.*notes\.txt"):
         read_student(str(tmp_path))
 
 

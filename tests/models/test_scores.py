@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from distilray.models import REST_FLOOR, Reply, Request, Sampling, Score
+from distilray.models import REST_FLOOR, ScoreReply, ScoreRequest
 from distilray.models.scores import pack
 from distilray.models.wire import decode_answers, decode_batch, encode_answers, encode_batch
 
@@ -11,7 +11,7 @@ from distilray.models.wire import decode_answers, decode_batch, encode_answers, 
 def test_scores_arrive_as_they_were_packed() -> None:
     ids = np.array([[5, 3], [70_000, 1]])
     log_probs = np.log(np.array([[0.6, 0.3], [0.9, 0.05]]))
-    reply = Reply("", "scored", 3, scores=pack(ids, log_probs))
+    reply = ScoreReply(pack(ids, log_probs), 3)
     [(_, [found])] = decode_answers(encode_answers([(0, [reply])]))
     assert found == reply
     got_ids, got, rest = found.scores.arrays()
@@ -44,6 +44,5 @@ def test_log_probabilities_that_are_not_finite_are_refused() -> None:
 
 
 def test_token_ids_and_what_to_score_travel() -> None:
-    asked = Request([], Sampling(), 0, "row", tokens=[4, 5, 6], score=Score(8, (1, 2)))
-    [ask] = decode_batch(encode_batch([asked])).asks
-    assert (ask.tokens, ask.score) == ([4, 5, 6], Score(8, (1, 2)))
+    asked = ScoreRequest([4, 5, 6], (1, 2), "row", top_k=8)
+    assert decode_batch(encode_batch([asked])) == [ScoreRequest([4, 5, 6], (1, 2), "", top_k=8)]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from distilray.models import EchoModel, ModelSettings, OpenAIModel, Price, Sampling, VLLMModel
-
-settings = TypeAdapter(ModelSettings)
+from distilray.models import MODEL_KINDS, EchoModel, OpenAIModel, Price, Sampling, VLLMModel, parse_model
 
 
 def parse(**fields):
-    return settings.validate_python(fields)
+    return parse_model(fields)
 
 
 def test_a_model_without_kind_is_a_vllm_model():
@@ -36,13 +34,21 @@ def test_an_unknown_engine_setting_is_told_the_closest():
 
 
 def test_an_engine_setting_that_has_a_name_of_ours_is_told_it():
-    with pytest.raises(ValidationError, match="set `tensor_parallel` beside"):
+    with pytest.raises(ValidationError, match="set the model's `tensor_parallel` instead"):
         parse(path="a/b", engine={"tensor_parallel_size": 2})
 
 
 def test_a_number_in_quotes_is_not_a_sampling_setting():
     with pytest.raises(ValidationError, match=r"sampling.max_tokens"):
         parse(path="a/b", sampling={"max_tokens": "64"})
+
+
+def test_sampling_of_a_model_that_does_not_sample_is_refused():
+    with pytest.raises(ValidationError, match=r"sampling is \{'temperature': 0.5\}.*remove `sampling`"):
+        parse(kind="classifier", path="a/b", sampling={"temperature": 0.5})
+    with pytest.raises(ValidationError, match=r"sampling is \{'temperature': 0.5\}.*remove `sampling`"):
+        parse(kind="echo", sampling={"temperature": 0.5})
+    assert parse(kind="echo", sampling=Sampling().model_dump()) == EchoModel()  # as a resolved recipe has it
 
 
 def test_gpus_must_be_what_the_parallel_sizes_need():
@@ -63,7 +69,7 @@ def test_tensor_parallel_stays_on_one_node_and_a_pipeline_may_spread():
 
 
 def test_every_setting_says_in_a_line_what_it_is():
-    for model in (VLLMModel, OpenAIModel, EchoModel, Price):
+    for model in (*MODEL_KINDS.values(), Price):
         for name, field in model.model_fields.items():
             assert field.description and "\n" not in field.description, f"{model.__name__}.{name}"
 

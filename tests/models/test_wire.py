@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from distilray.models import Constraint, PromptTooLong, Reply
+from distilray.models import ClassifyRequest, Constraint, LabelReply, PromptTooLong, Reply, ScoreRequest
 from distilray.models.wire import Fault, decode_answers, decode_batch, encode_answers, encode_batch
 from tests.support.models import request
 
@@ -19,17 +21,23 @@ def test_a_batch_arrives_with_each_ask_beside_its_own_sampling_and_constraint():
         request("three", max_tokens=5, constraint=schema, n=3, seed=2**62, stop=("x",)),
         request("four", max_tokens=6, constraint=choice),
     ]
-    batch = decode_batch(encode_batch(requests))
-    assert [ask.messages for ask in batch.asks] == [sent.messages for sent in requests]
-    assert [batch.constraint_of(ask) for ask in batch.asks] == [None, choice, schema, choice]
-    assert [batch.sampling_of(ask)["max_tokens"] for ask in batch.asks] == [5, 6, 5, 6]
-    assert (batch.asks[2].n, batch.asks[2].seed) == (3, 2**62)
-    assert len(batch.samplings) == 3 and len(batch.constraints) == 2
+    found = decode_batch(encode_batch(requests))
+    assert found == [replace(sent, affinity="") for sent in requests]
+    assert found[1].constraint is found[3].constraint and found[1].sampling is found[3].sampling  # they travelled once
+
+
+def test_requests_of_all_kinds_share_a_batch():
+    requests = [request("one"), ScoreRequest([4, 5], (1,), ""), ClassifyRequest({"conversation": "two"}, "")]
+    found = decode_batch(encode_batch(requests))
+    assert [type(one) for one in found] == [type(sent) for sent in requests]
+    assert found[1:] == requests[1:]
 
 
 def test_replies_arrive_whole():
     reply = Reply("文本", "stop", 3, 4, 1, "because", [{"文": -0.5, "本": -1.0}], 0.25)
-    assert decode_answers(encode_answers([(7, [reply, reply])])) == [(7, [reply, reply])]
+    label = LabelReply("maths", {"maths": -0.1, "code": -2.5}, 9, 0.5)
+    answers = [(7, [reply, reply]), (8, [label])]
+    assert decode_answers(encode_answers(answers)) == answers
 
 
 def test_an_error_arrives_as_the_same_error():

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from distilray.models import BadReply, ModelError, Reply
-from distilray.prompts import CLASSIFY, label_prompt, parts_of
+from distilray.models import BadReply, LabelReply
+from distilray.prompts import label_prompt, parts_of
 from distilray.rows import Row
 from distilray.steps import STEPS
 from tests.support.planted_models import go, problem
@@ -18,10 +18,10 @@ Label, Classify = STEPS["label"], STEPS["classify"]
 TASKS = {"maths": "numbers", "code": "programs"}
 
 
-def given(**shares: float) -> Reply:
+def given(**shares: float) -> LabelReply:
     """A classifier's reply."""
     ranked = dict(sorted(((label, log(share)) for label, share in shares.items()), key=lambda pair: -pair[1]))
-    return Reply(next(iter(ranked)), "stop", 9, 0, logprobs=[ranked])
+    return LabelReply(next(iter(ranked)), ranked, 9)
 
 
 def test_a_judge_chooses_among_the_labels_of_the_recipe(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_classifier_that_is_sure_is_believed(tmp_path: Path) -> None:
     outcome, engine = go(tmp_path, step, problem(), tasks=[given(maths=0.9, code=0.1)])
     assert outcome.kind == "kept"
     assert outcome.columns == {"task": "maths", "task_probability": pytest.approx(0.9), "task_by": "classifier"}
-    assert engine.asked[0][1].messages[0] == {"role": "conversation", "content": problem().instruction}
+    assert engine.asked[0][1].parts["conversation"] == problem().instruction
 
 
 def test_one_that_is_not_sure_has_its_row_rejected_without_a_judge(tmp_path: Path) -> None:
@@ -74,11 +74,6 @@ def test_or_hands_it_to_a_judge_who_chooses_among_the_classifiers_labels(tmp_pat
     assert asked.constraint is not None and asked.constraint.value == ["code", "maths"]
     sure, engine = go(tmp_path / "sure", step, problem(), tasks=[given(maths=0.9, code=0.1)], teacher=[])
     assert sure.columns["label_by"] == "classifier" and engine.models() == ["tasks"]
-
-
-def test_a_model_that_answers_is_no_classifier(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="without probabilities: it is not a classifier"):
-        go(tmp_path, Classify(model="tasks"), problem(), tasks=["maths"])
 
 
 def test_a_recipe_knows_which_models_label_and_which_columns_come() -> None:
@@ -116,4 +111,3 @@ def test_the_prompt_changes_its_hash_with_its_labels_and_has_both_languages() ->
 def test_a_classifier_is_sent_the_parts_that_a_row_has() -> None:
     row = problem(reasoning=None, answer="861")
     assert parts_of(row) == {"conversation": row.instruction, "answer": "861"}
-    assert [message["role"] for message in CLASSIFY.messages(row)] == ["conversation", "answer"]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from distilray.models import OpenAIModel, Reply, Request
+from distilray.models import GenerateRequest, OpenAIModel, Reply
 from distilray.models.engines.openai import OpenAIEngine
 from distilray.models.wire import decode_answers, encode_batch
 
@@ -54,11 +54,11 @@ class Endpoint:
         finally:
             self.in_flight -= 1
 
-    def ask(self, *requests: Request, **settings) -> list[list[Reply] | Exception]:
+    def ask(self, *requests: GenerateRequest, **settings) -> list[list[Reply] | Exception]:
         """What an engine for this endpoint makes of ``requests``, in their order."""
         return asyncio.run(self._ask(requests, settings))
 
-    async def _ask(self, requests: tuple[Request, ...], settings: dict) -> list[list[Reply] | Exception]:
+    async def _ask(self, requests: tuple[GenerateRequest, ...], settings: dict) -> list[list[Reply] | Exception]:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         runner = web.AppRunner(app, shutdown_timeout=0)

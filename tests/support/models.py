@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from distilray.models import PoolClient, PoolHandles, Request, Sampling
+from distilray.models import GenerateRequest, PoolClient, PoolHandles, Sampling
 
 T = TypeVar("T")
 
@@ -56,10 +56,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def request(text: str, *, n: int = 1, seed: int = 1, constraint=None, affinity: str = "", **sampling) -> Request:
+def request(
+    text: str, *, n: int = 1, seed: int = 1, constraint=None, affinity: str = "", **sampling
+) -> GenerateRequest:
     """A request of one user message."""
     messages = [{"role": "user", "content": text}]
-    return Request(messages, Sampling(**sampling), seed, affinity or text, n, constraint)
+    return GenerateRequest(messages, Sampling(**sampling), seed, affinity or text, n, constraint)
 
 
 def with_client(handles: PoolHandles, work: Callable[[PoolClient], Awaitable[T]]) -> T:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from distilray.models import Reply, Request
+from distilray.models import GenerateRequest, Reply
 
-Answerer = Callable[[Request], str | Reply | Exception]
+Answerer = Callable[[GenerateRequest], str | Reply | Exception]
 
 
 @dataclass
@@ -15,9 +15,9 @@ class PlantedClient:
     """Counts every request that really reached it."""
 
     answer: Answerer
-    requests: list[Request] = field(default_factory=list)
+    requests: list[GenerateRequest] = field(default_factory=list)
 
-    async def ask(self, model: str, request: Request) -> list[Reply]:
+    async def ask(self, model: str, request: GenerateRequest) -> list[Reply]:
         self.requests.append(request)
         said = self.answer(request)
         if isinstance(said, Exception):

@@ -14,34 +14,34 @@ from pathlib import Path
 from typing import Any
 
 from distilray.ledger import ReplyLog
-from distilray.models import EchoModel, Reply, Request
+from distilray.models import EchoModel, LabelReply, Reply, Request
 from distilray.rows import Outcome, Row
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import Step
 from distilray.storage import Store
 
-Script = Sequence[str | Reply] | Callable[[str], str]
+Script = Sequence[str | Reply | LabelReply] | Callable[[str], str]
 """Replies in the order in which they are asked for, or what is said to a user's turn."""
 
 
 @dataclass
 class Planted:
     scripts: dict[str, Script]
-    asked: list[tuple[str, Request]] = field(default_factory=list)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._left = {name: list(script) for name, script in self.scripts.items() if not callable(script)}
 
-    async def ask(self, model: str, request: Request) -> list[Reply]:
+    async def ask(self, model: str, request: Request) -> list[Any]:
         self.asked.append((model, request))
         return [self._reply(model, request) for _ in range(request.n)]
 
-    def _reply(self, model: str, request: Request) -> Reply:
+    def _reply(self, model: str, request: Any) -> Reply | LabelReply:
         script = self.scripts[model]
         said = script(request.messages[-1]["content"]) if callable(script) else self._left[model].pop(0)
-        return said if isinstance(said, Reply) else Reply(said, "stop", 10, len(said))
+        return said if isinstance(said, Reply | LabelReply) else Reply(said, "stop", 10, len(said))
 
-    def unsaid(self) -> dict[str, list[str | Reply]]:
+    def unsaid(self) -> dict[str, list[str | Reply | LabelReply]]:
         """What was written down and nobody asked for."""
         return {name: left for name, left in self._left.items() if left}
 

@@ -1,21 +1,26 @@
-"""A runner's way to the engines: ask one request, get its replies; everything between is in here.
+"""A runner's way to the engines: one request in, its replies out.
 
-Requests of a few milliseconds go to an engine in one call. A dying engine costs nobody an answer: what it had not
-answered is asked again elsewhere, and what it had answered is never asked again.
+Requests of a few milliseconds go to an engine in one call. When an engine dies, what it had not answered is asked again
+elsewhere, and what it had answered is never asked again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any, overload
 
+import msgspec
 import ray
 
 from distilray.errors import DistilrayError
-from distilray.models.api import NoEngineAlive, PromptKillsEngines, Reply, Request
 from distilray.models.client.pools import EngineHandle, PoolHandle, PoolHandles
 from distilray.models.client.routing import choose, stable_hash
+from distilray.models.errors import NoEngineAlive, PromptKillsEngines
+from distilray.models.replies import AnyReply, LabelReply, Reply, ScoreReply
+from distilray.models.requests import ClassifyRequest, GenerateRequest, Request, ScoreRequest
+from distilray.models.settings.base import Price
 from distilray.models.wire import Answer, decode_answers, encode_batch
 
 WINDOW_S = 0.003
@@ -54,7 +59,7 @@ class Usage:
 @dataclass(slots=True, eq=False)
 class _Asked:
     request: Request
-    future: asyncio.Future[list[Reply]]
+    future: asyncio.Future[list[AnyReply]]
     since: float
 
 
@@ -64,8 +69,15 @@ class PoolClient:
     def __init__(self, handles: PoolHandles) -> None:
         self._pools = {name: Pool(name, pool) for name, pool in handles.pools.items()}
 
-    async def ask(self, model: str, request: Request) -> list[Reply]:
-        """``request.n`` replies.
+    @overload
+    async def ask(self, model: str, request: GenerateRequest) -> list[Reply]: ...
+    @overload
+    async def ask(self, model: str, request: ScoreRequest) -> list[ScoreReply]: ...
+    @overload
+    async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
+
+    async def ask(self, model: str, request: Request) -> Any:
+        """``request.n`` replies, or the one answer to a request of another kind.
 
         Raises :class:`~distilray.models.ModelError` where this request cannot be answered, and
         :class:`~distilray.models.NoEngineAlive` where none can.
@@ -101,7 +113,7 @@ class Pool:
         self._suspects = asyncio.Lock()
         self.closed = False
 
-    async def ask(self, request: Request) -> list[Reply]:
+    async def ask(self, request: Request) -> list[AnyReply]:
         self.usage.requests += 1
         strikes = 0
         while True:
@@ -129,18 +141,18 @@ class Pool:
             except TimeoutError:
                 why = self.engines[0].why
                 raise NoEngineAlive(f"no engine of {self.model} came back within {GONE_S:g} s: {why}") from None
-        return choose(affinity, self._alive, self.settings.concurrency)
+        return choose(affinity, self._alive, self.settings.requests_per_engine)
 
     def note(self) -> None:
         """An engine came or went."""
         self._alive = [engine for engine in self.engines if engine.up]
         self._changed.set()
 
-    def count(self, asked: _Asked, engine: str, replies: list[Reply]) -> list[Reply]:
+    def count(self, asked: _Asked, engine: str, replies: list[AnyReply]) -> list[AnyReply]:
         usage = self.usage
         price = self.settings.price
         if price is not None:
-            replies = [replace(reply, cost=price.of(reply.tokens_in, reply.tokens_out)) for reply in replies]
+            replies = [_priced(reply, price) for reply in replies]
         for reply in replies:
             usage.tokens_in += reply.tokens_in
             usage.tokens_out += reply.tokens_out
@@ -154,6 +166,10 @@ class Pool:
     async def close(self) -> None:
         self.closed = True
         await asyncio.gather(*(engine.close() for engine in self.engines))
+
+
+def _priced(reply: AnyReply, price: Price) -> AnyReply:
+    return msgspec.structs.replace(reply, cost=price.of(reply.tokens_in, reply.tokens_out))
 
 
 class EngineConnection:
@@ -172,8 +188,8 @@ class EngineConnection:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, request: Request) -> asyncio.Future[list[Reply]]:
-        """Replies, in a call shared with what else comes within the window."""
+    def ask(self, request: Request) -> asyncio.Future[list[AnyReply]]:
+        """Replies, in a call shared with other requests of the same few milliseconds."""
         asked = self._asked(request)
         self._waiting.append(asked)
         if len(self._waiting) >= BATCH:
@@ -182,8 +198,8 @@ class EngineConnection:
             self._timer = asyncio.get_running_loop().call_later(WINDOW_S, self._flush)
         return asked.future
 
-    def ask_alone(self, request: Request) -> asyncio.Future[list[Reply]]:
-        """Replies, while the engine does nothing else for anybody."""
+    def ask_alone(self, request: Request) -> asyncio.Future[list[AnyReply]]:
+        """Replies, while the engine does nothing else."""
         asked = self._asked(request)
         self._spawn(self._send([asked], alone=True))
         return asked.future
@@ -223,7 +239,7 @@ class EngineConnection:
             for asked in left.values():
                 asked.future.cancel()
             raise
-        except Exception as error:  # a fault of the engine's code, not of the prompts: to whoever asked
+        except Exception as error:  # a defect of the engine's code, not of the prompts
             self._fail(left, error)
         else:
             assert not left, f"{self.name} left {len(left)} requests unanswered"

@@ -15,25 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import ray
 from ray.actor import ActorHandle
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from distilray.errors import InputError
-from distilray.models.api import EngineInfo
 from distilray.models.client.orphans import NAMESPACE, remove_orphans
-from distilray.models.engines.base import Engine, EngineFailed
-from distilray.models.engines.echo import EchoEngine
-from distilray.models.settings import ClassifierModel, EchoModel, OpenAIModel, VLLMModel, check_model
-
-Settings = VLLMModel | OpenAIModel | ClassifierModel | EchoModel
-
-
-class PoolsDoNotFit(InputError, RuntimeError):
-    """The cluster cannot hold the engines at once; the text says what they need and what there is."""
+from distilray.models.engines.base import EngineInfo, Launch
+from distilray.models.errors import EngineFailed, PoolsDoNotFit
+from distilray.models.registry import engine_class
+from distilray.models.settings.base import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,7 @@ class EngineHandle:
 
 @dataclass(frozen=True)
 class PoolHandle:
-    settings: Settings
+    settings: ModelSettings
     engines: tuple[EngineHandle, ...]
     info: EngineInfo
 
@@ -67,14 +59,14 @@ class EnginePools:
         self._groups: list[PlacementGroup] = []
         self._actors: list[ActorHandle] = []
 
-    def start(self, models: Mapping[str, Settings], timeout_s: float = 900) -> PoolHandles:
+    def start(self, models: Mapping[str, ModelSettings], timeout_s: float = 900) -> PoolHandles:
         """Reserve, start and wait for every engine of ``models``.
 
-        Raises ``ValueError`` (a model cannot be what its settings say), :class:`PoolsDoNotFit` or
-        :class:`~distilray.models.engines.base.EngineFailed`; nothing is left behind then.
+        Raises ``ValueError`` (something is missing that the settings name), :class:`PoolsDoNotFit` or
+        :class:`~distilray.models.EngineFailed`; nothing is left running then.
         """
         for settings in models.values():
-            check_model(settings)
+            settings.check()
         remove_orphans(self.run)
         deadline = time.monotonic() + timeout_s
         try:
@@ -92,7 +84,7 @@ class EnginePools:
             raise
         return PoolHandles(self.run, pools)
 
-    def _reserve(self, models: Mapping[str, Settings], deadline: float) -> dict[str, list[PlacementGroup]]:
+    def _reserve(self, models: Mapping[str, ModelSettings], deadline: float) -> dict[str, list[PlacementGroup]]:
         groups: dict[str, list[PlacementGroup]] = {}
         for name, settings in models.items():
             groups[name] = []
@@ -101,7 +93,7 @@ class EnginePools:
                 self._groups.append(group)
                 groups[name].append(group)
         waiting = [group.ready() for group in self._groups]
-        # Resources that the last phase released come back within seconds; what is not there by then is not there.
+        # Resources that the last phase released come back within seconds; later ones would not come at all.
         patience = min(60.0, max(0.0, deadline - time.monotonic()))
         _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
         if missing:
@@ -113,18 +105,19 @@ class EnginePools:
             )
         return groups
 
-    def _engine(self, model: str, k: int, settings: Settings, group: PlacementGroup) -> EngineHandle:
+    def _engine(self, model: str, k: int, settings: ModelSettings, group: PlacementGroup) -> EngineHandle:
         name = f"{model}/{k}"
         bundle = settings.bundles()[0]
-        cls, arguments = _engine_class(settings, self.logs)
+        secrets = {variable: os.environ.get(variable, "") for variable in settings.secrets()}
+        launch = Launch(self.logs, secrets, os.environ.get("DISTILRAY_FAULTS", ""))
         actor = (
-            ray.remote(cls)
+            ray.remote(engine_class(settings))
             .options(
                 name=f"{_prefix(self.run)}{name}",
                 namespace=NAMESPACE,
                 num_cpus=bundle["CPU"],
                 # Workers of an engine that is spread over nodes take the GPUs of the bundles themselves.
-                num_gpus=0 if getattr(settings, "spread", False) else bundle.get("GPU", 0),
+                num_gpus=0 if settings.spread else bundle.get("GPU", 0),
                 max_restarts=settings.restarts,
                 max_task_retries=0,  # the client asks again, and knows what is already answered
                 max_concurrency=10_000,
@@ -132,7 +125,7 @@ class EnginePools:
                     group, 0, placement_group_capture_child_tasks=True
                 ),
             )
-            .remote(name, settings, os.environ.get("DISTILRAY_FAULTS", ""), *arguments)
+            .remote(name, settings, launch)
         )
         self._actors.append(actor)
         return EngineHandle(name, actor)
@@ -142,14 +135,14 @@ class EnginePools:
         _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
         if missing:
             late = [engine.name for engine, ref in zip(engines, waiting, strict=True) if ref in missing]
-            raise EngineFailed(f"engines {', '.join(late)} were not ready in time; what they print is in {self.logs}")
+            raise EngineFailed(f"engines {', '.join(late)} were not ready in time; their logs are in {self.logs}")
         try:
             return ray.get(waiting)[0]
         except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
             raise EngineFailed(*error.cause.args) from None
         except ray.exceptions.RayActorError as error:
             why = str(error).strip().splitlines()[0]
-            raise EngineFailed(f"an engine died while it started: {why}; what it printed is in {self.logs}") from None
+            raise EngineFailed(f"an engine died while it started: {why}; its log is in {self.logs}") from None
 
     def stop(self) -> None:
         """Release every engine and what was reserved for it."""
@@ -167,24 +160,6 @@ class EnginePools:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _engine_class(settings: Settings, logs: str) -> tuple[type[Engine], tuple[Any, ...]]:
-    match settings:
-        case VLLMModel():
-            from distilray.models.engines.vllm import VLLMEngine
-
-            return VLLMEngine, (logs,)
-        case OpenAIModel():
-            from distilray.models.engines.openai import OpenAIEngine
-
-            return OpenAIEngine, (os.environ.get(settings.api_key_env, "") if settings.api_key_env else "",)
-        case ClassifierModel():
-            from distilray.models.engines.classifier import ClassifierEngine
-
-            return ClassifierEngine, (logs,)
-        case EchoModel():
-            return EchoEngine, ()
 
 
 def _prefix(run: str) -> str:

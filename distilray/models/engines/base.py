@@ -1,6 +1,21 @@
-"""What every kind of engine does: take a batch of asks, answer each as soon as it is known.
+"""What every kind of engine does: take a batch of requests, answer each as soon as its reply is known.
 
-An engine is an async Ray actor. Replies that end together travel together, but none waits for the rest of its batch.
+An engine is an async Ray actor, one for each replica of a model. A kind of model is a class of settings, which names
+its engine, and the engine. One from outside distilray is used in a recipe as ``{uses: my_package:ShoutModel}``:
+
+    from distilray.models import Engine, GenerateRequest, GenerativeModel, Reply
+
+    class ShoutEngine(Engine):
+        async def generate(self, prompt, request: GenerateRequest) -> list[Reply]:
+            text = request.messages[-1]["content"].upper() + self.settings.mark
+            return [Reply(text, "stop", tokens_in=1, tokens_out=1)] * request.n
+
+    class ShoutModel(GenerativeModel):
+        engine_class = ShoutEngine
+
+        mark: str = Field(default="!", description="what it ends in")
+
+What an engine cannot do it leaves out: a request for it is refused in the engine's name.
 """
 
 from __future__ import annotations
@@ -9,99 +24,81 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from distilray.errors import DistilrayError
-from distilray.models.api import EngineInfo, ModelError, NoEngineAlive, Reply, RequestTimedOut
 from distilray.models.engines.read_write_lock import ReadWriteLock
-from distilray.models.wire import Answer, Ask, Batch, Fault, decode_batch, encode_answers
+from distilray.models.errors import ModelError, NoEngineAlive, RequestTimedOut
+from distilray.models.replies import AnyReply, LabelReply, Reply, ScoreReply
+from distilray.models.requests import ClassifyRequest, GenerateRequest, Request, ScoreRequest
+from distilray.models.wire import Answer, Fault, decode_batch, encode_answers
+
+R = TypeVar("R")
 
 
-class EngineFailed(DistilrayError):
-    """An engine could not start; the text says why and where its log is."""
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine reports about itself once it can answer."""
+
+    engine: str
+    context: int
+    """Most tokens of a prompt and its reply together; 0: unknown."""
+    vocabulary: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What an engine is started with besides its settings."""
+
+    logs: str | None = None
+    """Directory, on the engine's node, for what it prints."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Values of the settings' :meth:`~distilray.models.ModelSettings.secrets` in the driver's environment."""
+    faults: str = ""
+    """For tests: ``{"kill_engine_on": TEXT}`` kills an engine that is asked about TEXT."""
 
 
 class Engine:
-    """Base of the engine actors. A kind says how it starts, prepares a batch of prompts and answers one of them."""
+    """Base of the engine actors. A kind starts in its ``__init__`` (which calls this one first) and overrides what it
+    can do: :meth:`generate`, :meth:`score` or :meth:`classify`."""
 
-    def __init__(self, engine: str, settings: Any, faults: str = "") -> None:
+    def __init__(self, engine: str, settings: Any, launch: Launch = Launch()) -> None:
+        """``engine`` is the actor's name, such as ``teacher/0``; ``settings`` those of its model."""
         self.engine = engine
         self.settings = settings
+        self.launch = launch
         self.patience_s: float | None = settings.request_timeout_s
-        self.kill_on: str | None = json.loads(faults).get("kill_engine_on") if faults else None
+        """Seconds until a request is given up; None where the kind has time-outs of its own."""
         self.started = time.monotonic()
         self.replies = self.tokens_in = self.tokens_out = self.running = 0
+        self._kill_on: str | None = json.loads(launch.faults).get("kill_engine_on") if launch.faults else None
         self._gate = ReadWriteLock()
 
     async def ready(self) -> EngineInfo:
-        """Wait until the engine can answer; :class:`EngineFailed` if it never will."""
-        raise NotImplementedError
+        """Returns once the engine can answer; raises :class:`~distilray.models.EngineFailed` if it never will."""
+        return EngineInfo(self.engine, context=0, vocabulary=0, versions={})
 
-    async def prompts(self, batch: Batch) -> Sequence[Any | ModelError]:
-        """What :meth:`reply` needs of each ask, made for the whole batch at once; an error fails that ask alone."""
-        raise NotImplementedError
+    async def prompts(self, requests: Sequence[Request]) -> Sequence[Any]:
+        """What the methods below get as ``prompt``, prepared for a whole batch at once, such as token ids. A
+        :class:`ModelError` in place of one fails that request alone."""
+        return [None] * len(requests)
 
-    async def reply(self, prompt: Any, batch: Batch, ask: Ask) -> list[Reply]:
-        """One reply per sample, or :class:`ModelError`."""
-        raise NotImplementedError
+    async def generate(self, prompt: Any, request: GenerateRequest) -> list[Reply]:
+        """``request.n`` replies. This and the next two raise :class:`ModelError` where the request is at fault."""
+        raise self._cannot("generates no text")
 
-    async def answer(self, payload: bytes, alone: bool = False) -> AsyncIterator[bytes]:
-        """Answers of a batch, a list whenever some are there. ``alone``: nothing else runs meanwhile, and an empty
-        list says that the batch has begun, so that the death of the engine can be put down to it."""
-        async with self._gate.alone() if alone else self._gate.together():
-            if alone:
-                yield encode_answers([])
-            batch = decode_batch(payload)
-            self._kill_if_told(batch)
-            arrived = asyncio.Event()
-            done: list[asyncio.Task[Answer]] = []
+    async def score(self, prompt: Any, request: ScoreRequest) -> ScoreReply:
+        """Log-probabilities of the tokens of the request."""
+        raise self._cannot("gives no log-probabilities of tokens")
 
-            def finished(task: asyncio.Task[Answer]) -> None:
-                done.append(task)
-                arrived.set()
-
-            self.running += len(batch.asks)
-            tasks: list[asyncio.Task[Answer]] = []
-            try:
-                prompts = await self.prompts(batch)
-                tasks += [
-                    asyncio.create_task(self._one(index, prompt, batch, ask))
-                    for index, (prompt, ask) in enumerate(zip(prompts, batch.asks, strict=True))
-                ]
-                for task in tasks:
-                    task.add_done_callback(finished)
-                left = len(tasks)
-                while left:
-                    await arrived.wait()
-                    await asyncio.sleep(0)  # what ended in the same engine step wakes in this turn of the loop
-                    arrived.clear()
-                    now, done = done, []
-                    left -= len(now)
-                    yield encode_answers([task.result() for task in now])
-            finally:
-                self.running -= len(batch.asks)
-                for task in tasks:
-                    task.cancel()
-
-    async def _one(self, index: int, prompt: Any, batch: Batch, ask: Ask) -> Answer:
-        try:
-            if isinstance(prompt, ModelError):
-                raise prompt
-            async with asyncio.timeout(self.patience_s):
-                replies = await self.reply(prompt, batch, ask)
-        except TimeoutError:
-            await self.suspect_hang()
-            return index, Fault.of(RequestTimedOut(f"no reply within {self.patience_s:g} s"))
-        except (ModelError, NoEngineAlive) as error:
-            return index, Fault.of(error)
-        self.replies += len(replies)
-        self.tokens_in += replies[0].tokens_in
-        self.tokens_out += sum(reply.tokens_out for reply in replies)
-        return index, replies
+    async def classify(self, prompt: Any, request: ClassifyRequest) -> LabelReply:
+        """The label of the row in the request."""
+        raise self._cannot("gives rows no labels")
 
     async def suspect_hang(self) -> None:
-        """A request ran out of time: an engine that hangs should say so by dying."""
+        """A request ran out of time: an engine that hangs should end its process, and is then started again."""
 
     def stats(self) -> dict[str, Any]:
         """What this engine did since it last started."""
@@ -115,7 +112,79 @@ class Engine:
             "tokens_out": self.tokens_out,
         }
 
-    def _kill_if_told(self, batch: Batch) -> None:
-        """For tests only: ``DISTILRAY_FAULTS='{"kill_engine_on": TEXT}'`` kills an engine that is asked about TEXT."""
-        if self.kill_on and any(self.kill_on in message["content"] for ask in batch.asks for message in ask.messages):
+    async def answer(self, payload: bytes, alone: bool = False) -> AsyncIterator[bytes]:
+        """Answers to a batch, a list whenever some are there: replies that end together travel together, but none waits
+        for the rest. ``alone``: nothing else runs meanwhile, and an empty list tells that the batch has begun, so that
+        the death of the engine can be attributed to it."""
+        async with self._gate.exclusive() if alone else self._gate.shared():
+            if alone:
+                yield encode_answers([])
+            requests = decode_batch(payload)
+            self._kill_if_told(requests)
+            arrived = asyncio.Event()
+            done: list[asyncio.Task[Answer]] = []
+
+            def finished(task: asyncio.Task[Answer]) -> None:
+                done.append(task)
+                arrived.set()
+
+            self.running += len(requests)
+            tasks: list[asyncio.Task[Answer]] = []
+            try:
+                prompts = await self.prompts(requests)
+                tasks += [
+                    asyncio.create_task(self._one(index, prompt, request))
+                    for index, (prompt, request) in enumerate(zip(prompts, requests, strict=True))
+                ]
+                for task in tasks:
+                    task.add_done_callback(finished)
+                left = len(tasks)
+                while left:
+                    await arrived.wait()
+                    await asyncio.sleep(0)  # what ended in the same engine step wakes in this turn of the loop
+                    arrived.clear()
+                    now, done = done, []
+                    left -= len(now)
+                    yield encode_answers([task.result() for task in now])
+            finally:
+                self.running -= len(requests)
+                for task in tasks:
+                    task.cancel()
+
+    async def _one(self, index: int, prompt: Any, request: Request) -> Answer:
+        try:
+            if isinstance(prompt, ModelError):
+                raise prompt
+            async with asyncio.timeout(self.patience_s):
+                replies = await self._replies(prompt, request)
+        except TimeoutError:
+            await self.suspect_hang()
+            return index, Fault.of(RequestTimedOut(f"no reply within {self.patience_s:g} s"))
+        except (ModelError, NoEngineAlive) as error:
+            return index, Fault.of(error)
+        self.replies += len(replies)
+        self.tokens_in += replies[0].tokens_in
+        self.tokens_out += sum(reply.tokens_out for reply in replies)
+        return index, replies
+
+    async def _replies(self, prompt: Any, request: Request) -> list[AnyReply]:
+        match request:
+            case GenerateRequest():
+                return [*await self.generate(prompt, request)]
+            case ScoreRequest():
+                return [await self.score(prompt, request)]
+            case ClassifyRequest():
+                return [await self.classify(prompt, request)]
+
+    def _cannot(self, what: str) -> ModelError:
+        kind = self.settings.kind or type(self.settings).__name__
+        return ModelError(f"{self.engine}: a model of kind {kind} {what}; choose another model for this setting")
+
+    def _kill_if_told(self, requests: Sequence[Request]) -> None:
+        if self._kill_on and any(
+            self._kill_on in message["content"]
+            for request in requests
+            if isinstance(request, GenerateRequest)
+            for message in request.messages
+        ):
             os._exit(13)

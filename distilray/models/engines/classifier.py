@@ -1,7 +1,7 @@
 """Engines that give texts labels: a sequence classifier of transformers inside a Ray actor.
 
-While one batch is in the model the next one gathers, so nobody waits for a batch to fill. Texts of a batch are padded
-to its longest; what waits is sorted by length first. A reply is the likeliest label, with the log-probabilities of all.
+While one batch is in the model the next one gathers, so no request waits for a batch to fill. Texts of a batch are
+padded to its longest; waiting ones are sorted by length first.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distilray.checkpoints import positions_of, resolve_path
-from distilray.models.api import EngineInfo, ModelError, PromptTooLong, Reply
-from distilray.models.engines.base import Engine, EngineFailed
+from distilray.checkpoints import label_set, local_config, positions_of, resolve_path
+from distilray.models.engines.base import Engine, EngineInfo, Launch
+from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
-from distilray.models.labelling import PARTS, label_set, local_config
-from distilray.models.settings import ClassifierModel
-from distilray.models.wire import Ask, Batch
+from distilray.models.replies import LabelReply
+from distilray.models.requests import ClassifyRequest, Request
+from distilray.models.settings.classifier import ClassifierModel
 
 DEVICE_LOST = 70
 """Exit status of an actor whose GPU failed (os.EX_SOFTWARE): Ray starts it again, clients ask elsewhere meanwhile."""
-TOLD = 64
+MOST_LABELS = 64
 """Most labels whose log-probabilities a reply carries, likeliest first."""
 AHEAD = 16
 """Batches among which texts of like length are looked for."""
@@ -37,26 +37,26 @@ class _Waiting:
 
 
 class ClassifierEngine(Engine):
-    """One replica of a :class:`~distilray.models.settings.ClassifierModel`."""
+    """One replica of a :class:`~distilray.models.ClassifierModel`."""
 
     settings: ClassifierModel
 
-    def __init__(self, engine: str, settings: ClassifierModel, faults: str = "", logs: str | None = None) -> None:
-        super().__init__(engine, settings, faults)
+    def __init__(self, engine: str, settings: ClassifierModel, launch: Launch = Launch()) -> None:  # noqa: B008
+        super().__init__(engine, settings, launch)
         self._waiting: list[_Waiting] = []
         self._forwarding: asyncio.Task[None] | None = None
         self._tokenizing = threading.Lock()  # a tokenizer that cuts must not be borrowed twice
         self._failure: str | None = None
-        if logs:
-            os.makedirs(logs, exist_ok=True)
-            log = open(os.path.join(logs, f"{engine.replace('/', '-')}.log"), "a", buffering=1)  # noqa: SIM115
+        if launch.logs:
+            os.makedirs(launch.logs, exist_ok=True)
+            log = open(os.path.join(launch.logs, f"{engine.replace('/', '-')}.log"), "a", buffering=1)  # noqa: SIM115
             sys.stdout = sys.stderr = log
         try:
             self._start()
             tune_gc()
-        except Exception as error:  # for ready() to tell: an actor whose constructor fails is never started again
-            said = (str(error).strip() or type(error).__name__).splitlines()
-            self._failure = f"{engine} ({settings.path}) did not start: {said[0]}"
+        except Exception as error:  # raised by ready(): an actor whose constructor fails is never started again
+            why = (str(error).strip() or type(error).__name__).splitlines()
+            self._failure = f"{engine} ({settings.path}) did not start: {why[0]}"
 
     def _start(self) -> None:
         import torch
@@ -95,36 +95,30 @@ class ClassifierEngine(Engine):
         versions = {"transformers": transformers.__version__, "torch": torch.__version__, "ray": ray.__version__}
         return EngineInfo(self.engine, self.context, len(self.labels), versions)
 
-    async def prompts(self, batch: Batch) -> Sequence[list[int] | ModelError]:
+    async def prompts(self, requests: Sequence[Request]) -> Sequence[list[int] | ModelError | None]:
         """Token ids of each row's text; made off the loop."""
-        return await asyncio.to_thread(self._all_ids, batch.asks)
+        return await asyncio.to_thread(self._all_ids, requests)
 
-    def _all_ids(self, asks: Sequence[Ask]) -> list[list[int] | ModelError]:
+    def _all_ids(self, requests: Sequence[Request]) -> list[list[int] | ModelError | None]:
         with self._tokenizing:
-            return [self._ids(ask) for ask in asks]
+            return [self._ids(ask) if isinstance(ask, ClassifyRequest) else None for ask in requests]
 
-    def _ids(self, ask: Ask) -> list[int] | ModelError:
-        parts = {message["role"]: message["content"] for message in ask.messages}
-        if not set(parts) <= set(PARTS):
-            return ModelError(
-                f"{self.settings.path} is a classifier: it labels rows in the step `classify`, and answers no prompt"
-            )
+    def _ids(self, request: ClassifyRequest) -> list[int] | ModelError:
+        path = self.settings.path
         try:
-            text = self.reading.text(parts)
+            text = self.reading.text(request.parts)
         except KeyError as part:
-            return ModelError(f"{self.settings.path} reads a row's {part.args[0]}, which this row does not have")
-        ids = self.tokenizer(text, truncation=self.truncate, max_length=self.context if self.truncate else None)[
-            "input_ids"
-        ]
+            return ModelError(f"{path} reads a row's {part.args[0]}, which this row does not have")
+        limit = self.context if self.truncate else None
+        ids = self.tokenizer(text, truncation=self.truncate, max_length=limit)["input_ids"]
         if len(ids) > self.context:
             return PromptTooLong(
-                f"the row has {len(ids)} tokens, but {self.settings.path} reads {self.context}; set long_rows: "
-                f"truncate on "
-                "the model, or drop such rows in a step before"
+                f"the row has {len(ids)} tokens, but {path} reads {self.context}; set long_rows: truncate on the "
+                "model, or drop such rows in a step before"
             )
         return ids
 
-    async def reply(self, prompt: list[int], batch: Batch, ask: Ask) -> list[Reply]:
+    async def classify(self, prompt: list[int], request: ClassifyRequest) -> LabelReply:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(prompt, loop.create_future())
         self._waiting.append(waiting)
@@ -132,8 +126,7 @@ class ClassifierEngine(Engine):
             self._forwarding = loop.create_task(self._forward_all())
         log_probs = await waiting.future
         ranked = sorted(zip(self.labels, log_probs, strict=True), key=lambda pair: -pair[1])
-        told = dict(ranked[:TOLD])
-        return [Reply(ranked[0][0], "stop", 0 if k else len(prompt), 0, logprobs=[told]) for k in range(ask.n)]
+        return LabelReply(ranked[0][0], dict(ranked[:MOST_LABELS]), len(prompt))
 
     async def _forward_all(self) -> None:
         """Batches until nothing waits."""

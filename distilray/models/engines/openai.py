@@ -12,12 +12,13 @@ from typing import Any
 import openai
 from openai.types.chat import ChatCompletion
 
-from distilray.models.api import EngineInfo, ModelError, NoEngineAlive, PromptTooLong, Reply, RequestTimedOut
-from distilray.models.engines.base import Engine, EngineFailed
+from distilray.models.engines.base import Engine, EngineInfo, Launch
 from distilray.models.engines.openai_body import body, replies_of
 from distilray.models.engines.rate_limiter import RateLimiter
-from distilray.models.settings import OpenAIModel
-from distilray.models.wire import Ask, Batch
+from distilray.models.errors import EngineFailed, ModelError, NoEngineAlive, PromptTooLong, RequestTimedOut
+from distilray.models.replies import Reply
+from distilray.models.requests import GenerateRequest, Request
+from distilray.models.settings.openai import OpenAIModel
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -27,12 +28,12 @@ class OpenAIEngine(Engine):
 
     settings: OpenAIModel
 
-    def __init__(self, engine: str, settings: OpenAIModel, faults: str = "", api_key: str = "") -> None:
-        super().__init__(engine, settings, faults)
+    def __init__(self, engine: str, settings: OpenAIModel, launch: Launch = Launch()) -> None:  # noqa: B008
+        super().__init__(engine, settings, launch)
         self.patience_s = None  # each attempt has its own time-out, and attempts are counted
         self.client = openai.AsyncOpenAI(
             base_url=settings.base_url,
-            api_key=api_key or "none",
+            api_key=launch.secrets.get(settings.api_key_env or "") or "none",
             max_retries=0,  # its own retries know nothing of the other requests in flight
             timeout=settings.request_timeout_s,
         )
@@ -53,18 +54,26 @@ class OpenAIEngine(Engine):
             pass  # not every endpoint lists its models; it answered, and that is enough
         return EngineInfo(self.engine, context=0, vocabulary=0, versions={"openai": openai.__version__})
 
-    async def prompts(self, batch: Batch) -> Sequence[dict[str, Any]]:
-        return [body(self.settings, batch, ask) for ask in batch.asks]
+    async def prompts(self, requests: Sequence[Request]) -> Sequence[dict[str, Any] | ModelError | None]:
+        return [self._prompt(request) for request in requests]
 
-    async def reply(self, prompt: dict[str, Any], batch: Batch, ask: Ask) -> list[Reply]:
+    def _prompt(self, request: Request) -> dict[str, Any] | ModelError | None:
+        if not isinstance(request, GenerateRequest):
+            return None
+        if request.tokens is not None:
+            return ModelError(f"{self._place()} takes messages, not token ids; use a model of kind vllm here")
+        return body(self.settings, request)
+
+    async def generate(self, prompt: dict[str, Any], request: GenerateRequest) -> list[Reply]:
         replies: list[Reply] = []
-        while len(replies) < ask.n:  # some endpoints give one choice whatever n says
-            completion = await self._complete({**prompt, "n": ask.n - len(replies), "seed": _seed(ask, len(replies))})
+        while len(replies) < request.n:  # some endpoints give one choice whatever n is
+            seed = _seed(request, len(replies))
+            completion = await self._complete({**prompt, "n": request.n - len(replies), "seed": seed})
             replies += replies_of(completion, first=not replies)
-        return replies[: ask.n]
+        return replies[: request.n]
 
     async def _complete(self, prompt: dict[str, Any]) -> ChatCompletion:
-        """One successful call. What passes with time is repeated; what is wrong with the prompt is its error."""
+        """One successful call. Passing failures are retried; a fault of the prompt is raised as its error."""
         error: openai.OpenAIError | None = None
         for attempt in range(self.settings.max_retries + 1):
             async with self._slots:
@@ -82,7 +91,7 @@ class OpenAIEngine(Engine):
                     self._tokens.add(_tokens(completion) - _expected_tokens(prompt))
                     return completion
                 self._tokens.add(-_expected_tokens(prompt))
-            if pause is not None:  # the endpoint told us when: nobody asks before
+            if pause is not None:  # the endpoint named a time: no request goes out before it
                 self._closed_until = max(self._closed_until, time.monotonic() + pause)
             else:
                 await asyncio.sleep(random.uniform(0.5, 1) * min(0.5 * 2**attempt, _LONGEST_PAUSE_S))
@@ -110,9 +119,9 @@ class OpenAIEngine(Engine):
         return {**super().stats(), "attempts": self.attempts}
 
 
-def _seed(ask: Ask, sample: int) -> int:
+def _seed(request: GenerateRequest, sample: int) -> int:
     """Endpoints differ in how long a seed may be; 31 bits suit all."""
-    return (ask.seed + sample) % 2**31
+    return (request.seed + sample) % 2**31
 
 
 def _retry_after(refusal: openai.APIStatusError) -> float | None:

@@ -8,11 +8,12 @@ from typing import Any
 from openai.types.chat import ChatCompletion
 from openai.types.chat.chat_completion import Choice
 
-from distilray.models.api import Constraint, Reply
-from distilray.models.settings import OpenAIModel
-from distilray.models.wire import Ask, Batch
+from distilray.models.replies import Reply
+from distilray.models.requests import Constraint, GenerateRequest
+from distilray.models.settings.openai import OpenAIModel
 
-# Sampling settings that the API has, and those that only vLLM and its like know: sent where they say something.
+# Sampling settings that the API has, and those that only vLLM and similar servers know: sent where they differ from
+# their defaults.
 _STANDARD = ("temperature", "top_p", "presence_penalty", "frequency_penalty")
 _BEYOND = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "ignore_eos": False}
 
@@ -26,10 +27,10 @@ _JSON_OF = {
 }
 
 
-def body(settings: OpenAIModel, batch: Batch, ask: Ask) -> dict[str, Any]:
-    """Arguments of ``chat.completions.create``, but for ``n`` and ``seed``."""
-    sampling = batch.sampling_of(ask)
-    messages = ask.messages
+def body(settings: OpenAIModel, request: GenerateRequest) -> dict[str, Any]:
+    """Arguments of ``chat.completions.create`` except ``n`` and ``seed``."""
+    sampling = dict(request.sampling)
+    messages = request.messages
     if settings.system is not None and messages[0]["role"] != "system":
         messages = [{"role": "system", "content": settings.system}, *messages]
     extra = {name: sampling[name] for name, without in _BEYOND.items() if sampling[name] != without}
@@ -44,9 +45,8 @@ def body(settings: OpenAIModel, batch: Batch, ask: Ask) -> dict[str, Any]:
         prompt["stop"] = list(sampling["stop"])
     if sampling["logprobs"] is not None:
         prompt |= {"logprobs": True, "top_logprobs": sampling["logprobs"]}
-    constraint = batch.constraint_of(ask)
-    if constraint is not None:
-        _constrain(prompt, extra, constraint, settings.structured)
+    if request.constraint is not None:
+        _constrain(prompt, extra, request.constraint, settings.structured)
     prompt["extra_body"] = {**extra, **settings.extra_body}
     return prompt
 

@@ -1,4 +1,4 @@
-"""A gate: many may be inside together, or one alone, with nobody else."""
+"""A lock for asyncio: many holders at once, or a single one."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from collections.abc import AsyncIterator
 
 
 class ReadWriteLock:
-    """Lets many requests in at once, or one alone."""
+    """``shared()`` admits many at once, ``exclusive()`` one with nobody else; who wants it alone is not overtaken."""
 
     def __init__(self) -> None:
         self._inside = 0
-        self._alone = False
+        self._exclusive = False
         self._changed = asyncio.Condition()
 
     @contextlib.asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        if self._alone:
+    async def shared(self) -> AsyncIterator[None]:
+        if self._exclusive:
             async with self._changed:
-                await self._changed.wait_for(lambda: not self._alone)
+                await self._changed.wait_for(lambda: not self._exclusive)
         self._inside += 1
         try:
             yield
         finally:
             self._inside -= 1
-            if self._alone:
+            if self._exclusive:
                 async with self._changed:
                     self._changed.notify_all()
 
     @contextlib.asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
+    async def exclusive(self) -> AsyncIterator[None]:
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone)
-            self._alone = True
+            await self._changed.wait_for(lambda: not self._exclusive)
+            self._exclusive = True
             try:
                 await self._changed.wait_for(lambda: self._inside == 0)
             except asyncio.CancelledError:
-                self._alone = False
+                self._exclusive = False
                 self._changed.notify_all()
                 raise
         try:
             yield
         finally:
             async with self._changed:
-                self._alone = False
+                self._exclusive = False
                 self._changed.notify_all()

@@ -12,19 +12,21 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from distilray.checkpoints import resolve_path
-from distilray.models.api import Constraint, EngineInfo, ModelError, PromptTooLong, Reply
-from distilray.models.engines.base import Engine, EngineFailed
+from distilray.models.engines.base import Engine, EngineInfo, Launch
+from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
-from distilray.models.scores import Score, pack
-from distilray.models.settings import VLLMModel
-from distilray.models.wire import Ask, Batch
+from distilray.models.replies import Reply, ScoreReply
+from distilray.models.requests import Constraint, GenerateRequest, Request, ScoreRequest
+from distilray.models.scores import pack
+from distilray.models.settings.vllm import VLLMModel
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -35,24 +37,25 @@ CORE_DIED = 70
 
 
 class VLLMEngine(Engine):
-    """One replica of a :class:`~distilray.models.settings.VLLMModel`."""
+    """One replica of a :class:`~distilray.models.VLLMModel`."""
 
     settings: VLLMModel
 
-    def __init__(self, engine: str, settings: VLLMModel, faults: str = "", logs: str | None = None) -> None:
-        super().__init__(engine, settings, faults)
-        self._log = _to_file(logs, engine) if logs else None
+    def __init__(self, engine: str, settings: VLLMModel, launch: Launch = Launch()) -> None:  # noqa: B008
+        super().__init__(engine, settings, launch)
+        self._log = _to_file(launch.logs, engine) if launch.logs else None
         self._requests = itertools.count()
         self._failure: str | None = None
         self._starting = asyncio.Lock()
         self._warm = False
         try:
             self._start()
-        except Exception as error:  # for ready() to tell: an actor whose constructor fails is never started again
+        except Exception as error:  # raised by ready(): an actor whose constructor fails is never started again
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Keep why the engine does not start; where it did before, the fault may pass: die and be started again."""
+        """Keep why the engine does not start. One that started before ends its process: the fault may be passing, and
+        Ray starts it again."""
         self._failure = f"{self.engine} ({self.settings.path}) did not start: {_cause(error, self._log)}"
         if _restarted():
             os._exit(CORE_DIED)
@@ -93,22 +96,27 @@ class VLLMEngine(Engine):
         return EngineInfo(self.engine, self.context, self.llm.model_config.get_vocab_size(), versions)
 
     async def _warm_up(self) -> None:
-        """First requests with log-probabilities or a constraint are slow: nobody should have to wait for them."""
-        ask = Ask([{"role": "user", "content": "1"}], 0, 0, 1, 0)
-        sampling = self.settings.sampling.overridden(max_tokens=2, logprobs=1).model_dump()
-        batch = Batch([sampling], [Constraint("choice", ["1", "2"])], [ask])
-        (prompt,) = await self.prompts(batch)
-        if not isinstance(prompt, ModelError):
-            await self._generate(prompt, batch, ask)
+        """First requests with log-probabilities or a constraint are slow: no row should have to wait for them."""
+        sampling = self.settings.sampling.overridden(max_tokens=2, logprobs=1)
+        constraint = Constraint("choice", ["1", "2"])
+        request = GenerateRequest([{"role": "user", "content": "1"}], sampling, 0, "", constraint=constraint)
+        (prompt,) = await self.prompts([request])
+        if isinstance(prompt, list):
+            await self._run(prompt, sampling_params(request, self.context - len(prompt)))
 
-    async def prompts(self, batch: Batch) -> Sequence[list[int] | ModelError]:
+    async def prompts(self, requests: Sequence[Request]) -> Sequence[list[int] | ModelError | None]:
         """Token ids of each prompt, in the model's chat template unless it came as ids; rendered off the loop."""
         rendered = iter(())
-        conversations = [ask.messages for ask in batch.asks if ask.tokens is None]
+        conversations = [ask.messages for ask in requests if isinstance(ask, GenerateRequest) and ask.tokens is None]
         if conversations:
             rendered = iter(await asyncio.to_thread(self._rendered, conversations))
-        prompts = [next(rendered) if ask.tokens is None else ask.tokens for ask in batch.asks]
-        return [self._fitting(ids) for ids in prompts]
+        prompts = []
+        for ask in requests:
+            if isinstance(ask, GenerateRequest | ScoreRequest):
+                prompts.append(self._fitting(next(rendered) if ask.tokens is None else ask.tokens))
+            else:
+                prompts.append(None)
+        return prompts
 
     def _rendered(self, conversations: list[list[dict[str, str]]]) -> list[list[int]]:
         settings = self.settings
@@ -130,32 +138,24 @@ class VLLMEngine(Engine):
             "raise max_model_len, or drop such rows with the check step before"
         )
 
-    async def _generate(self, prompt: list[int], batch: Batch, ask: Ask) -> list[Reply]:
+    async def generate(self, prompt: list[int], request: GenerateRequest) -> list[Reply]:
+        with _refusals():
+            output = await self._run(prompt, sampling_params(request, room=self.context - len(prompt)))
+            return replies_of(output, ids=request.tokens is not None)
+
+    async def score(self, prompt: list[int], request: ScoreRequest) -> ScoreReply:
+        with _refusals():
+            return scored(await self._run(prompt, scoring_params(request)), request)
+
+    async def _run(self, prompt: list[int], params: SamplingParams) -> RequestOutput:
         from vllm.inputs import tokens_input
 
-        if ask.score is not None:
-            params = scoring_params(ask.score)
-        else:
-            params = sampling_params(batch, ask, room=self.context - len(prompt))
         async for output in self.llm.generate(tokens_input(prompt), params, f"{next(self._requests)}"):
             last = output
-        if ask.score is not None:
-            return [scored(last, ask.score)]
-        return replies_of(last, ids=ask.tokens is not None)
-
-    async def reply(self, prompt: list[int], batch: Batch, ask: Ask) -> list[Reply]:
-        from vllm.exceptions import VLLMClientError
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
-
-        try:
-            return await self._generate(prompt, batch, ask)
-        except EngineDeadError:
-            os._exit(CORE_DIED)
-        except (VLLMClientError, EngineGenerateError, ValueError) as error:
-            raise ModelError(f"the engine refused the request: {error.__cause__ or error}") from error
+        return last
 
     async def suspect_hang(self) -> None:
-        """A core that does not even answer a question about itself within a minute is stuck."""
+        """A core that does not report its own state within a minute is stuck."""
         try:
             async with asyncio.timeout(60):
                 await self.llm.is_paused()
@@ -168,6 +168,20 @@ class VLLMEngine(Engine):
         unfinished = self.llm.get_num_unfinished_requests()
         running = min(unfinished, self.settings.max_num_seqs)
         return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What vLLM raises at a request is the request's error; where the core is dead, the process ends."""
+    from vllm.exceptions import VLLMClientError
+    from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+    try:
+        yield
+    except EngineDeadError:
+        os._exit(CORE_DIED)
+    except (VLLMClientError, EngineGenerateError, ValueError) as error:
+        raise ModelError(f"the engine refused the request: {error.__cause__ or error}") from error
 
 
 PREFILL_TOKENS = 8192
@@ -234,27 +248,27 @@ def _context(path: str, settings: VLLMModel) -> int:
     return int(getattr(AutoConfig.from_pretrained(path), "max_position_embeddings", PREFILL_TOKENS))
 
 
-def sampling_params(batch: Batch, ask: Ask, room: int) -> SamplingParams:
-    """vLLM's sampling for one ask. A reply never outgrows the ``room`` that the prompt leaves, as OpenAI servers do."""
+def sampling_params(request: GenerateRequest, room: int) -> SamplingParams:
+    """vLLM's sampling for a request. A reply never outgrows the ``room`` that the prompt leaves, as OpenAI servers
+    do."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
-    sampling = batch.sampling_of(ask)
-    constraint = batch.constraint_of(ask)
+    sampling, constraint = dict(request.sampling), request.constraint
     structured = None
     if constraint is not None:
         structured = StructuredOutputsParams(**{constraint.kind: constraint.value})
     return SamplingParams(
         **{**sampling, "stop": list(sampling["stop"]), "max_tokens": min(sampling["max_tokens"], room)},
-        n=ask.n,
-        seed=ask.seed if sampling["temperature"] else None,  # greedy needs no generator of its own
+        n=request.n,
+        seed=request.seed if sampling["temperature"] else None,  # greedy needs no generator of its own
         structured_outputs=structured,
         output_kind=RequestOutputKind.FINAL_ONLY,
         skip_clone=True,
     )
 
 
-def scoring_params(score: Score) -> SamplingParams:
+def scoring_params(request: ScoreRequest) -> SamplingParams:
     """vLLM scores a prompt while it prefills it; the one token that it then generates is thrown away."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
@@ -262,7 +276,7 @@ def scoring_params(score: Score) -> SamplingParams:
     return SamplingParams(
         max_tokens=1,
         temperature=0,
-        prompt_logprobs=score.top_k,
+        prompt_logprobs=request.top_k,
         flat_logprobs=True,  # lists of numbers in place of an object for every token and rank
         detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
@@ -270,13 +284,12 @@ def scoring_params(score: Score) -> SamplingParams:
     )
 
 
-def scored(output: RequestOutput, score: Score) -> Reply:
-    """Packs what vLLM says of each position: the token that stands there, then the ``top_k`` likeliest."""
-    flat, rows = output.prompt_logprobs, np.asarray(score.positions, np.int64) - 1
-    ids = np.asarray(flat.token_ids, np.int32).reshape(-1, score.top_k + 1)[rows, 1:]
-    log_probs = np.asarray(flat.logprobs, np.float32).reshape(-1, score.top_k + 1)[rows]
-    tokens = len(output.prompt_token_ids or ())
-    return Reply("", "scored", tokens_in=tokens, scores=pack(ids, log_probs[:, 1:], log_probs[:, 0]))
+def scored(output: RequestOutput, request: ScoreRequest) -> ScoreReply:
+    """Packs vLLM's numbers of each position: the given token, then the ``top_k`` likeliest."""
+    flat, rows = output.prompt_logprobs, np.asarray(request.positions, np.int64) - 1
+    ids = np.asarray(flat.token_ids, np.int32).reshape(-1, request.top_k + 1)[rows, 1:]
+    log_probs = np.asarray(flat.logprobs, np.float32).reshape(-1, request.top_k + 1)[rows]
+    return ScoreReply(pack(ids, log_probs[:, 1:], log_probs[:, 0]), len(output.prompt_token_ids or ()))
 
 
 def replies_of(output: RequestOutput, *, ids: bool = False) -> list[Reply]:

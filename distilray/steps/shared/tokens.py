@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from distilray.checkpoints import resolve_path
+from distilray.checkpoints import check_tokenizer, load_tokenizer
 
 # One thread: fast tokenizers release the interpreter while they work, and are not made for several callers at once.
 _thread = ThreadPoolExecutor(1, "tokenizer")
 
 
-_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-
-
 def _with_tokenizer(path: str) -> str:
-    if "://" in path and not path.startswith("package://"):
-        return path  # on another filesystem: seen where it is used
-    folder = Path(resolve_path(path))
-    if (folder.is_dir() or folder.is_absolute()) and not any((folder / name).is_file() for name in _FILES):
-        raise ValueError(f"{path} has no tokenizer ({' or '.join(_FILES)}); give the student's checkpoint")
+    check_tokenizer(path)
     return path
 
 
@@ -34,9 +26,7 @@ TokenizerPath = Annotated[str, AfterValidator(_with_tokenizer)]
 
 @cache
 def _tokenizer(path: str) -> Any:
-    from transformers import AutoTokenizer  # seconds to import: only where it is needed
-
-    return AutoTokenizer.from_pretrained(resolve_path(path))
+    return load_tokenizer(path, pads=False)
 
 
 def _counts(path: str, texts: tuple[str, ...]) -> list[int]:

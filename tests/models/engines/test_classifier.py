@@ -9,13 +9,22 @@ from typing import Any
 
 import pytest
 
-from distilray.checkpoints import NotACheckpoint, positions_of
-from distilray.models import ClassifierModel, ModelError, PromptTooLong, Reply, Request, Sampling
+from distilray.checkpoints import NotACheckpoint
+from distilray.models import (
+    ClassifierModel,
+    ClassifyRequest,
+    LabelReply,
+    ModelError,
+    PromptTooLong,
+    Request,
+    ScoreRequest,
+    VLLMModel,
+    check_model,
+)
 from distilray.models.engines.classifier import ClassifierEngine
-from distilray.models.labelling import Reading, label_set
-from distilray.models.settings import VLLMModel, check_model
 from distilray.models.wire import decode_answers, encode_batch
 from tests.support.encoder import make_encoder
+from tests.support.models import request as prompt
 
 LABELS = {0: "code", 1: "maths", 2: "writing"}
 
@@ -45,17 +54,19 @@ def changed(classifier: str, to: Path, **config: Any) -> str:
     return str(to)
 
 
-def request(**parts: str) -> Request:
-    return Request([{"role": part, "content": text} for part, text in parts.items()], Sampling(), 0, "row")
+def request(**parts: str) -> ClassifyRequest:
+    return ClassifyRequest(parts, "row")
 
 
-def answers(path: str, requests: list[Request], **settings: Any) -> tuple[list[Reply | Exception], ClassifierEngine]:
+def answers(
+    path: str, requests: list[Request], **settings: Any
+) -> tuple[list[LabelReply | Exception], ClassifierEngine]:
     """What an engine for the checkpoint at ``path`` makes of ``requests``, in their order."""
 
-    async def ask() -> tuple[list[Reply | Exception], ClassifierEngine]:
+    async def ask() -> tuple[list[LabelReply | Exception], ClassifierEngine]:
         engine = ClassifierEngine("tasks/0", ClassifierModel(kind="classifier", path=path, **settings))
         await engine.ready()
-        found: dict[int, Reply | Exception] = {}
+        found: dict[int, LabelReply | Exception] = {}
         async for payload in engine.answer(encode_batch(requests)):
             for index, answer in decode_answers(payload):
                 found[index] = answer[0] if isinstance(answer, list) else answer.exception()
@@ -76,11 +87,11 @@ def test_a_reply_is_the_likeliest_label_with_the_log_probabilities_of_all(classi
         inputs = tokenizer(text, return_tensors="pt")
         with torch.no_grad():
             log_probs = model(**inputs).logits[0].log_softmax(-1)
-        assert isinstance(reply, Reply) and reply.logprobs is not None
-        assert reply.text == LABELS[int(log_probs.argmax())] == next(iter(reply.logprobs[0]))
+        assert isinstance(reply, LabelReply)
+        assert reply.label == LABELS[int(log_probs.argmax())] == next(iter(reply.log_probs))
         expected = {label: pytest.approx(float(log_probs[k]), abs=1e-4) for k, label in LABELS.items()}
-        assert reply.logprobs[0] == expected
-        assert (reply.finish_reason, reply.tokens_in) == ("stop", inputs["input_ids"].shape[1])
+        assert reply.log_probs == expected
+        assert reply.tokens_in == inputs["input_ids"].shape[1]
     assert engine.replies == 4
 
 
@@ -96,7 +107,7 @@ def test_texts_of_like_length_share_a_batch(classifier: str, monkeypatch: pytest
     texts = [digit * count for digit, count in zip("1234567", (50, 2, 40, 3, 60, 4, 1), strict=True)]
     replies, _ = answers(classifier, [request(conversation=text) for text in texts], batch_size=4)
     assert seen == [[1, 2, 3, 4], [40, 50, 60]]
-    assert [reply.tokens_in for reply in replies if isinstance(reply, Reply)] == [50, 2, 40, 3, 60, 4, 1]
+    assert [reply.tokens_in for reply in replies if isinstance(reply, LabelReply)] == [50, 2, 40, 3, 60, 4, 1]
 
 
 def test_it_reads_the_parts_that_it_was_trained_on(classifier: str, tmp_path: Path) -> None:
@@ -108,19 +119,20 @@ def test_it_reads_the_parts_that_it_was_trained_on(classifier: str, tmp_path: Pa
         request(answer="2" * 31, reasoning="3"),
     ]
     (whole, lacking, long), _ = answers(path, asked)
-    assert isinstance(whole, Reply) and whole.tokens_in == 3 + 4 + 1, "with the blank line between"
+    assert isinstance(whole, LabelReply) and whole.tokens_in == 3 + 4 + 1, "with the blank line between"
     assert isinstance(lacking, ModelError) and "reads a row's reasoning, which this row does not have" in str(lacking)
     assert isinstance(long, PromptTooLong) and "the row has 33 tokens" in str(long) and "reads 32" in str(long)
 
 
 def test_a_long_text_is_cut_where_that_is_asked_for(classifier: str) -> None:
     (reply,), _ = answers(classifier, [request(conversation="1" * 500)], long_rows="truncate")
-    assert isinstance(reply, Reply) and reply.tokens_in == 160
+    assert isinstance(reply, LabelReply) and reply.tokens_in == 160
 
 
 def test_a_prompt_that_wants_an_answer_is_refused(classifier: str) -> None:
-    (error,), _ = answers(classifier, [Request([{"role": "user", "content": "2+3?"}], Sampling(), 0, "row")])
-    assert isinstance(error, ModelError) and "answers no prompt" in str(error)
+    (error, unscored), _ = answers(classifier, [prompt("2+3?"), ScoreRequest([1, 2], (1,), "row")])
+    assert isinstance(error, ModelError) and "a model of kind classifier generates no text" in str(error)
+    assert isinstance(unscored, ModelError) and "gives no log-probabilities of tokens" in str(unscored)
 
 
 def test_a_row_that_does_not_fit_into_memory_fails_alone(classifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +150,7 @@ def test_a_row_that_does_not_fit_into_memory_fails_alone(classifier: str, monkey
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     texts = ["1", "22", "333", "4" * 60]
     replies, _ = answers(classifier, [request(conversation=text) for text in texts], batch_size=3)
-    assert all(isinstance(reply, Reply) for reply in replies[:3])
+    assert all(isinstance(reply, LabelReply) for reply in replies[:3])
     assert isinstance(replies[3], ModelError) and "60 tokens does not fit into the GPU's memory" in str(replies[3])
 
 
@@ -148,7 +160,7 @@ def test_what_is_no_classifier_is_refused_with_the_remedy(classifier: str, tmp_p
     tasks.check()  # as the student of a training it will do
     with pytest.raises(NotACheckpoint, match="BertModel has no classification head; train one"):
         tasks.check_labels()
-    with pytest.raises(NotACheckpoint, match="BertForSequenceClassification gives labels, not answers; write `kind"):
+    with pytest.raises(NotACheckpoint, match="BertForSequenceClassification gives labels, not answers; set `kind"):
         check_model(VLLMModel(path=classifier))
     several = changed(classifier, tmp_path / "several", problem_type="multi_label_classification")
     with pytest.raises(NotACheckpoint, match="its problem_type is multi_label_classification"):
@@ -156,17 +168,3 @@ def test_what_is_no_classifier_is_refused_with_the_remedy(classifier: str, tmp_p
     same = changed(classifier, tmp_path / "same", id2label={"0": "a", "1": "a"})
     with pytest.raises(NotACheckpoint, match="two labels or more, each once"):
         ClassifierModel(kind="classifier", path=same).check_labels()
-
-
-def test_checkpoints_from_elsewhere_read_the_conversation() -> None:
-    config = {"architectures": ["XForSequenceClassification"], "id2label": {"1": "b", "0": "a", "10": "c"}}
-    found = label_set(config, "x")
-    assert found.labels == ("a", "b", "c")
-    assert found.reading == Reading(("conversation",), None, "reject")
-    assert Reading(("answer", "conversation")).text({"conversation": "q", "answer": "a"}) == "a\n\nq"
-
-
-def test_positions_behind_the_pad_token_are_not_counted() -> None:
-    assert positions_of({"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}) == 512
-    assert positions_of({"model_type": "bert", "max_position_embeddings": 512}) == 512
-    assert positions_of({"model_type": "x"}) is None

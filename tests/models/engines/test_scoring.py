@@ -8,7 +8,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from distilray.models import EnginePools, ModelError, PoolHandles, Request, Sampling, Score, VLLMModel
+from distilray.models import (
+    EnginePools,
+    GenerateRequest,
+    ModelError,
+    PoolHandles,
+    Request,
+    Sampling,
+    ScoreRequest,
+    VLLMModel,
+)
 from tests.support.models import with_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -30,8 +39,8 @@ def ask_all(handles: PoolHandles, requests: list[Request]):
     return with_client(handles, work)
 
 
-def scoring(tokens: list[int], k: int = 32) -> Request:
-    return Request([], Sampling(), 0, "row", tokens=tokens, score=Score(k, tuple(range(5, len(tokens)))))
+def scoring(tokens: list[int], k: int = 32) -> ScoreRequest:
+    return ScoreRequest(tokens, tuple(range(5, len(tokens))), "row", k)
 
 
 def dense(path: str, tokens: list[int]) -> np.ndarray:
@@ -59,7 +68,7 @@ def test_scores_are_the_log_probabilities_of_transformers(handles, tiny_model) -
 
 
 def test_it_goes_on_from_token_ids_and_says_which_it_wrote(handles, tiny_model) -> None:
-    asked = [Request([], Sampling(max_tokens=9, ignore_eos=True), 0, "row", tokens=tokens) for tokens in ROWS]
+    asked = [GenerateRequest([], Sampling(max_tokens=9, ignore_eos=True), 0, "row", tokens=tokens) for tokens in ROWS]
     for tokens, [reply] in zip(ROWS, ask_all(handles, asked), strict=True):
         assert reply.tokens is not None
         whole = [*tokens, *reply.tokens]

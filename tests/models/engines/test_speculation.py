@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from distilray.models import EnginePools, Request, Sampling, VLLMModel
+from distilray.models import EnginePools, GenerateRequest, Sampling, VLLMModel
 from distilray.practice import traces
 from distilray.prompts import SHORTEN_TRACE
 from distilray.rows import Row
@@ -20,13 +20,13 @@ REWRITER = VLLMModel(
 )
 
 
-def requests() -> list[Request]:
+def requests() -> list[GenerateRequest]:
     hard = traces(24, seed=3, wrong=0.0, shares={"hard": 1}, split="held_out")
     asked = []
     for k, record in enumerate(hard):
         row = Row({"id": f"t/{k}", "language": record["language"], "messages": record["messages"]})
         messages = SHORTEN_TRACE.messages(row, trace=record["reasoning"], answer=record["answer"])
-        asked.append(Request(messages, Sampling(max_tokens=160), seed=k, affinity=row.id))
+        asked.append(GenerateRequest(messages, Sampling(max_tokens=160), seed=k, affinity=row.id))
     return asked
 
 

@@ -1,21 +1,20 @@
-"""What a sequence classifier's checkpoint says of itself: its labels, and which parts of a row it reads.
+"""What a sequence classifier's checkpoint says about itself: its labels, and which parts of a row it reads.
 
     config.json: {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "maths", "1": "code"},
                   "distilray": {"reads": ["conversation"], "max_length": 512, "long_rows": "truncate"}, ...}
 
-A row is sent as its parts; the engine takes those that the classifier was trained on, so that training and labelling
-cannot disagree about what it sees. Checkpoints from elsewhere read the conversation alone.
+A row is sent as its parts, and the engine takes those that the classifier was trained on, so training and labelling
+cannot disagree about what it sees. Checkpoints made elsewhere read the conversation alone.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from distilray.checkpoints import NotACheckpoint, is_local, resolve_path
+from distilray.checkpoints.files import local_config
+from distilray.checkpoints.identity import NotACheckpoint
 
 Part = Literal["conversation", "reasoning", "answer"]
 PARTS: tuple[Part, ...] = ("conversation", "reasoning", "answer")
@@ -25,7 +24,7 @@ CHECKPOINT_KEY = "distilray"
 """Where config.json keeps a :class:`Reading`."""
 
 HEAD = "ForSequenceClassification"
-"""What transformers' classes with a classification head end in."""
+"""Suffix of transformers' classes with a classification head."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,9 @@ class Reading:
 
     reads: tuple[Part, ...] = ("conversation",)
     max_length: int | None = None
-    """In tokens; None: as many as the encoder has positions."""
+    """In tokens; None: all positions of the encoder."""
     long_rows: Literal["reject", "truncate"] = "reject"
-    """What becomes of texts above it; cut ones lose their end."""
+    """What happens to longer texts; truncate cuts their end."""
 
     def text(self, parts: Mapping[str, str]) -> str:
         """The text, from a row's parts. Raises :class:`KeyError` with the part that the row does not have."""
@@ -57,7 +56,7 @@ class LabelSet:
 def label_set(config: Mapping[str, Any], path: str) -> LabelSet:
     """From a classifier's ``config.json``; ``path`` is for the errors.
 
-    Raises :class:`~distilray.models.NotACheckpoint` where it has no classification head, or gives several labels.
+    Raises :class:`NotACheckpoint` where it has no classification head, or gives several labels at once.
     """
     found = config.get("architectures") or []
     if not any(name.endswith(HEAD) for name in found):
@@ -66,34 +65,27 @@ def label_set(config: Mapping[str, Any], path: str) -> LabelSet:
             "training of `kind: classify`, and give its checkpoint's path"
         )
     if config.get("problem_type") in ("multi_label_classification", "regression"):
-        raise NotACheckpoint(f"{path}: its problem_type is {config['problem_type']}; one label of several is needed")
-    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}  # what transformers takes them to be
+        raise NotACheckpoint(
+            f"{path}: its problem_type is {config['problem_type']}; a single-label classifier is needed"
+        )
+    names = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}  # transformers' default
     labels = tuple(names[key] for key in sorted(names, key=int))
     if len(set(labels)) < max(2, len(labels)):
         raise NotACheckpoint(f"{path}: id2label in config.json must name two labels or more, each once, not {labels}")
-    said = config.get(CHECKPOINT_KEY) or {}
-    reading = Reading(**{**said, "reads": tuple(said["reads"])}) if said else Reading()
+    stored = config.get(CHECKPOINT_KEY) or {}
+    reading = Reading(**{**stored, "reads": tuple(stored["reads"])}) if stored else Reading()
     return LabelSet(labels, reading)
 
 
-def local_config(path: str) -> dict[str, Any] | None:
-    """The config.json of the checkpoint at ``path``; None where it is not on this machine (a hub's name)."""
-    file = Path(resolve_path(path)) / "config.json"
-    return json.loads(file.read_text("utf-8")) if is_local(path) and file.is_file() else None
-
-
 def check_classifier(path: str) -> None:
-    """Raise :class:`~distilray.models.NotACheckpoint` where the checkpoint at ``path`` cannot give labels."""
+    """Raise :class:`NotACheckpoint` where the checkpoint at ``path`` is here and cannot give labels."""
     config = local_config(path)
     if config is not None:
         label_set(config, path)
 
 
 def refuse_classifier(path: str) -> None:
-    """Raise :class:`~distilray.models.NotACheckpoint` where the checkpoint at ``path`` gives labels, not answers."""
-    try:
-        found = (local_config(path) or {}).get("architectures") or []
-    except ValueError:
-        return  # not JSON: said elsewhere
+    """Raise :class:`NotACheckpoint` where the checkpoint at ``path`` is here and gives labels, not answers."""
+    found = (local_config(path) or {}).get("architectures") or []
     if any(name.endswith(HEAD) for name in found):
-        raise NotACheckpoint(f"{path}: {found[0]} gives labels, not answers; write `kind: classifier` beside its path")
+        raise NotACheckpoint(f"{path}: {found[0]} gives labels, not answers; set `kind: classifier` on the model")

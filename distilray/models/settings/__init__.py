@@ -1,0 +1,1 @@
+"""Settings of models: what all kinds have, and the kinds whose engines are costly to import."""

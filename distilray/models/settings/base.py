@@ -1,0 +1,83 @@
+"""What the settings of every kind of model have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from distilray.models.requests import Sampling
+
+
+class Price(BaseModel):
+    """What tokens cost, in any one currency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0, description="per million prompt tokens")
+    output: float = Field(ge=0, description="per million reply tokens")
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        return (tokens_in * self.input + tokens_out * self.output) / 1e6
+
+
+class ModelSettings(BaseModel):
+    """A model of any kind, as a recipe names it. A kind subclasses this (or :class:`GenerativeModel`) and names its
+    engine; see :mod:`distilray.models.engines.base`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engine_class: ClassVar[type | str]
+    """The subclass of :class:`~distilray.models.Engine` that answers: the class, or ``package.module:Class`` where
+    importing it takes seconds."""
+
+    kind: str = Field(default="", description="the kind of model; one from outside distilray: its `uses`")
+    replicas: int = Field(default=1, ge=1, description="engines")
+    cpus: float = Field(default=1, ge=0, description="CPUs reserved for one engine")
+    request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take, waiting included")
+    restarts: int = Field(default=20, ge=0, description="how often a dead engine is started again")
+    price: Price | None = Field(default=None, description="what its tokens cost you, for budgets in money")
+
+    @property
+    def requests_per_engine(self) -> int:
+        """Requests that keep one engine busy."""
+        return 32
+
+    @property
+    def spread(self) -> bool:
+        """Whether the engine's workers are Ray actors of their own, on any nodes."""
+        return False
+
+    def bundles(self) -> list[dict[str, float]]:
+        """Resources that one engine reserves, a bundle per piece that must be placed on one node."""
+        return [{"CPU": self.cpus}]
+
+    def secrets(self) -> tuple[str, ...]:
+        """Environment variables whose values the driver hands to the engine."""
+        return ()
+
+    def weights_id(self) -> str:
+        """Hash of everything that decides replies besides the request; 32 hex digits. Replies are bought again, and
+        steps that use the model run again, when it changes. By default: all settings of the kind's own."""
+        kind = f"{type(self).__module__}:{type(self).__qualname__}"
+        return self._identity(kind=kind, **self.model_dump(mode="json", exclude={*GenerativeModel.model_fields}))
+
+    def check(self) -> None:
+        """Raise ``ValueError`` with what is missing, as far as it can be known cheaply before anything starts."""
+
+    def _identity(self, **parts: Any) -> str:
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+class GenerativeModel(ModelSettings):
+    """A model that replies with text."""
+
+    sampling: Sampling = Field(default=Sampling(), description="how it samples where a step says nothing else")
+
+
+def check_model(settings: ModelSettings) -> None:
+    """:meth:`ModelSettings.check` of ``settings``."""
+    settings.check()
