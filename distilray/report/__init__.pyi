@@ -1,3 +1,4 @@
+from .numbers import duration as duration
 from .page.page import write_report as write_report
 from .plan_views import forecast_view as forecast_view
 from .plan_views import plan_view as plan_view
@@ -9,6 +10,5 @@ from .rows_view import stages_with as stages_with
 from .run_status import status as status
 from .status_view import render_status as render_status
 from .terminal import TerminalView as TerminalView
-from .terminal import duration as duration
 from .terminal import results_table as results_table
 from .terminal import stdout as stdout

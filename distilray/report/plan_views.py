@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from distilray.models import ModelSettings
+from distilray.models import GenerativeModel, ModelSettings
 from distilray.planning import (
     Available,
     Plan,
@@ -22,7 +22,7 @@ from distilray.planning import (
     weights_gib,
 )
 from distilray.recipe import Recipe, TrainEntry
-from distilray.report.terminal import duration
+from distilray.report.numbers import duration
 from distilray.runner import GlobalStage, size
 from distilray.train import TrainResources
 
@@ -146,7 +146,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
             str(getattr(model, "path", None) or getattr(model, "model", model.kind)),
             "not here" if weights is None else f"{weights:.2f}",
             f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
-            f"<= {model.sampling.max_tokens:,} a reply",
+            f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )
     return table
 

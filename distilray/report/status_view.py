@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from distilray.report.numbers import duration, short
+
 REASONS_SHOWN = 3
 OUTCOMES = ("rows_in", "created", "kept", "rejected", "failed")
 STATES = {"running": "green", "finished": "bold", "interrupted": "yellow", "never started": "dim"}
@@ -45,7 +47,7 @@ def _head(found: dict[str, Any]) -> Text:
 
 
 def _progress(progress: dict[str, Any]) -> Text:
-    eta = "?" if progress.get("eta_s") is None else _duration(progress["eta_s"])
+    eta = "?" if progress.get("eta_s") is None else duration(progress["eta_s"])
     done = f"{progress['done']:,}/{progress['total']:,} {progress.get('unit', 'units')}"
     words = f"{progress['phase']}  {done}  ETA {eta}"
     rates = "".join(
@@ -65,9 +67,9 @@ def _steps(steps: list[dict[str, Any]]) -> Table:
         table.add_row(
             _step_name(step),
             *(_number(step[key]) for key in outcomes),
-            _short(step["tokens_out"]),
-            _short(step["tokens_per_s"]),
-            _duration(step["stage_seconds"]) if first else "",
+            _tokens(step["tokens_out"]),
+            _tokens(step["tokens_per_s"]),
+            duration(step["stage_seconds"]) if first else "",
             _remark(step) if first or not step["reconciled"] else Text(),
         )
     return table
@@ -109,7 +111,7 @@ def _models(models: list[dict[str, Any]]) -> Table:
         table.add_row(
             model["name"],
             *(_number(model[key]) for key in ("requests", "replies", "replayed")),
-            *(_short(model[key]) for key in ("tokens_in", "tokens_out", "tokens_per_s")),
+            *(_tokens(model[key]) for key in ("tokens_in", "tokens_out", "tokens_per_s")),
             f"{model['cost']:,.4f}" if model["cost"] else "",
         )
     return table
@@ -122,7 +124,7 @@ def _training(training: dict[str, Any]) -> Text:
     if "loss_last" in training:
         line.append(f"{training['steps']:,} steps  loss {training['loss_first']:.3f} to {training['loss_last']:.3f}  ")
         line.append(f"{training['tokens_per_second']:,.0f} tok/s  ")
-    return line.append(_duration(training["seconds"]), "dim")
+    return line.append(duration(training["seconds"]), "dim")
 
 
 def _evaluations(results: list[dict[str, Any]]) -> Table:
@@ -160,17 +162,5 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value else ""
 
 
-def _short(value: float | None) -> str:
-    """``1234`` as ``1,234``, ``12345`` as ``12.3k``, ``1234567`` as ``1.2M``."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value and value >= (10 * size if unit == "k" else size):
-            return f"{value / size:,.1f}{unit}"
-    return _number(value)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def _tokens(value: float | None) -> str:
+    return short(value) if value else ""

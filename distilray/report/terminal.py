@@ -1,4 +1,4 @@
-"""What a driver says, on a terminal (one live line under finished ones) or in a log (one calm line a stage).
+"""The progress of a run, on a terminal (one live line under finished ones) or in a log (one line for each stage).
 
 01-answer+check+judge  ████████░░░░  9/16 units  1.2/s  ETA 0:06   teacher 4,210 tok/s  judge 5,027 tok/s
                        answer 2,304 kept   check 2,190 kept 114 rejected   judge 2,101 kept
@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.ledger import Manifest
+from distilray.report.numbers import duration
 
 if TYPE_CHECKING:
     from distilray.driver import Event
@@ -165,15 +166,6 @@ def _steps(details: dict[str, Any]) -> str:
 
 def _plain_progress(stage: str, details: dict[str, Any]) -> str:
     return f"{stage}: {_numbers(details)}  {_steps(details)}".rstrip()
-
-
-def duration(seconds: float) -> str:
-    """``75.2`` as ``1:15``, ``8.0`` as ``8 s``, ``7200`` as ``2:00:00``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def results_table(results: Sequence[Result]) -> Table:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
+from distilray.report import numbers
 from distilray.report.page.results import BenchmarkResults
 
 NONE = "–"
@@ -20,10 +21,7 @@ def number(value: float | None) -> str:
 
 def short(value: float | None) -> str:
     """``12345`` as ``12.3k``; up to four digits as they are."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value is not None and value >= max(size, 10_000):
-            return f"{value / size:,.1f}{unit}"
-    return number(value)
+    return NONE if value is None else numbers.short(value)
 
 
 def plain(value: float | None) -> str:
@@ -34,15 +32,8 @@ def plain(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    if seconds is None:
-        return NONE
-    if seconds < 10:
-        return f"{seconds:.1f}{NBSP}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}{NBSP}h {minutes:02d}{NBSP}min"
-    return f"{minutes}{NBSP}min {rest:02d}{NBSP}s" if minutes else f"{rest}{NBSP}s"
+    """``75.2`` as ``1:15``."""
+    return NONE if seconds is None else numbers.duration(seconds).replace(" ", NBSP)
 
 
 def percent(share: float | None) -> str:
