@@ -1,6 +1,6 @@
 """Serve: students behind an OpenAI-compatible API, and a chat in the terminal.
 
-``serve`` hosts a run's student on this machine; ``distilray.serve.app:build`` is the same application for
+``serve`` hosts a run's student on this machine; ``distilray.serve.inference.app:build`` is the same application for
 ``serve run`` and ``serve deploy`` (cluster/serve/student.yaml). ``chat`` talks to a student, served or not.
 """
 

@@ -41,10 +41,13 @@ class ServedModel(BaseModel):
     id: str = Field(min_length=1, description="the name that clients send as `model`")
     source: str = Field(min_length=1, description="checkpoint directory, Hugging Face name or package://PACKAGE/DIR")
     system_prompt: str | None = Field(
-        default=None, description="put before a conversation that brings no system message; as in training"
+        default=None, description="system message for conversations without one; as in training"
     )
     template_hash: str | None = Field(
         default=None, description="hash of the chat template that training used; another template refuses to start"
+    )
+    chat_template_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="variables for the chat template; those of a request go first"
     )
     replicas: int | None = Field(default=None, ge=1, description="copies of this model; the application's by default")
     gpus: float = Field(
@@ -59,19 +62,21 @@ class ServedModel(BaseModel):
     def _id_that_routes(cls, model_id: str) -> str:
         # Ray Serve LLM reads ':' as "base model:adapter" and '--' as a slash.
         if ":" in model_id or "--" in model_id:
-            raise ValueError(f"a model id holds neither ':' nor '--', this one does: {model_id!r}")
+            raise ValueError(
+                f"model id {model_id!r} contains ':' or '--', which Ray Serve gives a meaning; choose another"
+            )
         return model_id
 
 
 class ServeSettings(BaseModel):
-    """The whole inference application. Every field can stand under ``args`` of a Serve config file."""
+    """The whole inference application. Every field can be given under ``args`` of a Serve config file."""
 
     model_config = ConfigDict(extra="forbid")
 
     models: list[ServedModel] = Field(min_length=1)
     api_keys: list[SecretStr] = Field(
         default_factory=lambda: api_keys_in(os.environ),
-        description=f"accepted keys, any one does; none: open to all. Default: ${API_KEYS_VARIABLE}",
+        description=f"accepted keys; without any, the server is open to all. Default: ${API_KEYS_VARIABLE}",
     )
     replicas: int = Field(default=1, ge=1, description="copies of each model")
     ingress_replicas: int = Field(
@@ -86,7 +91,9 @@ class ServeSettings(BaseModel):
     )
     cpus_per_replica: float = Field(default=1, gt=0, description="CPUs reserved per replica; on CPU also its threads")
     cpu_kv_cache_gib: int = Field(default=1, ge=1, description="KV cache of a replica on CPU, GiB")
-    start_attempts: int = Field(default=3, ge=1, description="failed starts of a replica until the deployment failed")
+    start_attempts: int = Field(
+        default=3, ge=1, description="failed starts of a replica until the deployment counts as failed"
+    )
     health_check_period_s: float = Field(default=2, gt=0, description="how soon a dead replica is noticed, seconds")
     graceful_shutdown_s: float = Field(default=20, gt=0, description="time for running replies when a replica stops")
     engine: dict[str, Any] = Field(
@@ -101,12 +108,12 @@ class ServeSettings(BaseModel):
         for position, key in enumerate(keys):
             value = key.get_secret_value()
             if not value.strip() or not value.isascii() or value != value.strip():
-                raise ValueError(f"API key {position} is empty, not ASCII or has blanks around it")
+                raise ValueError(f"API key {position} is empty, not ASCII, or has spaces around it; correct it")
         return keys
 
     @model_validator(mode="after")
     def _one_model_per_id(self) -> "ServeSettings":
         ids = [model.id for model in self.models]
         if twice := sorted({model_id for model_id in ids if ids.count(model_id) > 1}):
-            raise ValueError(f"two models share an id: {', '.join(twice)}")
+            raise ValueError(f"two models share an id: {', '.join(twice)}; rename one")
         return self

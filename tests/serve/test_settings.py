@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 import yaml
 from pydantic import ValidationError
+from ray.serve.llm.openai_api_models import ChatCompletionRequest
 from ray.serve.schema import ServeDeploySchema
 
-from distilray.serve import ServeSettings
+from distilray.serve import ServedModel, ServeSettings
 from distilray.serve.inference.app import llm_config
+from distilray.serve.inference.command import _settings
+from distilray.serve.inference.server import complete
 from distilray.serve.settings import api_keys_in
 from tests.support.paths import ROOT
 
@@ -70,6 +73,31 @@ def test_settings_of_a_model_go_before_those_of_the_application():
     config = llm_config(parsed.models[0], parsed, "cpu")
     assert config.engine_kwargs["max_model_len"] == 512
     assert config.engine_kwargs["seed"] == 1
+
+
+def test_what_the_user_asks_of_the_engine_goes_before_the_recipe():
+    student = ServedModel(id="student", source="/s", engine={"max_model_len": 512, "dtype": "float32"})
+    parsed = _settings([student], 1, {"max_model_len": 128})
+    assert llm_config(parsed.models[0], parsed, "cpu").engine_kwargs["max_model_len"] == 128
+    assert llm_config(parsed.models[0], parsed, "cpu").engine_kwargs["dtype"] == "float32"
+
+
+def test_a_request_gets_the_system_prompt_and_template_variables_that_it_leaves_out():
+    def completed(**changes) -> ChatCompletionRequest:
+        body = {"model": "student", "messages": [{"role": "user", "content": "2+3?"}], **changes}
+        request = ChatCompletionRequest.model_validate(body)
+        complete(request, "Add.", {"enable_thinking": False, "tools_in_user_message": True})
+        return request
+
+    bare = completed()
+    assert bare.messages[0] == {"role": "system", "content": "Add."}
+    assert bare.chat_template_kwargs == {"enable_thinking": False, "tools_in_user_message": True}
+    own = completed(
+        messages=[{"role": "system", "content": "Mine."}, {"role": "user", "content": "2+3?"}],
+        chat_template_kwargs={"enable_thinking": True},
+    )
+    assert [message["content"] for message in own.messages] == ["Mine.", "2+3?"]
+    assert own.chat_template_kwargs == {"enable_thinking": True, "tools_in_user_message": True}
 
 
 def test_tokens_are_sent_as_they_come():

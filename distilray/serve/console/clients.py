@@ -77,11 +77,13 @@ class InProcess:
         self.name = model.id
         path = resolve_path(model.source)
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        self._system = model.system_prompt
+        self._system, self._template = model.system_prompt, model.chat_template_kwargs
         self._tokenizer = AutoTokenizer.from_pretrained(path)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(path, dtype="auto")
+        loaded: Any = AutoModelForCausalLM.from_pretrained(path, dtype=model.engine.get("dtype", "auto"))
         self._model = loaded.to(device).eval()
-        self._context = getattr(self._model.config, "max_position_embeddings", None)
+        self._context = model.engine.get("max_model_len") or getattr(
+            self._model.config, "max_position_embeddings", None
+        )
         self._max_tokens = max_tokens
         self._sampling: dict[str, Any] = {"do_sample": temperature > 0}
         if temperature > 0:
@@ -93,7 +95,7 @@ class InProcess:
         if self._system is not None and not any(turn["role"] == "system" for turn in messages):
             messages = [{"role": "system", "content": self._system}, *messages]
         prompt = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True, **self._template
         ).to(self._model.device)
         used = prompt["input_ids"].shape[1]
         room = self._context - used if self._context else self._max_tokens

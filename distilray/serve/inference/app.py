@@ -3,13 +3,11 @@
     applications:
       - {name: students, route_prefix: /, import_path: "distilray.serve.inference.app:build", args: {models: [...]}}
 
-One deployment per model and one ingress before them. Evaluation is to be an application of its own beside this one
-(its own ``name``, ``route_prefix`` and builder), so that deploying either leaves the other's replicas alone.
+One deployment per model and one ingress before them. ``build`` is imported by its place, since ``serve run`` and
+``serve deploy`` know no other way: a side door of the package (see pyproject.toml).
 """
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,7 +15,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.llm import LLMConfig, build_llm_deployment
 
-from distilray.checkpoints import resolve_path
+from distilray.checkpoints import local_config
 from distilray.serve.inference.ingress import ModelCard, ingress_class
 from distilray.serve.inference.server import StudentServer
 from distilray.serve.settings import ServedModel, ServeSettings
@@ -99,17 +97,21 @@ def _model_deployment(model: ServedModel, settings: ServeSettings, accelerator: 
         llm_config(model, settings, accelerator),
         # Fixed, where Ray Serve LLM would put the class's name: see StudentServer.
         name_prefix="model:",
-        bind_kwargs={"system_prompt": model.system_prompt, "template_hash": model.template_hash},
+        bind_kwargs={
+            "system_prompt": model.system_prompt,
+            "template_hash": model.template_hash,
+            "chat_template_kwargs": model.chat_template_kwargs,
+        },
         deployment_cls=StudentServer,
     )
 
 
 def _context(model: ServedModel) -> int | None:
-    """Tokens of the context as the checkpoint says; ``None`` where it does not lie on this machine."""
+    """Tokens of the context according to the checkpoint; None where it is not on this machine."""
     if "://" in model.source and not model.source.startswith("package://"):
         return None  # only replicas fetch weights
-    config = Path(resolve_path(model.source)) / "config.json"
-    return json.loads(config.read_text("utf-8")).get("max_position_embeddings") if config.is_file() else None
+    config = local_config(model.source)
+    return config.get("max_position_embeddings") if config else None
 
 
 def _accelerator(settings: ServeSettings) -> str:

@@ -99,6 +99,7 @@ def _last_error(message: str) -> str:
 
 def _settings(models: list[ServedModel], replicas: int, engine: dict[str, Any]) -> ServeSettings:
     engines = len(models) * replicas
+    models = [model.model_copy(update={"engine": {**model.engine, **engine}}) for model in models]  # over the recipe's
     gpus = _visible_gpus()
     if 0 < gpus < engines:
         models = [model.model_copy(update={"gpus": gpus / engines}) for model in models]

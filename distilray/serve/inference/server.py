@@ -1,4 +1,4 @@
-"""A replica: one vLLM engine, warm before it takes requests, gone as soon as its engine is."""
+"""A replica: one vLLM engine, warm before it takes requests; it exits when its engine dies."""
 
 import asyncio
 import logging
@@ -19,16 +19,22 @@ WARM_UP_SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}}, 
 
 
 class StudentServer(LLMServer):
-    """Answers as the student was trained: with its system prompt where the client sends none.
+    """Answers as the student was trained: with its system prompt and template variables where the client sends none.
 
     The name of a deployment does not contain this class's name (see app.py), because Serve would take a renamed
     deployment for a new one and drop the old one's requests.
     """
 
     async def __init__(
-        self, llm_config: LLMConfig, *, system_prompt: str | None = None, template_hash: str | None = None
+        self,
+        llm_config: LLMConfig,
+        *,
+        system_prompt: str | None = None,
+        template_hash: str | None = None,
+        chat_template_kwargs: dict[str, Any] | None = None,
     ) -> None:
         self._system_prompt = system_prompt
+        self._chat_template_kwargs = chat_template_kwargs or {}
         self._template_hash = template_hash
         await super().__init__(llm_config)
 
@@ -40,8 +46,7 @@ class StudentServer(LLMServer):
         self._watchdog = asyncio.create_task(self._exit_when_the_engine_dies())
 
     async def chat(self, request, raw_request_info=None):
-        if self._system_prompt is not None and not _has_system_message(request.messages):
-            request.messages.insert(0, {"role": "system", "content": self._system_prompt})
+        complete(request, self._system_prompt, self._chat_template_kwargs)
         return await super().chat(request, raw_request_info)
 
     def _use_local_checkpoint(self) -> None:
@@ -49,7 +54,7 @@ class StudentServer(LLMServer):
         engine.hf_model_id = resolve_path(engine.actual_hf_model_id)
         if Path(engine.hf_model_id).is_dir():
             check_template(Path(engine.hf_model_id), self._template_hash)
-            # Nothing to download: saves the start of a second process that imports vLLM to find that out.
+            # Nothing to download: saves a second process that would import vLLM only to find that out.
             callback: Any = self._llm_config.get_or_create_callback()
             callback.ctx.run_init_node = False
 
@@ -86,6 +91,14 @@ class StudentServer(LLMServer):
             watchdog.cancel()
         if client is not None:
             client.shutdown()
+
+
+def complete(request: Any, system_prompt: str | None, chat_template_kwargs: dict[str, Any]) -> None:
+    """Adds to a chat ``request`` what the student was trained with and the client left out."""
+    if system_prompt is not None and not _has_system_message(request.messages):
+        request.messages.insert(0, {"role": "system", "content": system_prompt})
+    if chat_template_kwargs:
+        request.chat_template_kwargs = {**chat_template_kwargs, **(request.chat_template_kwargs or {})}
 
 
 def _has_system_message(messages: list) -> bool:

@@ -1,40 +1,46 @@
-"""From what a user names (a run, a checkpoint) to the models to serve.
+"""From a run or a checkpoint to the models to serve.
 
 find_students("runs/maths", before=True)
 # [ServedModel(id="student", source="runs/maths/training/sft/final", system_prompt="...", ...),
 #  ServedModel(id="student-before", source="package://distilray.practice/checkpoints/student_blank", ...)]
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from distilray.checkpoints import NotACheckpoint, check_checkpoint, is_local, resolve_path, template_hash
 from distilray.errors import InputError
 from distilray.ledger import Manifest
+from distilray.models import VLLMModel, parse_model
 from distilray.serve.settings import ServedModel
 from distilray.storage import Store
-from distilray.train import METHODS, TrainSettings, load_chat, parse_settings
+from distilray.train import TrainSettings, load_chat, parse_settings
 
 
 class CannotServe(InputError):
-    """What was named cannot be served; the text says why and what to do, in the user's words."""
+    """The run or checkpoint cannot be served; the text says why and what to do."""
 
 
 def find_students(target: str, *, model_id: str | None = None, before: bool = False) -> list[ServedModel]:
-    """The student that ``target`` holds, and with ``before`` also the one that its training started from.
+    """The student of ``target``, and with ``before`` also the one that its training started from.
 
     ``target`` is a run directory (its newest finished training), a Hugging Face checkpoint directory, a hub name or
-    ``package://PACKAGE/DIR``. Raises :class:`CannotServe`.
+    ``package://PACKAGE/DIR``. A run's student is served as its recipe says: with the training's system prompt and the
+    model's dtype, max_model_len and chat_template_kwargs. Raises :class:`CannotServe`.
     """
     if _is_run(target):
         return _students_of_run(Store.reach(target), model_id or "student", before)
     if before:
-        raise CannotServe(f"{target} is a checkpoint, not a run: only a run knows the student before its training")
+        raise CannotServe(f"{target} is a checkpoint, not a run: only a run records the student before its training")
     name = model_id or Path(target.removeprefix("package://")).name.replace("--", "-").replace(":", "-")
-    return [_checked(target, name, None)]
+    return [_served(target, name)]
 
 
 def _is_run(target: str) -> bool:
@@ -52,80 +58,115 @@ def _students_of_run(run: Store, model_id: str, before: bool) -> list[ServedMode
     settings = _settings_of(recipe, training.name)
     address, mark, query = run.uri.partition("?")
     final = f"{address}/training/{training.name}/final{mark}{query}"
-    student = _checked(final, model_id, settings.system)
+    model = _model(recipe, settings)
+    student = _served(final, model_id, settings, model)
     _check_as_trained(run, training.name, final, settings)
-    return [student, _student_before(run, recipe, settings, model_id)] if before else [student]
+    if not before:
+        return [student]
+    if model is None:
+        raise CannotServe(
+            f"{run.shown}/recipe.yaml does not define the model {settings.student!r} that the training started from; "
+            "serve the student alone, without --before"
+        )
+    return [student, _served(model.path, f"{model_id}-before", settings, model, model.revision)]
 
 
 def _newest_training(run: Store) -> Manifest:
     manifests = [Manifest.read(run, f"training/{name}") for name in run.names("training")]
     started = [manifest for manifest in manifests if manifest]
     finished = [manifest for manifest in started if manifest.finished]
-    speaking = [manifest for manifest in finished if METHODS[manifest.details.get("kind", "sft")].is_generative]
-    if speaking:
-        return max(speaking, key=lambda manifest: manifest.finished or "")
+    generative = [manifest for manifest in finished if manifest.details.get("generative", True)]
+    if generative:
+        return max(generative, key=lambda manifest: manifest.finished or "")
     if finished:
-        state = f"its training {finished[-1].name!r} made a classifier, which answers nothing (see docs/classifiers.md)"
+        name = finished[-1].name
+        state = f"its training {name!r} made a classifier, which does not answer prompts (see docs/classifiers.md)"
     elif started:
         state = f"its training {started[-1].name!r} is not finished"
     elif run.names(""):
         state = "it has not trained a student"
     else:
-        state = "there is nothing"
+        state = "the directory is empty or absent"
     raise CannotServe(
-        f"{run.shown}: {state}. `distilray status {run.typed}` shows how far it is; "
-        f"`distilray run RECIPE --run {run.shown}` goes on"
+        f"{run.shown}: {state}. `distilray status {run.typed}` shows its progress; "
+        f"`distilray run RECIPE --run {run.shown}` continues it"
     )
 
 
 def _recipe(run: Store) -> dict[str, Any]:
     if not run.exists("recipe.yaml"):
         raise CannotServe(
-            f"{run.shown} has no recipe.yaml, which says what system prompt the student has; serve one of its "
-            "training/*/final directories if it has none"
+            f"{run.shown} has no recipe.yaml, so the student's system prompt is unknown; if it has none, serve one of "
+            "the training/*/final directories of the run"
         )
     return yaml.safe_load(run.read("recipe.yaml"))
 
 
-def _settings_of(recipe: dict[str, Any], training: str) -> TrainSettings:
+def _trainings(recipe: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     steps = recipe.get("steps", [])
     inner = [step for outer in steps if "repeat" in outer for step in outer["repeat"]["steps"]]
-    among = [step["train"] for step in [*steps, *inner] if "train" in step]
-    for settings in map(parse_settings, [*recipe.get("train", []), *among]):
+    yield from recipe.get("train", [])
+    yield from (step["train"] for step in [*steps, *inner] if "train" in step)
+
+
+def _settings_of(recipe: Mapping[str, Any], training: str) -> TrainSettings:
+    for settings in map(parse_settings, _trainings(recipe)):
         if re.fullmatch(re.escape(settings.name) + r"(-round-\d+)?", training):
             return settings
-    raise CannotServe(f"recipe.yaml of the run has no training {training!r} any more; serve training/{training}/final")
+    raise CannotServe(
+        f"recipe.yaml of the run no longer has a training {training!r}; serve training/{training}/final, or run the "
+        "recipe that trained it"
+    )
+
+
+def _model(recipe: Mapping[str, Any], settings: TrainSettings) -> VLLMModel | None:
+    """The student's model in the recipe, as it was before the training."""
+    written = recipe.get("models", {}).get(settings.student)
+    if written is None:
+        return None
+    try:
+        model = parse_model(written)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CannotServe(f"recipe.yaml of the run: models.{settings.student}: {place}: {first['msg']}") from error
+    return model if isinstance(model, VLLMModel) else None
 
 
 def _check_as_trained(run: Store, training: str, final: str, settings: TrainSettings) -> None:
-    """The template and system prompt that will be served are those that the training's tokens were rendered with."""
+    """Raise :class:`CannotServe` unless the template and system prompt to be served are those of the training."""
     tokens = f"training/{training}/tokens/manifest.json"
     if not run.exists(tokens):
-        return  # given up to save space
-    trained, served = run.read_json(tokens)["template_hash"], load_chat(resolve_path(final), settings).hash
+        return  # deleted to save space
+    trained, served = run.read_json(tokens)["renderer_hash"], load_chat(resolve_path(final), settings).hash
     if trained != served:
         raise CannotServe(
-            f"{final}: its chat template, or the system prompt in {run.shown}/recipe.yaml, is not the one of the "
-            f"training ({served}, trained with {trained}): the student would be asked in a form that it does not know"
+            f"{final}: its chat template, or the system prompt in {run.shown}/recipe.yaml, differs from the training's "
+            f"(now {served}, trained with {trained}), so prompts would not look as in training; restore them"
         )
 
 
-def _student_before(run: Store, recipe: dict[str, Any], settings: TrainSettings, model_id: str) -> ServedModel:
-    model: dict[str, Any] = recipe.get("models", {}).get(settings.student, {})
-    if "path" not in model:
-        raise CannotServe(
-            f"{run.shown}/recipe.yaml does not say where model {settings.student!r} lies, from which the training "
-            "started; serve the student alone, without --before"
-        )
-    return _checked(str(model["path"]), f"{model_id}-before", settings.system)
-
-
-def _checked(path: str, model_id: str, system: str | None) -> ServedModel:
+def _served(
+    path: str,
+    model_id: str,
+    settings: TrainSettings | None = None,
+    model: VLLMModel | None = None,
+    revision: str | None = None,
+) -> ServedModel:
     try:
         check_checkpoint(path)
     except NotACheckpoint as error:
         raise CannotServe(str(error)) from error
-    # What every node finds by itself (a name, a package, an object store) stays as it is written.
-    source = path if not is_local(path) or "://" in path else str(Path(resolve_path(path)).resolve())
-    known = template_hash(Path(resolve_path(path))) if is_local(path) else None
-    return ServedModel(id=model_id, source=source, system_prompt=system, template_hash=known)
+    engine: dict[str, Any] = {"revision": revision} if revision else {}
+    if model is not None:
+        engine |= {} if model.dtype == "auto" else {"dtype": model.dtype}
+        engine |= {} if model.max_model_len is None else {"max_model_len": model.max_model_len}
+    return ServedModel(
+        id=model_id,
+        # Every node finds a name, a package or an object store by itself: such a source stays as it is written.
+        source=path if not is_local(path) or "://" in path else str(Path(resolve_path(path)).resolve()),
+        system_prompt=settings.system if settings else None,
+        template_hash=template_hash(Path(resolve_path(path))) if is_local(path) else None,
+        chat_template_kwargs=model.chat_template_kwargs if model else {},
+        engine=engine,
+    )

@@ -24,12 +24,17 @@ def checkpoint(folder: Path, template: str = "{{ messages }}") -> Path:
     return folder
 
 
-def run_with_trainings(folder: Path, *, system: str | None = "Add.", **finished: str | None) -> Path:
-    """A run directory with one training for each name, finished at the given time or not at all."""
+def run_with_trainings(
+    folder: Path, *, system: str | None = "Add.", model: dict | None = None, **finished: str | None
+) -> Path:
+    """A run directory with one training for each name, finished at the given time or not at all.
+
+    ``model``: settings of the student's model in the recipe besides its path.
+    """
     run = Store(folder)
     blank = checkpoint(folder.parent / "blank")
     recipe = {
-        "models": {"blank": {"kind": "vllm", "path": str(blank)}},
+        "models": {"blank": {"kind": "vllm", "path": str(blank), **(model or {})}},
         "train": [
             {"kind": "sft", "name": name, "student": "blank", "system": system, "epochs": 1.0, "resources": {}}
             for name in finished
@@ -58,12 +63,18 @@ def test_a_run_is_served_by_the_training_that_finished_last(tmp_path: Path):
 def test_a_classifier_is_passed_over_and_said_to_answer_nothing(tmp_path: Path):
     run = run_with_trainings(tmp_path / "run", student="2026-01-01", tasks="2026-01-02")
     store = Store(run)
-    made = Manifest(name="tasks", kind="training", fingerprint="f", finished="2026-01-02", details={"kind": "classify"})
+    made = Manifest(
+        name="tasks",
+        kind="training",
+        fingerprint="f",
+        finished="2026-01-02",
+        details={"kind": "classify", "generative": False},
+    )
     made.write(store, "training/tasks")
     (student,) = find_students(str(run))
     assert student.source == str(run / "training" / "student" / "final")
     store.delete_dir("training/student")
-    with pytest.raises(CannotServe, match="its training 'tasks' made a classifier, which answers nothing"):
+    with pytest.raises(CannotServe, match="its training 'tasks' made a classifier, which does not answer prompts"):
         find_students(str(run))
 
 
@@ -76,6 +87,23 @@ def test_a_training_that_is_not_finished_is_passed_over(tmp_path: Path):
 def test_the_system_prompt_of_the_training_is_served(tmp_path: Path):
     (student,) = find_students(str(run_with_trainings(tmp_path / "run", system="Think.", sft="2026-01-01")))
     assert student.system_prompt == "Think."
+
+
+def test_a_student_is_served_with_its_models_precision_length_and_template_variables(tmp_path: Path):
+    template = {"enable_thinking": False}
+    model = {"dtype": "float32", "max_model_len": 512, "chat_template_kwargs": template}
+    run = run_with_trainings(tmp_path / "run", model=model, sft="2026-01-01")
+    for student in find_students(str(run), before=True):
+        assert student.engine == {"dtype": "float32", "max_model_len": 512}
+        assert student.chat_template_kwargs == template
+    (plain,) = find_students(str(run_with_trainings(tmp_path / "plain" / "run", sft="2026-01-01")))
+    assert plain.engine == {} and plain.chat_template_kwargs == {}
+
+
+def test_a_model_that_the_recipe_can_no_longer_name_is_refused_with_its_place(tmp_path: Path):
+    run = run_with_trainings(tmp_path / "run", model={"max_model_len": "long"}, sft="2026-01-01")
+    with pytest.raises(CannotServe, match=r"models\.blank: vllm\.max_model_len: Input should be a valid integer"):
+        find_students(str(run))
 
 
 def test_the_student_before_is_asked_as_the_student_after(tmp_path: Path):
@@ -103,7 +131,7 @@ def test_a_directory_that_is_no_checkpoint_says_what_it_lacks(tmp_path: Path):
 
 
 def test_a_checkpoint_has_no_student_before(tmp_path: Path):
-    with pytest.raises(CannotServe, match="only a run knows"):
+    with pytest.raises(CannotServe, match="only a run records"):
         find_students(str(checkpoint(tmp_path / "small")), before=True)
 
 
