@@ -102,7 +102,10 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
 
 
 def measure(role: str, rows: int = 400) -> dict[str, float]:
-    """The packaged model's figures on ``rows`` held-out examples of each of its prompts, greedy. Raises InputError for an unknown role."""
+    """The packaged model's figures on ``rows`` held-out examples of each of its prompts, greedy.
+
+    Raises InputError for an unknown role.
+    """
     mix, path = _curriculum(role).mix, checkpoints.CHECKPOINTS / role
     return measure_model(checkpoints.load(path), load_tokenizer(path), mix, rows)
 

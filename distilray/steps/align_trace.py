@@ -1,9 +1,11 @@
 """Align trace: bring every trace to the level that a small model can follow (posts B.19-B.21).
 
+    align_trace: {judge: judge, rewriter: judge, max_rounds: 3}
+
 medium stays; easy is extended, hard is shortened, and the new trace has to pass both verifications (post B.20): it is
 rated again, and it still reaches the right answer. Until it is medium, or a cap is met, or it is plain that the rounds
 lead nowhere. The direction may flip from round to round. Nothing is lost: a row that does not converge is rejected with
-every rating and every rewrite that it has seen.
+all its ratings and rewrites.
 """
 
 from __future__ import annotations

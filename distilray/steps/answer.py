@@ -1,5 +1,7 @@
 """Answer: the teacher answers the instruction, in the format that its task wants (posts A.8, B.16).
 
+    answer: {model: teacher, n: 4}
+
 One answer a row, or ``n`` of them for rejection sampling: then ``answers`` holds all that are whole, ``answer`` the
 first, and a later ``check`` picks the first that is right.
 """

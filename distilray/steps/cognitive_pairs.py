@@ -1,5 +1,7 @@
 """Cognitive pairs: preferences of three gaps, each with its own beta (post B.23, the CogPO paper).
 
+    cognitive_pairs: {model: student, samples: 4}        # after align_trace
+
 small     the aligned trace over the original        both right, one unsuited to a small student
 medium    the original over a wrong trace            unsuited but right over wrong
 large     the aligned trace over a wrong trace       suited and right over wrong

@@ -1,5 +1,7 @@
 """Inline trace: fast thinking. The trace becomes the head of the answer, without a block of its own (post B.22).
 
+    reasoning "2+3 makes 5.", answer "answer: 5"  ->  answer "2+3 makes 5.\\n\\nanswer: 5"
+
 A student trained on such rows writes its steps and then the result, as DeepSeek-V3-0324 does; one trained on rows with
 ``reasoning`` (and ``think: true`` in its training) thinks in a block first, as DeepSeek-R1 does. Loss is on both.
 """

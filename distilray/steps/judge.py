@@ -1,6 +1,8 @@
 """Judge: a model scores the answer's accuracy, relevance, helpfulness and level of detail, 0 to 9 (posts A.4, A.11).
 
-The judge first checks and then scores; its check is kept beside the scores, so that a reader sees why.
+    judge: {model: judge}                                # then: select: {by: accuracy, at_least: 7}
+
+The judge first checks and then scores; its check is kept with the scores, so that a reader sees why.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Label: a model says which of some labels fits a row (its task type, its difficulty); the labels are the recipe's.
 
+    label: {model: judge, into: task, labels: {math: calculations and proofs, code: programs, writing: other texts}}
+
 What a classifier is trained on (``train: [{kind: classify, column: label}]``), which then labels a hundred times as
 many rows for the same money, in the step ``classify``.
 """

@@ -1,4 +1,9 @@
-"""Rate trace: is the trace easy, medium or hard, from a small model's view (post B.18)?"""
+"""Rate trace: is the trace easy, medium or hard, from a small model's view (post B.18)?
+
+    rate_trace: {model: judge, votes: 3}
+
+``align_trace`` rates for itself; this step alone measures a data set.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """Score trace: reasoning verbosity and cognitive difficulty, 0 to 9 each (post B.24, after OmniThought).
 
+    score_trace: {model: judge}
+
 ``select: {match: 7B}`` later keeps the traces that suit a student of that size.
 """
 

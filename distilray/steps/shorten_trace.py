@@ -1,5 +1,7 @@
 """Shorten trace: long to short (post B.17).
 
+    shorten_trace: {model: rewriter, tokenizer: Qwen/Qwen2.5-7B, above: 2000}
+
 A large model condenses the trace, step by step still, and the result must still follow from it. Tokens are counted as
 the student will read them. The rewriter mostly copies: give it ``speculation: {method: ngram}`` in ``models``.
 """

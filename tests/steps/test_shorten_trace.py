@@ -78,7 +78,7 @@ def test_above_needs_a_tokenizer_to_count_with() -> None:
 
 
 def test_a_folder_without_a_tokenizer_is_refused_when_the_recipe_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="has no tokenizer"):
+    with pytest.raises(ValidationError, match="no tokenizer"):
         ShortenTrace(model="rewriter", tokenizer=str(tmp_path))
 
 
