@@ -21,7 +21,7 @@ _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}")
 
 
 def detect_language(text: str) -> str:
-    """An ISO 639-1 code ("en", "zh", ...), or "unknown" where too little text is left beside code and formulas."""
+    """An ISO 639-1 code ("en", "zh", ...), or "unknown" where too little text is left without code and formulas."""
     said = re.sub(r"\\[a-zA-Z]+", " ", _CODE.sub(" ", text[: 2 * _LONGEST]))[:_LONGEST]
     letters = len(_LETTER.findall(said))
     counts = {name: len(script.findall(said)) for name, script in _SCRIPTS}

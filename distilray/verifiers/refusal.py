@@ -1,4 +1,4 @@
-"""Refusals and cut-off replies, told from the text alone."""
+"""Refusals and cut-off replies, recognised by their text alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_refusal(text: str, language: str = "") -> bool:
 def is_truncated(text: str) -> bool:
     """Whether a reply stops before its end: inside a thought, code fence, formula or box, or in mid-sentence.
 
-    A heuristic, for replies whose finish_reason is lost; where it is at hand, trust that instead.
+    A heuristic, for replies whose finish_reason is unknown; where it is known, trust that instead.
     """
     said = text.rstrip()
     if not said:

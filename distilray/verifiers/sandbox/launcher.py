@@ -55,7 +55,7 @@ def _prepare(link: socket.socket, root: str, without: list[str]) -> dict[str, ob
     filtered = SECCOMP not in without and seccomp.supported()
     nobody = os.geteuid() == 0 and (separated or confine.can_drop_user())
     if os.geteuid() == 0 and not nobody:
-        why["user"] = "running as root, and Python lies in a folder that other users may not enter"
+        why["user"] = "running as root, and Python is in a directory that other users may not enter"
     return {
         "namespaces": separated,
         "landlock": version,

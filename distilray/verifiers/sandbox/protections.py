@@ -20,7 +20,7 @@ def protections() -> dict[str, dict[str, object]]:
 
 
 def describe(layers: dict) -> dict[str, dict[str, object]]:
-    """The launcher's account of its layers, put as promises."""
+    """The layers that the launcher reports, as promises."""
     namespaces, landlock, seccomp = layers["namespaces"], layers["landlock"], layers["seccomp"]
     no_namespaces = layers["why"].get("namespaces", "no user namespaces")
     landlock_name = f"Landlock ABI {landlock}" if landlock else ""

@@ -1,4 +1,4 @@
-"""Messages between client and launcher: four bytes of length, JSON, and at most four descriptors beside it."""
+"""Messages between client and launcher: four bytes of length, JSON, and at most four descriptors with it."""
 
 from __future__ import annotations
 
