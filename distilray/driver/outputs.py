@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pyarrow as pa
 import yaml
 
-from distilray.export import dataset_card, export, write_card
+from distilray.export import Exported, ExportForm, FileFormat, dataset_card, export, write_card
 from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages
 from distilray.recipe import parse
 from distilray.runner import RunStopped
@@ -29,12 +28,21 @@ def outputs(store: Store) -> list[UnitInput]:
     return [UnitInput(path, tuple(decisions)) for _, path, decisions in store.read_json(OUTPUTS)]
 
 
-def export_run(store: Store, out: str, **how: Any):
+def export_run(
+    store: Store,
+    out: str,
+    *,
+    form: ExportForm = "messages",
+    format: FileFormat = "parquet",
+    system: str | None = None,
+    think: bool = False,
+    columns: Sequence[str] = (),
+) -> Exported:
     """Writes the kept rows below ``out`` (see :func:`distilray.export.export`), with the data set's card."""
     units = outputs(store)
     recipe_text = store.read("recipe.yaml").decode()
     recipe = parse(recipe_text, f"{store.shown}/recipe.yaml")
-    exported = export(_tables(store, units), how.pop("form"), out, **how)
+    exported = export(_tables(store, units), form, out, format=format, system=system, think=think, columns=columns)
     prompts = {
         prompt.name: prompt.hash
         for entry in recipe.all_steps()

@@ -1,8 +1,5 @@
 from .compression import SCHEMES as SCHEMES
-from .compression import calibration_rows as calibration_rows
-from .compression import compress as compress
 from .dataset_cards import dataset_card as dataset_card
-from .dataset_cards import hub_license as hub_license
 from .exporters import Exported as Exported
 from .exporters import FileFormat as FileFormat
 from .exporters import export as export

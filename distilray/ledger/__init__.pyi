@@ -3,13 +3,10 @@ from .counts import USAGE as USAGE
 from .counts import StepCounts as StepCounts
 from .counts import UnitCounts as UnitCounts
 from .counts import add_numbers as add_numbers
-from .counts import add_steps as add_steps
 from .counts import add_usage as add_usage
 from .crash_marks import CrashMarks as CrashMarks
 from .lease import Lease as Lease
 from .lease import RunIsHeld as RunIsHeld
-from .lineages import Lineage as Lineage
-from .lineages import StageVisit as StageVisit
 from .lineages import UnknownRow as UnknownRow
 from .lineages import lineage as lineage
 from .manifest import SET_ASIDE as SET_ASIDE
@@ -17,8 +14,6 @@ from .manifest import Manifest as Manifest
 from .manifest import fingerprint as fingerprint
 from .manifest import now as now
 from .manifest import open_stage as open_stage
-from .reconciliation import Reconciliation as Reconciliation
-from .reconciliation import StageReport as StageReport
 from .reconciliation import read_footers as read_footers
 from .reconciliation import reconcile as reconcile
 from .replies import REPLIES as REPLIES

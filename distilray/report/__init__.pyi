@@ -3,7 +3,6 @@ from .page.page import write_report as write_report
 from .plan_views import forecast_view as forecast_view
 from .plan_views import plan_view as plan_view
 from .preview_view import show_preview as show_preview
-from .rows_view import UnknownStep as UnknownStep
 from .rows_view import outcome_at as outcome_at
 from .rows_view import show_rows as show_rows
 from .rows_view import stages_with as stages_with

@@ -14,9 +14,7 @@ from .reasoning import split_reasoning as split_reasoning
 from .reasoning import strip_reasoning as strip_reasoning
 from .row import Row as Row
 from .schema import CORE as CORE
-from .schema import HISTORY as HISTORY
 from .schema import MESSAGES as MESSAGES
-from .schema import SCHEMA_VERSION as SCHEMA_VERSION
 from .schema import column_type as column_type
 from .schema import schema_with as schema_with
 from .tables import to_table as to_table

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.export import compress
-from distilray.export.compression import compressor_python
+from distilray.export.compression import compress, compressor_python
 from distilray.train import CannotTrain
 from tests.support.tiny import make_student, make_tokenizer, rows
 

@@ -5,11 +5,11 @@ import pytest
 import yaml
 
 from distilray.export import model_card
-from distilray.train import ClassifySettings, SFTSettings, TokenCounts, TokenManifest
+from distilray.train import ClassifySettings, SFTSettings, TokenCounts, TokenManifest, method_named
 from distilray.train.methods.classify.scores import scores
 
 TOKENS = TokenManifest(
-    folder="t", template_hash="abc123", fingerprint="f", counts=TokenCounts(rows_in=10, kept=8, longest=99)
+    folder="t", renderer_hash="abc123", fingerprint="f", counts=TokenCounts(rows_in=10, kept=8, longest=99)
 )
 DETAILS = {"loss_first": 2.5, "loss_last": 0.51, "steps": 12, "tokens": 4096, "sharding": "fsdp", "workers": 2}
 
@@ -17,6 +17,7 @@ DETAILS = {"loss_first": 2.5, "loss_last": 0.51, "steps": 12, "tokens": 4096, "s
 def card(base: str = "Qwen/Qwen2.5-7B", **changes: object) -> str:
     settings = SFTSettings.model_validate({"student": "s", "epochs": 1, "system": "Be | brief.", **changes})
     return model_card(
+        method_named("sft"),
         settings,
         TOKENS,
         title="quickstart: sft",
@@ -61,8 +62,8 @@ def test_a_classifiers_card_has_its_labels_and_what_they_were_taken_for() -> Non
     details = DETAILS | {"labels": ["code", "maths"], "rows_per_label": {"code": 70, "maths": 90}, "held_out": measured}
     settings = ClassifySettings(student="tasks", column="label", epochs=1)
     text = model_card(
-        settings, TOKENS, title="tasks", base="some/encoder", licenses={}, details=details, versions={}, models={},
-        recipe="name: tasks",
+        method_named("classify"), settings, TOKENS, title="tasks", base="some/encoder", licenses={}, details=details,
+        versions={}, models={}, recipe="name: tasks",
     )  # fmt: skip
     assert "accuracy 90.0% \u00b1 6.7%, macro F1 0.899" in text
     assert "| label | rows trained on | F1 | code | maths |" in text and "| code | 70 | 0.889 | 8 | 2 |" in text

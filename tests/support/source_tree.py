@@ -1,7 +1,7 @@
 """What the sources of distilray import, read from their syntax trees: nothing is executed.
 
     tree = SourceTree(ROOT / "distilray")
-    tree.imports["distilray.cli.run"]   # [Import(target="distilray.driver.runs", external="", level="function", ...)]
+    tree.imports["distilray.cli.run"]   # [Import(target="distilray.driver.runs", external="", when="in function", ...)]
     tree.loads("distilray.driver.runs") # {"ray", "pyarrow", ...}: what importing it brings in
 
 A name imported through a front door (``from distilray.rows import Row``) counts as an import of the module that defines
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Import:
 
     target: str
     external: str
-    in_function: bool
+    when: Literal["at once", "in function", "on use"]
+    """``on use``: of a package that was imported whole, ``practice.make``, when the attribute is asked for."""
     line: int
 
 
@@ -67,28 +69,27 @@ class SourceTree:
         return set(_bound(self.trees[module].body))
 
     def _imports(self, module: str) -> Iterator[Import]:
-        lazy: dict[str, str] = {}  # names bound to a package: each attribute of it loads a module
+        whole: dict[str, str] = {}  # names bound to a package: each attribute of it loads a module
         for node, in_function in _runtime_nodes(self.trees[module]):
+            when = "in function" if in_function else "at once"
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    yield self._import(alias.name, in_function, node.lineno)
+                    yield self._import(alias.name, when, node.lineno)
             elif isinstance(node, ast.ImportFrom):
-                assert not node.level, f"{module}:{node.lineno}: a relative import"
-                source = node.module or ""
+                assert node.module and not node.level, f"{module}:{node.lineno}: a relative import"
                 for alias in node.names:
-                    target = self.definition(source, alias.name) if self._ours(source) else source
-                    if target in self.packages and self.doors[target]:
-                        lazy[alias.asname or alias.name] = target
+                    target = self.definition(node.module, alias.name) if self._ours(node.module) else node.module
+                    if self.doors.get(target):
+                        whole[alias.asname or alias.name] = target
                     else:
-                        yield self._import(target, in_function, node.lineno)
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in lazy:
-                target = self.definition(lazy[node.value.id], node.attr)
-                yield self._import(target, in_function, node.lineno)
+                        yield self._import(target, when, node.lineno)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in whole:
+                yield self._import(self.definition(whole[node.value.id], node.attr), "on use", node.lineno)
 
-    def _import(self, target: str, in_function: bool, line: int) -> Import:
+    def _import(self, target: str, when: Literal["at once", "in function", "on use"], line: int) -> Import:
         if self._ours(target):
-            return Import(target, "", in_function, line)
-        return Import("", target.split(".")[0], in_function, line)
+            return Import(target, "", when, line)
+        return Import("", target.split(".")[0], when, line)
 
     def _ours(self, module: str) -> bool:
         return module.split(".")[0] == self.name
@@ -99,7 +100,7 @@ class SourceTree:
         found, seen, waiting = set(), {module}, [module]
         while waiting:
             for imported in self.imports.get(waiting.pop(), ()):
-                if imported.in_function:
+                if imported.when != "at once":
                     continue
                 if imported.external:
                     found.add(imported.external)
@@ -109,7 +110,7 @@ class SourceTree:
         return frozenset(found)
 
     def circles(self) -> list[list[str]]:
-        """Modules that import one another, imports in functions included; each circle sorted."""
+        """Modules that import one another, imports in functions and on use included; each circle sorted."""
         edges = {name: {i.target for i in imports if i.target in self.files} for name, imports in self.imports.items()}
         reach = {name: _reachable(edges, name) for name in edges}
         found = {frozenset(o for o in reach[name] if name in reach[o]) for name in edges if name in reach[name]}

@@ -1,0 +1,89 @@
+"""How modules reach one another: no circles, front doors that are true, and imports inside functions only for weight.
+
+Who may import whom is in test_packages.py and in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.source_tree import SourceTree
+
+IN_FUNCTIONS: dict[tuple[str, str], str] = {}
+"""Every import of our own modules inside a function, (importer, imported), and the heavy package it puts off."""
+WEIGHTS = {"torch": {"torch", "transformers", "trl", "peft", "accelerate"}, "ray": {"ray"}, "vllm": {"vllm"}}
+"""A heavy package, and whose import brings it in."""
+DOCSTRING_AND_LOADER = 3
+
+
+@pytest.fixture(scope="module")
+def tree() -> SourceTree:
+    return SourceTree(ROOT / "distilray")
+
+
+def in_functions(tree: SourceTree) -> dict[tuple[str, str], str]:
+    """(importer, imported) to the place of the first such import."""
+    found: dict[tuple[str, str], str] = {}
+    for importer, imports in tree.imports.items():
+        for imported in imports:
+            if imported.when == "in function" and imported.target:
+                found.setdefault((importer, imported.target), f"{tree.files[importer]}:{imported.line}")
+    return found
+
+
+def test_an_import_inside_a_function_has_a_reason(tree: SourceTree) -> None:
+    unexplained = [f"{place}: {pair[1]}" for pair, place in in_functions(tree).items() if pair not in IN_FUNCTIONS]
+    assert not unexplained, "\n".join(["import at the top, or name the weight in IN_FUNCTIONS:", *unexplained])
+
+
+def test_no_reason_is_left_over(tree: SourceTree) -> None:
+    assert IN_FUNCTIONS.keys() <= in_functions(tree).keys()
+
+
+def test_the_reasons_are_true(tree: SourceTree) -> None:
+    """The imported module loads the heavy package, and the importer has not loaded it anyway."""
+    wrong = [
+        f"{importer} -> {imported}: {weight}"
+        for (importer, imported), weight in IN_FUNCTIONS.items()
+        if not tree.loads(imported) & WEIGHTS[weight] or tree.loads(importer) & WEIGHTS[weight]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_modules_import_one_another_in_a_circle(tree: SourceTree) -> None:
+    assert not tree.circles(), "\n".join(" <-> ".join(circle) for circle in tree.circles())
+
+
+def test_no_export_is_hidden_by_a_submodule_of_its_name(tree: SourceTree) -> None:
+    """Importing the submodule would put the module where the front door promises the name."""
+    hidden = [
+        f"{door}.{name}" for door, names in tree.doors.items() for name in names if f"{door}.{name}" in tree.files
+    ]
+    assert not hidden, "\n".join(hidden)
+
+
+def test_every_export_exists_where_the_front_door_says(tree: SourceTree) -> None:
+    wrong = []
+    for door, names in tree.doors.items():
+        for name, place in names.items():
+            module, _, original = place.partition(":")
+            if module not in tree.files or original not in tree.defined(module) | tree.doors.get(module, {}).keys():
+                wrong.append(f"{door}.{name} -> {place}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_package_is_a_docstring_and_a_front_door(tree: SourceTree) -> None:
+    wrong = []
+    for package in sorted(tree.packages):
+        body = tree.trees[package].body
+        lines = [ast.unparse(node) for node in body[1:]]
+        loader = ["import lazy_loader", "__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)"]
+        allowed = [[], loader] if package.count(".") > 1 else [loader]
+        if package == tree.name:
+            lines = [line for line in lines if not line.startswith("__version__ =")]
+        if ast.get_docstring(tree.trees[package]) is None or lines not in allowed:
+            wrong.append(f"{tree.files[package]}: {lines}")
+    assert not wrong, "\n".join(wrong)
