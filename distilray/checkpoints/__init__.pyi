@@ -1,6 +1,7 @@
 from .files import TOKENIZER_FILES as TOKENIZER_FILES
 from .files import check_checkpoint as check_checkpoint
 from .files import local_config as local_config
+from .files import weights_bytes as weights_bytes
 from .identity import NotACheckpoint as NotACheckpoint
 from .identity import checkpoint_address as checkpoint_address
 from .identity import checkpoint_id as checkpoint_id
@@ -14,6 +15,7 @@ from .labels import Reading as Reading
 from .labels import check_classifier as check_classifier
 from .labels import label_set as label_set
 from .labels import refuse_classifier as refuse_classifier
+from .published import known_config as known_config
 from .published import published_config as published_config
 from .student import Student as Student
 from .student import local_student as local_student

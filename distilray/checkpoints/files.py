@@ -89,6 +89,14 @@ def check_checkpoint(path: str, *, chat: bool = True) -> None:
         )
 
 
+def weights_bytes(path: str) -> int | None:
+    """Size on disk of the weights of the checkpoint at ``path``; None where they are not on this machine."""
+    root = Path(resolve_path(path))
+    if not root.is_dir():
+        return None
+    return sum(file.stat().st_size for pattern in ("*.safetensors", "*.bin") for file in root.glob(pattern))
+
+
 def listing(folder: Path) -> str:
     """The first names in ``folder``, for errors."""
     names = sorted(entry.name for entry in folder.iterdir())

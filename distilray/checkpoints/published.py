@@ -1,4 +1,4 @@
-"""Sizes of published models that recipes name often, so that a plan needs neither their weights nor a model hub.
+"""Sizes of published models that recipes often name, so that a plan needs neither their weights nor a model hub.
 
 The numbers are those of the ``config.json`` that each model is published with.
 """
@@ -6,6 +6,8 @@ The numbers are those of the ``config.json`` that each model is published with.
 from __future__ import annotations
 
 from typing import Any
+
+from distilray.checkpoints.files import local_config
 
 
 def _qwen2_5(layers: int, hidden: int, intermediate: int, heads: int, kv_heads: int, *, small: bool) -> dict[str, Any]:
@@ -40,3 +42,8 @@ def published_config(name: str) -> dict[str, Any] | None:
         return None
     size, _, variant = rest.partition("-")
     return QWEN2_5.get(size) if variant in ("", "Instruct") else None
+
+
+def known_config(path: str) -> dict[str, Any] | None:
+    """The config.json of the checkpoint at ``path``, or the sizes of a published model of that name."""
+    return local_config(path) or published_config(path)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from distilray.checkpoints import resolve_path
+from distilray.checkpoints import weights_bytes
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.planning.residency import Available
 
@@ -71,11 +71,8 @@ def weights_gib(model: ModelSettings) -> float | None:
     """Size of a model's weights on disk, GiB; None if they are not on this machine."""
     if not isinstance(model, VLLMModel | ClassifierModel):
         return 0.0
-    root = Path(resolve_path(model.path))
-    if not root.is_dir():
-        return None
-    files = [file for pattern in ("*.safetensors", "*.bin") for file in root.glob(pattern)]
-    return sum(file.stat().st_size for file in files) / 2**30
+    size = weights_bytes(model.path)
+    return None if size is None else size / 2**30
 
 
 def engine_gib(model: ModelSettings) -> float | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from distilray.checkpoints import published_config, resolve_path
+from distilray.checkpoints import known_config
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.planning.residency import Available
 from distilray.recipe import Problem, Recipe, TrainEntry
@@ -124,7 +122,4 @@ def _config_of(model: ModelSettings | None) -> tuple[dict[str, Any] | None, str]
     """A model's config, from its folder or, for a hub's name, from what is known of it here; and why there is none."""
     if not isinstance(model, VLLMModel | ClassifierModel):
         return None, "a model without weights here"
-    file = Path(resolve_path(model.path)) / "config.json"
-    if file.is_file():
-        return json.loads(file.read_text("utf-8")), ""
-    return published_config(model.path), f"{model.path} has no config.json at hand"
+    return known_config(model.path), f"{model.path} has no config.json at hand"

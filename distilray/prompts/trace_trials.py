@@ -1,8 +1,8 @@
-"""Putting a trace to the test: a student goes on from it, or someone spoils it.
+"""Testing a trace: a student continues it, or a model spoils it.
 
 CONTINUE_TRACE asks a student to finish a trace whose conclusion was taken away: if it arrives at the right answer, it
-could follow. SPOIL_TRACE makes the wrong side of a preference pair: the same trace with one mistake and all that comes
-of it.
+could follow. SPOIL_TRACE makes the rejected side of a preference pair: the same trace with one mistake and its
+consequences.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Ray and vLLM write to the terminal goes to a file; what we tell the user stays on the terminal."""
+"""The output of Ray and vLLM goes to a file; messages for the user stay on the terminal."""
 
 import os
 import sys
@@ -10,9 +10,9 @@ from typing import TextIO
 
 @contextmanager
 def noise_to(path: Path) -> Iterator[TextIO]:
-    """Send everything that this process and its children write into ``path``; gives the user's stdout.
+    """Redirect everything that this process and its children write to ``path``; yields the user's stdout.
 
-    The file descriptors themselves are turned, because much of the noise is written by C++ and by child processes.
+    The file descriptors themselves are redirected, because much of the noise is written by C++ and by child processes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()

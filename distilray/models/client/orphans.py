@@ -10,8 +10,8 @@ NAMESPACE = "distilray"
 
 
 def remove_orphans(run: str) -> int:
-    """Kill what bears the name of ``run``; returns how much there was. The caller holds the run's lease, so nobody
-    else can be using it."""
+    """Stop engines and reservations named after ``run``; returns how many there were. The caller holds the run's lease,
+    so no other driver uses them."""
     prefix = f"distilray/{run}/"
     found = 0
     for named in list_named_actors(all_namespaces=True):

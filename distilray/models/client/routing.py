@@ -41,7 +41,7 @@ def preferred(affinity: str, engines: Sequence[Q]) -> Q:
 def choose(affinity: str, engines: Sequence[Q], concurrency: int) -> Q:
     """The preferred engine, or the one with the shortest queue where the preferred one's is clearly longer.
 
-    A shared prefix saves a prefill; a queue that is a quarter longer costs more than that.
+    A shared prefix saves a prefill; a queue that is a quarter longer costs more.
     """
     if len(engines) == 1:
         return engines[0]

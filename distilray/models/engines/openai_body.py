@@ -1,4 +1,4 @@
-"""Our requests and replies in the words of the OpenAI chat API."""
+"""Requests and replies in the format of the OpenAI chat API."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def _told(messages: list[dict[str, str]], constraint: Constraint) -> list[dict[s
 
 
 def replies_of(completion: ChatCompletion, *, first: bool) -> list[Reply]:
-    """One reply per choice. Tokens come as one sum: choices share it by length, the prompt goes to the ``first``."""
+    """One reply per choice. The API reports tokens as one sum: it is divided among choices by length, and the ``first``
+    carries the prompt's."""
     usage = completion.usage
     choices = sorted(completion.choices, key=lambda choice: choice.index)
     lengths = [len(choice.message.content or "") + len(_reasoning(choice) or "") + 1 for choice in choices]

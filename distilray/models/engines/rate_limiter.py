@@ -1,4 +1,4 @@
-"""Keeping to an endpoint's limits per minute without bursts that it would refuse."""
+"""Keeps to an endpoint's limits per minute without bursts that it would refuse."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class RateLimiter:
             await asyncio.sleep(delay)
 
     def add(self, units: float) -> None:
-        """Count units that were not known before, or (negative) that were counted in vain."""
+        """Count units that were not known before, or take back (negative) units that were not used."""
         self._due += units * self._seconds_each

@@ -1,7 +1,7 @@
-"""Who answers in a chat: a served model over HTTP, or a checkpoint in this process.
+"""What answers in a chat: a served model over HTTP, or a checkpoint in this process.
 
-Nothing served means that the checkpoint is run by transformers right here. That is the fastest to start on a laptop:
-no engine process, no cluster, no KV cache to reserve (measured at the same heavy load on two cores: 23 to 33 s to the
+A checkpoint that is not served is run by transformers in this process. That starts fastest on a laptop: no engine
+process, no cluster, no KV cache to reserve (measured at the same heavy load on two cores: 23 to 33 s to the
 first reply, where Ray Serve was ready after 298 s), and one person typing needs no batching.
 """
 
@@ -25,7 +25,7 @@ API_KEY_VARIABLE = "DISTILRAY_API_KEY"
 
 
 LISTED_WITHIN = httpx.Timeout(30, connect=5)
-"""Seconds for the list of models: a server that is there but busy must not be taken for none."""
+"""Seconds for the list of models: a busy server must not be mistaken for an absent one."""
 
 
 class CannotAnswer(DistilrayError):
@@ -46,7 +46,7 @@ class Served:
     def __init__(
         self, url: str, name: str, context: int | None, *, key: str, temperature: float, max_tokens: int
     ) -> None:
-        import openai  # a second to import, which not every chat needs
+        import openai  # takes a second to import, and not every chat needs it
 
         self.name = name
         # A server refuses a reply that may not fit behind its prompt; half of a small context is for the prompt.
@@ -68,7 +68,7 @@ class Served:
 
 
 class InProcess:
-    """The checkpoint of ``model``, generated from by transformers on the fastest device here."""
+    """The checkpoint of ``model``, run by transformers on the fastest device of this machine."""
 
     def __init__(self, model: ServedModel, *, temperature: float, max_tokens: int) -> None:
         import torch
@@ -131,15 +131,15 @@ class InProcess:
 
 @dataclass(frozen=True)
 class Card:
-    """What a server says of a model."""
+    """A model as its server describes it."""
 
     checkpoint: str
     context: int | None
-    """Tokens that prompt and reply may have together."""
+    """Most tokens of prompt and reply together."""
 
 
 def served_models(url: str, key: str) -> dict[str, Card] | None:
-    """Cards by model id of what answers at ``url``; ``None`` where nothing like us does.
+    """Cards by model id of the server at ``url``; None where no such server answers.
 
     Raises :class:`CannotAnswer` where the server refuses ``key``.
     """
@@ -148,7 +148,7 @@ def served_models(url: str, key: str) -> dict[str, Card] | None:
     except httpx.TransportError:
         return None
     if reply.status_code == 401:
-        raise CannotAnswer(f"{url} asks for an API key: set {API_KEY_VARIABLE}")
+        raise CannotAnswer(f"{url} requires an API key: set {API_KEY_VARIABLE}")
     if reply.status_code != 200 or not reply.headers.get("content-type", "").startswith("application/json"):
         return None
     cards = reply.json().get("data", [])

@@ -1,26 +1,26 @@
-"""A conversation with one model, and how replies look: one after another, or two side by side."""
+"""A conversation with one model, and the layout of replies: one after another, or two side by side."""
 
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from distilray.serve.console.clients import CannotAnswer, ChatClient, Message
+from distilray.serve.console.clients import ChatClient, Message
 
 SIDE_BY_SIDE_FROM = 100
-"""Columns of a terminal from which two replies stand beside each other."""
+"""Width of a terminal from which two replies are shown side by side."""
 
 
 class Conversation:
-    """What was said with ``speaker`` so far; a question without its whole reply is not kept."""
+    """The turns with ``client`` so far; a question without its whole reply is not kept."""
 
-    def __init__(self, speaker: ChatClient) -> None:
-        self.speaker = speaker
+    def __init__(self, client: ChatClient) -> None:
+        self.client = client
         self.turns: list[Message] = []
 
     def ask(self, question: str) -> Iterator[str]:
         turns = [*self.turns, {"role": "user", "content": question}]
         reply = []
-        for piece in self.speaker.answer(turns):
+        for piece in self.client.answer(turns):
             reply.append(piece)
             yield _printable(piece)
         self.turns = [*turns, {"role": "assistant", "content": "".join(reply)}]
@@ -33,7 +33,7 @@ def reply_in_turn(conversations: Sequence[Conversation], question: str, out: Tex
     """Stream each reply in full, one block after another, headed by the model's name where there are several."""
     for conversation in conversations:
         if len(conversations) > 1:
-            print(f"{conversation.speaker.name}:", file=out)
+            print(f"{conversation.client.name}:", file=out)
         for piece in conversation.ask(question):
             out.write(piece)
             out.flush()
@@ -49,14 +49,14 @@ def reply_side_by_side(conversations: Sequence[Conversation], question: str) -> 
     from rich.table import Table
     from rich.text import Text
 
-    texts = {conversation.speaker.name: "" for conversation in conversations}
+    texts = {conversation.client.name: "" for conversation in conversations}
     failures: list[Exception] = []
     stop = threading.Event()
 
     def follow(conversation: Conversation) -> None:
         try:
             for piece in conversation.ask(question):
-                texts[conversation.speaker.name] += piece
+                texts[conversation.client.name] += piece
                 if stop.is_set():
                     return
         except Exception as error:
@@ -72,7 +72,7 @@ def reply_side_by_side(conversations: Sequence[Conversation], question: str) -> 
     console = Console()
     threads = [threading.Thread(target=follow, args=(each,), daemon=True) for each in conversations]
     try:
-        # Shown live only while it grows; what is longer than the screen is then printed whole.
+        # Live only while it grows; the whole reply, which may be longer than the screen, is printed after that.
         with Live(get_renderable=columns, console=console, transient=True, refresh_per_second=12):
             for thread in threads:
                 thread.start()
@@ -88,6 +88,3 @@ def reply_side_by_side(conversations: Sequence[Conversation], question: str) -> 
 def _printable(text: str) -> str:
     """Without control characters: a model must not steer the terminal."""
     return "".join(char for char in text if char in "\n\t" or char.isprintable())
-
-
-__all__ = ["SIDE_BY_SIDE_FROM", "CannotAnswer", "Conversation", "reply_in_turn", "reply_side_by_side"]

@@ -41,17 +41,17 @@ def chat(
 ) -> int:
     """Talk to ``target``: the URL of a server, a run, a checkpoint directory or ``package://...``.
 
-    A run or checkpoint that is served on ``port`` of this machine is talked to there; otherwise it is loaded into
-    this process. ``once`` asks one question and returns. ``before_after`` asks the student before training too.
+    A run or checkpoint that is served on ``port`` of this machine is asked there; otherwise it is loaded into this
+    process. ``once`` asks one question and returns. ``before_after`` asks the student before training too.
     Questions come from stdin, one a line, replies go to stdout and everything else to stderr. Returns the exit
-    status: 0, 1 where a question of a pipe or ``once`` got no answer, 2 where the user has to change something.
+    status: 0; 1 where a question of a pipe or ``once`` got no answer; 2 where the input must be changed.
     """
     try:
-        speakers = _speakers(target, before_after, model, port, temperature, max_tokens)
+        clients = _clients(target, before_after, model, port, temperature, max_tokens)
     except (CannotServe, CannotAnswer) as error:
         print(f"distilray chat: {error}", file=sys.stderr)
         return 2
-    conversations = [Conversation(speaker) for speaker in speakers]
+    conversations = [Conversation(client) for client in clients]
     if once is not None:
         return _ask_all(conversations, iter([once]))
     if sys.stdin.isatty():
@@ -79,7 +79,7 @@ def _ask_all(conversations: list[Conversation], questions: Iterator[str]) -> int
 def _talk(conversations: list[Conversation]) -> int:
     import readline  # noqa: F401  (gives input() editing and history)
 
-    names = " and ".join(conversation.speaker.name for conversation in conversations)
+    names = " and ".join(conversation.client.name for conversation in conversations)
     print(f"Talking to {names}. {HELP}", file=sys.stderr)
     reply = _layout(conversations)
     while True:
@@ -99,7 +99,7 @@ def _talk(conversations: list[Conversation]) -> int:
             try:
                 reply(question)
             except KeyboardInterrupt:
-                print("\n(stopped; this question is forgotten)", file=sys.stderr)
+                print("\n(stopped; this question is not kept)", file=sys.stderr)
             except CannotAnswer as error:
                 print(f"{error}\n(/reset forgets the conversation)", file=sys.stderr)
 
@@ -116,7 +116,7 @@ def _reset(conversations: list[Conversation]) -> None:
         conversation.reset()
 
 
-def _speakers(
+def _clients(
     target: str, before_after: bool, model: str | None, port: int, temperature: float, max_tokens: int
 ) -> list[ChatClient]:
     key = os.environ.get(API_KEY_VARIABLE) or "none"
@@ -139,7 +139,7 @@ def _speakers(
 def _cards_at(url: str, key: str, model: str | None, before_after: bool) -> dict[str, Card]:
     served = served_models(url, key)
     if not served:
-        raise CannotServe(f"nothing that serves models answers at {url}; `distilray serve RUN` starts it")
+        raise CannotServe(f"no model server answers at {url}; start one with `distilray serve RUN`")
     name = model or next(iter(served))
     if name not in served:
         raise CannotServe(f"{url} does not serve {name!r}; it serves: {', '.join(served)}")
@@ -147,18 +147,18 @@ def _cards_at(url: str, key: str, model: str | None, before_after: bool) -> dict
         return {name: served[name]}
     before = f"{name}-before"
     if before not in served:
-        raise CannotServe(f"{url} does not serve {before}; `distilray serve RUN --before` does")
+        raise CannotServe(f"{url} does not serve {before}; start it with `distilray serve RUN --before`")
     return {before: served[before], name: served[name]}
 
 
 def _served_here(url: str, key: str, students: list[ServedModel]) -> tuple[dict[str, Card], str]:
-    """The cards under which exactly these checkpoints are served at ``url``; none, and why, where one is not."""
+    """The cards of these checkpoints as served at ``url``; none, and why, where one of them is not served there."""
     try:
         served = served_models(url, key)
     except CannotAnswer as error:
-        return {}, str(error)  # somebody else's server, it may be
+        return {}, str(error)  # possibly a server of something else
     if served is None:
-        return {}, f"No server of models at {url}"
+        return {}, f"No model server at {url}"
     found = {
         name: card
         for student in students
@@ -166,7 +166,7 @@ def _served_here(url: str, key: str, students: list[ServedModel]) -> tuple[dict[
         if is_same_checkpoint(card.checkpoint, student.source)
     }
     if len(found) < len(students):
-        return {}, f"What is served at {url} is another: {', '.join(card.checkpoint for card in served.values())}"
+        return {}, f"{url} serves another checkpoint: {', '.join(card.checkpoint for card in served.values())}"
     return found, ""
 
 
@@ -178,4 +178,4 @@ def _load(students: list[ServedModel], temperature: float, max_tokens: int) -> l
         with noise_to(log):
             return [InProcess(student, temperature=temperature, max_tokens=max_tokens) for student in students]
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CannotServe(f"the checkpoint does not load: {error}\ntransformers says more in {log}") from error
+        raise CannotServe(f"the checkpoint does not load: {error}\nthe output of transformers is in {log}") from error

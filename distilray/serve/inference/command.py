@@ -38,8 +38,9 @@ def serve(
     """Host ``target`` (a run, a checkpoint directory, a hub name, ``package://...``) at ``http://host:port/v1``.
 
     Blocks until SIGINT or SIGTERM, then stops and leaves no process. ``before`` serves the student before training
-    beside it; ``engine`` are vLLM engine arguments. Returns the exit status: 0 stopped by the user, 1 failed, 2 the
-    user has to change something. Says so on stderr; Ray's and vLLM's own output goes to a file that is named.
+    too; ``engine`` are vLLM engine arguments, over those of the run's recipe. Returns the exit status: 0 stopped by the
+    user, 1 failed, 2 the input must be changed, with the reason on stderr. Ray's and vLLM's own output goes to a file,
+    which is named.
     """
     try:
         models = find_students(target, model_id=model_id, before=before)
@@ -54,7 +55,9 @@ def serve(
             return _serve_until_stopped(settings, host, port, log, user)
         except Exception:
             traceback.print_exc()  # goes to the log
-            print(f"distilray serve: this should not have happened; {log} ends with the cause", file=user)
+            print(
+                f"distilray serve: unexpected error, please report it; its traceback is at the end of {log}", file=user
+            )
             raise
 
 
@@ -74,7 +77,7 @@ def _serve_until_stopped(settings: ServeSettings, host: str, port: int, log: Pat
         print("Stopped.", file=user)
         return OK
     except DidNotStart as error:
-        print(f"distilray serve: {error}\nMore in {log} and in the directory of Ray that it names", file=user)
+        print(f"distilray serve: {error}\nDetails: {log}, and the directory of Ray's logs that it names", file=user)
         return FAILED
 
 
@@ -86,7 +89,7 @@ def _deploy(settings: ServeSettings) -> None:
     arguments = settings.model_dump(mode="json") | {"api_keys": [key.get_secret_value() for key in settings.api_keys]}
     try:
         ray.serve.run(build(arguments), name=APPLICATION, route_prefix="/")
-    except RuntimeError as error:  # what Serve raises for an application that failed to deploy
+    except RuntimeError as error:  # raised by Serve for an application that failed to deploy
         raise DidNotStart(f"the student did not start: {_last_error(str(error))}") from error
 
 
@@ -166,6 +169,8 @@ def _ready(settings: ServeSettings, host: str, port: int, seconds: float) -> str
         "",
     ]
     if not settings.api_keys and host not in ("127.0.0.1", "localhost", "::1"):
-        lines.append(f"Anyone who reaches {host}:{port} can use it; {API_KEYS_VARIABLE}=key1,key2 asks for a key.")
+        lines.append(
+            f"Anyone who can reach {host}:{port} can use it; set {API_KEYS_VARIABLE}=key1,key2 to require a key."
+        )
     lines.append("Ctrl-C stops it.")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """Every error that leaves the ingress has OpenAI's shape, so that its clients raise the right exception.
 
-    {"error": {"message": "The model 'gpt' does not exist; here are: student", "type": "invalid_request_error",
+    {"error": {"message": "The model 'gpt' does not exist; available: student", "type": "invalid_request_error",
                "param": "model", "code": "model_not_found"}}
 
 Exceptions' class names, tracebacks and replica names stay in the log.
@@ -25,7 +25,7 @@ _TYPES = {408: "timeout_error", 429: "rate_limit_error", 503: "service_unavailab
 
 
 class ApiError(Exception):
-    """An answer to the client that is not a reply: status, message, and OpenAI's ``param`` and ``code``."""
+    """An error response to the client: status, message, and OpenAI's ``param`` and ``code``."""
 
     def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None):
         super().__init__(message)
@@ -49,14 +49,14 @@ class ApiError(Exception):
 def unknown_model(model: str, known: list[str]) -> ApiError:
     return ApiError(
         404,
-        f"The model {model!r} does not exist; here are: {', '.join(known)}",
+        f"The model {model!r} does not exist; available: {', '.join(known)}",
         param="model",
         code="model_not_found",
     )
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """The answer for any exception that reached the ingress, in words that are the client's."""
+    """The response for any exception that reached the ingress, in terms that the client knows."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
@@ -71,7 +71,7 @@ def as_api_error(error: Exception) -> ApiError:
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and 400 <= status < 500:
         return ApiError(status, getattr(error, "message", None) or str(error))
-    return ApiError(500, "The server failed on this request; its log says why.", code="internal_error")
+    return ApiError(500, "The server failed on this request; the cause is in its log.", code="internal_error")
 
 
 def _engine_died(error: Exception) -> bool:

@@ -1,6 +1,6 @@
 """The HTTP front: OpenAI's endpoints on Ray Serve LLM's router, with our errors, keys and probes.
 
-GET /health says that this process answers; GET /ready that every model has a replica that has been warmed up.
+GET /health: this process answers. GET /ready: every model has a replica that is warmed up.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ ENDPOINTS = {
 }
 
 ModelCard = dict[str, Any]
-"""What GET /v1/models says of a model: ``id``, ``object``, ``created``, ``owned_by``, ``root`` (its checkpoint),
+"""What GET /v1/models returns for a model: ``id``, ``object``, ``created``, ``owned_by``, ``root`` (its checkpoint),
 ``max_model_len`` (tokens, ``None`` if only its replicas know) and ``metadata`` (system prompt, template hash)."""
 
 
@@ -71,14 +71,14 @@ class StudentIngress(OpenAiIngress):
         return JSONResponse({"status": "ready", "models": list(self._cards)})
 
     def _check_model(self, model: str | None) -> None:
-        # Without a name the only model answers, as Ray Serve LLM has it; of several one must be named.
+        # As in Ray Serve LLM, a request may omit the model where there is only one.
         if model is None and len(self._cards) > 1:
             raise ApiError(400, f"Name one of the models: {', '.join(self._cards)}", param="model")
         if model is not None and model not in self._cards:
             raise unknown_model(model, list(self._cards))
 
     async def _models_without_replica(self) -> list[str]:
-        # Asked of the controller, not of the replicas: a replica whose queue is full is busy, not unready.
+        # The controller is asked, not the replicas: a replica whose queue is full is busy, not unready.
         async with self._probe:
             if time.monotonic() - self._probed_at > 1:
                 status = await asyncio.to_thread(serve.status)
@@ -102,7 +102,7 @@ def _read_contents(body: ChatCompletionRequest) -> None:
                 message["content"] = list(content)  # pyright: ignore[reportGeneralTypeIssues]
             except ValidationError as error:
                 where = f"messages.{place}.content"
-                raise ApiError(400, f"{where}: neither text nor a list of content parts", param=where) from error
+                raise ApiError(400, f"{where}: expected text or a list of content parts", param=where) from error
 
 
 def http_app(api_keys: list[str]) -> FastAPI:

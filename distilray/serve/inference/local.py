@@ -1,4 +1,4 @@
-"""A Ray cluster of this machine alone, for as long as something is served; nothing of it stays behind."""
+"""A Ray cluster on this machine only, for as long as something is served; no process of it remains."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import psutil
 from distilray.errors import DistilrayError
 
 OBJECT_STORE_BYTES = 256 * 2**20
-"""Serving hands requests from process to process; it stores nothing big."""
+"""Serving passes requests between processes and stores nothing large."""
 
 START_ATTEMPTS = 5
 """A raylet dies where its agents need more than 15 s to start (not a setting), as on a busy machine."""
@@ -21,11 +21,11 @@ STOP_WITHIN_S = 15
 
 
 class DidNotStart(DistilrayError):
-    """What was to be served is not; the text is the last error on the way."""
+    """The application could not be served; the text is the last error."""
 
 
 class Stopped(BaseException):
-    """SIGINT or SIGTERM came. Not an Exception, so that nothing on the way takes it for a failure."""
+    """SIGINT or SIGTERM arrived. Not an Exception, so that no handler mistakes it for a failure."""
 
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -33,7 +33,8 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def signals_raise_stopped() -> Iterator[None]:
-    """Raise :class:`Stopped` in the main thread on the first SIGINT or SIGTERM; later ones do not disturb the end."""
+    """Raise :class:`Stopped` in the main thread on the first SIGINT or SIGTERM; later ones do not interrupt
+    the shutdown."""
     previous = {number: signal.getsignal(number) for number in STOPPING}
     _catch_signals()
     try:
@@ -56,7 +57,7 @@ def _stop_once(number: int, frame: object) -> None:
 
 @contextmanager
 def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
-    """Ray on this machine with Serve's HTTP proxy on ``host:port``; gives the directory of Ray's logs."""
+    """Ray on this machine with Serve's HTTP proxy on ``host:port``; yields the directory of Ray's logs."""
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would run its workers at nice 15
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -65,7 +66,7 @@ def ray_for_serving(host: str, port: int, *, cpus: int) -> Iterator[Path]:
     others = _children()
     try:
         context = _start_ray(cpus, others)
-        _catch_signals()  # ray.init takes SIGTERM over
+        _catch_signals()  # ray.init installs its own SIGTERM handler
         serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port, "keep_alive_timeout_s": 90})
         yield Path(str(context.address_info["session_dir"]), "logs")
     finally:
@@ -90,7 +91,9 @@ def _start_ray(cpus: int, others: set[psutil.Process]) -> Any:
             )
         except Exception as error:  # Ray has no narrower type for a node that does not come up
             if attempt == START_ATTEMPTS:
-                raise DidNotStart(f"Ray did not start, {attempt} times; is this machine too busy? ({error})") from error
+                raise DidNotStart(
+                    f"Ray did not start in {attempt} attempts; try again when this machine is less busy ({error})"
+                ) from error
             _end(_children() - others, grace_s=0)
     raise AssertionError("the last attempt returns or raises")
 

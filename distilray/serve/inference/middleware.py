@@ -1,7 +1,7 @@
-"""ASGI middleware of the ingress: API keys, and an honest end for streams that break.
+"""ASGI middleware of the ingress: API keys, and an error event for streams that break.
 
-Both are plain ASGI: Starlette's BaseHTTPMiddleware would stand between a client that hangs up and the engine that
-should stop generating for it.
+Both are plain ASGI: Starlette's BaseHTTPMiddleware would hide a client's disconnect from the engine, which should then
+stop generating.
 """
 
 import hmac
@@ -44,7 +44,7 @@ class BrokenStreams:
     """Ends an event stream that breaks with an error event instead of cutting it.
 
     A stream is a 200 before its first token, so that a replica lost later cannot change the status any more. OpenAI's
-    clients raise on an event that holds ``error``; on a bare cut some of them believe the reply is whole.
+    clients raise on an event that holds ``error``; after a plain cut some of them take the reply for complete.
     """
 
     def __init__(self, app: ASGIApp) -> None:
