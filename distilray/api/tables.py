@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from distilray.errors import InputError
@@ -38,7 +37,8 @@ def _parts(
         if stage.rows[name] != path:
             table = _decided(table, _read(store, path, None), step, columns)
         if missing := sorted(set(columns or ()) - set(table.column_names)):
-            known = ", ".join(sorted(table.column_names))
+            all_names = {*_read(store, stage.rows[name], None).column_names, *_read(store, path, None).column_names}
+            known = ", ".join(sorted(all_names))
             raise UnknownColumn(f"step {step!r} has no column {missing[0]!r}; its columns: {known}")
         yield _at_step(table, step, outcome)
 
@@ -51,9 +51,10 @@ def _read(store: Store, path: str, columns: Sequence[str] | None) -> pa.Table:
 
 def _decided(rows: pa.Table, decisions: pa.Table, step: str, columns: Sequence[str] | None) -> pa.Table:
     """The rows that were decided on, with what was decided."""
-    places = pc.index_in(rows["id"], value_set=decisions["id"].combine_chunks())
-    there = pc.is_valid(places)
-    rows, decisions = rows.filter(there), decisions.take(places.filter(there))
+    places = {row_id: k for k, row_id in enumerate(decisions["id"].to_pylist())}
+    found = [places.get(row_id) for row_id in rows["id"].to_pylist()]
+    rows = rows.filter(pa.array([place is not None for place in found], pa.bool_()))
+    decisions = decisions.take(pa.array([place for place in found if place is not None], pa.int64()))
     for name in decisions.column_names:
         if columns is None or name in {*columns, *DECIDING}:
             rows = _with(rows, name, decisions[name])

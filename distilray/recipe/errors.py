@@ -66,7 +66,9 @@ def closest(word: str, words: Iterable[str]) -> str:
 def refusal(problems: Iterable[Problem]) -> ValidationError:
     """``problems`` for a validator to raise: pydantic then adds the place of the field in front of each place."""
     details = [
-        InitErrorDetails(type=PydanticCustomError(PROBLEM, "{text}", {"text": problem.text}), loc=problem.place)
+        InitErrorDetails(
+            type=PydanticCustomError(PROBLEM, "{text}", {"text": problem.text}), loc=problem.place, input=None
+        )
         for problem in problems
     ]
     return ValidationError.from_exception_data("recipe", details)

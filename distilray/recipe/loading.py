@@ -44,8 +44,9 @@ def load_recipe(place: str | PathLike[str], overrides: Sequence[str] = ()) -> Re
 def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:
     """As :func:`load_recipe`, of the text itself."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        document = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         raise RecipeError(origin, [Problem((), f"not YAML: {' '.join(str(error).split())}")]) from error
     if not isinstance(document, dict):

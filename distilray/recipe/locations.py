@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
+from pydantic.fields import FieldInfo
 
 Place = tuple[str | int, ...]
 
@@ -50,7 +51,7 @@ def _bare(annotation: Any) -> Any:
             return annotation
 
 
-def _labels(member: Any) -> Iterator[str]:
+def _labels(member: Any) -> Iterator[str | int]:
     if get_origin(member) is Annotated:
         yield from (mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag))
     member = _bare(member)
@@ -64,8 +65,7 @@ def _labels(member: Any) -> Iterator[str]:
 def _inside(annotation: Any, part: str | int) -> Any:
     annotation = _bare(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        named = ((info.alias or name, info) for name, info in annotation.model_fields.items())
-        return next((info.annotation for name, info in named if name == part), None)
+        return next((info.annotation for name, info in _named(annotation).items() if name == part), None)
     arguments = get_args(annotation)
     return arguments[-1 if isinstance(part, str) else 0] if arguments else None
 
@@ -74,4 +74,9 @@ def _fields(annotation: Any) -> list[str]:
     annotation = _bare(annotation)
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return []
-    return [info.alias or name for name, info in annotation.model_fields.items()]
+    return list(_named(annotation))
+
+
+def _named(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A model's fields by the keys that a recipe writes."""
+    return {str(info.validation_alias or name): info for name, info in model.model_fields.items()}

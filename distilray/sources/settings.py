@@ -57,7 +57,12 @@ class Source(BaseModel):
         pattern=r"^[\w.]+:\w+$",
         description="Instead of path: package:function, which yields records (dicts).",
     )
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="Keyword arguments of that function.")
+    with_: dict[str, Any] = Field(
+        default_factory=dict,
+        validation_alias="with",
+        serialization_alias="with",
+        description="Keyword arguments of that function.",
+    )
     form: Form = Field(
         default="auto",
         description="What its records look like; auto recognises each by its keys. trace: whatever the "

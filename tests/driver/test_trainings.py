@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> tuple[Trainings, list[TrainingStage]]:
         "resources": {"runners": 1},
     }
     loaded = parse(yaml.safe_dump(recipe), "r.yaml")
-    context: Any = SimpleNamespace(store=Store(tmp_path / "run"))
+    context: Any = SimpleNamespace(store=Store(tmp_path / "run"), run="run", logs=None)
     [repeat] = plan(loaded, "s", Available(4, 0)).stages
     stages = [stage for k in (1, 2) for stage in repeat.in_round(k) if isinstance(stage, TrainingStage)]  # type: ignore[union-attr]
     trainings = Trainings(context, loaded, lambda event: None)
@@ -40,7 +40,7 @@ def run_without_training(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) 
     """Notes folder and beginning of each training in place of doing it."""
     began: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "distilray.driver.trainings._train", lambda c, e, folder, path, *_: began.append((folder, path))
+        "distilray.driver.trainings._train", lambda spec, *_: began.append((spec.out, spec.student_path))
     )
     monkeypatch.setattr("distilray.driver.trainings._write_card", lambda *_: None)
     return began

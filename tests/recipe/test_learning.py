@@ -47,8 +47,8 @@ def test_a_training_that_learns_needs_no_answers_of_the_rows(base: dict[str, Any
         (["train.condenser.learn.prompts=[shorten]"], "has no prompt 'shorten'; did you mean 'shorten_trace'"),
         (["train.condenser.learn.steps=x"], "unknown key 'steps'"),
         (["train.condenser.system=You are terse."], "asked with the step's own system prompt; leave system out"),
-        (["train.condenser.think=true"], "think and learn do not go together"),
-        (["train.condenser.kind=step_by_step"], "learn is for kind: sft"),
+        (["train.condenser.think=true"], "think and learn cannot be combined"),
+        (["train.condenser.kind=step_by_step"], "learn needs kind: sft"),
         (
             ["steps.2={answer: {model: big}}", "steps.1={rate_trace: {model: big}}",
              "train.condenser.learn={step: rate_trace}"],
