@@ -6,7 +6,7 @@
 
 import sys
 
-from distilray.cli.main import main
+from distilray.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(["run", *sys.argv[1:]]))

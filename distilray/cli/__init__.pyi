@@ -1,1 +1,1 @@
-from .main import main as main
+from .command_line import main as main

@@ -2,6 +2,6 @@
 
 import sys
 
-from distilray.cli.main import main
+from distilray.cli.command_line import main
 
 sys.exit(main())

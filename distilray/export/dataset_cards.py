@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import yaml
+from typing import Any
 
 from distilray.export.exporters import Exported
+from distilray.export.markdown import card_head, recipe_section, table
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -32,23 +32,23 @@ def dataset_card(
     """The card's text.
 
     Args:
-        exported: what :func:`~distilray.rows.export` returned.
+        exported: what :func:`~distilray.export.export` returned.
         licenses: source name to the license of its texts, ``None`` where it is not known.
         models: role or name to the weights or endpoint that wrote or judged.
         prompts: prompt name to its hash.
         recipe: the resolved recipe, as YAML.
-        steps: how the rows came to be, in Markdown (counts per step).
+        steps: what each step did, in Markdown (counts per step).
     """
-    parts = [f"---\n{_head(exported, title, licenses)}---\n\n# {title}\n\n{_summary(exported)}"]
+    parts = [card_head(_head(exported, title, licenses)), f"# {title}\n\n{_summary(exported)}"]
     parts.append("## Sources\n\n" + _sources(exported, licenses))
     if models:
-        parts.append("## Models\n\n" + _table(("role", "model"), models.items()))
+        parts.append("## Models\n\n" + table(("role", "model"), models.items()))
     if prompts:
-        parts.append("## Prompts\n\n" + _table(("prompt", "hash"), prompts.items()))
+        parts.append("## Prompts\n\n" + table(("prompt", "hash"), prompts.items()))
     if steps:
         parts.append("## Steps\n\n" + steps)
     if recipe:
-        parts.append(f"## Recipe\n\n```yaml\n{recipe.strip()}\n```")
+        parts.append(recipe_section(recipe))
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,8 +60,8 @@ def hub_license(license: str | None) -> str:
     return name if name in _LICENSES else "other"
 
 
-def _head(exported: Exported, title: str, licenses: Mapping[str, str | None]) -> str:
-    head = {
+def _head(exported: Exported, title: str, licenses: Mapping[str, str | None]) -> dict[str, Any]:
+    return {
         "pretty_name": title,
         "language": sorted(exported.languages),
         "license": sorted({hub_license(licenses.get(source)) for source in exported.sources}) or ["unknown"],
@@ -70,7 +70,6 @@ def _head(exported: Exported, title: str, licenses: Mapping[str, str | None]) ->
         "tags": ["distillation", "synthetic"],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": list(exported.files)}]}],
     }
-    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
 def _summary(exported: Exported) -> str:
@@ -89,9 +88,4 @@ def _summary(exported: Exported) -> str:
 
 def _sources(exported: Exported, licenses: Mapping[str, str | None]) -> str:
     rows = ((name, licenses.get(name) or "unknown", f"{n:,}") for name, n in exported.sources.most_common())
-    return _table(("source", "license", "rows"), rows)
-
-
-def _table(heads: tuple[str, ...], rows) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return table(("source", "license", "rows"), rows)

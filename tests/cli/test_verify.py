@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distilray.cli import main
-from distilray.cli.main import parse
+from distilray.cli.command_line import parse
 from distilray.verifiers import KINDS
 
 

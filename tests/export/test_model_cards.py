@@ -35,7 +35,7 @@ def test_a_card_says_what_the_student_was_trained_on_and_how() -> None:
     for words in (
         "| rows | 8 of 10 |", "| tokens trained on | 4,096 in 12 steps |", "hash abc123", "`Be \\| brief.`",
         "| gsm8k | mit |", "| mine | unknown |", "| teacher | Qwen/Qwen2.5-72B-Instruct |", "| torch | 2.13.0 |",
-        "name: quickstart", "| loss | 2.5 at first, 0.51 at last |",
+        "name: quickstart", "| loss | 2.5 in the first step, 0.51 in the last |",
     ):  # fmt: skip
         assert words in text
 

@@ -4,7 +4,6 @@ is."""
 from __future__ import annotations
 
 import ast
-import itertools
 import json
 import os
 import re
@@ -23,7 +22,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distilray.cli.main import parse
+from distilray.cli.command_line import parse
 from distilray.planning import Available, plan
 from distilray.recipe import load_recipe
 from distilray.report.run_status import status
@@ -295,30 +294,6 @@ def test_the_commands_that_take_longer_do_so_too(here: Path, bucket: dict[str, s
     assert json.loads(again)["state"] == "finished"
     twice = status(Store(str(here / "runs" / "run")))
     assert twice["models"][0]["replies"] >= 80
-
-
-MY_RECIPE = """
-models:
-  teacher: {kind: echo}
-sources:
-  - {name: lines, path: lines.jsonl, language: en}
-resources: {runners: 1, runner_cpus: 0.1}
-"""
-
-
-@pytest.mark.slow
-def test_a_step_of_ones_own_runs_from_the_folder_where_it_lies(tmp_path: Path):
-    [module] = blocks("python")
-    (tmp_path / module.splitlines()[0].removeprefix("# ")).write_text(module)
-    steps = blocks("yaml")[1]
-    (tmp_path / "recipe.yaml").write_text(MY_RECIPE + steps)
-    words = itertools.cycle(["Sorry, I cannot", "I apologise, no", "Certainly", "It is"])
-    rows = [{"instruction": f"{next(words)} say {k}."} for k in range(40)]
-    (tmp_path / "lines.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    typed("distilray run recipe.yaml --run runs/mine", tmp_path)
-    found = {step["name"]: step for step in status(Store(str(tmp_path / "runs" / "mine")))["steps"]}
-    mine = next(step for name, step in found.items() if "apolog" in name.lower())
-    assert (mine["kept"], mine["rejected"], mine["reasons"]) == (20, 20, {"rejected: apology": 20})
 
 
 def free_port() -> int:

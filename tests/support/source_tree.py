@@ -51,7 +51,7 @@ class SourceTree:
         stub = self.files[package].with_suffix(".pyi")
         exported = {}
         for node in ast.parse(stub.read_text("utf-8")).body if stub.is_file() else ():
-            if isinstance(node, ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and node.module:  # ``from . import steps`` exports the submodule itself
                 for alias in node.names:
                     exported[alias.asname or alias.name] = f"{package}.{node.module}:{alias.name}"
         return exported

@@ -3,7 +3,3 @@
 Everything is in the file (no network, no build step), and it stays small whatever the size of the run: numbers come
 from manifests and footers, histograms from a bounded number of units, texts from a bounded sample of rows.
 """
-
-from distilray.report.page.page import write_report
-
-__all__ = ["write_report"]

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import distilray
+from distilray.cli.command_line import parse
 from distilray.cli.commands import COMMANDS, command_module
-from distilray.cli.main import parse
 from tests.support import command_line
 
 
