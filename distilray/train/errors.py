@@ -1,4 +1,4 @@
-"""Why a training cannot start, or did not end, in the user's words."""
+"""Why a training cannot start, or did not finish."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from distilray.errors import DistilrayError, InputError
 
 
 class CannotTrain(InputError, ValueError):
-    """Known before a training starts; names the place, the value that was found there and what to do about it."""
+    """Raised before a training starts; names the place, the value found there and what to do about it."""
 
 
 class StopTraining(DistilrayError, RuntimeError):
-    """Raised by all workers alike: trying again would end the same way, so nobody is restarted."""
+    """Raised by all workers alike: trying again would end the same way, so no worker is restarted."""
 
 
 class TrainingFailed(DistilrayError, RuntimeError):
-    """Workers kept failing; the message begins with what the first of them said, checkpoints are kept."""
+    """Workers kept failing; the message begins with the first one's error. Checkpoints are kept."""
 
     prefix = "failed: "
 
@@ -25,5 +25,5 @@ class TrainingFailed(DistilrayError, RuntimeError):
         said = str(first).strip().splitlines()
         return cls(
             f"train {name!r} failed: {said[-1] if said else type(first).__name__}. "
-            "What was trained up to the last checkpoint is kept: run the same command again to go on from there"
+            "Checkpoints are kept: run the same command again to continue from the last one"
         )

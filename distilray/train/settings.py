@@ -9,7 +9,7 @@
         micro_batch_size: 8
         max_length: 4096
 
-What every kind of training has in common; each kind adds its own. Nothing here imports torch or Ray, so that reading a
+What all training methods have in common; each method adds its own. Nothing here imports torch or Ray, so that reading a
 recipe stays fast.
 """
 
@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
 
@@ -37,8 +37,18 @@ class Settings(BaseModel):
         return hash(self.model_dump_json())
 
 
+class LearnSettings(Settings):
+    """Learn the part of a model in one of the recipe's steps, from what it was asked and replied in this run.
+
+    learn: {step: align_trace, prompts: [shorten_trace, extend_trace]}
+    """
+
+    step: str = Field(description="name of the step, as the recipe has it")
+    prompts: tuple[str, ...] = Field(default=(), description="only these of the step's prompts; default: all")
+
+
 class LoraSettings(Settings):
-    """Train low-rank adapters beside frozen weights (Hu et al. 2021, through peft)."""
+    """Train low-rank adapters on top of frozen weights (Hu et al. 2021, through peft)."""
 
     r: int = Field(default=16, ge=1, description="rank of the adapters")
     alpha: float = Field(default=32.0, gt=0, description="adapters are scaled by alpha / r")
@@ -60,7 +70,7 @@ class TrainResources(Settings):
     min_workers: int | None = Field(
         default=None,
         ge=1,
-        description="fewest workers to begin or go on with where there is no room for all; default: workers",
+        description="fewest workers to start or continue with where there is no room for all; default: workers",
     )
     sequence_parallel: int = Field(
         default=1, ge=1, description="workers that share every row, each with its part of the tokens: for long traces"
@@ -70,7 +80,7 @@ class TrainResources(Settings):
     peak_tflops: float | None = Field(
         default=None,
         gt=0,
-        description="most TFLOP/s of one worker's device, for MFU; default: data sheet, on CPUs measured",
+        description="peak TFLOP/s of one worker's device, for MFU; default: its data sheet, measured on CPUs",
     )
 
     @model_validator(mode="after")
@@ -80,8 +90,8 @@ class TrainResources(Settings):
         for name, workers in (("workers", self.workers), ("min_workers", self.fewest)):
             if workers % self.sequence_parallel:
                 raise ValueError(
-                    f"{name} {workers} is no multiple of sequence_parallel {self.sequence_parallel}: that many workers "
-                    "share a row"
+                    f"{name} {workers} is not a multiple of sequence_parallel {self.sequence_parallel}, the number of "
+                    "workers that share a row"
                 )
         return self
 
@@ -92,7 +102,7 @@ class TrainResources(Settings):
 
     @property
     def fewest(self) -> int:
-        """Workers that a training goes on with at the least."""
+        """The fewest workers that a training continues with."""
         return self.workers if self.min_workers is None else self.min_workers
 
     @property
@@ -100,19 +110,22 @@ class TrainResources(Settings):
         return self.fewest < self.workers
 
     def with_workers(self, workers: int) -> TrainResources:
-        """These resources where ``workers`` came to be."""
+        """These resources with exactly ``workers`` workers."""
         return self.model_copy(update={"workers": workers, "min_workers": None})
 
 
 class TrainSettings(Settings):
-    """What every kind of training has in common."""
+    """What all training methods have in common."""
 
-    kind: str = Field(description="what is trained for: sft, ...")
+    kind: str = Field(description="the training method: sft, dpo, distill, step_by_step, classify")
+    uses: str | None = Field(default=None, description="a method of your own, in place of kind: package.module:Class")
     name: str = Field(pattern=NAME, description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")
     start_from: str | None = Field(default=None, description="name of an earlier training whose result to start from")
     system: str | None = Field(default=None, description="the student's system prompt, here and wherever it answers")
-    think: bool = Field(default=False, description="put the row's reasoning into a <think> block before the answer")
+    think: bool = Field(
+        default=False, description="train on the row's reasoning too, in a <think> block before the answer"
+    )
     rows: str = Field(description="which rows to train on: a condition over their columns, in SQL")
 
     epochs: float | None = Field(default=None, gt=0, description="passes over the rows; this or max_steps")
@@ -120,7 +133,7 @@ class TrainSettings(Settings):
     learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate of AdamW")
     schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
         default="cosine",
-        description="course of the rate after warm-up; wsd stays at the peak until it decays at the end",
+        description="learning rate schedule after warm-up; wsd stays at the peak until it decays at the end",
     )
     min_lr_ratio: float = Field(
         default=0.0, ge=0, lt=1, description="share of the peak rate that cosine and wsd end at"
@@ -129,14 +142,14 @@ class TrainSettings(Settings):
     warmup: float = Field(default=0.03, ge=0, description="warm-up steps; below 1 a share of all steps")
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay; biases and norms are exempt")
     betas: tuple[float, float] = Field(default=(0.9, 0.95), description="AdamW's decay rates")
-    max_grad_norm: float = Field(default=1.0, ge=0, description="largest gradient norm; 0 does not clip")
+    max_grad_norm: float = Field(default=1.0, ge=0, description="gradients are clipped to this norm; 0 does not clip")
     batch_size: int = Field(default=64, ge=1, description="rows of one optimizer step over all workers")
     micro_batch_size: int = Field(
-        default=8, ge=1, description="most rows that one worker takes through the model at once"
+        default=8, ge=1, description="most rows that one worker passes through the model at once"
     )
     max_length: int = Field(default=2048, ge=8, description="most tokens of one row, prompt and answer together")
     long_rows: Literal["reject", "truncate"] = Field(
-        default="reject", description="what becomes of rows above max_length"
+        default="reject", description="what happens to rows above max_length"
     )
 
     sharding: Sharding = Field(default="fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
@@ -158,7 +171,8 @@ class TrainSettings(Settings):
     )
     log_every: int = Field(default=10, ge=1, description="steps between lines of metrics.jsonl")
     report_to: tuple[Literal["wandb", "mlflow"], ...] = Field(
-        default=(), description="trackers to tell beside metrics.jsonl, each an extra of its own name"
+        default=(),
+        description="experiment trackers to report to besides metrics.jsonl; each needs the extra of its name",
     )
     evaluate_every: int | None = Field(default=None, ge=1, description="steps between losses on held-out rows")
     holdout: float = Field(default=0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
@@ -173,18 +187,30 @@ class TrainSettings(Settings):
     @model_validator(mode="after")
     def _how_long(self) -> TrainSettings:
         if (self.epochs is None) == (self.max_steps is None):
-            raise ValueError("say either epochs or max_steps: how long to train")
+            raise ValueError("set either epochs or max_steps: how long to train")
         if (self.evaluate_every is None) != (self.holdout == 0):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
         if self.patience is not None and self.evaluate_every is None:
-            raise ValueError("patience counts evaluations: say evaluate_every and holdout too")
+            raise ValueError("patience counts evaluations: set evaluate_every and holdout too")
         if self.min_lr_ratio and self.schedule not in ("cosine", "wsd"):
-            raise ValueError(f"min_lr_ratio is of the schedules cosine and wsd, not of {self.schedule}")
+            raise ValueError(f"min_lr_ratio needs schedule: cosine or wsd, not {self.schedule}")
         if self.offload and self.sharding == "ddp":
-            raise ValueError("offload goes with sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
+            raise ValueError("offload needs sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
         if self.lora is not None and self.lora.quantize and self.sharding != "ddp":
-            raise ValueError("lora.quantize goes with sharding: ddp; weights in 4 bits are not sharded")
+            raise ValueError("lora.quantize needs sharding: ddp; weights in 4 bits are not sharded")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """With ``kind`` or ``uses``, whichever names the method, as recipes write it."""
+        values = dump(self)
+        values.pop("uses" if self.uses is None else "kind", None)
+        return values
+
+    @property
+    def demonstrations(self) -> LearnSettings | None:
+        """The step whose demonstrations are trained on; None: the rows' own answers."""
+        return None
 
     @property
     def trained_turns(self) -> Literal["assistant", "answer"]:
@@ -194,7 +220,7 @@ class TrainSettings(Settings):
     @property
     def whole_rows(self) -> str | None:
         """Why a worker has to hold rows whole; None where it may hold a part of their tokens."""
-        return f"kind: {self.kind}"
+        return f"kind: {self.kind}" if self.uses is None else f"uses: {self.uses}"
 
     def fingerprint(self, *others: object) -> str:
         """Changes when these settings or ``others`` change (16 hex digits)."""
@@ -226,18 +252,17 @@ def worker_counts(settings: TrainSettings, resources: TrainResources) -> list[in
     """
     if resources.elastic and settings.sharding.startswith("zero"):
         raise ValueError(
-            f"train {settings.name!r}: min_workers goes with sharding: fsdp or ddp; a checkpoint of "
-            f"{settings.sharding} "
-            "is loaded by as many workers as have written it"
+            f"train {settings.name!r}: min_workers needs sharding: fsdp or ddp; a checkpoint of "
+            f"{settings.sharding} can only be loaded by as many workers as wrote it"
         )
     if resources.sequence_parallel > 1 and (wrong := settings.whole_rows):
         raise ValueError(
-            f"train {settings.name!r}: sequence_parallel is of trainings on rows that stand alone; {wrong} needs whole "
-            "rows in one worker: set sequence_parallel: 1"
+            f"train {settings.name!r}: sequence_parallel shares the tokens of a row among workers, but {wrong} needs "
+            "whole rows in one worker: set sequence_parallel: 1"
         )
     if resources.sequence_parallel > 1 and settings.holdout:
         raise ValueError(
-            f"train {settings.name!r}: held-out losses are not right yet where workers share rows; set holdout: 0 and "
+            f"train {settings.name!r}: held-out losses are not supported where workers share rows; set holdout: 0 and "
             "evaluate_every: null, or sequence_parallel: 1"
         )
     share = resources.sequence_parallel

@@ -16,8 +16,8 @@ from distilray.train.data.order import batch_order
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
-from distilray.train.loop.worker import Sharded, StopAt
-from distilray.train.methods.base import WorkerContext
+from distilray.train.loop.callbacks import Sharded, StopAt
+from distilray.train.loop.context import WorkerContext
 from distilray.train.methods.distill.divergence import Objective, top_k_of
 from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.settings import DistillSettings
@@ -29,6 +29,7 @@ from distilray.train.scoring.scores import (
     trained_positions,
     write_scores,
 )
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 
 K = 8
@@ -72,7 +73,7 @@ def scored_run(folder: Path, student: str, teacher: str) -> tuple[Store, list[st
     model = model_at(teacher)
     for number, unit in enumerate(write_units(store, rows(64), size=32)):
         paths.append(f"training/distill/tokens/unit-{number:06d}.parquet")
-        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
+        tokenize_unit(spec_of(store, settings(), student), unit, paths[-1], "key")
         score(store, paths[-1], model)
     return store, paths
 
@@ -83,7 +84,7 @@ def feed_in(
     """Writes the feed into ``folder`` as the first worker of a node does."""
     folder.mkdir(parents=True)
     job: Any = SimpleNamespace(store=store, tokens=paths, settings=settings(**changes))
-    with Distill().beside(job, str(folder)) as join:
+    with Distill().joins(job, str(folder)) as join:
         write_feed(store, paths, str(folder), holdout=holdout, pack_to=256 if packed else None, join=join)
 
 

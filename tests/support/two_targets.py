@@ -14,9 +14,10 @@ from distilray.train.data.order import batch_order
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import open_feed, write_feed
 from distilray.train.distributed import cpu
-from distilray.train.loop.worker import Sharded
-from distilray.train.methods.base import WorkerContext
+from distilray.train.loop.callbacks import Sharded
+from distilray.train.loop.context import WorkerContext
 from distilray.train.methods.step_by_step.method import StepByStep
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 
 STEPS, BATCH = 6, 8
@@ -32,7 +33,7 @@ def written(folder: Path, student: str, count: int = 64) -> tuple[Store, list[st
     made = [row | {"answer": row["answer"].rpartition(" ")[2]} for row in rows(count)]
     for number, unit in enumerate(write_units(store, made, size=32)):
         paths.append(f"training/step_by_step/tokens/unit-{number:06d}.parquet")
-        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
+        tokenize_unit(spec_of(store, settings(), student), unit, paths[-1], "key")
     return store, paths
 
 

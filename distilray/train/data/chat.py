@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilray.checkpoints import load_tokenizer
+from distilray.rows import join_reasoning
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import IGNORED, TrainSettings
 
@@ -69,8 +70,8 @@ class ChatFormat:
         return [{"role": "system", "content": self.system}, *(turn for turn in turns if turn["role"] != "system")]
 
     def assistant(self, answer: str, reasoning: str | None) -> str:
-        """What the assistant says; with ``think``, its reasoning in a block before the answer."""
-        return f"<think>\n{reasoning}\n</think>\n\n{answer}" if self.think and reasoning else answer
+        """The assistant's turn; with ``think``, its reasoning in a block before the answer."""
+        return join_reasoning(reasoning if self.think else None, answer)
 
     def stops(self, rendered: Rendered) -> bool:
         """Whether the last thing that is trained is the token that ends the turn."""
@@ -102,7 +103,7 @@ def _marked_template(path: str, tokenizer: Any) -> str:
     own = tokenizer.chat_template
     if not own:
         raise CannotTrain(
-            f"student {path!r}: its tokenizer has no chat template; put one into chat_template.jinja beside it"
+            f"student {path!r}: its tokenizer has no chat template; add one as chat_template.jinja in that folder"
         )
     own = own["default"] if isinstance(own, dict) else own
     if "{% generation" in own or "{%- generation" in own:
@@ -113,7 +114,7 @@ def _marked_template(path: str, tokenizer: Any) -> str:
         return get_training_chat_template(tokenizer) or own  # the families that TRL knows
     except ValueError as error:
         raise CannotTrain(
-            f"student {path!r}: its chat template has no generation marks, so nobody can tell which tokens the "
+            f"student {path!r}: its chat template has no generation marks, which say which tokens the "
             "assistant wrote. Put {% generation %} before what the assistant says and {% endgeneration %} after the "
             "token that ends its turn, in chat_template.jinja"
         ) from error
@@ -129,23 +130,23 @@ def _stop_ids(path: str, tokenizer: Any) -> frozenset[int]:
 
 
 def _check(path: str, chat: ChatFormat) -> None:
-    """Renders a probe, so that what is wrong with a template is said before anything starts."""
+    """Renders a probe, so that a wrong template is reported before anything starts."""
     rendered = chat.render(PROBE, PROBE_ANSWER, None)
     if all(label == IGNORED for label in rendered.labels):
-        raise CannotTrain(f"student {path!r}: the generation marks of its chat template enclose nothing")
+        raise CannotTrain(f"student {path!r}: its chat template has generation marks around no token")
     if not chat.stops(rendered):
         last = chat.tokenizer.decode([label for label in rendered.labels if label != IGNORED][-1:])
         raise CannotTrain(
             f"student {path!r}: its chat template trains up to {last!r} but not the token that ends the turn "
-            f"({chat.tokenizer.eos_token!r}), so the student would never stop; move {{% endgeneration %}} behind it"
+            f"({chat.tokenizer.eos_token!r}), so the student would never stop; move {{% endgeneration %}} after it"
         )
     turns = chat.prompt(PROBE)
     asked = chat.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
     prompt_ids = list(asked["input_ids"])
     if rendered.input_ids[: len(prompt_ids)] != prompt_ids:
         raise CannotTrain(
-            f"student {path!r}: its chat template renders a prompt otherwise when an answer follows it, so the student "
-            "would be asked in a form that it was not trained on; make the template the same for both"
+            f"student {path!r}: its chat template renders a prompt differently when an answer follows it, so the "
+            "student would be prompted in a format that it was not trained on; make the template the same for both"
         )
 
 

@@ -26,7 +26,7 @@ def columns_in(condition: str, columns: Collection[str]) -> list[str]:
 def filter_rows(rows: pa.Table, condition: str) -> list[bool]:
     """For every row, whether ``condition`` holds; where it is null, it does not.
 
-    Raises :class:`CannotTrain` with DuckDB's words where the condition cannot be read or names an unknown column.
+    Raises :class:`CannotTrain` with DuckDB's error where the condition cannot be read or names an unknown column.
     """
     numbered = rows.append_column("__row", pa.array(range(rows.num_rows), pa.int64()))
     with duckdb.connect(config={"threads": 1, "enable_external_access": False}) as connection:
@@ -40,5 +40,5 @@ def filter_rows(rows: pa.Table, condition: str) -> list[bool]:
 
 
 def check_condition(condition: str, schema: pa.Schema) -> None:
-    """Raises :class:`CannotTrain` unless ``condition`` can be asked of rows with these columns."""
+    """Raises :class:`CannotTrain` unless ``condition`` is valid for rows with these columns."""
     filter_rows(schema.empty_table(), condition)

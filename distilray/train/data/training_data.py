@@ -1,6 +1,6 @@
 """Token Parquet as a worker reads it: one Arrow file on the node's own disk, memory-mapped by every worker there.
 
-It has ``id``, ``length`` and the columns of the kind of training.
+It has ``id``, ``length`` and the columns of the training method.
 
 The first worker of a node writes the file from the store, the others wait for it; so tokens take disk, not memory,
 and are fetched once a node. With packing, rows are packed here (best-fit decreasing, whole rows, TRL's own packer).
@@ -11,24 +11,25 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from distilray.storage import Store
-from distilray.train.methods.base import Join
+from distilray.storage import Store, read_parquet
 
 TRAIN, HELD_OUT, NUMBERED, PACKED = "train.arrow", "held-out.arrow", "numbered.arrow", "packed.arrow"
 PACKED_ROWS = "packed_rows"
-"""Beside every packed token, the number of its row in the file of unpacked ones."""
+"""Column with, for every packed token, the number of its row in the file of unpacked ones."""
+
+Join = Callable[[str, pa.Table], pa.Table]
+"""Takes the path of a token file and its kept rows, and returns the rows with columns of other files joined to them."""
 
 
-def as_it_is(path: str, rows: pa.Table) -> pa.Table:
+def unjoined(path: str, rows: pa.Table) -> pa.Table:
     """Joins nothing."""
     return rows
 
@@ -52,9 +53,9 @@ class TrainingData:
 
 
 def write_feed(
-    store: Store, paths: Sequence[str], folder: str, *, holdout: float, pack_to: int | None, join: Join = as_it_is
+    store: Store, paths: Sequence[str], folder: str, *, holdout: float, pack_to: int | None, join: Join = unjoined
 ) -> None:
-    """Writes the kept rows of the token files at ``paths``, as ``join`` gives them, into ``folder`` on the local disk.
+    """Writes the kept rows of the token files at ``paths``, as ``join`` returns them, into the local ``folder``.
 
     ``holdout`` is the share of rows, chosen by a hash of their ids, that is not trained on; ``pack_to`` packs rows
     into sequences of at most so many tokens, list columns side by side.
@@ -104,8 +105,7 @@ def _open(folder: str, name: str):
 
 def kept_tokens(store: Store, path: str) -> pa.Table:
     """The kept rows of a token file."""
-    with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        table = file.read()
+    table = read_parquet(store, path)
     return table.filter(pc.equal(table["outcome"], "kept")).drop_columns(["outcome", "reason"])
 
 

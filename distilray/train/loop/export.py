@@ -16,10 +16,9 @@ from typing import Any
 
 import torch
 
-from distilray.checkpoints import TOKENIZER_FILES
-from distilray.models import CHECKPOINT_KEY
+from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES
 from distilray.train.distributed import sharding
-from distilray.train.settings import TrainSettings
+from distilray.train.spec import Job
 
 
 def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
@@ -32,32 +31,24 @@ def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
     return accelerator.get_state_dict(wrapped)
 
 
-def write_checkpoint(
-    trainer: Any,
-    weights: dict[str, torch.Tensor],
-    settings: TrainSettings,
-    student_path: str,
-    folder: str,
-    auto: str = "AutoModelForCausalLM",
-    head: Mapping[str, Any] | None = None,
-) -> None:
-    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters. ``auto``:
-    transformers' class that loads it; ``head``: what it was loaded with beyond its checkpoint."""
+def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, folder: str) -> None:
+    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters."""
+    lora, student_path = job.settings.lora, job.student_path
     model = trainer.accelerator.unwrap_model(trainer.model)
     dtype = _dtype_of(student_path)
     weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    if settings.lora is None:
+    if lora is None:
         _write_model(model, weights, dtype, folder)
     else:
         model.save_pretrained(folder, state_dict=weights)
-        if settings.lora.merge:
-            _merge(student_path, folder, dtype, auto, model.config, head or {})
+        if lora.merge:
+            _merge(student_path, folder, dtype, job.method.auto, model.config, job.method.head(job))
     for name in TOKENIZER_FILES:
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
             shutil.copyfile(source, os.path.join(folder, name))
     for source in Path(student_path).iterdir():  # the student's license goes where its weights go
-        if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENSE", "NOTICE")):
+        if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))
     for path in Path(folder).rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors keeps its files from everybody else, servers included
@@ -74,7 +65,7 @@ def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtyp
 
 
 def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:
-    """Adds the adapter in ``folder`` to the student's weights and puts the sum there; the adapter stays below it."""
+    """Merges the adapter in ``folder`` into the student's weights and writes them there; the adapter stays below it."""
     import transformers
     from peft import PeftModel
 

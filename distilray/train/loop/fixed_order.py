@@ -60,7 +60,7 @@ class FixedOrderMixin(Resharding):
 
     def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
         """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``
-        where the rows of the micro batch stand one after another: nothing foretells the first token."""
+        where the rows of the micro batch stand one after another: nothing predicts the first token."""
         if not self.model.training:
             return
         rows = self._rows_in_hand()

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: records, progress and checkpoints, from inside the trainer's loop.
+"""What a training reports while it runs: records, progress and checkpoints, from inside the trainer's loop.
 
 Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
 then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker a node hands its
@@ -10,50 +10,36 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import ray.train
 import torch
-from ray.actor import ActorHandle
 from ray.train import Checkpoint
 from transformers import TrainerCallback
 
-from distilray.storage import Store
 from distilray.train.loop import checkpoints
 from distilray.train.loop.metrics import MetricsLog
 from distilray.train.loop.trackers import Tracked
 from distilray.train.memory.flops import Peak
-from distilray.train.settings import TrainSettings
+from distilray.train.spec import Job
 
 GIB = 2**30
 
 
 class Reporting(TrainerCallback):
-    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` all there are, ``names`` what
-    else of the trainer's log is recorded, and under which name, ``flops`` the operations of one token, ``peak`` what a
-    worker's device could do."""
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` the number of rows, ``flops``
+    the operations of one token, ``peak`` the peak of a worker's device."""
 
     def __init__(
-        self,
-        store: Store,
-        out: str,
-        tokens_at: np.ndarray,
-        rows: int,
-        batch_size: int,
-        board: ActorHandle,
-        names: Mapping[str, str],
-        settings: TrainSettings,
-        flops: float | None = None,
-        peak: Peak | None = None,
+        self, job: Job, tokens_at: np.ndarray, rows: int, flops: float | None = None, peak: Peak | None = None
     ) -> None:
-        self.store, self.out, self.board, self.names = store, out, board, names
-        self.tokens_at, self.rows, self.batch_size = tokens_at, rows, batch_size
+        self.store, self.out, self.board, self.names = job.store, job.out, job.board, job.method.metrics
+        self.tokens_at, self.rows, self.batch_size = tokens_at, rows, job.settings.batch_size
         self.context = ray.train.get_context()
         self.first = self.context.get_world_rank() == 0
         self.log: MetricsLog | None = None
-        self.settings, self.flops, self.peak = settings, flops, peak
+        self.settings, self.flops, self.peak = job.settings, flops, peak
         self.tracked: Tracked | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -67,7 +53,7 @@ class Reporting(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step >= state.max_steps:
-            control.should_log = True  # what a training ended at, also where it is no multiple of log_every
+            control.should_log = True  # the last step too, where it is not a multiple of log_every
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         logs, step = logs or {}, state.global_step

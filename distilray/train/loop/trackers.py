@@ -1,8 +1,8 @@
-"""Experiment trackers that records go to beside metrics.jsonl: ``report_to: [wandb, mlflow]``, each an optional extra.
+"""Experiment trackers that records go to besides metrics.jsonl: ``report_to: [wandb, mlflow]``, each an optional extra.
 
 Where they send to, and as whom, they read from their own environment variables (``WANDB_API_KEY``, ``WANDB_MODE``,
-``MLFLOW_TRACKING_URI``). A tracker that cannot be reached does not end a training: it is told of no more, and a warning
-says so.
+``MLFLOW_TRACKING_URI``). A tracker that cannot be reached does not end a training: it is disabled, with a
+warning.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Wandb:
 
 
 class MLflow:
-    """MLflow; the run of a training that goes on is found by a tag."""
+    """MLflow; the run of a resumed training is found by a tag."""
 
     def __init__(self, key: str, settings: TrainSettings, folder: str) -> None:
         from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]
@@ -88,15 +88,15 @@ class Tracked:
         numbers = {k: float(v) for k, v in record.items() if isinstance(v, int | float) and math.isfinite(v)}
         step = int(numbers.pop("step"))
         for name in list(self.open):
-            self._told(name, "add", step, numbers)
+            self._call(name, "add", step, numbers)
 
     def close(self) -> None:
         for name in list(self.open):
-            self._told(name, "close")
+            self._call(name, "close")
 
-    def _told(self, name: str, what: str, *words: Any) -> None:
+    def _call(self, name: str, what: str, *words: Any) -> None:
         try:
             getattr(self.open[name], what)(*words)
         except Exception as error:  # whatever a client raises, the training is worth more
             del self.open[name]
-            logger.warning("%s is told of no more: %s: %s", name, type(error).__name__, error)
+            logger.warning("tracker %s disabled: %s: %s", name, type(error).__name__, error)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distilray.train.memory.estimate import Shape
+from distilray.train.memory.shape import Shape
 from distilray.train.settings import LoraSettings
 
 BF16_TFLOPS = {

@@ -1,116 +1,72 @@
-"""What a kind of training brings of its own: its settings, its tokens and its trainer.
+"""What a training method is: its settings, its tokens and its trainer. Everything else is shared: reading rows, token
+files, order of rows, sharding, checkpoints, reports and export.
 
-Everything else is shared: reading rows, files of tokens, order of rows, sharding, checkpoints, reports and export.
-Nothing here imports torch: recipes and Ray's driver ask a kind for its settings long before anything is trained.
+A method is a class in a folder or file of its own below ``methods/`` and one line in
+:mod:`distilray.train.methods.registry`. A user's own needs neither: a recipe names it by ``uses``, in place of
+``kind``, and the class must be importable where the driver and the workers run:
+
+    # my_package/losses.py
+    class FocalSettings(SFTSettings):
+        kind: Literal["focal"] = "focal"
+        name: str = "focal"
+        gamma: float = 2.0
+
+    class Focal(SFT):
+        settings = FocalSettings
+        description = "supervised fine-tuning with a focal loss"
+
+        def trainer(self, context):
+            from my_package.focal_trainer import FocalTrainer      # imports torch: only where it trains
+
+            return FocalTrainer(**context.trainer_inputs(), gamma=context.job.settings.gamma)
+
+    # recipe.yaml
+    train:
+      - {uses: "my_package.losses:Focal", student: student, epochs: 2, gamma: 1.5}
+
+Nothing here imports torch: recipes and the driver ask a method for its settings long before anything is trained.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from distilray.ledger import Manifest
 from distilray.models import ClassifierModel, VLLMModel
+from distilray.storage import Store
+from distilray.train.data.chat import load_chat
+from distilray.train.data.tokenized import Tokens, UntrainableRow
+from distilray.train.data.tokens import TokenManifest
+from distilray.train.data.training_data import Join, unjoined
+from distilray.train.launch.launcher import fit
+from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.settings import TrainSettings
+from distilray.train.spec import Job, TrainingSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer, TrainingArguments
-
-    from distilray.storage import Store
-    from distilray.train.data.tokens import TokenManifest
-    from distilray.train.data.training_data import TrainingData
-    from distilray.train.launch.job import Job
-
-
-Join = Callable[[str, pa.Table], pa.Table]
-"""Takes the path of a token file and its kept rows, and gives the rows with the columns that lie beside them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """Where engines that a training asks belong: ``run`` is the run's id, ``logs`` a directory for what they print."""
-
-    run: str
-    logs: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """A row that can be trained on."""
-
-    values: dict[str, Any]
-    """One for each of the kind's ``token_columns``."""
-    length: int
-    """Tokens that go through the student for this row."""
-    trained: int
-    """Tokens whose probability the loss looks at."""
-    truncated: bool = False
-    """Whether its end was cut off to fit."""
-
-
-@dataclass(frozen=True, slots=True)
-class UntrainableRow:
-    """A row that cannot be trained on."""
-
-    outcome: str
-    """``rejected`` or ``failed``."""
-    reason: str
-    length: int | None = None
-    """In tokens, where that is known."""
-
-
-@dataclass(frozen=True)
-class PrepareContext:
-    """What the driver knows when there are tokens, and no worker yet."""
-
-    store: Store
-    tokens: TokenManifest
-    settings: Any
-    student_path: str
-    models: Mapping[str, VLLMModel]
-    """Those that the kind names in :meth:`TrainingMethod.models`."""
-    engines: Engines
-
-    @property
-    def out(self) -> str:
-        """The training's folder in ``store``."""
-        return self.tokens.folder.rpartition("/")[0]
-
-
-@dataclass(frozen=True)
-class WorkerContext:
-    """What a worker has ready when it asks a kind for its trainer."""
-
-    job: Job
-    arguments: TrainingArguments
-    model: PreTrainedModel
-    """The student, in fp32, not sharded yet."""
-    tokenizer: PreTrainedTokenizerBase
-    feed: TrainingData
-    order: np.ndarray
-    """Indices of the feed's rows, shape ``(steps * batch_size,)``: see :mod:`distilray.train.data.order`."""
-    adapters: Any
-    """peft's settings of the adapters to train, or None."""
+    from transformers import Trainer, TrainingArguments
 
 
 class TrainingMethod(ABC):
-    """One kind of training; there is one instance of each, in :mod:`distilray.train.methods.registry`."""
+    """One way to train a student. Instances hold no state; two of the same class are equal."""
 
     settings: ClassVar[type[TrainSettings]]
+    description: ClassVar[str]
+    """In the words of model cards: ``supervised fine-tuning``."""
     trains: ClassVar[type[VLLMModel] | type[ClassifierModel]] = VLLMModel
     """What kind of model the recipe has to call the student."""
     is_generative: ClassVar[bool] = True
-    """Whether what comes out answers prompts: whether it can be evaluated, served and talked to."""
+    """Whether the trained model answers prompts: whether it can be evaluated, served and talked to."""
     auto: ClassVar[str] = "AutoModelForCausalLM"
     """transformers' class that loads the student."""
     adapter_task: ClassVar[str] = "CAUSAL_LM"
-    """peft's word for what adapters are trained for."""
+    """peft's task type of adapters."""
     reads: ClassVar[tuple[str, ...]]
     """Columns of rows that the tokens are made of; those that a run does not have read as None."""
     needs: ClassVar[tuple[str, ...]]
@@ -118,9 +74,17 @@ class TrainingMethod(ABC):
     token_columns: ClassVar[pa.Schema]
     """What :class:`Tokens` holds; lists of these are what packing concatenates."""
     sequences: ClassVar[int] = 1
-    """Sequences of up to ``max_length`` tokens that a row is."""
+    """Sequences of up to ``max_length`` tokens in each row."""
     metrics: ClassVar[Mapping[str, str]] = {}
     """The trainer's name of a logged figure to its name in metrics.jsonl, beyond what every training reports."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    # What a recipe and a plan ask.
 
     def columns(self, settings: Any) -> tuple[str, ...]:
         """Columns that tokens are made of with these settings."""
@@ -130,23 +94,70 @@ class TrainingMethod(ABC):
         """Those of them without which there is nothing to train on."""
         return self.needs
 
-    def form(self, path: str, settings: Any) -> Any:
-        """How rows are put for the student at ``path``, with a ``hash`` of it; what :meth:`tokenize` is given.
+    def models(self, settings: Any) -> set[str]:
+        """Names of the recipe's models that are asked or loaded in addition to the student."""
+        return set()
 
-        Raises :class:`~distilray.train.errors.CannotTrain` where it cannot be trained on rows.
+    def costs(self, settings: Any) -> Costs:
+        """What its workers' memory depends on, beyond what every training's does."""
+        return Costs(sequences=self.sequences, is_generative=self.is_generative)
+
+    # What the driver does.
+
+    def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
+        """Trains on ``tokens`` and leaves the student in ``spec.out``; called again it continues where it was stopped.
+        By default :meth:`prepare_in_driver`, then one launch of workers."""
+        self.prepare_in_driver(spec, tokens)
+        return fit(spec, tokens.paths)
+
+    def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
+        """Runs in the driver between tokenizing and training, for example to have engines score the tokens; does
+        nothing by default. Called again after a kill, so results that are there already must be kept."""
+        return
+
+    def details(self, store: Store, out: str) -> dict[str, Any]:
+        """Entries of the stage's manifest beyond those of every finished training."""
+        return {}
+
+    def card_facts(self, settings: Any) -> dict[str, str]:
+        """Lines of the model card's table beyond those of every training."""
+        return {}
+
+    # Rows to tokens, in Ray tasks.
+
+    def renderer(self, path: str, settings: Any) -> Any:
+        """What renders rows for the student at ``path``, with a ``hash`` of how it does; :meth:`tokenize` is given it.
+
+        Raises :class:`~distilray.train.errors.CannotTrain` where the student cannot be trained on rows.
         """
-        from distilray.train.data.chat import load_chat
-
         return load_chat(path, settings)
 
     @abstractmethod
-    def tokenize(self, row: Mapping[str, Any], form: Any, settings: Any) -> Tokens | UntrainableRow:
+    def tokenize(self, row: Mapping[str, Any], renderer: Any, settings: Any) -> Tokens | UntrainableRow:
         """One row, with the columns :meth:`columns`. Raises :class:`jinja2.TemplateError` where the template refuses
         it."""
 
+    def pack_to(self, settings: Any) -> int | None:
+        """Tokens of the sequences that rows are packed into; None where every row is a sequence of its own."""
+        return None
+
+    # What the workers do.
+
+    def prepare_in_workers(self, job: Job) -> None:
+        """Runs in all workers together before rows are fed, for example to ask a reference model; does nothing by
+        default."""
+        return
+
+    @contextmanager
+    def joins(self, job: Job, folder: str) -> Iterator[Join]:
+        """Yields the function that adds columns to token rows as they are fed, such as scores from other files; files
+        may be left in ``folder``, on the node's disk. Runs in the first worker of every node. Adds nothing by
+        default."""
+        yield unjoined
+
     def head(self, job: Job) -> dict[str, Any]:
-        """What the student is loaded with beyond its checkpoint, such as the labels of a head that begins at random;
-        nothing by default."""
+        """Arguments that the student is loaded with beyond its checkpoint, such as the labels of a new classification
+        head; none by default."""
         return {}
 
     @abstractmethod
@@ -154,41 +165,10 @@ class TrainingMethod(ABC):
         """The trainer's arguments; ``common`` are those of every training."""
 
     @abstractmethod
-    def trainer(self, session: WorkerContext) -> Trainer:
+    def trainer(self, context: WorkerContext) -> Trainer:
         """The trainer, ready to train; runs in every worker."""
 
-    def models(self, settings: Any) -> set[str]:
-        """Names of the recipe's models that are asked or loaded beside the student."""
-        return set()
-
-    def costs(self, settings: Any) -> Costs:
-        """What its workers' memory depends on, beyond what all trainings' does."""
-        return Costs(sequences=self.sequences, is_generative=self.is_generative)
-
-    def before(self, context: PrepareContext) -> None:
-        """What the driver does between tokens and training, such as having engines score the tokens; nothing by
-        default. Called again after a kill, so what is there already must not be made again."""
+    def finish_in_workers(self, job: Job, trainer: Trainer) -> None:
+        """Runs in all workers together after the last step, for example to measure; does nothing by default. Called
+        again where a kill came before the export."""
         return
-
-    def prepare(self, job: Job) -> None:
-        """What all workers do together before rows are fed, such as asking a reference model; nothing by default."""
-        return
-
-    @contextmanager
-    def beside(self, job: Job, folder: str) -> Iterator[Join]:
-        """What lies beside the tokens joins them as they are fed; files may be left in ``folder``, on the node's disk.
-        Runs in the first worker of every node."""
-        yield lambda path, rows: rows
-
-    def after(self, job: Job, trainer: Trainer) -> None:
-        """What all workers do together when the last step is done, such as measuring; nothing by default. Called again
-        after a kill that came between."""
-        return
-
-    def details(self, store: Store, out: str) -> dict[str, Any]:
-        """What the stage's manifest says of a finished training beyond what every training's does."""
-        return {}
-
-    def pack_to(self, settings: Any) -> int | None:
-        """Tokens of the sequences that rows are packed into; None where every row is a sequence."""
-        return None

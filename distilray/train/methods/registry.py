@@ -1,10 +1,14 @@
-"""The kinds of training that there are; the one place where a ``kind`` is looked up."""
+"""The training methods by the ``kind`` that recipes use, and those that users bring (``uses: package.module:Class``).
+
+A method is looked up here, once, when a recipe is read; from then on it travels with its settings.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.imports import import_object
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.classify.method import Classify
 from distilray.train.methods.distill.method import Distill
@@ -20,14 +24,48 @@ METHODS: dict[str, TrainingMethod] = {
     "step_by_step": StepByStep(),
     "classify": Classify(),
 }
+DEFAULT = "sft"
 
 
-def method_of(settings: TrainSettings) -> TrainingMethod:
-    return METHODS[settings.kind]
+def method_named(kind: str) -> TrainingMethod:
+    """The method that recipes call ``kind``. Raises :class:`KeyError` for an unknown one."""
+    return METHODS[kind]
+
+
+def brought_method(uses: str) -> TrainingMethod:
+    """The method of a user's own at ``package.module:Class``. Raises :class:`ImportError` where there is no such name,
+    :class:`TypeError` where it is not a method."""
+    found = import_object(uses)
+    if not (isinstance(found, type) and issubclass(found, TrainingMethod)):
+        raise TypeError(f"{uses} is {found!r}, not a subclass of distilray.train.TrainingMethod")
+    return found()
+
+
+def method_of(written: Mapping[str, Any]) -> TrainingMethod:
+    """The method of a training as recipes write it, by its ``uses`` or its ``kind``; raises as those two do."""
+    uses = written.get("uses")
+    return method_named(written.get("kind", DEFAULT)) if uses is None else brought_method(uses)
+
+
+def settings_as_written(method: TrainingMethod, written: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings of ``method`` are parsed from: a training as recipes write it, without its ``resources``. A
+    method that a user brings is of the kind that its settings say, or of the class's own name."""
+    values = {name: value for name, value in written.items() if name != "resources"}
+    if values.get("uses") is not None:
+        if "kind" in values:
+            raise ValueError("set either kind or uses: both name the training method")
+        if method.settings.model_fields["kind"].is_required():
+            values["kind"] = type(method).__name__
+    return values
+
+
+def parse_training(written: Mapping[str, Any]) -> tuple[TrainingMethod, TrainSettings]:
+    """A training as recipes write it, ``resources`` left out. Raises as :func:`method_of` does, and pydantic's
+    ``ValidationError`` for the settings."""
+    method = method_of(written)
+    return method, method.settings.model_validate(settings_as_written(method, written))
 
 
 def parse_settings(written: Mapping[str, Any]) -> TrainSettings:
-    """A training as recipes write it, ``resources`` left out. Raises :class:`KeyError` for an unknown kind and
-    pydantic's ``ValidationError`` for the rest."""
-    values = {name: value for name, value in written.items() if name != "resources"}
-    return METHODS[values.get("kind", "sft")].settings.model_validate(values)
+    """The settings of a training, as :func:`parse_training` reads it."""
+    return parse_training(written)[1]

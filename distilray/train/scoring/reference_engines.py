@@ -1,6 +1,6 @@
 """The reference's log-probabilities by a pool of engines, which read completions much faster than trainers do.
 
-The same files as the training's workers would write (see :mod:`distilray.train.methods.dpo.cached`). An engine
+The same files as the training's workers would write (see :mod:`distilray.train.scoring.references`). An engine
 computes in its own precision and with its own kernels, so its numbers differ a little from the student's own, and the
 first step's margins are not quite 0.
 """
@@ -8,44 +8,44 @@ first step's margins are not quite 0.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from distilray.models import EnginePools, ModelError, Request, Sampling, Score
+from distilray.models import EnginePools, ModelError, ScoreRequest
+from distilray.runner import UnitAsker, ask_units
 from distilray.train.errors import CannotTrain
-from distilray.train.methods.base import PrepareContext
-from distilray.train.methods.dpo.cached import Pair, missing, read_pairs, write_reference
-from distilray.train.scoring.units import Asker, ask_about
+from distilray.train.scoring.references import Pair, missing, read_pairs, write_reference
+from distilray.train.spec import TrainingSpec
 
-ONE_TOKEN = Sampling(max_tokens=1)
 NAMED = 5
 """Rows that an error names."""
 
 
 class Asked(msgspec.Struct):
-    """What came of one token file."""
+    """The result of one token file."""
 
     pairs: int
     failed: list[str] = []
     """Rows that the engines did not score, and why."""
 
 
-def ask_engines(context: PrepareContext) -> None:
-    """Leaves the reference's log-probabilities beside each token file that has none; runs on the driver.
+def ask_engines(spec: TrainingSpec, tokens: Sequence[str], reference: str | None) -> None:
+    """Leaves the reference's log-probabilities for each of the token files ``tokens`` that has none; runs on the
+    driver. ``reference``: the model's name; None: the student as it is now, after earlier trainings.
 
     Raises :class:`CannotTrain` with the rows that could not be scored.
     """
-    settings, store = context.settings, context.store
-    name = settings.reference or settings.student
-    todo = {path: "" for path in missing(store, context.tokens.paths)}
+    settings, store = spec.settings, spec.store
+    name = reference or settings.student
+    todo = {path: "" for path in missing(store, tokens)}
     if not todo:
         return
-    model = context.models[name]
-    if settings.reference is None:  # the student as it is now, after earlier trainings
-        model = model.model_copy(update={"path": context.student_path})
-    with EnginePools(context.engines.run, context.engines.logs) as pools:
+    model = spec.models[name]
+    if reference is None:
+        model = model.model_copy(update={"path": spec.student_path})
+    with EnginePools(spec.engines.run, spec.engines.logs) as pools:
         handles = pools.start({name: model})
         reads = handles.pools[name].info.context - 1
         if settings.max_length > reads:
@@ -53,16 +53,16 @@ def ask_engines(context: PrepareContext) -> None:
                 f"train {settings.name!r}: rows may have {settings.max_length} tokens, but the engines of {name!r} "
                 f"read {reads}; raise its max_model_len to {settings.max_length + 1} or lower max_length"
             )
-        asked = dict(ask_about(ReferenceAsker, Asked, store, name, handles, todo))
+        asked = dict(ask_units(ReferenceAsker, Asked, store, name, handles, todo))
     failed = [row for found in asked.values() for row in found.failed]
     if failed:
         raise CannotTrain(
             f"train {settings.name!r}: {name!r} gave no log-probabilities of {len(failed)} pairs: "
-            f"{'; '.join(failed[:NAMED])}. Mend the cause and run it again, or set reference_by: workers"
+            f"{'; '.join(failed[:NAMED])}. Fix the cause and run it again, or set reference_by: workers"
         )
 
 
-class ReferenceAsker(Asker):
+class ReferenceAsker(UnitAsker):
     """Asks for the log-probabilities of both completions of each pair."""
 
     async def unit(self, path: str, key: str) -> Asked:
@@ -85,7 +85,6 @@ class ReferenceAsker(Asker):
 
     async def _completion(self, row: Mapping[str, Any], ids: list[int]) -> Any:
         tokens = [*row["prompt_ids"], *ids]
-        score = Score(0, tuple(range(len(row["prompt_ids"]), len(tokens))))
-        [reply] = await self.client.ask(self.model, Request([], ONE_TOKEN, 0, row["id"], tokens=tokens, score=score))
-        assert reply.scores is not None
+        positions = tuple(range(len(row["prompt_ids"]), len(tokens)))
+        [reply] = await self.client.ask(self.model, ScoreRequest(tokens, positions, row["id"]))
         return reply.scores.own_log_probs()

@@ -1,4 +1,4 @@
-"""What a teacher thinks of a training's tokens, at rest: one Parquet file for each token file.
+"""A teacher's scores of a training's tokens, at rest: one Parquet file for each token file.
 
     training/distill/tokens/unit-000003.parquet            id, input_ids, labels
     training/distill/scores/teacher/unit-000003.parquet    id, positions, ids, log_probs, rest
@@ -18,10 +18,9 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from distilray.models import Scores
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet, read_parquet_footer, write_parquet
 from distilray.train.settings import IGNORED
 
 SCORES = pa.schema(
@@ -35,11 +34,11 @@ SCORES = pa.schema(
         ("rest", pa.list_(pa.float32())),
     ]
 )
-KEY = b"distilray.scores"
+KEY = "distilray.scores"
 
 
 class ScoreCounts(msgspec.Struct, kw_only=True):
-    """What one unit came to; ``missing`` names some of the rows that the teacher could not score."""
+    """Counts of one unit; ``missing`` names some of the rows that the teacher could not score."""
 
     kept: int = 0
     failed: int = 0
@@ -70,8 +69,7 @@ def trained_positions(labels: list[int]) -> tuple[int, ...]:
 
 def token_rows(store: Store, path: str) -> list[dict[str, Any]]:
     """``id``, ``input_ids`` and ``labels`` of the kept rows of a token file."""
-    with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        table = file.read(columns=["id", "outcome", "input_ids", "labels"], use_threads=False)
+    table = read_parquet(store, path, {"id", "outcome", "input_ids", "labels"})
     return table.filter(pc.equal(table["outcome"], "kept")).drop_columns(["outcome"]).to_pylist()
 
 
@@ -95,18 +93,13 @@ def failed_row(row_id: str, why: str) -> dict[str, Any]:
 def write_scores(store: Store, path: str, rows: list[dict[str, Any]], key: str, counts: ScoreCounts) -> None:
     """Publishes a unit's scores, whole or not at all."""
     table = pa.Table.from_pydict({name: [row[name] for row in rows] for name in SCORES.names}, SCORES)
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, SCORES, compression="zstd") as writer:
-        writer.write_table(table)
-        writer.add_key_value_metadata({KEY: msgspec.json.encode({"key": key, "counts": counts})})
-    store.write(path, sink.getvalue())
+    write_parquet(store, path, table, KEY, {"key": key, "counts": counts})
 
 
 def counts_of(store: Store, path: str, key: str) -> ScoreCounts | None:
     """The counts of the unit at ``path``, if it is there and was made in the same way (same ``key``)."""
     try:
-        with store.open_input(path) as file:
-            found = msgspec.json.decode(pq.read_metadata(file).metadata[KEY])
+        found = read_parquet_footer(store, path, KEY).entry
     except FileNotFoundError:
         return None
     return msgspec.convert(found["counts"], ScoreCounts) if found["key"] == key else None
@@ -114,8 +107,7 @@ def counts_of(store: Store, path: str, key: str) -> ScoreCounts | None:
 
 def read_scores(store: Store, path: str) -> dict[str, RowScores]:
     """The scores of a unit's rows, by id."""
-    with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        table = file.read(use_threads=False)
+    table = read_parquet(store, path)
     table = table.filter(pc.equal(table["outcome"], "kept")).combine_chunks()
     columns = {name: _slices(table[name].combine_chunks()) for name in ("positions", "ids", "log_probs", "rest")}
     rows = {}

@@ -1,4 +1,4 @@
-"""Whether teacher and student read the same tokens: distillation compares distributions token by token."""
+"""Which tokens a model reads: teachers and references must read the student's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from functools import lru_cache
 
 from distilray.checkpoints import local_student
 from distilray.ledger import fingerprint
-from distilray.models import VLLMModel
-from distilray.train.errors import CannotTrain
-from distilray.train.methods.distill.settings import DistillSettings
 
 NAMED = 5
-"""Tokens that an error names."""
+"""Tokens that :func:`other_tokens` shows."""
 
 
 @dataclass(frozen=True)
@@ -24,27 +21,21 @@ class Vocabulary:
 
 
 @lru_cache(maxsize=8)
-def vocabulary(folder: str) -> Vocabulary:
-    """Of the tokenizer in ``folder``."""
+def _vocabulary(folder: str) -> Vocabulary:
     from transformers import AutoTokenizer
 
     ids = dict(sorted(AutoTokenizer.from_pretrained(folder).get_vocab().items()))
     return Vocabulary(ids, fingerprint(list(ids.items())))
 
 
-def check_teachers(settings: DistillSettings, models: Mapping[str, VLLMModel], student_path: str) -> None:
-    """Raises :class:`CannotTrain` unless every teacher has the student's tokenizer."""
-    mine = vocabulary(local_student(student_path))
-    for name in settings.weights:
-        path = models[name].path
-        theirs = vocabulary(local_student(path))
-        if theirs.hash == mine.hash:
-            continue
-        everything = {**mine.ids, **theirs.ids}
-        other = sorted(token for token in everything if mine.ids.get(token) != theirs.ids.get(token))
-        shown = ", ".join(f"{token!r} ({mine.ids.get(token)}, {theirs.ids.get(token)})" for token in other[:NAMED])
-        raise CannotTrain(
-            f"train {settings.name!r}: the teacher {name!r} ({path}) has another tokenizer than the student: "
-            f"{len(other)} tokens have other ids (student's, teacher's): {shown}. Distillation compares token by "
-            "token: take a teacher of the student's family, or train on its answers instead (kind: sft)"
-        )
+def vocabulary(path: str) -> Vocabulary:
+    """That of the tokenizer at ``path``, which may be the address of a checkpoint."""
+    return _vocabulary(local_student(path))
+
+
+def other_tokens(mine: Vocabulary, theirs: Vocabulary) -> tuple[int, str]:
+    """How many tokens have other ids in ``theirs`` than in ``mine``, and some of them with both."""
+    everything = {**mine.ids, **theirs.ids}
+    other = sorted(token for token in everything if mine.ids.get(token) != theirs.ids.get(token))
+    shown = ", ".join(f"{token!r} ({mine.ids.get(token)}, {theirs.ids.get(token)})" for token in other[:NAMED])
+    return len(other), shown

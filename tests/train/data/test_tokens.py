@@ -8,9 +8,10 @@ import pytest
 
 from distilray.rows import CORE
 from distilray.storage import Store
-from distilray.train import SFTSettings
+from distilray.train import SFTSettings, method_named
 from distilray.train.data.chat import load_chat
 from distilray.train.data.tokens import TokenCounts, tokenize_rows, tokenize_unit
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 
 
@@ -21,7 +22,7 @@ def settings(**changes: object) -> SFTSettings:
 def tokenized(student: str, made: list[dict], **changes: object) -> tuple[list[dict], TokenCounts]:
     chosen = settings(**changes)
     table = pa.Table.from_pylist(made, CORE)
-    out, counts = tokenize_rows(table, load_chat(student, chosen), chosen)
+    out, counts = tokenize_rows(table, method_named(chosen.kind), load_chat(student, chosen), chosen)
     return out.to_pylist(), counts
 
 
@@ -88,11 +89,11 @@ def test_a_unit_that_is_there_is_not_made_again_unless_it_was_made_otherwise(stu
     store = Store(tmp_path)
     (unit,) = write_units(store, rows(10))
     path = "training/sft/tokens/unit-000000.parquet"
-    first = tokenize_unit(store, unit, settings(), student, path, "key")
+    first = tokenize_unit(spec_of(store, settings(), student), unit, path, "key")
     written = Path(store.full(path)).stat().st_mtime_ns
-    assert tokenize_unit(store, unit, settings(), student, path, "key") == first
+    assert tokenize_unit(spec_of(store, settings(), student), unit, path, "key") == first
     assert Path(store.full(path)).stat().st_mtime_ns == written
-    tokenize_unit(store, unit, settings(max_length=16), student, path, "another key")
+    tokenize_unit(spec_of(store, settings(max_length=16), student), unit, path, "another key")
     assert Path(store.full(path)).stat().st_mtime_ns > written
     assert pq.read_table(store.full(path))["outcome"].to_pylist() == ["rejected"] * 10
 
@@ -101,6 +102,6 @@ def test_a_unit_that_is_there_is_not_made_again_unless_it_was_made_otherwise(stu
 def test_tokens_are_stored_as_32_bit_integers(student: str, tmp_path: Path, column: str) -> None:
     store = Store(tmp_path)
     (unit,) = write_units(store, rows(3))
-    tokenize_unit(store, unit, settings(), student, "tokens/unit-000000.parquet", "key")
+    tokenize_unit(spec_of(store, settings(), student), unit, "tokens/unit-000000.parquet", "key")
     schema = pq.read_schema(store.full("tokens/unit-000000.parquet"))
     assert schema.field(column).type == pa.list_(pa.int32())

@@ -13,6 +13,7 @@ from distilray.storage import Store
 from distilray.train import SFTSettings
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import open_feed, write_feed
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 
 SETTINGS = SFTSettings(student="tiny", epochs=1, max_length=256)
@@ -27,7 +28,7 @@ def token_files(store: Store, student: str, made: list[dict[str, Any]]) -> list[
     paths = []
     for number, unit in enumerate(write_units(store, made)):
         paths.append(f"tokens/unit-{number:06d}.parquet")
-        tokenize_unit(store, unit, SETTINGS, student, paths[-1], "key")
+        tokenize_unit(spec_of(store, SETTINGS, student), unit, paths[-1], "key")
     return paths
 
 

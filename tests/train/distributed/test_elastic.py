@@ -20,6 +20,7 @@ from distilray.train.loop import checkpoints
 from distilray.train.settings import worker_counts
 from tests.support.elastic_driver import STEPS
 from tests.support.paths import ROOT, SUPPORT
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 from tests.train.launch.test_launcher import ONE, OUT, TWO, losses, settings, train
 
@@ -40,7 +41,7 @@ def test_the_fewest_have_to_share_it_evenly_too() -> None:
 
 
 def test_deepspeeds_checkpoints_are_bound_to_their_workers() -> None:
-    with pytest.raises(ValueError, match="min_workers goes with sharding: fsdp or ddp; a checkpoint of zero3"):
+    with pytest.raises(ValueError, match="min_workers needs sharding: fsdp or ddp; a checkpoint of zero3"):
         worker_counts(some(sharding="zero3"), TrainResources(workers=2, min_workers=1))
 
 
@@ -82,7 +83,7 @@ def test_the_plan_asks_for_the_fewest_and_for_what_each_of_them_holds() -> None:
 
 def test_a_number_of_workers_that_cannot_share_is_told_before_training(student: str, tmp_path: Path) -> None:
     with pytest.raises(CannotTrain, match="cannot be shared evenly by 3 workers"):
-        fit(Store(tmp_path), ["t"], some(), student, OUT, TrainResources(workers=4, min_workers=3))
+        fit(spec_of(Store(tmp_path), some(), student, OUT, resources=TrainResources(workers=4, min_workers=3)), ["t"])
 
 
 @pytest.mark.slow
@@ -92,9 +93,9 @@ def test_a_checkpoint_of_two_workers_is_gone_on_from_by_one_and_back(student: st
     constant = {"schedule": "constant", "warmup": 0}
     undisturbed, _ = train(tmp_path / "undisturbed", student, settings(**constant), TWO)
     store, chosen = Store(tmp_path / "changed"), settings(**constant)
-    tokens = prepare_tokens(store, write_units(store, rows(200)), chosen, student, f"{OUT}/tokens").paths
+    tokens = prepare_tokens(spec_of(store, chosen, student, OUT), write_units(store, rows(200))).paths
     for steps, resources in ((4, TWO), (8, ONE), (12, TWO)):
-        launch(store, tokens, settings(max_steps=steps, **constant), student, OUT, resources, None, {})
+        launch(spec_of(store, settings(max_steps=steps, **constant), student, OUT, resources=resources), tokens)
         newest = checkpoints.newest(store, f"{OUT}/checkpoints")
         assert newest is not None and checkpoints.step_of_path(newest) == steps
         assert len(store.names(f"{newest}/state")) == resources.workers, "each worker writes its part"

@@ -23,6 +23,7 @@ from distilray.storage import Store
 from distilray.train import CannotTrain, SFTSettings, TrainProgress, TrainResources, fit, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
 from tests.support.paths import SUPPORT
+from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -55,8 +56,8 @@ def train(
     on_progress: Callable[[TrainProgress], None] | None = None,
 ) -> tuple[Store, Manifest]:
     store = Store(folder)
-    tokens = prepare_tokens(store, write_units(store, rows(200)), chosen, student, f"{OUT}/tokens")
-    return store, fit(store, tokens.paths, chosen, student, OUT, resources, on_progress)
+    spec = spec_of(store, chosen, student, OUT, resources=resources, on_progress=on_progress)
+    return store, spec.method.fit(spec, prepare_tokens(spec, write_units(store, rows(200))))
 
 
 def losses(store: Store) -> list[float]:
@@ -105,7 +106,7 @@ def test_every_sharding_gives_the_same_losses(
 def test_a_finished_training_is_not_done_again(undisturbed: tuple[Store, Manifest], student: str) -> None:
     store, manifest = undisturbed
     began = time.monotonic()
-    assert fit(store, ["anything"], settings(), student, OUT, TWO) == manifest
+    assert fit(spec_of(store, settings(), student, OUT, resources=TWO), ["anything"]) == manifest
     assert time.monotonic() - began < 1
 
 
@@ -223,7 +224,7 @@ def test_adapters_over_weights_in_four_bits_are_trained_and_merged(student: str,
 def test_a_set_of_rows_that_all_fall_away_is_refused_before_training(student: str, tmp_path: Path) -> None:
     store, chosen = Store(tmp_path), settings(max_length=8)
     with pytest.raises(CannotTrain, match=r"no row is left.*longer than max_length \(200\)"):
-        prepare_tokens(store, write_units(store, rows(200)), chosen, student, f"{OUT}/tokens")
+        prepare_tokens(spec_of(store, chosen, student, OUT), write_units(store, rows(200)))
 
 
 @pytest.mark.long

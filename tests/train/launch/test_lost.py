@@ -12,6 +12,7 @@ import pytest
 from distilray.storage import Store
 from distilray.train import TrainingFailed, fit, prepare_tokens
 from distilray.train.loop import checkpoints
+from tests.support.specs import spec_of
 from tests.support.stores import s3_endpoint, s3_store  # noqa: F401  (fixtures)
 from tests.support.tiny import rows, write_units
 from tests.train.launch.test_launcher import OUT, TWO, losses, settings, train
@@ -59,15 +60,16 @@ def test_a_disk_that_is_full_while_saving_costs_nothing_but_time(
     """There is room for one checkpoint and a half, so the second cannot be saved; then the disk is made larger."""
     undisturbed, _ = train(tmp_path / "undisturbed", student, settings(), TWO)
     store = Store(small_disk)
-    tokens = prepare_tokens(store, write_units(store, rows(200)), settings(), student, f"{OUT}/tokens")
+    spec = spec_of(store, settings(), student, OUT, resources=TWO)
+    tokens = prepare_tokens(spec, write_units(store, rows(200)))
     numbers = sum(file.stat().st_size for file in Path(student).glob("*.safetensors")) // 4
     used = os.statvfs(small_disk)
     resize(small_disk, (used.f_blocks - used.f_bfree) * used.f_frsize + int(1.5 * 12 * numbers) + MIB // 2)
     with pytest.raises(TrainingFailed, match="No space left"):
-        fit(store, tokens.paths, settings(), student, OUT, TWO)
+        fit(spec, tokens.paths)
     newest = checkpoints.newest(store, f"{OUT}/checkpoints")
     assert newest is not None and newest.endswith("step-00000004")
     resize(small_disk, 64 * MIB)
-    manifest = fit(store, tokens.paths, settings(), student, OUT, TWO)
+    manifest = fit(spec, tokens.paths)
     assert manifest.details["steps"] == 12
     assert losses(store) == losses(undisturbed)

@@ -10,7 +10,8 @@ import torch
 from pydantic import ValidationError
 
 from distilray.train import SFTSettings
-from distilray.train.loop.worker import EarlyStop, schedule
+from distilray.train.loop.arguments import schedule
+from distilray.train.loop.callbacks import EarlyStop
 
 
 def settings(**changes: Any) -> SFTSettings:
@@ -73,10 +74,10 @@ def test_it_stops_when_the_held_out_loss_has_not_fallen_for_so_long() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"patience": 2}, "patience counts evaluations: say evaluate_every and holdout too"),
-        ({"schedule": "linear", "min_lr_ratio": 0.1}, "min_lr_ratio is of the schedules cosine and wsd, not of linear"),
-        ({"sharding": "ddp", "offload": True}, "offload goes with sharding: fsdp, zero2 or zero3"),
-        ({"lora": {"quantize": "nf4"}}, "lora.quantize goes with sharding: ddp"),
+        ({"patience": 2}, "patience counts evaluations: set evaluate_every and holdout too"),
+        ({"schedule": "linear", "min_lr_ratio": 0.1}, "min_lr_ratio needs schedule: cosine or wsd, not linear"),
+        ({"sharding": "ddp", "offload": True}, "offload needs sharding: fsdp, zero2 or zero3"),
+        ({"lora": {"quantize": "nf4"}}, "lora.quantize needs sharding: ddp"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(changes: dict[str, Any], words: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from distilray.train import CannotTrain, SFTSettings
-from distilray.train.launch.extras import check_extras
+from distilray.train.launch.checks import check_extras
 from distilray.train.loop.trackers import TRACKERS, Tracked
 
 
@@ -34,13 +34,13 @@ RECORDS = [
 def test_a_missing_extra_is_named_before_training(
     changes: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distilray.train.launch.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("distilray.train.launch.checks.find_spec", lambda name: None)
     with pytest.raises(CannotTrain, match=words):
         check_extras(settings(**changes))
 
 
 def test_nothing_is_needed_where_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distilray.train.launch.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("distilray.train.launch.checks.find_spec", lambda name: None)
     check_extras(settings())
 
 
@@ -77,7 +77,7 @@ def test_wandb_keeps_the_records_offline(tmp_path: Path, monkeypatch: pytest.Mon
     assert kept.stat().st_size > 0
 
 
-def test_a_tracker_that_fails_is_told_of_no_more_and_the_training_goes_on(
+def test_a_tracker_that_fails_is_disabled_and_the_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     told: list[int] = []
@@ -90,7 +90,7 @@ def test_a_tracker_that_fails_is_told_of_no_more_and_the_training_goes_on(
             raise ConnectionError("no route to the tracker")
 
         def close(self) -> None:
-            raise AssertionError("it is told of no more")
+            raise AssertionError("it was disabled")
 
     monkeypatch.setitem(TRACKERS, "wandb", Unreachable)
     tracked = Tracked("x", settings(report_to=["wandb"]), str(tmp_path))
@@ -98,4 +98,4 @@ def test_a_tracker_that_fails_is_told_of_no_more_and_the_training_goes_on(
         tracked.add(record)
     tracked.close()
     assert told == [1]
-    assert "wandb is told of no more: ConnectionError: no route to the tracker" in caplog.text
+    assert "tracker wandb disabled: ConnectionError: no route to the tracker" in caplog.text

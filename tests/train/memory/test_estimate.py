@@ -6,7 +6,9 @@ import pytest
 
 from distilray.checkpoints.published import QWEN2_5, published_config
 from distilray.train import DPOSettings, SFTSettings, TrainResources
-from distilray.train.memory.estimate import GIB, Shape, memory_plan, proposals
+from distilray.train.memory.estimate import GIB, memory_plan
+from distilray.train.memory.proposals import proposals
+from distilray.train.memory.shape import Shape
 from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.settings import DistillSettings
 from distilray.train.methods.dpo.method import DPO

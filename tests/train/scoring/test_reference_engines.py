@@ -12,11 +12,12 @@ import pytest
 from distilray.checkpoints.student import local_student
 from distilray.models import VLLMModel
 from distilray.storage import Store
-from distilray.train import CannotTrain, Engines, PrepareContext, prepare_tokens
-from distilray.train.methods.dpo.cached import missing, reference_path, score_by_workers
-from distilray.train.methods.dpo.collate import CHOSEN, REJECTED
+from distilray.train import CannotTrain, Engines, TokenManifest, TrainingSpec, prepare_tokens
 from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.dpo.reference_scores import score_by_workers
+from distilray.train.scoring.references import CHOSEN, REJECTED, missing, reference_path
 from tests.support.pairs import alone, pair_units
+from tests.support.specs import spec_of
 from tests.train.methods.dpo.test_fit import STUDENT, chosen_settings, practice_pairs
 from tests.train.methods.dpo.test_trainer import job
 
@@ -26,13 +27,11 @@ ENGINE = VLLMModel(path="not this one", dtype="float32", cpus=0.5, max_num_seqs=
 
 
 @pytest.fixture(scope="module")
-def before(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> PrepareContext:
+def before(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainingSpec, TokenManifest]:
     """Two token files of pairs, a student of the recipe and the checkpoint that it has come to."""
     store, chosen = Store(tmp_path_factory.mktemp("run")), chosen_settings(reference_by="engines")
-    tokens = prepare_tokens(
-        store, pair_units(store, practice_pairs(48), size=24), chosen, STUDENT, "training/dpo/tokens"
-    )
-    return PrepareContext(store, tokens, chosen, STUDENT, {"tiny": ENGINE}, Engines("a-run"))
+    spec = spec_of(store, chosen, STUDENT, "training/dpo", models={"tiny": ENGINE}, engines=Engines("a-run"))
+    return spec, prepare_tokens(spec, pair_units(store, practice_pairs(48), size=24))
 
 
 def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -41,9 +40,12 @@ def stored(store: Store, tokens: str) -> dict[str, tuple[np.ndarray, np.ndarray]
 
 
 @pytest.mark.long
-def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(before: PrepareContext) -> None:
-    store, paths = before.store, before.tokens.paths
-    DPO().before(before)
+def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(
+    before: tuple[TrainingSpec, TokenManifest],
+) -> None:
+    spec, tokens = before
+    store, paths = spec.store, tokens.paths
+    DPO().prepare_in_driver(spec, tokens)
     assert missing(store, paths) == []
     by_engines = [stored(store, path) for path in paths]
     for path in paths:
@@ -61,12 +63,13 @@ def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(befo
 
 
 @pytest.mark.long
-def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(before: PrepareContext) -> None:
+def test_pairs_that_engines_cannot_read_are_refused_before_any_is_asked(
+    before: tuple[TrainingSpec, TokenManifest],
+) -> None:
     short = {"tiny": ENGINE.model_copy(update={"max_model_len": 128})}
-    other = PrepareContext(
-        Store(before.store.full("elsewhere")), before.tokens, before.settings, STUDENT, short, before.engines
-    )
-    for path in before.tokens.paths:
-        other.store.write(path, before.store.read(path))
+    spec, tokens = before
+    other = replace(spec, store=Store(spec.store.full("elsewhere")), models=short)
+    for path in tokens.paths:
+        other.store.write(path, spec.store.read(path))
     with pytest.raises(CannotTrain, match=r"rows may have 256 tokens.*raise its max_model_len to 257"):
-        DPO().before(other)
+        DPO().prepare_in_driver(other, tokens)

@@ -10,9 +10,8 @@ from collections import Counter
 
 import msgspec
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet
 from distilray.train.data.training_data import held_out
 from distilray.train.errors import CannotTrain
 from distilray.train.methods.classify.settings import ClassifySettings
@@ -40,24 +39,23 @@ def count_labels(store: Store, paths: list[str], settings: ClassifySettings, out
     train: Counter[str] = Counter()
     apart: Counter[str] = Counter()
     for path in paths:
-        with store.open_input(path) as source:
-            table = pq.read_table(source, columns=["id", "outcome", "label"])
+        table = read_parquet(store, path, {"id", "outcome", "label"})
         table = table.filter(pc.equal(table["outcome"], "kept"))
         for row_id, label in zip(table["id"].to_pylist(), table["label"].to_pylist(), strict=True):
             (apart if held_out(row_id, settings.holdout) else train)[label] += 1
     labels = list(settings.labels) if settings.labels is not None else sorted({*train, *apart})
     here = f"train {settings.name!r}: column {settings.column!r}"
     if len(labels) < 2:
-        raise CannotTrain(f"{here} has {labels[0]!r} in all rows; a classifier needs two labels or more to tell apart")
+        raise CannotTrain(f"{here} has {labels[0]!r} in all rows; a classifier needs at least two labels")
     if without := [label for label in labels if not train[label]]:
         raise CannotTrain(
-            f"{here} has no row to train on for {', '.join(map(repr, without))} ({_shown(train)}); give such rows, or "
-            "leave the label out of `labels`"
+            f"{here} has no row to train on for {', '.join(map(repr, without))} ({_shown(train)}); add such rows, or "
+            "remove the label from `labels`"
         )
     if settings.holdout and not apart:
         raise CannotTrain(
             f"{here}: none of {train.total()} rows is held out at holdout {settings.holdout:g}; raise holdout, or set "
-            "holdout: 0 and evaluate_every: null to train without a measure"
+            "holdout: 0 and evaluate_every: null to train without evaluation"
         )
     weights = _weights(settings, labels, train)
     counts = LabelCounts(labels, [train[label] for label in labels], [apart[label] for label in labels], weights)

@@ -1,4 +1,4 @@
-"""How rows become labelled texts, which trainer takes them, and what is said of the classifier that comes out."""
+"""How rows become labelled texts, which trainer takes them, and what is reported about the resulting classifier."""
 
 from __future__ import annotations
 
@@ -9,24 +9,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from distilray.models import CHECKPOINT_KEY, ClassifierModel, Reading
+from distilray.checkpoints import CHECKPOINT_KEY, Reading
+from distilray.models import ClassifierModel
 from distilray.storage import Store
-from distilray.train.methods.base import Join, PrepareContext, Tokens, TrainingMethod, UntrainableRow, WorkerContext
+from distilray.train.data.tokenized import Tokens, UntrainableRow
+from distilray.train.data.tokens import TokenManifest
+from distilray.train.data.training_data import Join
+from distilray.train.loop.context import WorkerContext
+from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.classify.counts import count_labels, read_labels
 from distilray.train.methods.classify.settings import ClassifySettings
 from distilray.train.methods.classify.text import TextFormat, load_text, render_label
+from distilray.train.spec import Job, TrainingSpec
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
-    from distilray.train.launch.job import Job
-
 HELD_OUT = "held-out.json"
-"""Beside the checkpoint: what the finished classifier got right on held-out rows."""
+"""In the training's folder: the finished classifier's scores on held-out rows."""
 
 
 class Classify(TrainingMethod):
-    settings = ClassifySettings
+    settings: ClassVar = ClassifySettings
+    description: ClassVar = "sequence classification"
     trains = ClassifierModel
     is_generative = False
     auto = "AutoModelForSequenceClassification"
@@ -43,17 +48,17 @@ class Classify(TrainingMethod):
     def needed(self, settings: ClassifySettings) -> tuple[str, ...]:
         return (settings.column, *(part for part in settings.reads if part != "conversation"))
 
-    def form(self, path: str, settings: ClassifySettings) -> TextFormat:
+    def renderer(self, path: str, settings: ClassifySettings) -> TextFormat:
         return load_text(path, settings)
 
-    def tokenize(self, row: Mapping[str, Any], form: TextFormat, settings: ClassifySettings) -> Tokens | UntrainableRow:
-        return render_label(row, form, settings)
+    def tokenize(self, row: Mapping[str, Any], text: TextFormat, settings: ClassifySettings) -> Tokens | UntrainableRow:
+        return render_label(row, text, settings)
 
-    def before(self, context: PrepareContext) -> None:
-        count_labels(context.store, context.tokens.paths, context.settings, context.out)
+    def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
+        count_labels(spec.store, tokens.paths, spec.settings, spec.out)
 
     @contextmanager
-    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+    def joins(self, job: Job, folder: str) -> Iterator[Join]:
         labels = pa.array(read_labels(job.store, job.out).labels)
 
         def numbered(path: str, rows: pa.Table) -> pa.Table:
@@ -71,40 +76,37 @@ class Classify(TrainingMethod):
 
         return TrainingArguments(**common)
 
-    def trainer(self, session: WorkerContext) -> Trainer:
+    def trainer(self, context: WorkerContext) -> Trainer:
         from transformers import DataCollatorWithPadding
 
         from distilray.train.methods.classify.trainer import ClassifierTrainer
 
-        job, model, settings = session.job, session.model, session.job.settings
+        job, model, tokenizer, settings = context.job, context.model, context.tokenizer, context.job.settings
         counts = read_labels(job.store, job.out)
-        model.config.pad_token_id = session.tokenizer.pad_token_id  # a decoder finds a row's last token by it
+        model.config.pad_token_id = tokenizer.pad_token_id  # a decoder finds a row's last token by it
         reading = Reading(settings.reads, settings.max_length, settings.long_rows)
         setattr(model.config, CHECKPOINT_KEY, reading.document())
-        if session.adapters is not None:
+        if context.adapters is not None:
             from peft import get_peft_model
 
-            model = get_peft_model(model, session.adapters)
-        session.tokenizer.padding_side = "right"
+            model = get_peft_model(model, context.adapters)
+        tokenizer.padding_side = "right"
         return ClassifierTrainer(
-            model=model,
-            args=session.arguments,
-            train_dataset=session.feed.train,
-            eval_dataset=session.feed.held_out,
-            processing_class=session.tokenizer,
-            data_collator=DataCollatorWithPadding(session.tokenizer),
-            order=session.order,
-            feed=session.feed,
+            **context.trainer_inputs() | {"model": model},
+            data_collator=DataCollatorWithPadding(tokenizer),
             labels=counts.labels,
             weights=counts.weights,
         )
 
-    def after(self, job: Job, trainer: Any) -> None:
+    def finish_in_workers(self, job: Job, trainer: Any) -> None:
         if trainer.eval_dataset is None:
             return
         trainer.predict(trainer.eval_dataset)  # which, unlike an evaluation, writes no second record of the last step
         if trainer.is_world_process_zero():
             job.store.write_json(f"{job.out}/{HELD_OUT}", trainer.measured)
+
+    def card_facts(self, settings: ClassifySettings) -> dict[str, str]:
+        return {"labels from": f"column `{settings.column}`", "reads": ", ".join(settings.reads)}
 
     def details(self, store: Store, out: str) -> dict[str, Any]:
         counts = read_labels(store, out)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distilray.models import Part
+from distilray.checkpoints import Part
 from distilray.train.settings import NAME, TrainSettings
 
 
@@ -57,9 +57,11 @@ class ClassifySettings(TrainSettings):
         if isinstance(self.class_weights, dict):
             for label, weight in self.class_weights.items():
                 if weight <= 0:
-                    raise ValueError(f"class_weights: {label!r} weighs {weight:g}; weights are above 0")
+                    raise ValueError(f"class_weights: the weight of {label!r} is {weight:g}; weights must be above 0")
                 if self.labels is not None and label not in self.labels:
-                    raise ValueError(f"class_weights: {label!r} is none of the labels {list(self.labels)}")
+                    raise ValueError(f"class_weights: {label!r} is not in the labels {list(self.labels)}")
         if self.system is not None or self.think:
-            raise ValueError("system and think are of students that answer; a classifier reads what `reads` names")
+            raise ValueError(
+                "system and think are settings of students that answer; a classifier reads what `reads` names"
+            )
         return self

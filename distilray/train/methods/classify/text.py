@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distilray.checkpoints import load_tokenizer
-from distilray.models import Reading
+from distilray.checkpoints import Reading, load_tokenizer
 from distilray.prompts import parts_of
 from distilray.rows import Row
-from distilray.train.methods.base import Tokens, UntrainableRow
+from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.methods.classify.settings import ClassifySettings
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class TextFormat:
     tokenizer: PreTrainedTokenizerBase
     reading: Reading
     hash: str
-    """Of what decides a row's tokens and label beside the tokenizer (12 hex digits)."""
+    """Of what decides a row's tokens and label besides the tokenizer (12 hex digits)."""
 
 
 def load_text(path: str, settings: ClassifySettings) -> TextFormat:
@@ -44,7 +43,7 @@ def render_label(row: Mapping[str, Any], text: TextFormat, settings: ClassifySet
     if isinstance(label, UntrainableRow):
         return label
     if settings.labels is not None and label not in settings.labels:
-        return UntrainableRow("rejected", "its label is none of `labels`")
+        return UntrainableRow("rejected", "its label is not in `labels`")
     try:
         read = text.reading.text(parts_of(Row(row)))
     except KeyError as part:

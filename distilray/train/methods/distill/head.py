@@ -1,4 +1,4 @@
-"""The student's forward pass with a teacher beside it: log-probabilities and divergences, without whole logits.
+"""The student's forward pass with a teacher: log-probabilities and divergences, without whole logits.
 
 Logits of 150,000 tokens for every position would be most of a training's memory. Here only the trained positions are
 projected, some at a time, and what a tile needs for its gradient is computed again in the backward pass.
@@ -26,7 +26,7 @@ from distilray.train.settings import IGNORED
 TILE = 1024
 """Most positions that are projected at once."""
 SMALL = 1 << 24
-"""Logits that are rather kept than computed again."""
+"""Up to so many logits are kept rather than computed again."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ Teacher = Stored | Live
 
 @dataclass(frozen=True)
 class DistillTarget:
-    """What goes into the forward pass beside the tokens."""
+    """What goes into the forward pass in addition to the tokens."""
 
     objective: Objective
     teachers: Sequence[Teacher]
@@ -165,5 +165,5 @@ def _check_plain(model: Any) -> None:
         if getattr(config, name, None) not in (None, 1, 1.0):
             raise CannotTrain(
                 f"{type(model).__name__} changes its logits after projecting them ({name}: {getattr(config, name)}), "
-                "which distillation does not do; distil into another family of models"
+                "which distillation does not support; choose a student of another family"
             )

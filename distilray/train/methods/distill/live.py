@@ -1,4 +1,4 @@
-"""Teachers that are loaded beside the student and read the same tokens in the same step.
+"""Teachers that the student's workers load, and that read the same tokens in the same step.
 
 Sharded layer by layer over all workers (FSDP2), whatever shards the student: only one layer of a teacher is whole at a
 time. Each worker reads the checkpoint into its host's memory before it is sharded.

@@ -1,25 +1,31 @@
-"""How distillation differs from supervised fine-tuning: what lies beside the tokens, and which trainer takes them."""
+"""How distillation differs from supervised fine-tuning: the scores that join the tokens, and the trainer's loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from distilray.train.data.training_data import as_it_is
-from distilray.train.memory.estimate import LESSON_COPIES, LESSON_COPIES_WHOLE, Costs
-from distilray.train.methods.base import Join, PrepareContext, WorkerContext
+from distilray.checkpoints import local_student
+from distilray.ledger import Manifest
+from distilray.train.data.tokens import TokenManifest
+from distilray.train.data.training_data import Join, unjoined
+from distilray.train.loop.context import WorkerContext
+from distilray.train.memory.estimate import DISTILL_COPIES, DISTILL_COPIES_WHOLE, Costs
 from distilray.train.methods.distill.settings import DistillSettings
-from distilray.train.methods.sft.method import SFT
+from distilray.train.methods.distill.teachers import check_teachers
+from distilray.train.methods.shared.method import AnswerMethod
+from distilray.train.scoring.scores import scores_path
+from distilray.train.spec import Job, TrainingSpec
 
 if TYPE_CHECKING:
     from transformers import Trainer
 
-    from distilray.train.launch.job import Job
 
-
-class Distill(SFT):
-    settings = DistillSettings
+class Distill(AnswerMethod):
+    settings: ClassVar = DistillSettings
+    description: ClassVar = "white-box distillation"
     metrics: ClassVar = {"lm_loss": "lm_loss", "divergence": "divergence"}
 
     def models(self, settings: DistillSettings) -> set[str]:
@@ -28,74 +34,72 @@ class Distill(SFT):
 
     def costs(self, settings: DistillSettings) -> Costs:
         live = settings.source == "live"
-        copies = LESSON_COPIES if settings.top_k else LESSON_COPIES_WHOLE
+        copies = DISTILL_COPIES if settings.top_k else DISTILL_COPIES_WHOLE
         return Costs(distill_copies=copies, beside=tuple(settings.weights) if live else ())
 
-    def before(self, context: PrepareContext) -> None:
-        from distilray.train.scoring.teacher_engines import score_tokens
-        from distilray.train.scoring.tokenizers import check_teachers
+    def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
+        """With ``on_policy`` in rounds, each on what the student wrote in it."""
+        if spec.settings.on_policy is None:
+            return super().fit(spec, tokens)
+        from distilray.train.methods.distill.rounds import train_in_rounds
 
-        settings: DistillSettings = context.settings
-        check_teachers(settings, context.models, context.student_path)
+        self.prepare_in_driver(spec, tokens)
+        return train_in_rounds(spec, tokens)
+
+    def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
+        settings: DistillSettings = spec.settings
+        check_teachers(settings, spec.models, spec.student_path)
         if settings.source == "stored" and settings.on_policy is None:
-            tokens = context.tokens
-            score_tokens(context.store, tokens.paths, tokens.counts.longest, settings, context.models, context.engines)
+            from distilray.train.scoring.teacher_engines import score_tokens
+
+            assert settings.top_k is not None
+            score_tokens(spec, tokens.paths, tokens.counts.longest, settings.weights, settings.top_k)
 
     @contextmanager
-    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+    def joins(self, job: Job, folder: str) -> Iterator[Join]:
         if job.settings.source == "live":
-            yield as_it_is
+            yield unjoined
             return
         from distilray.train.methods.distill.stored import joining
-        from distilray.train.scoring.scores import scores_path
 
         teachers = job.settings.weights
         scores = {name: {path: scores_path(path, name) for path in job.tokens} for name in teachers}
         with joining(job.store, scores, folder) as joined:
             yield joined.table
 
-    def trainer(self, session: WorkerContext) -> Trainer:
+    def trainer(self, context: WorkerContext) -> Trainer:
         from distilray.train.methods.distill.divergence import Objective
         from distilray.train.methods.distill.head import add_distillation_head
         from distilray.train.methods.distill.trainer import DistillTrainer
 
-        settings: DistillSettings = session.job.settings
-        add_distillation_head(session.model)
-        taught, collator = _teachers(session, settings)
+        settings: DistillSettings = context.job.settings
+        add_distillation_head(context.model)
+        taught, collator = _teachers(context, settings)
         return DistillTrainer(
-            model=session.model,
-            args=session.arguments,
-            train_dataset=session.feed.train,
-            eval_dataset=session.feed.held_out,
-            processing_class=session.tokenizer,
-            peft_config=session.adapters,
+            **context.trainer_inputs(),
+            peft_config=context.adapters,
             data_collator=collator,
-            order=session.order,
-            feed=session.feed,
             taught=taught,
             objective=Objective(settings.divergence, settings.beta, settings.temperature),
             kd_weight=settings.kd_weight,
         )
 
 
-def _teachers(session: WorkerContext, settings: DistillSettings) -> tuple[Any, Any]:
-    """What says what the teachers expect of a batch, and what collates one (None: TRL's own collator)."""
-    from functools import partial
-
+def _teachers(context: WorkerContext, settings: DistillSettings) -> tuple[Any, Any]:
+    """What returns the teachers' view of a batch, and what collates one (None: TRL's own collator)."""
     if settings.source == "live":
-        from distilray.checkpoints import local_student
         from distilray.train.methods.distill.live import LiveTeachers
 
-        job = session.job
+        job = context.job
         weights = {local_student(job.models[name].path): share for name, share in settings.weights.items()}
-        return LiveTeachers(weights, settings.top_k, job.resources.workers, session.arguments.device), None
+        return LiveTeachers(weights, settings.top_k, job.resources.workers, context.arguments.device), None
     from distilray.train.methods.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
 
     weights = list(settings.weights.values())
     assert settings.top_k is not None
     collator = ScoredCollator(
-        pad_token_id=session.tokenizer.pad_token_id,
+        pad_token_id=context.tokenizer.pad_token_id,
         padding_free=settings.packing,
-        scores=ScoreFiles(session.feed.folder, weights, settings.top_k),
+        scores=ScoreFiles(context.feed.folder, weights, settings.top_k),
     )
     return partial(stored_teachers, weights=weights), collator

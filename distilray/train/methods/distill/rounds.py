@@ -2,10 +2,10 @@
 
 A round of GKD (Agarwal et al. 2024): engines of the student as it is now answer the round's prompts, the teachers score
 what it wrote, and it is trained on that for the round's steps, with the optimizer of the round before. Each of the
-three leaves files, and is not done again where they are there.
+three leaves files, and is not repeated where they exist.
 
     training/gkd/tokens/                       prompts, and the answers that the data has
-    training/gkd/round-02/tokens/, scores/     what the student wrote in round 2, and what the teachers think of it
+    training/gkd/round-02/tokens/, scores/     what the student wrote in round 2, and the teachers' scores of it
     training/gkd/round-02/student/             a Hugging Face checkpoint of the student after it
 """
 
@@ -15,54 +15,39 @@ import time
 from typing import Any
 
 from distilray.checkpoints import checkpoint_address, local_student
-from distilray.ledger import Manifest, fingerprint, now
+from distilray.ledger import Manifest, fingerprint
 from distilray.models import EnginePools
 from distilray.storage import upload
-from distilray.train.data.tokens import TokenCounts, counts_of_tokens, made_of
+from distilray.train.data.tokens import TokenCounts, TokenManifest, counts_of_tokens, made_of, schema_of
 from distilray.train.errors import CannotTrain
-from distilray.train.launch.job import StepRange
-from distilray.train.launch.launcher import finish, launch
-from distilray.train.loop.progress import OnProgress
-from distilray.train.methods.base import PrepareContext
+from distilray.train.launch.checks import check_training
+from distilray.train.launch.launcher import begin, finish, launch
 from distilray.train.methods.distill.sampling import Round, sample_round
 from distilray.train.methods.distill.settings import DistillSettings
 from distilray.train.scoring.teacher_engines import score_tokens
-from distilray.train.settings import TrainResources
+from distilray.train.spec import StepRange, TrainingSpec
 
 
-def train_in_rounds(
-    context: PrepareContext,
-    out: str,
-    resources: TrainResources,
-    on_progress: OnProgress | None = None,
-    *,
-    fingerprint: str = "",
-) -> Manifest:
-    """On-policy distillation in ``out``, in place of :func:`distilray.train.fit`; goes on where it was when it is
-    called again. ``context.models`` holds teachers and student by name."""
-    return _Rounds(context, out, resources, on_progress).run(fingerprint)
+def train_in_rounds(spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
+    """On-policy distillation, in place of one launch; continues where it was when it is called again. ``spec.models``
+    holds teachers and student by name."""
+    check_training(spec)
+    return _Rounds(spec, tokens).run()
 
 
 class _Rounds:
-    def __init__(
-        self, context: PrepareContext, out: str, resources: TrainResources, on_progress: OnProgress | None
-    ) -> None:
-        settings: DistillSettings = context.settings
+    def __init__(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
+        settings: DistillSettings = spec.settings
         assert settings.on_policy is not None and settings.max_steps is not None
-        self.settings, self.own = settings, settings.on_policy
-        self.store, self.tokens = context.store, context.tokens
-        self.models, self.engines = context.models, context.engines
-        self.student = context.models[settings.student].model_copy(update={"path": context.student_path})
-        self.out, self.resources, self.on_progress = out, resources, on_progress
+        self.spec, self.settings, self.own = spec, settings, settings.on_policy
+        self.store, self.out, self.tokens = spec.store, spec.out, tokens
+        self.student = spec.models[settings.student].model_copy(update={"path": spec.student_path})
         self.steps = settings.max_steps // self.own.rounds
 
-    def run(self, mark: str) -> Manifest:
-        manifest = Manifest.read(self.store, self.out) or Manifest(
-            name=self.settings.name, kind="training", fingerprint=mark, started=now()
-        )
+    def run(self) -> Manifest:
+        manifest = begin(self.spec)
         if manifest.finished:
             return manifest
-        manifest.write(self.store, self.out)
         done = {entry["round"]: entry for entry in manifest.details.get("rounds", [])}
         for number in range(1, self.own.rounds + 1):
             if number in done and self.store.exists(f"{self.place(number)}/config.json"):
@@ -74,38 +59,31 @@ class _Rounds:
             manifest.write(self.store, self.out)
         last = local_student(checkpoint_address(self.store, self.place(self.own.rounds)))
         upload(self.store, last, f"{self.out}/final")
-        return finish(self.store, manifest, self.settings, self.out, self.resources)
+        return finish(self.spec, manifest)
 
     def place(self, number: int) -> str:
         """Where the student of a round goes."""
         return f"{self.out}/round-{number:02d}/student"
 
     def round(self, number: int) -> dict[str, Any]:
-        """Samples, scores and trains; returns what to tell of it."""
+        """Samples, scores and trains; returns the manifest's entry about it."""
         folder, rows = f"{self.out}/round-{number:02d}/tokens", self.tokens.counts.kept
         share = min(1.0, self.steps * self.settings.batch_size / rows)
-        round_ = Round(number, share, folder, self.settings)
+        round_ = Round(number, share, folder, self.settings, schema_of(self.spec.method))
         clock = [time.monotonic()]
         counts = self.sampled(round_)
         clock.append(time.monotonic())
         paths = [round_.path(path) for path in self.tokens.paths]
         if not counts.kept:
-            raise CannotTrain(f"train {self.settings.name!r}: round {number} has no rows; give more, or larger batches")
+            raise CannotTrain(
+                f"train {self.settings.name!r}: round {number} has no rows; add rows, or raise batch_size"
+            )
         if self.settings.source == "stored":
-            score_tokens(self.store, paths, counts.longest, self.settings, self.models, self.engines)
+            assert self.settings.top_k is not None
+            score_tokens(self.spec, paths, counts.longest, self.settings.weights, self.settings.top_k)
         clock.append(time.monotonic())
         step_range = StepRange((number - 1) * self.steps, number * self.steps, self.place(number))
-        launch(
-            self.store,
-            paths,
-            self.settings,
-            self.student.path,
-            self.out,
-            self.resources,
-            self.on_progress,
-            self.models,
-            step_range,
-        )
+        launch(self.spec, paths, step_range)
         clock.append(time.monotonic())
         seconds = {name: round(clock[k + 1] - clock[k], 2) for k, name in enumerate(("sample", "score", "train"))}
         told = {
@@ -135,7 +113,7 @@ class _Rounds:
         counts = {path: counts_of_tokens(self.store, round_.path(path), key) for path, key in keys.items()}
         missing = {path: key for path, key in keys.items() if counts[path] is None}
         if missing:
-            with EnginePools(self.engines.run, self.engines.logs) as pools:
+            with EnginePools(self.spec.engines.run, self.spec.engines.logs) as pools:
                 counts |= sample_round(self.store, round_, STUDENT, pools.start({STUDENT: student}), missing)
         total = TokenCounts()
         for found in counts.values():

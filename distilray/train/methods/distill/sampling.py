@@ -1,4 +1,4 @@
-"""The student answers the rows of a round itself; what it wrote becomes the round's token files, one for each of the
+"""The student answers the rows of a round itself; its answers become the round's token files, one for each of the
 training's.
 
 Which rows are in a round, and which of them the student answers, follows from their ids, the round and the seed alone.
@@ -14,13 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from distilray.models import ModelError, PoolHandles, Request, Sampling
+from distilray.models import GenerateRequest, ModelError, PoolHandles, Sampling
+from distilray.runner import UnitAsker, ask_units
 from distilray.storage import Store
-from distilray.train.data.tokens import TokenCounts, schema_of, write_tokens
+from distilray.train.data.tokens import TokenCounts, write_tokens
 from distilray.train.methods.distill.settings import DistillSettings
-from distilray.train.methods.registry import method_of
 from distilray.train.scoring.scores import token_rows
-from distilray.train.scoring.units import Asker, ask_about
 from distilray.train.settings import IGNORED
 
 
@@ -32,6 +31,8 @@ class Round:
     share: float
     folder: str
     settings: DistillSettings
+    schema: pa.Schema
+    """Of token files."""
 
     def path(self, tokens: str) -> str:
         return f"{self.folder}/{tokens.rpartition('/')[2]}"
@@ -46,10 +47,10 @@ def sample_round(
     store: Store, round_: Round, student: str, handles: PoolHandles, keys: Mapping[str, str]
 ) -> dict[str, TokenCounts]:
     """The student's answers to the rows of the token files in ``keys``, by the pool named ``student``."""
-    return dict(ask_about(Sampler, TokenCounts, store, student, handles, keys, round_))
+    return dict(ask_units(Sampler, TokenCounts, store, student, handles, keys, round_))
 
 
-class Sampler(Asker):
+class Sampler(UnitAsker):
     def prepare(self, round_: Round) -> None:
         self.round, self.settings = round_, round_.settings
 
@@ -69,7 +70,7 @@ class Sampler(Asker):
             trained_tokens=sum(label != IGNORED for row in kept for label in row["labels"]),
             longest=max((row["length"] for row in kept), default=0),
         )
-        table = pa.Table.from_pylist(made, schema_of(method_of(self.settings)))
+        table = pa.Table.from_pylist(made, self.round.schema)
         await asyncio.to_thread(write_tokens, self.store, self.round.path(path), table, key, counts)
         return counts
 
@@ -84,7 +85,8 @@ class Sampler(Asker):
         seed = int(self.round.draw(row["id"], "seed") * 2**31)
         async with self.gate:
             try:
-                [reply] = await self.client.ask(self.model, Request([], sampling, seed, row["id"], tokens=prompt))
+                request = GenerateRequest([], sampling, seed, row["id"], tokens=prompt)
+                [reply] = await self.client.ask(self.model, request)
             except ModelError as error:
                 return {"id": row["id"], "outcome": "failed", "reason": f"{type(error).__name__}: {error}"}
         assert reply.tokens

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distilray.train.methods.sft.settings import SFTSettings
+from distilray.train.methods.shared.settings import AnswerSettings
 from distilray.train.settings import NAME, Settings
 
 Divergence = Literal["forward_kl", "reverse_kl", "jsd"]
@@ -47,8 +47,8 @@ class OnPolicySettings(Settings):
     )
 
 
-class DistillSettings(SFTSettings):
-    """White-box distillation: the student learns what teachers expect of every next token, not their words alone."""
+class DistillSettings(AnswerSettings):
+    """White-box distillation: the student learns the teachers' distribution over each next token, not just their text."""
 
     kind: Literal["distill"] = Field(default="distill", description="white-box distillation")
     name: str = Field(default="distill", pattern=NAME, description="folder below training/")
@@ -57,13 +57,13 @@ class DistillSettings(SFTSettings):
     )
     source: Literal["stored", "live"] = Field(
         default="stored",
-        description="stored: engines score the tokens before training; live: the teacher is loaded beside it",
+        description="stored: engines score the tokens before training; live: the training's workers load the teacher",
     )
     top_k: int | None = Field(
         default=32,
         ge=1,
         le=1024,
-        description="likeliest tokens to compare, all others as one; null with live: the vocabulary",
+        description="compare the k likeliest tokens, and all others as one; null, with live: the whole vocabulary",
     )
     divergence: dict[Divergence, float] = Field(
         default={"forward_kl": 1.0}, description="forward_kl, reverse_kl or jsd, or several with their weights"
@@ -85,7 +85,7 @@ class DistillSettings(SFTSettings):
         if isinstance(values, dict) and "teacher" in values:
             values = dict(values)
             if "teachers" in values:
-                raise ValueError("say either teacher or teachers")
+                raise ValueError("set either teacher or teachers")
             values["teachers"] = [{"model": values.pop("teacher")}]
         return values
 
@@ -97,16 +97,16 @@ class DistillSettings(SFTSettings):
     @model_validator(mode="after")
     def _makes_sense(self) -> DistillSettings:
         if not self.teachers:
-            raise ValueError("who is the teacher? say teacher: NAME, a model of the recipe")
+            raise ValueError("no teacher is set; set teacher: NAME, a model of the recipe")
         names = [teacher.model for teacher in self.teachers]
         if len(set(names)) < len(names):
             raise ValueError(f"a teacher is named twice: {', '.join(names)}")
         if not self.divergence or min(self.divergence.values()) < 0 or not sum(self.divergence.values()):
             raise ValueError("divergence needs at least one weight above 0 and none below")
         if self.top_k is None and self.source == "stored":
-            raise ValueError("top_k is needed where log-probabilities are stored; the whole vocabulary is for live")
+            raise ValueError("source: stored needs top_k; the whole vocabulary (top_k: null) needs source: live")
         if self.on_policy is not None and self.packing:
-            raise ValueError("on_policy and packing do not go together")
+            raise ValueError("on_policy and packing cannot be combined")
         if self.on_policy is not None and (self.max_steps is None or self.max_steps % self.on_policy.rounds):
             raise ValueError(f"on_policy needs max_steps, a multiple of its {self.on_policy.rounds} rounds")
         return self

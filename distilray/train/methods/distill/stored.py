@@ -1,11 +1,11 @@
-"""Stored scores as a worker reads them: flat files on the node's disk, and in every row a pointer beside each token.
+"""Stored scores as a worker reads them: flat files on the node's disk, and in every row a pointer for each token.
 
     input_ids  [ 9  4  7 | 5  8  2]
     labels     [ -  -  - | 5  8  2]      - is ignored
     scores     [-1 -1 -1 | 40 41 42]     entry 40 of the flat files is what the teachers expected in place of 5
 
-A pointer travels with its token, so shuffling, packing, padding, accumulation and any number of workers cannot put a
-score beside another token than its own. All teachers score the same tokens, so one pointer serves them all.
+A pointer travels with its token, so shuffling, packing, padding, accumulation and any number of workers cannot pair a
+score with another token than its own. All teachers score the same tokens, so one pointer serves them all.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class ScoreFiles:
 
 @dataclass
 class ScoredCollator(DataCollatorForLanguageModeling):
-    """Beside the padded tokens, ``teacher_K_ids``, ``..._log_probs`` and ``..._rest`` of each teacher K, a row for each
+    """Adds to the padded tokens ``teacher_K_ids``, ``..._log_probs`` and ``..._rest`` of each teacher K, a row for each
     trained token of the batch in order."""
 
     scores: ScoreFiles | None = None

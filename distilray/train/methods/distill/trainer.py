@@ -1,4 +1,4 @@
-"""The student's trainer with teachers beside it: LM loss and divergence in one forward pass."""
+"""The student's trainer with teachers: LM loss and divergence in one forward pass."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from distilray.train.methods.distill.divergence import Objective
 from distilray.train.methods.distill.head import DistillTarget, Teacher
 from distilray.train.methods.distill.stored import POINTERS
-from distilray.train.methods.sft.trainer import StudentTrainer
+from distilray.train.methods.shared.trainer import StudentTrainer
 from distilray.train.settings import IGNORED
 
 Taught = Callable[[dict[str, Any]], Sequence[Teacher]]
-"""Takes what is the teachers' out of a collated batch, and says what they expect of it."""
+"""Takes the teachers' tensors out of a collated batch, and returns the teachers' view of it."""
 
 
 class DistillTrainer(StudentTrainer):
@@ -35,7 +35,7 @@ class DistillTrainer(StudentTrainer):
     ) -> Any:
         inputs = dict(inputs)
         teachers = self.taught(inputs)
-        if return_outputs:  # held-out rows: the LM loss, which compares with other kinds of training
+        if return_outputs:  # held-out rows: the LM loss, which can be compared with other methods'
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         out = model(**inputs, target=DistillTarget(self.objective, teachers))
         losses = -(1 - self.kd_weight) * out["log_probs"] + self.kd_weight * out["divergences"]

@@ -1,4 +1,4 @@
-"""Pairs as a batch: chosen ones first, then rejected ones, padded on the right (TRL's collator), and what lies beside.
+"""Pairs as a batch: chosen ones first, then rejected ones, padded on the right (TRL's collator), and what joins them.
 
 prompt 1 2, chosen 3 4, rejected 5            input_ids        [[1, 2, 3, 4], [1, 2, 5, 0]]
                                               completion_mask  [[0, 0, 1, 1], [0, 0, 1, 0]]
@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-CHOSEN, REJECTED = "reference_chosen", "reference_rejected"
-"""Columns of a row: the reference's log-probabilities of the completion's tokens."""
+from distilray.train.scoring.references import CHOSEN, REJECTED
 
 
 class PairCollator:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
 from distilray.rows import MalformedRecord, split_reasoning
+from distilray.train.data.chat import ChatFormat
+from distilray.train.data.tokenized import Tokens, UntrainableRow
+from distilray.train.data.tokens import TokenManifest
+from distilray.train.data.training_data import Join, unjoined
 from distilray.train.errors import CannotTrain
+from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
-from distilray.train.methods.base import Join, PrepareContext, Tokens, TrainingMethod, UntrainableRow, WorkerContext
+from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
+from distilray.train.scoring.references import join_reference
+from distilray.train.scoring.tokenizers import vocabulary
 from distilray.train.settings import IGNORED
+from distilray.train.spec import Job, TrainingSpec
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
-
-    from distilray.train.data.chat import ChatFormat
-    from distilray.train.launch.job import Job
 
 IDS = pa.list_(pa.int32())
 
 
 class DPO(TrainingMethod):
-    settings = DPOSettings
+    settings: ClassVar = DPOSettings
+    description: ClassVar = "preference optimisation"
     reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta")
     needs: ClassVar = ("answer", "rejected_answer")
     token_columns: ClassVar = pa.schema(
@@ -60,10 +67,10 @@ class DPO(TrainingMethod):
             rejected = row["rejected_answer"] if chat.think else split_reasoning(row["rejected_answer"])[1]
         except MalformedRecord as error:
             return UntrainableRow("failed", f"rejected answer: {error}")
-        prompt, chosen = _said(chat, row["messages"] or [], row["answer"], row["reasoning"])
-        same, other = _said(chat, row["messages"] or [], rejected, None)
+        prompt, chosen = _rendered(chat, row["messages"] or [], row["answer"], row["reasoning"])
+        same, other = _rendered(chat, row["messages"] or [], rejected, None)
         if prompt != same:
-            return UntrainableRow("failed", "its prompt is rendered otherwise before the rejected answer")
+            return UntrainableRow("failed", "its prompt is rendered differently before the rejected answer")
         longest = len(prompt) + max(len(chosen), len(other))
         truncated = longest > settings.max_length
         if truncated:
@@ -94,28 +101,26 @@ class DPO(TrainingMethod):
             beside = (settings.reference or settings.student,)
         return Costs(sequences=self.sequences, beside=beside, reference=True)
 
-    def before(self, context: PrepareContext) -> None:
-        if context.settings.reference is not None:
-            _check_reference(context)
-        if context.settings.reference_by == "engines":
+    def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
+        if spec.settings.reference is not None:
+            _check_reference(spec)
+        if spec.settings.reference_by == "engines":
             from distilray.train.scoring.reference_engines import ask_engines
 
-            ask_engines(context)
+            ask_engines(spec, tokens.paths, spec.settings.reference)
 
-    def prepare(self, job: Job) -> None:
+    def prepare_in_workers(self, job: Job) -> None:
         if job.settings.reference_by == "workers":
-            from distilray.train.methods.dpo.cached import score_by_workers
+            from distilray.train.methods.dpo.reference_scores import score_by_workers
 
             score_by_workers(job)
 
     @contextmanager
-    def beside(self, job: Job, folder: str) -> Iterator[Join]:
+    def joins(self, job: Job, folder: str) -> Iterator[Join]:
         if job.settings.reference_by == "live":
-            yield lambda path, rows: rows
-            return
-        from distilray.train.methods.dpo.cached import join_reference
-
-        yield lambda path, rows: join_reference(job.store, path, rows)
+            yield unjoined
+        else:
+            yield partial(join_reference, job.store)
 
     def arguments(self, settings: DPOSettings, common: dict[str, Any]) -> TrainingArguments:
         from trl import DPOConfig
@@ -130,42 +135,33 @@ class DPO(TrainingMethod):
             remove_unused_columns=False,
         )
 
-    def trainer(self, session: WorkerContext) -> Trainer:
+    def trainer(self, context: WorkerContext) -> Trainer:
         from distilray.train.methods.dpo.collate import PairCollator
         from distilray.train.methods.dpo.reference import live_reference
         from distilray.train.methods.dpo.trainer import PreferenceTrainer
 
-        settings = session.job.settings
+        settings = context.job.settings
         return PreferenceTrainer(
-            model=session.model,
-            args=session.arguments,
-            train_dataset=session.feed.train,
-            eval_dataset=session.feed.held_out,
-            processing_class=session.tokenizer,
-            data_collator=PairCollator(session.tokenizer.pad_token_id, settings.beta, settings.row_beta),
-            adapters=session.adapters,
-            reference=live_reference(session) if settings.reference_by == "live" else None,
-            order=session.order,
-            feed=session.feed,
+            **context.trainer_inputs(),
+            data_collator=PairCollator(context.tokenizer.pad_token_id, settings.beta, settings.row_beta),
+            adapters=context.adapters,
+            reference=live_reference(context) if settings.reference_by == "live" else None,
         )
 
 
-def _check_reference(context: PrepareContext) -> None:
-    from distilray.checkpoints import local_student
-    from distilray.train.scoring.tokenizers import vocabulary
-
-    settings = context.settings
-    path = context.models[settings.reference].path
-    theirs, mine = vocabulary(local_student(path)), vocabulary(local_student(context.student_path))
+def _check_reference(spec: TrainingSpec) -> None:
+    settings = spec.settings
+    path = spec.models[settings.reference].path
+    theirs, mine = vocabulary(path), vocabulary(spec.student_path)
     if theirs.hash != mine.hash:
         raise CannotTrain(
             f"train {settings.name!r}: the reference {settings.reference!r} ({path}) has another tokenizer than the "
             f"student {settings.student!r} ({len(theirs.ids)} tokens, {len(mine.ids)}), so it cannot read the same "
-            "tokens; take a model of the student's family"
+            "tokens; choose a model of the student's family"
         )
 
 
-def _said(chat: ChatFormat, messages: list, answer: str, reasoning: str | None) -> tuple[list[int], list[int]]:
+def _rendered(chat: ChatFormat, messages: list, answer: str, reasoning: str | None) -> tuple[list[int], list[int]]:
     """Tokens of the prompt, and those that the student would write, the end of its turn with them."""
     rendered = chat.render(messages, answer, reasoning)
     trained = [place for place, label in enumerate(rendered.labels) if label != IGNORED]

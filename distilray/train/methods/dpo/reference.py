@@ -7,7 +7,7 @@ layer is sharded by itself and only one is whole at a time, under ZeRO-3 too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,11 +16,9 @@ from trl.trainer.utils import add_fused_lm_head, use_adapter
 
 from distilray.checkpoints import local_student
 from distilray.train.distributed import sharding
+from distilray.train.loop.context import WorkerContext
 from distilray.train.settings import IGNORED, TrainSettings
-
-if TYPE_CHECKING:
-    from distilray.train.launch.job import Job
-    from distilray.train.methods.base import WorkerContext
+from distilray.train.spec import Job
 
 Reference = Callable[[Any, dict[str, torch.Tensor]], torch.Tensor]
 """From the trainer's model and a batch of pairs to log-probabilities, shape ``(2 B, length - 1)``."""
@@ -63,12 +61,12 @@ def token_log_probs(model: Any, batch: dict[str, torch.Tensor], settings: TrainS
     return out.log_probs.float()
 
 
-def live_reference(session: WorkerContext) -> Reference:
+def live_reference(context: WorkerContext) -> Reference:
     """Asks the reference in every step; a student with adapters is its own reference without them."""
-    job = session.job
-    if session.adapters is not None and job.settings.reference is None:
+    job = context.job
+    if context.adapters is not None and job.settings.reference is None:
         return _without_adapters(job.settings)
-    model = load_reference(job, session.arguments.device)
+    model = load_reference(job, context.arguments.device)
 
     def ask(trained: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         with sharding.whole():

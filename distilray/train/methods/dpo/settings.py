@@ -29,7 +29,7 @@ Loss = Literal[
 ]  # fmt: skip
 """TRL's names."""
 SORTING = {"aot", "aot_unpaired"}
-"""Losses that compare sorted log-ratios, so that a pair's own beta would meet another pair's."""
+"""Losses that compare sorted log-ratios, which would mix one pair's own beta with another's."""
 SMOOTHED = {"robust", "exo_pair"}
 
 
@@ -48,7 +48,7 @@ class DPOSettings(TrainSettings):
         default=True, description="rows that have a `beta` of their own take it (CogPO); false: all take beta"
     )
     label_smoothing: float = Field(
-        default=0.0, ge=0, lt=0.5, description="share of pairs thought to be swapped; robust, exo_pair"
+        default=0.0, ge=0, lt=0.5, description="assumed share of pairs whose answers are swapped; robust, exo_pair"
     )
     reference: str | None = Field(
         default=None,
@@ -56,8 +56,8 @@ class DPOSettings(TrainSettings):
     )
     reference_by: Literal["workers", "engines", "live"] = Field(
         default="workers",
-        description="its log-probabilities: computed once before training by the training's workers or by an engine "
-        "pool and kept beside the tokens, or live in each step by a sharded copy",
+        description="its log-probabilities: computed once before training, by the training's workers or by an engine "
+        "pool, and stored with the tokens; or live in each step, by a sharded copy",
     )
 
     @field_validator("loss", mode="before")
@@ -76,5 +76,5 @@ class DPOSettings(TrainSettings):
         if SMOOTHED & set(self.loss) and self.label_smoothing == 0:
             raise ValueError("robust and exo_pair need label_smoothing above 0 (robust: 0.1, exo_pair: 0.001)")
         if self.label_smoothing and not (SMOOTHED | SORTING) & set(self.loss):
-            raise ValueError("label_smoothing is of robust, exo_pair and aot; the chosen loss does not look at it")
+            raise ValueError("label_smoothing needs a loss among robust, exo_pair and aot; the chosen loss ignores it")
         return self

@@ -17,25 +17,27 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from distilray.train.methods.base import Tokens, UntrainableRow, WorkerContext
-from distilray.train.methods.sft.method import SFT, render_answer
+from distilray.train.data.chat import ChatFormat
+from distilray.train.data.tokenized import Tokens, UntrainableRow
+from distilray.train.loop.context import WorkerContext
+from distilray.train.methods.shared.answers import render_answer
+from distilray.train.methods.shared.method import AnswerMethod
 from distilray.train.methods.step_by_step.settings import StepByStepSettings
 
 if TYPE_CHECKING:
     from transformers import Trainer
 
-    from distilray.train.data.chat import ChatFormat
-
 LABEL, RATIONALE = 1, 2
 """Values of the column ``targets``: which of its row's two sequences a token belongs to."""
 
 
-class StepByStep(SFT):
-    settings = StepByStepSettings
+class StepByStep(AnswerMethod):
+    settings: ClassVar = StepByStepSettings
+    description: ClassVar = "distilling step-by-step (labels and rationales)"
     reads: ClassVar = ("messages", "answer", "reasoning", "language")
     needs: ClassVar = ("answer", "reasoning")
-    token_columns: ClassVar = pa.schema([*SFT.token_columns, ("targets", pa.list_(pa.int8()))])
-    """The label's sequence, then the rationale's; ``targets`` says of every token which it is."""
+    token_columns: ClassVar = pa.schema([*AnswerMethod.token_columns, ("targets", pa.list_(pa.int8()))])
+    """The label's sequence, then the rationale's; ``targets`` marks every token with its sequence."""
     sequences: ClassVar = 2
     metrics: ClassVar = {"label_loss": "label_loss", "rationale_loss": "rationale_loss"}
 
@@ -63,20 +65,14 @@ class StepByStep(SFT):
             label.truncated or why.truncated,
         )
 
-    def trainer(self, session: WorkerContext) -> Trainer:
+    def trainer(self, context: WorkerContext) -> Trainer:
         from distilray.train.methods.step_by_step.trainer import StepByStepTrainer, TargetCollator
 
-        settings: StepByStepSettings = session.job.settings
+        settings: StepByStepSettings = context.job.settings
         return StepByStepTrainer(
-            model=session.model,
-            args=session.arguments,
-            train_dataset=session.feed.train,
-            eval_dataset=session.feed.held_out,
-            processing_class=session.tokenizer,
-            peft_config=session.adapters,
-            data_collator=TargetCollator(pad_token_id=session.tokenizer.pad_token_id, padding_free=settings.packing),
-            order=session.order,
-            feed=session.feed,
+            **context.trainer_inputs(),
+            peft_config=context.adapters,
+            data_collator=TargetCollator(pad_token_id=context.tokenizer.pad_token_id, padding_free=settings.packing),
             rationale_weight=settings.rationale_weight,
         )
 

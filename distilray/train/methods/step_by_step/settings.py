@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from distilray.train.methods.sft.settings import SFTSettings
+from distilray.train.methods.shared.settings import AnswerSettings
 from distilray.train.settings import NAME
 
 RATIONALE_PREFIX: dict[str, str] = {
@@ -25,7 +25,7 @@ RATIONALE_PREFIX: dict[str, str] = {
 """What asks for the reasoning, by the language of the row."""
 
 
-class StepByStepSettings(SFTSettings):
+class StepByStepSettings(AnswerSettings):
     """Distilling step-by-step (Hsieh et al. 2023, arXiv 2305.02301): answer and reasoning as two tasks of one student.
 
     The loss of a step is ``label loss + rationale_weight * rationale loss``, each the mean over the tokens that its
@@ -40,23 +40,25 @@ class StepByStepSettings(SFTSettings):
         default="answer", description="train on the last turn: the answer, or the reasoning"
     )
     rationale_weight: float = Field(
-        default=1.0, ge=0, description="weight of the rationale loss beside the label loss; 0 trains on labels alone"
+        default=1.0,
+        ge=0,
+        description="weight of the rationale loss; that of the label loss is 1. 0 trains on labels alone",
     )
     rationale_prefix: dict[str, str] = Field(
         default=RATIONALE_PREFIX,
-        description="put before the question to ask for the reasoning, by language; `en` serves all others",
+        description="prefix of the question that asks for the reasoning, by language; `en` serves all others",
     )
 
     @field_validator("rationale_prefix")
     @classmethod
     def _told_apart(cls, prefixes: Mapping[str, str]) -> Mapping[str, str]:
         if "en" not in prefixes:
-            raise ValueError("rationale_prefix needs a text for `en`, which languages without one of their own get")
+            raise ValueError("rationale_prefix needs a text for `en`, the default of languages that have none")
         for language, text in prefixes.items():
             if not text.strip():
                 raise ValueError(
-                    f"rationale_prefix.{language} is empty, so answer and reasoning would be asked for in the same "
-                    f"words; say for example {RATIONALE_PREFIX.get(language, RATIONALE_PREFIX['en'])!r}"
+                    f"rationale_prefix.{language} is empty, so answer and reasoning would have the same "
+                    f"prompt; set for example {RATIONALE_PREFIX.get(language, RATIONALE_PREFIX['en'])!r}"
                 )
         return prefixes
 
@@ -65,10 +67,10 @@ class StepByStepSettings(SFTSettings):
         if self.think:
             raise ValueError(
                 "think: true puts the reasoning before the answer, but here the answer stands alone and the reasoning "
-                "is a task of its own; leave think out, or take kind: sft"
+                "is a task of its own; leave think out, or use kind: sft"
             )
         if self.learn is not None:
-            raise ValueError("learn is for kind: sft; a step's reply has no rationale apart from it")
+            raise ValueError("learn needs kind: sft; a step's reply has no separate rationale")
         return self
 
     def prefix(self, language: str | None) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from distilray.train.methods.sft.trainer import StudentTrainer
+from distilray.train.methods.shared.trainer import StudentTrainer
 from distilray.train.methods.step_by_step.method import LABEL, RATIONALE
 from distilray.train.settings import IGNORED
 
@@ -24,8 +24,8 @@ TARGETS = "targets"
 
 @dataclass
 class TargetCollator(DataCollatorForLanguageModeling):
-    """Takes rows apart into their sequences, so that none sees another. ``targets`` beside ``labels``, same shape, 0 on
-    padding: ``(2 * rows, longest)``, the sequences of a row one after the other; packed ``(1, all tokens)``."""
+    """Takes rows apart into their sequences, so that none sees another. Adds ``targets``, of the shape of ``labels``, 0
+    on padding: ``(2 * rows, longest)``, the sequences of a row one after the other; packed ``(1, all tokens)``."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         parts = [part for example in examples for part in sequences_of(example)]
@@ -101,7 +101,7 @@ class StepByStepTrainer(StudentTrainer):
         self.seen = self.seen + means.detach().double()
         self.steps_seen.add(self.state.global_step)
         loss = means[0] + self.rationale_weight * means[1]
-        # In the watch's eyes a row is one: its two sequences side by side, unless all stand in one line already.
+        # The loss guard counts a row once: its two sequences side by side, unless all stand in one line already.
         of_rows = (len(losses), -1) if "position_ids" in inputs else (len(losses) // 2, -1)
         self.note(losses.detach().reshape(of_rows), outputs.label_mask.reshape(of_rows))
         return loss * self.accelerator.num_processes  # whose gradients are averaged

@@ -20,9 +20,10 @@ from distilray.rows import Outcome, Row
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import STEPS
 from distilray.storage import Store
-from distilray.train import Engines, PrepareContext, TrainProgress, TrainResources, fit, method_of, prepare_tokens
+from distilray.train import TrainProgress, TrainResources, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
 from tests.support.encoder import make_encoder, problems, settings, write_units
+from tests.support.specs import spec_of
 from tests.train.launch.test_launcher import training_workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
@@ -47,9 +48,8 @@ def train(
     **changes: Any,
 ) -> tuple[Store, Manifest]:
     store, chosen = Store(folder), settings(**changes)
-    tokens = prepare_tokens(store, write_units(store, made), chosen, encoder, f"{OUT}/tokens")
-    method_of(chosen).before(PrepareContext(store, tokens, chosen, encoder, {}, Engines("test")))
-    return store, fit(store, tokens.paths, chosen, encoder, OUT, resources, on_progress)
+    spec = spec_of(store, chosen, encoder, OUT, resources=resources, on_progress=on_progress)
+    return store, spec.method.fit(spec, prepare_tokens(spec, write_units(store, made)))
 
 
 def losses(store: Store) -> list[float]:

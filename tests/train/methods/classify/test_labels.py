@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from distilray.storage import Store
-from distilray.train import CannotTrain
+from distilray.train import CannotTrain, method_named
+from distilray.train.data.tokenized import UntrainableRow
 from distilray.train.data.tokens import TokenCounts, tokenize_rows, write_tokens
 from distilray.train.data.training_data import held_out
-from distilray.train.methods.base import UntrainableRow
 from distilray.train.methods.classify.counts import LabelCounts, count_labels, read_labels
 from distilray.train.methods.classify.scores import confusion_of, scores
 from distilray.train.methods.classify.text import label_of, load_text
@@ -28,7 +28,9 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def tokenized(encoder: str, made: list[dict[str, Any]], **changes: Any) -> tuple[pa.Table, TokenCounts]:
     chosen = settings(**changes)
-    return tokenize_rows(pa.Table.from_pylist(made, SCHEMA), load_text(encoder, chosen), chosen)
+    return tokenize_rows(
+        pa.Table.from_pylist(made, SCHEMA), method_named(chosen.kind), load_text(encoder, chosen), chosen
+    )
 
 
 def test_a_row_is_its_text_and_its_label(encoder: str) -> None:
@@ -63,7 +65,7 @@ def test_what_has_no_label_or_no_text_is_rejected_with_its_reason(encoder: str) 
     assert counts.reasons == {
         "rejected: no label": 2,
         "rejected: longer than max_length": 1,
-        "rejected: its label is none of `labels`": 1,
+        "rejected: its label is not in `labels`": 1,
     }
     _, counts = tokenized(encoder, made[4:], reads=["answer"])
     assert counts.reasons == {"rejected: no answer": 1}
@@ -127,7 +129,7 @@ def test_given_weights_keep_their_ratio(encoder: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "changes", "message"),
     [
-        (["a"] * 20, {}, "has 'a' in all rows; a classifier needs two labels"),
+        (["a"] * 20, {}, "has 'a' in all rows; a classifier needs at least two labels"),
         (["a", "b"] * 20, {"labels": ["a", "b", "c"]}, r"no row to train on for 'c' \(a: \d+, b: \d+\)"),
         (["a", "b"] * 20, {"class_weights": {"d": 2}}, "class_weights names 'd', but column 'operation' has only"),
         (["a", "b"] * 20, {"holdout": 1e-9}, "none of 40 rows is held out at holdout 1e-09"),
@@ -145,8 +147,8 @@ def test_labels_that_cannot_be_learned_are_refused_with_the_remedy(
     [
         ({"labels": ["a"]}, "two labels or more"),
         ({"labels": ["a", "a"]}, "each once"),
-        ({"class_weights": {"a": 0}}, "weights are above 0"),
-        ({"labels": ["a", "b"], "class_weights": {"c": 1}}, "'c' is none of the labels"),
+        ({"class_weights": {"a": 0}}, "weights must be above 0"),
+        ({"labels": ["a", "b"], "class_weights": {"c": 1}}, "'c' is not in the labels"),
         ({"reads": []}, "at least 1"),
         ({"reads": ["answer", "answer"]}, "each part once"),
         ({"think": True}, "of students that answer"),

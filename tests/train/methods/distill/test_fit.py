@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
-from distilray.train import CannotTrain, Engines, PrepareContext, TrainResources, fit, prepare_tokens
+from distilray.train import CannotTrain, Engines, TokenManifest, TrainingSpec, TrainResources, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
 from distilray.train.methods.distill import rounds
 from distilray.train.methods.distill.divergence import top_k_of
@@ -18,6 +19,7 @@ from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.settings import DistillSettings
 from distilray.train.scoring.scores import read_scores, scores_path, token_rows
 from tests.support import tiny
+from tests.support.specs import spec_of
 from tests.support.taught import FORWARD, K, logits_of, model_at, settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -35,10 +37,13 @@ def chosen(**changes: Any) -> DistillSettings:
     return settings(**{**base, **changes})
 
 
-def before(store: Store, student: str, teacher: str, logs: Path, wanted: DistillSettings) -> PrepareContext:
-    tokens = prepare_tokens(store, tiny.write_units(store, tiny.rows(96), size=48), wanted, student, f"{OUT}/tokens")
+def before(
+    store: Store, student: str, teacher: str, logs: Path, wanted: DistillSettings
+) -> tuple[TrainingSpec, TokenManifest]:
     models = {"teacher": VLLMModel(path=teacher, **ENGINE), "tiny": VLLMModel(path=student, **ENGINE)}
-    return PrepareContext(store, tokens, wanted, student, models, Engines("test-distill", str(logs)))
+    engines = Engines("test-distill", str(logs))
+    spec = spec_of(store, wanted, student, OUT, models=models, engines=engines, resources=TWO)
+    return spec, prepare_tokens(spec, tiny.write_units(store, tiny.rows(96), size=48))
 
 
 def figures(store: Store, name: str) -> list[float]:
@@ -51,11 +56,11 @@ def written(store: Store, *paths: str) -> list[int]:
 
 def test_an_engine_scores_and_two_workers_distil(student: str, teacher: str, tmp_path: Path) -> None:
     store, wanted = Store(tmp_path / "run"), chosen()
-    context = before(store, student, teacher, tmp_path / "logs", wanted)
-    Distill().before(context)
+    spec, tokens = before(store, student, teacher, tmp_path / "logs", wanted)
+    Distill().prepare_in_driver(spec, tokens)
     expert, learner = model_at(teacher), model_at(student)
-    names = [scores_path(path, "teacher") for path in context.tokens.paths]
-    for path, scores in zip(context.tokens.paths, names, strict=True):
+    names = [scores_path(path, "teacher") for path in tokens.paths]
+    for path, scores in zip(tokens.paths, names, strict=True):
         stored = read_scores(store, scores)
         assert stored.keys() == {row["id"] for row in token_rows(store, path)}
         for row in token_rows(store, path)[:8]:
@@ -67,9 +72,9 @@ def test_an_engine_scores_and_two_workers_distil(student: str, teacher: str, tmp
                 found.item(), abs=1e-4
             )
     at = written(store, *names)
-    Distill().before(context)  # what is there is not asked for again
+    Distill().prepare_in_driver(spec, tokens)  # what is there is not asked for again
     assert written(store, *names) == at
-    manifest = fit(store, context.tokens.paths, wanted, student, OUT, TWO, models=context.models)
+    manifest = Distill().fit(spec, tokens)
     assert manifest.details["kind"] == "distill"
     assert figures(store, "divergence")[-1] < figures(store, "divergence")[0]
     for loss, lm, divergence in zip(*(figures(store, n) for n in ("loss", "lm_loss", "divergence")), strict=True):
@@ -86,10 +91,11 @@ def _tensor(values: Any) -> Any:
 def test_rows_that_the_teacher_cannot_read_are_refused_before_training(
     student: str, teacher: str, tmp_path: Path
 ) -> None:
-    context = before(Store(tmp_path / "run"), student, teacher, tmp_path / "logs", chosen())
-    context.models["teacher"] = context.models["teacher"].model_copy(update={"max_model_len": 64})
+    spec, tokens = before(Store(tmp_path / "run"), student, teacher, tmp_path / "logs", chosen())
+    short = spec.models["teacher"].model_copy(update={"max_model_len": 64})
+    spec = replace(spec, models={**spec.models, "teacher": short})
     with pytest.raises(CannotTrain, match=r"the longest row has \d+ tokens, but the teacher 'teacher' reads 63"):
-        Distill().before(context)
+        Distill().prepare_in_driver(spec, tokens)
 
 
 @pytest.mark.long
@@ -97,8 +103,8 @@ def test_zero3_distils_as_fsdp_does(student: str, teacher: str, tmp_path: Path) 
     curves = []
     for sharding in ("fsdp", "zero3"):
         store, wanted = Store(tmp_path / sharding), chosen(sharding=sharding, source="live")
-        context = before(store, student, teacher, tmp_path / "logs", wanted)
-        manifest = fit(store, context.tokens.paths, wanted, student, OUT, TWO, models=context.models)
+        spec, tokens = before(store, student, teacher, tmp_path / "logs", wanted)
+        manifest = Distill().fit(spec, tokens)
         assert manifest.details["sharding"] == sharding
         curves.append(figures(store, "divergence"))
     assert curves[0] == pytest.approx(curves[1], abs=1e-4)
@@ -110,8 +116,7 @@ def test_rounds_sample_score_and_train_and_go_on_where_they_were(
 ) -> None:
     own = {"rounds": 2, "max_tokens": 24}
     store, wanted = Store(tmp_path / "run"), chosen(max_steps=6, on_policy=own, divergence="jsd", kd_weight=1.0)
-    context = before(store, student, teacher, tmp_path / "logs", wanted)
-    Distill().before(context)
+    spec, tokens = before(store, student, teacher, tmp_path / "logs", wanted)
     launch, launched = rounds.launch, []
 
     def lights_out(*arguments: Any) -> None:
@@ -122,20 +127,20 @@ def test_rounds_sample_score_and_train_and_go_on_where_they_were(
 
     monkeypatch.setattr(rounds, "launch", lights_out)
     with pytest.raises(RuntimeError, match="lights"):
-        rounds.train_in_rounds(context, OUT, TWO)
+        Distill().fit(spec, tokens)
     assert [record["step"] for record in read_metrics(store, OUT)] == [1, 2, 3]
     asked = [path for path in store.files_below(OUT) if "/round-0" in path and path.endswith(".parquet")]
     assert any("round-02/scores" in path for path in asked)
     at = written(store, *asked)
 
-    manifest = rounds.train_in_rounds(context, OUT, TWO)  # samples and scores of round 2 are there
+    manifest = Distill().fit(spec, tokens)  # samples and scores of round 2 are there
     assert written(store, *asked) == at
     assert launched[1] == launched[2]
     assert [record["step"] for record in read_metrics(store, OUT)] == [1, 2, 3, 4, 5, 6]
     assert [entry["round"] for entry in manifest.details["rounds"]] == [1, 2]
     print(json.dumps(manifest.details["rounds"]))
     assert store.names(f"{OUT}/final") == store.names(f"{OUT}/round-02/student")
-    gold = {row["id"]: row["input_ids"] for path in context.tokens.paths for row in token_rows(store, path)}
+    gold = {row["id"]: row["input_ids"] for path in tokens.paths for row in token_rows(store, path)}
     first = [row for path in sorted(asked) if "round-01/tokens" in path for row in token_rows(store, path)]
     assert len(first) >= 24
     assert all(row["input_ids"] != gold[row["id"]] for row in first)

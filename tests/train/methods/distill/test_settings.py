@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from distilray.models import VLLMModel
 from distilray.train import CannotTrain
 from distilray.train.methods.distill.settings import DistillSettings
+from distilray.train.methods.distill.teachers import check_teachers
 from distilray.train.methods.registry import parse_settings
-from distilray.train.scoring.tokenizers import check_teachers
 
 BASE = {"kind": "distill", "student": "s", "teacher": "t", "max_steps": 8}
 
@@ -37,12 +37,12 @@ def test_a_divergence_is_a_name_or_a_mix() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"teacher": None, "teachers": []}, "say either teacher or teachers"),
-        ({"top_k": None}, "top_k is needed where log-probabilities are stored"),
+        ({"teacher": None, "teachers": []}, "set either teacher or teachers"),
+        ({"top_k": None}, "source: stored needs top_k"),
         ({"divergence": {"forward_kl": 0}}, "at least one weight above 0"),
         ({"divergence": "backward_kl"}, "backward_kl"),
         ({"on_policy": {"rounds": 3}}, "a multiple of its 3 rounds"),
-        ({"on_policy": {"rounds": 4}, "packing": True}, "do not go together"),
+        ({"on_policy": {"rounds": 4}, "packing": True}, "cannot be combined"),
         ({"beta": 1.0}, "beta"),
     ],
 )

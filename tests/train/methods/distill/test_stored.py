@@ -24,6 +24,7 @@ from distilray.train.scoring.scores import (
     trained_positions,
     write_scores,
 )
+from tests.support.specs import spec_of
 from tests.support.taught import FORWARD, K, feed_in, logits_of, model_at, score, settings
 from tests.support.tiny import rows, write_units
 
@@ -35,7 +36,7 @@ def run(student: str, teacher: str, tmp_path: Path) -> tuple[Store, list[str]]:
     model = model_at(teacher)
     for number, unit in enumerate(write_units(store, rows(60), size=25)):
         paths.append(f"training/distill/tokens/unit-{number:06d}.parquet")
-        tokenize_unit(store, unit, settings(), student, paths[-1], "key")
+        tokenize_unit(spec_of(store, settings(), student), unit, paths[-1], "key")
         score(store, paths[-1], model)
     return store, paths
 
@@ -137,7 +138,7 @@ def test_scores_of_other_tokens_than_the_rows_are_refused(
     store, paths = run
     longer = settings(system="You add numbers.")  # the answer now stands at other positions
     for number, unit in enumerate(write_units(store, rows(60), size=25)):
-        tokenize_unit(store, unit, longer, student, paths[number], "another key")
+        tokenize_unit(spec_of(store, longer, student), unit, paths[number], "another key")
     with pytest.raises(CannotTrain, match="is not scored by 'teacher' token by token"):
         feed_of(store, paths, tmp_path / "feed")
 

@@ -15,9 +15,10 @@ from distilray.ledger import Manifest
 from distilray.practice.arithmetic import draw_problem
 from distilray.practice.worked import draw_trace, medium
 from distilray.storage import Store
-from distilray.train import DPOSettings, TrainingFailed, TrainProgress, TrainResources, fit, prepare_tokens
+from distilray.train import DPOSettings, TrainingFailed, TrainProgress, TrainResources, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
 from tests.support.pairs import BETAS, pair_units, settings
+from tests.support.specs import spec_of
 from tests.train.launch.test_launcher import training_workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -58,8 +59,8 @@ def train(
     on_progress: Callable[[TrainProgress], None] | None = None,
 ) -> tuple[Store, Manifest]:
     store = Store(folder)
-    tokens = prepare_tokens(store, pair_units(store, practice_pairs(240)), chosen, STUDENT, f"{OUT}/tokens")
-    return store, fit(store, tokens.paths, chosen, STUDENT, OUT, resources, on_progress)
+    spec = spec_of(store, chosen, STUDENT, OUT, resources=resources, on_progress=on_progress)
+    return store, spec.method.fit(spec, prepare_tokens(spec, pair_units(store, practice_pairs(240))))
 
 
 def series(store: Store, name: str) -> list[float]:

@@ -25,7 +25,7 @@ def test_a_loss_may_be_one_name_or_several_with_weights() -> None:
         ({"loss": {}}, "at least one"),
         ({"loss": "aot"}, "set row_beta: false"),
         ({"loss": "robust"}, "label_smoothing above 0"),
-        ({"label_smoothing": 0.1}, "does not look at it"),
+        ({"label_smoothing": 0.1}, "the chosen loss ignores it"),
         ({"beta": 0}, "greater than 0"),
         ({"packing": True}, "packing"),
     ],

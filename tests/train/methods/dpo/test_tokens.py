@@ -9,15 +9,18 @@ import pytest
 
 from distilray.rows import MESSAGES
 from distilray.storage import Store
-from distilray.train import CannotTrain, prepare_tokens
+from distilray.train import CannotTrain, method_named, prepare_tokens
 from distilray.train.data.chat import load_chat
 from distilray.train.data.tokens import TokenCounts, tokenize_rows
 from tests.support.pairs import SCHEMA, pair_units, pairs, settings
+from tests.support.specs import spec_of
 
 
 def tokenized(student: str, made: list[dict], **changes: Any) -> tuple[list[dict], TokenCounts]:
     chosen = settings(**changes)
-    out, counts = tokenize_rows(pa.Table.from_pylist(made, SCHEMA), load_chat(student, chosen), chosen)
+    out, counts = tokenize_rows(
+        pa.Table.from_pylist(made, SCHEMA), method_named(chosen.kind), load_chat(student, chosen), chosen
+    )
     assert counts.reconciled()
     return out.to_pylist(), counts
 
@@ -86,7 +89,7 @@ def test_long_pairs_are_cut_only_where_that_is_asked_for(student: str) -> None:
 def test_rows_without_a_column_of_betas_are_pairs_all_the_same(student: str) -> None:
     chosen = settings()
     table = pa.Table.from_pylist(pairs(2), SCHEMA).drop_columns(["beta", "gap"])
-    out, counts = tokenize_rows(table, load_chat(student, chosen), chosen)
+    out, counts = tokenize_rows(table, method_named(chosen.kind), load_chat(student, chosen), chosen)
     assert counts.kept == 2
     assert out["beta"].to_pylist() == [None, None]
     assert table.schema.field("messages").type == MESSAGES
@@ -100,4 +103,4 @@ def test_pairs_that_all_fall_away_are_refused_before_training(student: str, tmp_
         row["rejected_answer"] = row["answer"]
     store = Store(tmp_path)
     with pytest.raises(CannotTrain, match=r"no row is left to train on: rejected: chosen equals rejected \(20\)"):
-        prepare_tokens(store, pair_units(store, made), settings(), student, "training/dpo/tokens")
+        prepare_tokens(spec_of(store, settings(), student, "training/dpo"), pair_units(store, made))

@@ -20,20 +20,23 @@ from distilray.train import DPOSettings, TrainResources
 from distilray.train.data.tokens import TokenCounts, TokenManifest, tokenize_unit
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.errors import CannotTrain
-from distilray.train.launch.job import Job
+from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.loss_guard import LossExploded
-from distilray.train.methods.base import Engines, PrepareContext, WorkerContext
-from distilray.train.methods.dpo.cached import (
+from distilray.train.methods.dpo.collate import PairCollator
+from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.dpo.reference_scores import score_by_workers
+from distilray.train.methods.dpo.trainer import PreferenceTrainer
+from distilray.train.scoring.references import (
+    CHOSEN,
+    REJECTED,
     join_reference,
     missing,
     reference_path,
-    score_by_workers,
     write_reference,
 )
-from distilray.train.methods.dpo.collate import CHOSEN, REJECTED, PairCollator
-from distilray.train.methods.dpo.method import DPO
-from distilray.train.methods.dpo.trainer import PreferenceTrainer
+from distilray.train.spec import Job
 from tests.support.pairs import alone, pair_units, pairs, settings
+from tests.support.specs import spec_of
 from tests.support.tiny import make_student
 
 TOKENS = "training/dpo/tokens/unit-000000.parquet"
@@ -51,14 +54,14 @@ def store(student: str, tmp_path: Path) -> Store:
     """Eight pairs as tokens."""
     store = Store(tmp_path / "run")
     (unit,) = pair_units(store, pairs(8))
-    tokenize_unit(store, unit, settings(), student, TOKENS, "key")
+    tokenize_unit(spec_of(store, settings(), student), unit, TOKENS, "key")
     return store
 
 
 def job(store: Store, student: str, chosen: DPOSettings) -> Job:
     return Job(
-        store=store, out="training/dpo", tokens=[TOKENS], settings=chosen, resources=ONE,
-        student_path=student, board=None, token="x", models={}, step_range=None,
+        store=store, out="training/dpo", method=DPO(), tokens=[TOKENS], settings=chosen, resources=ONE,
+        student_path=student, board=None, token="x",
     )  # fmt: skip
 
 
@@ -194,8 +197,8 @@ def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_not
     for by in ("workers", "live"):
         chosen = settings(reference="teacher", reference_by=by, loss="sigmoid_norm", row_beta=False, beta=2.0)
         work = replace(job(store, student, chosen), models={"teacher": VLLMModel(path=teacher)})
-        DPO().prepare(work)
-        with DPO().beside(work, str(tmp_path)) as join:
+        DPO().prepare_in_workers(work)
+        with DPO().joins(work, str(tmp_path)) as join:
             feed = feed_of(store, tmp_path / by, join)
         trainer = trainer_on(store, student, feed, tmp_path, chosen, {"teacher": VLLMModel(path=teacher)})
         trainer.train()
@@ -214,9 +217,9 @@ def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_not
 
 def test_a_reference_that_reads_other_tokens_is_refused_before_training(student: str, store: Store) -> None:
     other = {"teacher": VLLMModel(path="package://distilray.practice/checkpoints/student_warm")}
-    tokens = TokenManifest(folder="training/dpo/tokens", template_hash="", fingerprint="", counts=TokenCounts())
+    tokens = TokenManifest(folder="training/dpo/tokens", renderer_hash="", fingerprint="", counts=TokenCounts())
     with pytest.raises(CannotTrain, match=r"reference 'teacher' .* has another tokenizer than the student 'tiny'"):
-        DPO().before(PrepareContext(store, tokens, settings(reference="teacher"), student, other, Engines("run")))
+        DPO().prepare_in_driver(spec_of(store, settings(reference="teacher"), student, models=other), tokens)
 
 
 def test_a_reference_is_made_once_and_again_only_for_other_tokens(student: str, store: Store) -> None:
@@ -227,7 +230,7 @@ def test_a_reference_is_made_once_and_again_only_for_other_tokens(student: str, 
     score_by_workers(job(store, "no such student", settings()))
     assert Path(store.full(reference_path(TOKENS))).stat().st_mtime_ns == written
     (unit,) = pair_units(store, pairs(8, seed=1))
-    tokenize_unit(store, unit, settings(), student, TOKENS, "another key")
+    tokenize_unit(spec_of(store, settings(), student), unit, TOKENS, "another key")
     assert missing(store, [TOKENS]) == [TOKENS]
 
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from distilray.rows import CORE
-from distilray.train import SFTSettings
+from distilray.train import SFTSettings, method_named
 from distilray.train.data.chat import load_chat
 from distilray.train.data.tokens import TokenCounts, tokenize_rows
 from distilray.train.methods.step_by_step.method import LABEL, RATIONALE, asking_why
@@ -20,7 +20,9 @@ from tests.support.two_targets import settings
 
 def tokenized(student: str, made: list[dict[str, Any]], **changes: Any) -> tuple[list[dict[str, Any]], TokenCounts]:
     chosen = settings(**changes)
-    table, counts = tokenize_rows(pa.Table.from_pylist(made, CORE), load_chat(student, chosen), chosen)
+    table, counts = tokenize_rows(
+        pa.Table.from_pylist(made, CORE), method_named(chosen.kind), load_chat(student, chosen), chosen
+    )
     return table.to_pylist(), counts
 
 
@@ -79,7 +81,7 @@ def test_rows_that_lack_a_target_or_are_too_long_in_one_say_so(student: str) -> 
     [
         ({"think": True}, "the answer stands alone"),
         ({"rationale_prefix": {"zh": "为什么"}}, "needs a text for `en`"),
-        ({"rationale_prefix": {"en": " "}}, "rationale_prefix.en is empty.*say for example 'Explain"),
+        ({"rationale_prefix": {"en": " "}}, "rationale_prefix.en is empty.*set for example 'Explain"),
         ({"rationale_weight": -1}, "greater than or equal to 0"),
         ({"loss_on": "assistant"}, "answer"),
     ],

@@ -1,4 +1,4 @@
-"""How far a training is, from its first worker to the driver: through a small actor, a record at a time."""
+"""Progress of a training, from its first worker to the driver: through a small actor, a record at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TrainProgress:
-    """One look at a training that runs."""
+    """A snapshot of a running training."""
 
     name: str
     step: int
@@ -18,13 +18,30 @@ class TrainProgress:
     tokens_per_second: float
     """Tokens of rows, padding not counted, over all workers."""
     eta_s: float
-    """Seconds to go at the present speed, checkpoints and export not counted."""
+    """Seconds left at the present speed, checkpoints and export not counted."""
     stage: str = "training"
     """``starting``, ``training``, ``exporting``."""
     learning_rate: float | None = None
     grad_norm: float | None = None
     mfu: float | None = None
     memory_gib: float | None = None
+
+    @classmethod
+    def of(cls, name: str, record: dict[str, Any]) -> TrainProgress:
+        """From a record as the first worker shows it."""
+        return cls(
+            name=name,
+            step=record["step"],
+            steps=record["steps"],
+            loss=record["loss"],
+            tokens_per_second=record["tokens_per_second"] or 0.0,
+            eta_s=record["eta_s"],
+            stage=record["stage"],
+            learning_rate=record["learning_rate"],
+            grad_norm=record["grad_norm"],
+            mfu=record["mfu"],
+            memory_gib=record["memory_gib"],
+        )
 
 
 OnProgress = Callable[[TrainProgress], None]
@@ -41,7 +58,7 @@ class ProgressBoard:
         self.newest = record
 
     def stop(self, why: str) -> None:
-        """Says why the training stopped for good, though no worker died."""
+        """Records why the training stopped for good, though no worker died."""
         self.stopped = why
 
     def why_stopped(self) -> str | None:

@@ -1,7 +1,7 @@
-"""TRL's SFT trainer with our order of rows and a loss that asks the other workers for nothing.
+"""TRL's SFT trainer with our order of rows and a loss without collectives.
 
 TRL gathers entropy, accuracy and token counts from all workers in every micro batch: five small collectives that cost
-more than the arithmetic of a small model. Tokens are known from the order of rows; the rest is not reported.
+more than the arithmetic of a small model. Tokens are known from the order of rows; the other figures are not reported.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from distilray.train.loop.fixed_order import FixedOrderMixin
 
 
 class StudentTrainer(FixedOrderMixin, SFTTrainer):
-    """``data_collator``: in place of TRL's own, which it would not let go where rows are packed."""
+    """``data_collator``: replaces TRL's own, which it would otherwise insist on where rows are packed."""
 
     def __init__(self, *args: Any, data_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if data_collator is not None:
             self.data_collator = data_collator
+
+    def token_losses(self, log_probs: torch.Tensor) -> torch.Tensor:
+        """The losses of tokens, given their log-probabilities: 0 where nothing is trained, as ``log_probs`` are."""
+        return -log_probs
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -29,9 +33,10 @@ class StudentTrainer(FixedOrderMixin, SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # Without a cache the attention mask keeps packed rows apart by their positions.
         outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
-        self.note(-outputs.log_probs, outputs.label_mask)
+        losses = self.token_losses(outputs.log_probs)
+        self.note(losses, outputs.label_mask)
         trained = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = -outputs.log_probs.sum() / torch.as_tensor(trained).clamp(min=1)
+        loss = losses.sum() / torch.as_tensor(trained).clamp(min=1)
         if num_items_in_batch is not None:  # counted over all workers, whose gradients are averaged
             loss = loss * self.accelerator.num_processes
         return loss

@@ -1,0 +1,43 @@
+"""What every trainer checks or decides between its steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import Trainer, TrainerCallback
+
+from distilray.train.distributed import sharding
+
+
+class EarlyStop(TrainerCallback):
+    """Stops when the held-out loss has not fallen for ``patience`` evaluations; what it knows is in the trainer's own
+    state, so that a resumed training stops where an undisturbed one does."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        losses = [record["eval_loss"] for record in state.log_history if "eval_loss" in record]
+        if len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+            control.should_training_stop = True
+
+
+class Sharded(TrainerCallback):
+    """Checks once, when training begins, that FSDP has sharded the student: a silent DDP would not fit later."""
+
+    def __init__(self, trainer: Trainer, workers: int) -> None:
+        self.trainer, self.workers = trainer, workers
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        sharding.assert_sharded(self.trainer.model, self.workers)
+
+
+class StopAt(TrainerCallback):
+    """Ends a step_range of a training with a checkpoint, from which the next one goes on."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step >= self.step:
+            control.should_save = control.should_log = control.should_training_stop = True

@@ -1,0 +1,75 @@
+"""The student as a worker loads it: its weights, its repeated blocks and its adapters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from transformers import AutoConfig, PreTrainedModel
+
+from distilray.train.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from distilray.train.methods.base import TrainingMethod
+
+
+def load_student(
+    path: str, settings: TrainSettings, on_cpu: bool, method: TrainingMethod, head: dict[str, Any]
+) -> PreTrainedModel:
+    """The student at the local ``path``: fp32 masters where its weights are trained; where adapters are, frozen weights
+    in the precision of computing, or in 4 bits. ``head``: of :meth:`TrainingMethod.head`; what is new is
+    initialised at random from the seed, alike in all workers."""
+    auto = getattr(transformers, method.auto)
+    if head:
+        torch.manual_seed(settings.seed)
+        head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels gives way to a new one
+    frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
+    if settings.lora is None:
+        return auto.from_pretrained(path, dtype=torch.float32, **head)
+    if settings.lora.quantize is None:
+        return auto.from_pretrained(path, dtype=frozen, **head)
+    from transformers import BitsAndBytesConfig
+
+    return auto.from_pretrained(
+        path,
+        dtype=frozen,
+        **head,
+        quantization_config=BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=frozen
+        ),
+        device_map={"": "cpu" if on_cpu else torch.cuda.current_device()},
+    )
+
+
+def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
+    """Classes of the model's repeated blocks, which FSDP shards one by one. Encoders also name their embeddings among
+    what must not be split, but those are sharded by themselves."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights():
+        model = getattr(transformers, method.auto).from_config(AutoConfig.from_pretrained(student_path))
+    stacked = {type(module[0]).__name__ for module in model.modules() if _is_stack(module)}
+    return sorted(stacked & set(model._no_split_modules or ()) or stacked)
+
+
+def _is_stack(module: torch.nn.Module) -> bool:
+    """Whether it is a list of blocks of one class, as encoders hold their layers that name none themselves."""
+    return isinstance(module, torch.nn.ModuleList) and len(module) > 0 and len({type(block) for block in module}) == 1
+
+
+def adapters(settings: TrainSettings, method: TrainingMethod) -> Any:
+    """peft's settings of the adapters to train, or None."""
+    if settings.lora is None:
+        return None
+    from peft import LoraConfig
+
+    lora = settings.lora
+    targets = lora.targets if isinstance(lora.targets, str) else list(lora.targets)
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type=method.adapter_task,
+    )

@@ -1,0 +1,1 @@
+"""What methods that train on a row's answer share."""
