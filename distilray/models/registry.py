@@ -50,9 +50,10 @@ def model_class(uses: str) -> type[ModelSettings]:
 
 
 def _brought(value: Any) -> ModelSettings:
-    """``uses`` is kept in ``kind``, so that the model is written down as it was named."""
+    """``uses`` is kept in ``kind``, so that the model is written down as it was named; one built in Python has its
+    class's place there."""
     if isinstance(value, ModelSettings):
-        return value
+        return value if value.kind else value.model_copy(update={"kind": _place(value)})
     settings = dict(value)
     uses = settings.pop(BROUGHT)
     if "kind" in settings:
@@ -64,8 +65,12 @@ def _brought(value: Any) -> ModelSettings:
 
 def _written(model: ModelSettings) -> dict[str, Any]:
     settings = model.model_dump(mode="json")
+    return {BROUGHT: settings.pop("kind") or _place(model), **settings}
+
+
+def _place(model: ModelSettings) -> str:
     cls = type(model)
-    return {BROUGHT: settings.pop("kind") or f"{cls.__module__}:{cls.__qualname__}", **settings}
+    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _kind(value: Any) -> str:

@@ -62,6 +62,9 @@ def parse_training(item: Any) -> TrainEntry:
         entry = _from_mapping(item)
     elif not isinstance(item, TrainEntry):
         raise refusal([Problem((), f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}")])
+    if entry.settings.uses is None and entry.settings.kind not in METHODS:
+        text = f"unknown kind {entry.settings.kind!r}; a training method of your own needs `uses`: package.module:Class"
+        raise refusal([Problem(("kind",), text)])
     try:
         worker_counts(entry.settings, entry.resources)
     except ValueError as error:
