@@ -1,5 +1,4 @@
-"""Claims: what a driver says about itself in the run directory, and how others tell whether it is still
-there."""
+"""Claims: what a driver states about itself in the run directory, and how others tell whether it is still alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CrashMarks: which rows were being worked on when a runner died.
+"""Crash marks: which rows were being worked on when a runner died.
 
 A runner marks a span of a unit's rows when it begins and takes the mark away when it ends. A mark that is
 found instead was left by a runner that died; the span is then suspect. A runner works on several units at once
@@ -21,7 +21,7 @@ class Crashes(NamedTuple):
     """How many runners died while they worked on a span."""
 
     together: int
-    """Beside other spans, any of which may have killed them."""
+    """Along with other spans, any of which may have killed them."""
     alone: int
 
 

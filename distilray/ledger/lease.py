@@ -38,8 +38,8 @@ class RunIsHeld(InputError):
 
     def __init__(self, store: Store, holder: Claim) -> None:
         super().__init__(
-            f"{store.shown} is held by {holder}. Wait until it ends, or end it there (kill {holder.pid}); "
-            f"the lease of a driver that is gone is taken over by itself (from another machine after "
+            f"{store.shown} is held by {holder}. Wait until it ends, or stop it there (kill {holder.pid}); "
+            f"the lease of a driver that has died is taken over automatically (from another machine after "
             f"{1.5 * holder.ttl_s:.0f} s)."
         )
         self.holder = holder
@@ -67,7 +67,7 @@ class Lease:
     def acquire(cls, store: Store, ttl_s: float = 20, note: str = "") -> Lease:
         """The lease on the run in ``store``.
 
-        Raises :class:`RunIsHeld` as soon as a holder gives a sign of life (up to ``ttl_s / 4`` later), or if
+        Raises :class:`RunIsHeld` as soon as a holder shows a sign of life (up to ``ttl_s / 4`` later), or if
         others kept claiming too. Takes over at once from a dead process of this machine, else after 1.5
         ``ttl_s``. :class:`StoreError` where nothing can be written.
         """
@@ -151,7 +151,7 @@ class _Claimant:
 
     def wait_for_free(self) -> None:
         """Returns when no living claim is left; those of the gone are removed on the way."""
-        told = False
+        announced = False
         while others := self._others():
             for other in others:
                 if self._gives_sign_of_life(other) and other.state == "held":
@@ -160,9 +160,9 @@ class _Claimant:
                     log.warning("lease: taking over from %s, silent for %g s", other, other.ttl_s)
                     self.store.delete(other.path)
                     self._patience = max(self._patience, other.ttl_s / 2)
-            if not told and others[0].state == "held":
+            if not announced and others[0].state == "held":
                 log.info("lease: waiting up to %g s for a sign of life of %s", others[0].ttl_s, others[0])
-                told = True
+                announced = True
             time.sleep(min(other.ttl_s for other in others) / 40)
 
     def claim_it(self) -> bool:

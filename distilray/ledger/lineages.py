@@ -1,4 +1,4 @@
-"""Lineage: all that happened to a row, where it came from and what came of it."""
+"""Lineage: every stage that a row went through, its ancestors and its children."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def lineage(store: Store, row_id: str) -> Lineage:
     """
     found = list(_stage_visits(store, row_id))
     if not found:
-        raise UnknownRow(f"{store.shown} has no row {row_id!r}; `distilray rows` shows ids, a row to a block")
+        raise UnknownRow(f"{store.shown} has no row {row_id!r}; `distilray rows RUN STEP` shows the ids")
     parents = [parent for _, parent in found if parent]
     ancestors: list[str] = []
     while parents and parents[0] not in ancestors:
         ancestors.append(parents[0])
         parents = [parent for _, parent in _stage_visits(store, parents[0]) if parent]
     children = {child for table in _scan(store, "parent", row_id) for child in table[1]["id"].to_pylist()}
-    return Lineage(row_id, ancestors, sorted(children), [passage for passage, _ in found])
+    return Lineage(row_id, ancestors, sorted(children), [visit for visit, _ in found])
 
 
 def _stage_visits(store: Store, row_id: str) -> Iterator[tuple[StageVisit, str | None]]:

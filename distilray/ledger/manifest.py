@@ -66,7 +66,9 @@ class Manifest(msgspec.Struct, kw_only=True):
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as error:
-            raise ValueError(f"{store.shown}/{folder}/{MANIFEST} is damaged: {error}") from error
+            raise ValueError(
+                f"{store.shown}/{folder}/{MANIFEST} is not a manifest ({error}); it was modified outside distilray"
+            ) from error
 
 
 def fingerprint(parts: Any) -> str:

@@ -1,8 +1,8 @@
-"""Reconciling: nobody vanished. Checked from the footers of all units, without reading a row.
+"""Reconciling: no row vanished. Checked from the footers of all units, without reading a row.
 
 In every unit, for every step, ``rows_in + created == kept + rejected + failed``; what a step kept is what the next
-one took in, inside a unit and from stage to stage; a file holds exactly the rows that its counts speak of; and a
-finished stage's manifest says what its units say. A deep check also reads all ids and finds those that are doubled.
+one took in, inside a unit and from stage to stage; a file holds exactly the rows that it counts; and a
+finished stage's manifest agrees with its units. A deep check also reads all ids and finds duplicates.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reconciliation(msgspec.Struct):
     stages: list[StageReport] = []
     problems: list[str] = []
     more_problems: int = 0
-    """How many were found beyond those that are spelled out."""
+    """How many were found beyond those listed."""
     seconds: float = 0.0
 
     @property
@@ -91,7 +91,7 @@ def _check_stage(stage: StageFiles, footers: dict[str, Footer], kept: dict[str, 
         if given is not None and taken != given:
             report.note(f"{stage.folder}/{name}: took in {taken} rows, but {stage.before[name]} left {given}")
         if stage.before and given is None:
-            report.note(f"{stage.folder}/{name}: the unit that it was made of is not there")
+            report.note(f"{stage.folder}/{name}: the unit that it was made from is missing")
         add_steps(total, counts.steps)
     if stage.complete:
         for name in stage.missing:
@@ -115,19 +115,19 @@ def _unit_problems(counts: UnitCounts, rows: int) -> Iterator[str]:
             yield f"step {step.name} kept {step.kept} rows, but {following.name} took in {following.rows_in}"
     expected = counts.steps[0].rows_in + sum(step.created for step in counts.steps)
     if rows != expected:
-        yield f"the file holds {rows} rows, its counts speak of {expected}"
+        yield f"the file holds {rows} rows, its counts amount to {expected}"
 
 
 def _check_manifest(stage: StageFiles, total: list[StepCounts], report: Reconciliation) -> None:
     assert stage.manifest is not None
     if stage.manifest.units != len(stage.units):
         report.note(f"{stage.folder}: the manifest counts {stage.manifest.units} units, {len(stage.units)} are there")
-    for told, found in zip(stage.manifest.steps, total, strict=False):
+    for stated, found in zip(stage.manifest.steps, total, strict=False):
         for outcome in ("rows_in", "created", "kept", "rejected", "failed"):
-            if getattr(told, outcome) != getattr(found, outcome):
+            if getattr(stated, outcome) != getattr(found, outcome):
                 report.note(
-                    f"{stage.folder}: the manifest says {told.name} {outcome} {getattr(told, outcome)}, "
-                    f"the units say {getattr(found, outcome)}"
+                    f"{stage.folder}: the manifest has {stated.name} {outcome} {getattr(stated, outcome)}, "
+                    f"the units have {getattr(found, outcome)}"
                 )
 
 

@@ -85,11 +85,11 @@ class ReplyLog:
         self._used.add(key)
 
     def flush(self) -> None:
-        """Returns when everything that was put is at rest."""
+        """Returns when everything that was put is stored."""
         self._sink.flush()
 
     def close(self) -> None:
-        """Flushes and lets go of the log; what is in it stays for the next attempt."""
+        """Flushes and closes the log; its contents stay for the next attempt."""
         self._sink.close()
 
     def seal(self) -> None:
@@ -144,7 +144,7 @@ class _File:
         try:
             self.flush()
         except OSError as error:
-            self._failure = error  # told to whoever puts next: a turn of the loop has nobody to tell
+            self._failure = error  # raised by the next put: nothing awaits a turn of the loop
 
     def flush(self) -> None:
         with self._lock:
@@ -248,7 +248,7 @@ class _Segments:
             try:
                 self.flush()
             except OSError as error:
-                self._failure = error  # told to whoever puts next: this thread has nobody to tell
+                self._failure = error  # raised by the next put: nothing awaits this thread
                 return
 
 
@@ -262,8 +262,8 @@ def _read_sealed(store: Store, path: str) -> dict[str, msgspec.Raw]:
         lines = pa.input_stream(pa.py_buffer(data), compression="zstd").read()
     except OSError as error:
         raise DamagedLog(
-            f"{store.shown}/{path} cannot be decompressed ({error}); delete it to go on (its replies are then bought "
-            "again)"
+            f"{store.shown}/{path} cannot be decompressed ({error}); delete it to continue (its replies are then "
+            "generated again)"
         ) from error
     return _parse(store, path, lines)
 
@@ -282,8 +282,8 @@ def _parse(store: Store, path: str, whole: bytes) -> dict[str, msgspec.Raw]:
             key, raw = _decode_line(line)
         except msgspec.MsgspecError as error:
             raise DamagedLog(
-                f"{store.shown}/{path}, line {number}: no logged reply ({error}); delete the file to go on "
-                "(its replies are then bought again)"
+                f"{store.shown}/{path}, line {number}: not a logged reply ({error}); delete the file to "
+                "continue (its replies are then generated again)"
             ) from error
         replies[key] = raw.copy()
     return replies

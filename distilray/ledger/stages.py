@@ -1,10 +1,10 @@
-"""Where a run's stages lie, in the order in which rows pass them, and which file each unit came from.
+"""The files of a run's stages, in the order in which rows pass them, and which file each unit came from.
 
 steps/00-sources/unit-*.parquet                     sources, and benchmarks/<name>/ likewise
 steps/01-answer+judge/unit-*.parquet                a phase, and evaluations/<model>/<benchmark>/ likewise
 steps/02-select/decisions/unit-*.parquet            a global step
 steps/03-align/round-1/01-rate/unit-*.parquet       a stage in a round of a repeat
-steps/03-align/round-1/carry_over/unit-*.parquet         which rows of round 1 enter round 2
+steps/03-align/round-1/carry_over/unit-*.parquet   which rows of round 1 enter round 2
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class StageFiles:
     manifest: Manifest | None
     units: Units
     before: Units = field(default_factory=dict)
-    """What the stage reads: its units' names to the files that the stage before left."""
+    """What the stage reads: the names of its units to the files that the previous stage left."""
     rows: Units = field(default_factory=dict)
     """Where the rows of its units lie: the units themselves, or what its decisions are about."""
 
@@ -52,9 +52,9 @@ class StageFiles:
 
 
 def list_stages(store: Store) -> list[StageFiles]:
-    """All stages with units that have begun: of the main way, then of each benchmark and its evaluations."""
+    """All stages that have begun: those of the recipe's steps, then those of each benchmark and its evaluations."""
     decided: dict[str, str] = {}
-    stages = list(_way(store, "steps", {}, decided))
+    stages = list(_stages_below(store, "steps", {}, decided))
     for benchmark in store.names("benchmarks"):
         questions = _stage(store, f"benchmarks/{benchmark}", {}, decided)
         stages.append(questions)
@@ -73,7 +73,7 @@ def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
     return sorted(found, key=lambda item: (item[1].started or "", item[0]))
 
 
-def _way(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
+def _stages_below(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
     """The stages below ``folder`` in order, fed with ``units``; ``decided`` leads from decisions to their rows."""
     for name in store.names(folder):
         if _is_repeat(store, f"{folder}/{name}"):
@@ -94,7 +94,7 @@ def _repeat(store: Store, folder: str, units: Units, decided: dict[str, str]) ->
     last: Units = units
     for number in sorted(int(found[1]) for name in store.names(folder) if (found := _ROUND.match(name))):
         inside = f"{folder}/round-{number}"
-        for stage in _way(store, inside, units, decided):
+        for stage in _stages_below(store, inside, units, decided):
             yield stage
             last = stage.units
         left |= {f"{name}-r{number}": path for name, path in last.items()}

@@ -3,7 +3,7 @@
 A phase writes one file per unit with every row that entered it. A global step writes, for each of these
 files, a *decision* file of the same name: ``id``, ``outcome``, ``reason`` and the columns that it adds; the
 text of the rows stays where it is. ``UnitInput(path, decisions)`` names a file and the decisions taken on it
-since, and :func:`kept_rows` reads the rows that are still in the game.
+since, and :func:`kept_rows` reads the rows that are still kept.
 """
 
 from __future__ import annotations
@@ -123,5 +123,5 @@ def _first_misfit(values: list[Mapping[str, Any]], field: pa.Field) -> str:
         try:
             pa.array([value.get(field.name)], field.type)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-            return f"row {value.get('id')!r} has {value.get(field.name)!r:.200}, declared is {field.type}"
-    return f"declared is {field.type}"
+            return f"row {value.get('id')!r} has {value.get(field.name)!r:.200}, the declared type is {field.type}"
+    return f"the declared type is {field.type}"

@@ -1,4 +1,4 @@
-"""Rows: what they are, where they come from and where they go."""
+"""Rows: their schema, their ids, and what became of them in a step."""
 
 import lazy_loader
 

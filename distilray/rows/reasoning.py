@@ -2,7 +2,7 @@
 
     "<think>\\n2 and 3 make 5.\\n</think>\\n\\nThe sum is 5."  ->  ("2 and 3 make 5.", "The sum is 5.")
 
-A trace without an end says that its writer was cut off, so nothing of it may be used.
+A trace without an end shows that its writer was truncated, so nothing of it may be used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
     body = text.lstrip()
     opened = body.startswith(begin)
     if not opened and (begin in body or end not in body):
-        return None, text  # speaks of the marks, but does not begin with one
+        return None, text  # mentions the marks, but does not begin with one
     body = body.removeprefix(begin)
     if end not in body:
         raise MalformedRecord("trace without an end")
@@ -56,7 +56,7 @@ def strip_reasoning(trace: str) -> str:
 
 
 def join_reasoning(reasoning: str | None, answer: str) -> str:
-    """What a student is to say: the trace between marks, a blank line, the answer; or the answer alone."""
+    """The text that a student learns: the trace between marks, a blank line, the answer; or the answer alone."""
     return f"<think>\n{reasoning}\n</think>\n\n{answer}" if reasoning else answer
 
 

@@ -15,18 +15,18 @@ from distilray.storage import Store
 
 
 class Resources(BaseModel):
-    """What a run may use and how rows are cut and carried."""
+    """What a run may use, and how its rows are divided into units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     unit_rows: int = Field(default=256, ge=1, description="rows of one unit: read, retried and published as one")
     runners: int | Literal["auto"] = Field(
-        default="auto", description="row runners; auto: what keeps every engine full"
+        default="auto", description="number of row runners; auto: as many as keep every engine busy"
     )
-    runner_cpus: float = Field(default=0.25, gt=0, description="CPUs that a runner claims")
+    runner_cpus: float = Field(default=0.25, gt=0, description="CPUs reserved for each runner")
     rows_in_flight: int | Literal["auto"] = Field(
         default="auto",
-        description="rows on their way at once, all runners together; auto: 1.5 x replicas x max_num_seqs",
+        description="rows being processed at once by all runners together; auto: 1.5 x replicas x max_num_seqs",
     )
     num_cpus: int | None = Field(
         default=None, ge=1, description="CPUs of a local cluster; default: all of this machine"
@@ -34,7 +34,7 @@ class Resources(BaseModel):
     object_store_gib: float = Field(default=0.5, gt=0, description="object store of a local cluster, GiB")
     keep_replies: bool = Field(
         default=True,
-        description="keep each unit's replies, compressed, so that a changed step pays only for what it asks anew",
+        description="keep each unit's replies, compressed, so that a changed step pays only for its new requests",
     )
     memory_limit_gib: float = Field(
         default=2.0, gt=0, description="memory of a global step before it spills to disk, GiB"
@@ -42,7 +42,7 @@ class Resources(BaseModel):
 
 
 class Budget(BaseModel):
-    """When to stop: a run that stops here goes on when the limit is raised."""
+    """When to stop: a run that stopped at a limit resumes when the limit is raised."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -52,7 +52,7 @@ class Budget(BaseModel):
         default=0.5,
         ge=0,
         le=1,
-        description="stop after a step that failed on more than this share of at least 20 rows",
+        description="stop after a step in which more than this share of at least 20 rows failed",
     )
 
 
@@ -75,7 +75,7 @@ class Context:
 
 
 class RunStopped(DistilrayError):
-    """The run stopped cleanly before its end; running it again goes on from here."""
+    """The run stopped cleanly before its end; running it again resumes it."""
 
     exit_code = 3
     prefix = "stopped: "

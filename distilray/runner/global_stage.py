@@ -48,7 +48,7 @@ def run_global(
     if not manifest.steps[0].kept:
         raise RunStopped(
             f"step {stage.step.name} kept none of {manifest.steps[0].rows_in:,} rows ({manifest.steps[0].reasons}); "
-            "loosen its settings and run again: what came before is kept"
+            "relax its settings and run again: earlier steps are kept"
         )
     return [
         (name, UnitInput(unit.path, (*unit.decisions, f"{stage.directory}/decisions/{name}.parquet")))
@@ -100,7 +100,7 @@ def _decide(
 
 
 def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str]) -> pa.RecordBatchReader:
-    """The kept rows' columns, unit after unit, with the unit's number beside them."""
+    """The kept rows' columns, unit after unit, with the unit's number as a column."""
 
     def read(number: int) -> pa.Table:
         table = kept_rows(store, inputs[number][1], columns)

@@ -68,8 +68,8 @@ def run_sources(
             if not manifest.details["sources"].get(source.name, {}).get("kept"):
                 raise SourceError(
                     f"source {source.name!r}",
-                    "gave no row that can be used",
-                    f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct form and columns",
+                    "gave no usable row",
+                    f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct `form` and `columns`",
                 )
         manifest.seconds += time.monotonic() - started
         manifest.finished = now()

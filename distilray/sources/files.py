@@ -70,7 +70,7 @@ def _files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iter
     elif any(mark in path for mark in "*?["):
         yield from _glob_files(source, system, path, place)
     else:
-        raise SourceError(place, "does not exist", "Correct the path, or put the file there on every node")
+        raise SourceError(place, "does not exist", "Correct the path, or copy the file there on every node")
 
 
 def _folder_files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iterator[SourceFile]:
@@ -80,9 +80,9 @@ def _folder_files(source: Source, system: fs.FileSystem, path: str, place: str) 
         names = ", ".join(list(inside)[:5]) or "nothing"
         raise SourceError(
             place,
-            f"holds no file that can be read (it holds {names})",
+            f"holds no readable file (it holds {names})",
             "Readable are .jsonl, .json and .parquet files and folders written by save_to_disk; for other "
-            "endings name the files with a glob and set `format`",
+            "extensions name the files with a glob and set `format`",
         )
     for name, info in found.items():
         yield _file(source, system, info, name)
@@ -113,7 +113,7 @@ def _dataset_files(source: Source, system: fs.FileSystem, path: str, place: str)
         for entry in _read_json(system, f"{folder}/state.json")["_data_files"]:
             info = system.get_file_info(f"{folder}/{entry['filename']}")
             if info.type != fs.FileType.File:
-                raise SourceError(place, f"lacks {entry['filename']}", "Copy the whole folder of the dataset")
+                raise SourceError(place, f"lacks {entry['filename']}", "Copy the dataset's complete folder")
             yield _file(source, system, info, posixpath.join(split, entry["filename"]), "hf")
 
 

@@ -1,4 +1,4 @@
-"""The shapes that records come in, and what each says: a conversation, its trace, its answers, its reference.
+"""The shapes that records come in, and what each holds: a conversation, its trace, its answers, its reference.
 
 Each form is a function that takes what it uses out of the record (a dict that is its own) and leaves the
 rest, which becomes the row's ``extra``. :func:`recognise` chooses one by the record's keys.

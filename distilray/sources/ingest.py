@@ -19,7 +19,7 @@ from distilray.sources.settings import Source, SourceError
 from distilray.sources.turns import as_text
 
 _KEYS = {"answer": "output"}
-"""Our word to the record key that its form looks for first, where they differ."""
+"""Our field name to the record key that its form looks for first, where they differ."""
 
 _json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -73,7 +73,7 @@ def read_batches(source: Source, size: int, schema: pa.Schema | None = None) -> 
 
 
 def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> list[SourceFile]:
-    """The files of ``source``, once its first rows have been tried: what can be known before a run starts.
+    """The files of ``source``, after its first rows have been read: what can be checked before a run starts.
 
     Raises:
         SourceError: as :func:`list_files`; or there is no record at all, or the first 20 are all malformed.
@@ -85,7 +85,7 @@ def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> lis
         raise SourceError(place, "holds no record", "Name files that hold at least one record")
     if all(row.get("outcome") == "failed" for row in first):
         why = f"has no usable row among the first {len(first)}; the first is {first[0]['reason']}"
-        raise SourceError(place, why, "Say with `columns`, `form` or `format` what its records look like")
+        raise SourceError(place, why, "Describe its records with `columns`, `form` or `format`")
     return files
 
 
@@ -94,7 +94,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
 
 
 class _RowReader:
-    """Makes rows of the records of one file, the way its source says."""
+    """Makes rows of the records of one file, as its source describes them."""
 
     def __init__(self, source: Source, file: SourceFile) -> None:
         self.source = source
@@ -147,35 +147,35 @@ class _RowReader:
         if record.get("finish_reason") == "length":
             raise MalformedRecord("answer cut by length")
         reference = take_reference(record)
-        said = (self.form or recognise(record))(record)
-        if source.form == "trace" and not (said.reasoning or self.trace_pattern):
+        conversation = (self.form or recognise(record))(record)
+        if source.form == "trace" and not (conversation.reasoning or self.trace_pattern):
             raise MalformedRecord("no trace")
         if self.reference_pattern:
-            found = self.reference_pattern.search(reference or said.answer or said.reasoning or "")
+            found = self.reference_pattern.search(reference or conversation.answer or conversation.reasoning or "")
             if found is None:
                 raise MalformedRecord("reference_pattern is not found")
             reference = found[1].strip()
         if self.trace_pattern:
-            self._part(said)
+            self._part(conversation)
         if source.answers == "drop":
-            said.reasoning = said.answer = said.rejected_answer = None
-        if source.system == "drop" and said.messages[0]["role"] == "system":
-            del said.messages[0]
-        language, task = self._language_and_task(record, said)
+            conversation.reasoning = conversation.answer = conversation.rejected_answer = None
+        if source.system == "drop" and conversation.messages[0]["role"] == "system":
+            del conversation.messages[0]
+        language, task = self._language_and_task(record, conversation)
         row: dict[str, Any] = {
             "id": row_id(source.name, self.file.name, position, part),
             "source": source.name,
-            "content_hash": content_hash(said.messages, said.answer),
+            "content_hash": content_hash(conversation.messages, conversation.answer),
             "language": language,
             "task": task,
-            "messages": said.messages,
+            "messages": conversation.messages,
             "reference": reference,
-            "reasoning": said.reasoning,
-            "answer": said.answer,
-            "rejected_answer": said.rejected_answer,
+            "reasoning": conversation.reasoning,
+            "answer": conversation.answer,
+            "rejected_answer": conversation.rejected_answer,
             **kept,
         }
-        for text in (reference, said.reasoning, said.rejected_answer):
+        for text in (reference, conversation.reasoning, conversation.rejected_answer):
             if text is not None and not text.isascii():
                 text.encode()  # the texts that the hash has not seen: Arrow must be able to hold them
         extra = {key: value for key, value in record.items() if value is not None and value != ""}
@@ -183,12 +183,12 @@ class _RowReader:
             row["extra"] = _json.encode(extra).decode()
         return row
 
-    def _part(self, said: Conversation) -> None:
+    def _part(self, conversation: Conversation) -> None:
         assert self.trace_pattern
-        found = self.trace_pattern.search(said.answer or "")
+        found = self.trace_pattern.search(conversation.answer or "")
         if found is None:
             raise MalformedRecord("trace_pattern does not match")
-        said.reasoning, said.answer = found["reasoning"].strip(), found["answer"].strip()
+        conversation.reasoning, conversation.answer = found["reasoning"].strip(), found["answer"].strip()
 
     def _kept(self, value: Any, name: str, kind: str) -> Any:
         if value is None:
@@ -200,7 +200,7 @@ class _RowReader:
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
             raise MalformedRecord(f"{name} is not of type {kind}") from error
 
-    def _language_and_task(self, record: Record, said: Conversation) -> tuple[str, str | None]:
+    def _language_and_task(self, record: Record, conversation: Conversation) -> tuple[str, str | None]:
         language, task = self.source.language, self.source.task
         if language is None and isinstance(record.get("language"), str):
             language = language_code(record["language"])
@@ -208,4 +208,4 @@ class _RowReader:
                 del record["language"]
         if task is None and record.get("task"):
             task = as_text(record.pop("task"), "task")
-        return language or guess_language(said.messages[-1]["content"]), task
+        return language or guess_language(conversation.messages[-1]["content"]), task

@@ -5,7 +5,6 @@ Positions count from 1: lines in a JSONL file (blank ones too, though they are n
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -16,6 +15,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distilray.imports import import_object
 from distilray.sources.files import SourceFile
 from distilray.sources.settings import Source, SourceError
 
@@ -38,7 +38,7 @@ def read_records(source: Source, file: SourceFile) -> Records:
     """Position and record, for every record of ``file``; :class:`Malformed` in place of what is none.
 
     Raises:
-        SourceError: ``file`` as a whole is not of its format, or the source's function is not there.
+        SourceError: ``file`` as a whole is not of its format, or the source's function cannot be imported.
     """
     kind = file.format
     if kind == "json" and source.format == "auto" and _is_lines(file):
@@ -118,14 +118,12 @@ def _numbered(batches: Iterator[pa.RecordBatch], file: SourceFile) -> Records:
 
 
 def _function(source: Source, file: SourceFile) -> Records:
-    package, _, name = file.path.partition(":")
     place = f"source {source.name!r}, uses {file.path}"
     try:
-        function = getattr(importlib.import_module(package), name)
-        records = iter(function(**source.with_))
-    except (ImportError, AttributeError, TypeError) as error:
+        records = iter(import_object(file.path)(**source.with_))
+    except (ImportError, TypeError) as error:
         raise SourceError(
-            place, str(error), "Name a function that can be imported and that takes what `with` holds"
+            place, str(error), "Name an importable function that takes the arguments in `with`"
         ) from error
     yield from enumerate(records, 1)
 
@@ -156,7 +154,7 @@ def _first_bytes(file: SourceFile) -> bytes:
 
 
 def _is_lines(file: SourceFile) -> bool:
-    """Whether a ``.json`` file is JSONL in truth: its first line is an object, and not one with ``data``."""
+    """Whether a ``.json`` file actually holds JSONL: its first line is an object, and not one with ``data``."""
     first = _first_bytes(file).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
     try:
         record = msgspec.json.decode(first)

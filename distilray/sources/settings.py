@@ -27,11 +27,11 @@ FIELDS = (
     "instruction", "input", "answer", "system", "history", "messages", "conversations", "prompt",
     "completion", "chosen", "rejected", "reasoning", "reference", "language", "task", "finish_reason",
 )  # fmt: skip
-"""What a record can tell us; ``Source.columns`` says under which of its own columns it does."""
+"""Fields of a record that we read; ``Source.columns`` maps them to the record's own columns."""
 
 
 class SourceError(InputError):
-    """A source that cannot be read at all: names the place, what is wrong there, and what to do about it."""
+    """A source that cannot be read at all: names the place, what is wrong there, and the remedy."""
 
     def __init__(self, place: str, value: str, remedy: str) -> None:
         super().__init__(f"{place}: {value}. {remedy}.")
@@ -66,7 +66,7 @@ class Source(BaseModel):
     form: Form = Field(
         default="auto",
         description="What its records look like; auto recognises each by its keys. trace: whatever the "
-        "shape, a record without a whole reasoning trace is malformed.",
+        "shape, a record without a complete reasoning trace is malformed.",
     )
     format: Format = Field(
         default="auto",
@@ -75,8 +75,8 @@ class Source(BaseModel):
     split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk.")
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Our word to the record's column, where the usual names do not fit: "
-        "{instruction: problem_text, reference: golden}. Ours: " + ", ".join(FIELDS) + ", or one of `keep`.",
+        description="Our field name mapped to the record's column, where the usual names do not fit: "
+        "{instruction: problem_text, reference: golden}. Our names: " + ", ".join(FIELDS) + ", or one of `keep`.",
     )
     keep: dict[str, str] = Field(
         default_factory=dict,
@@ -85,18 +85,18 @@ class Source(BaseModel):
     )
     answers: Literal["keep", "drop"] = Field(
         default="keep",
-        description="Whether the source's answers (and traces) stay in the row, or are left out once the "
-        "reference was taken from them.",
+        description="Whether the source's answers (and traces) stay in the row, or are dropped once the "
+        "reference has been taken from them.",
     )
     system: Literal["keep", "drop"] = Field(default="keep", description="Whether the source's system prompts stay.")
     reference_pattern: str | None = Field(
         default=None,
-        description="Regular expression whose first group is the known right answer, looked for in the "
+        description="Regular expression whose first group is the known right answer, searched in the "
         "reference column, or else in the answer: '#### (.+)$'. Records without it are malformed.",
     )
     trace_pattern: str | None = Field(
         default=None,
-        description="Regular expression with the groups `reasoning` and `answer` that parts an answer in "
+        description="Regular expression with the groups `reasoning` and `answer` that split an answer in "
         "one text: '(?s)(?P<reasoning>.+)\\n#### (?P<answer>.+)'. A record that it does not match "
         "is malformed.",
     )
@@ -107,7 +107,7 @@ class Source(BaseModel):
         description="ISO 639-1 code of all its rows; guessed from the script if not given.",
     )
     task: str | None = Field(default=None, description="Task of all its rows: math, code, ...")
-    limit: int | None = Field(default=None, gt=0, description="At most so many rows, in the order of its files.")
+    limit: int | None = Field(default=None, gt=0, description="Maximum number of rows, in the order of its files.")
 
     @field_validator("reference_pattern", "trace_pattern")
     @classmethod
@@ -141,9 +141,11 @@ class Source(BaseModel):
                 ) from error
         for ours in self.columns:
             if ours not in FIELDS and ours not in self.keep:
-                raise ValueError(f"columns: {ours!r} is none of ours; ours are {', '.join([*FIELDS, *self.keep])}")
+                raise ValueError(
+                    f"columns: {ours!r} is not one of our field names; they are {', '.join([*FIELDS, *self.keep])}"
+                )
         return self
 
     def columns_written(self) -> dict[str, str]:
-        """Columns that rows of this source have beside the core ones, with their type names."""
+        """Columns that rows of this source have in addition to the core ones, with their type names."""
         return dict(self.keep)

@@ -36,7 +36,7 @@ def test_a_file_with_fewer_rows_than_its_counts_is_named(local_store):
     write_run(local_store)
     counts = UnitCounts([StepCounts("answer", rows_in=8, kept=8), StepCounts("judge", rows_in=8, kept=8)])
     write_unit(local_store, f"{PHASE}/{unit(0)}.parquet", [{"id": "a"}], ROWS, counts)
-    assert f"{PHASE}/unit-000000: the file holds 1 rows, its counts speak of 8" in reconcile(local_store).problems
+    assert f"{PHASE}/unit-000000: the file holds 1 rows, its counts amount to 8" in reconcile(local_store).problems
 
 
 def test_a_unit_that_is_gone_from_a_finished_stage_is_named(local_store):

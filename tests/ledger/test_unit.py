@@ -76,7 +76,7 @@ def test_a_column_that_nobody_wrote_is_an_error(local_store):
 
 def test_a_value_that_does_not_fit_names_column_and_row(local_store):
     rows = [{"id": "a", "score": 1}, {"id": "b", "score": "high"}]
-    with pytest.raises(ValueError, match=r"column 'score': row 'b' has 'high', declared is int64"):
+    with pytest.raises(ValueError, match=r"column 'score': row 'b' has 'high', the declared type is int64"):
         write_unit(local_store, UNIT, rows, SCHEMA, counts_of())
     assert not local_store.exists(UNIT)
 

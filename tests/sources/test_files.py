@@ -72,7 +72,7 @@ def test_files_travel_to_other_processes(tmp_path):
     [
         ("nowhere/x.jsonl", "does not exist", "Correct the path"),
         ("*.parquet", "matches no file", "Correct the pattern"),
-        ("pictures", r"holds no file that can be read \(it holds a.png\)", "Readable are"),
+        ("pictures", r"holds no readable file \(it holds a.png\)", "Readable are"),
         ("empty.jsonl", "is empty", "at least one record"),
     ],
 )

@@ -101,5 +101,5 @@ def test_a_function_may_be_a_source():
 
 @pytest.mark.parametrize(("uses", "arguments"), [("no_such:f", {}), ("json:no_such", {}), ("json:dumps", {"a": 1})])
 def test_a_function_that_is_not_there_is_an_error_of_the_source(uses, arguments):
-    with pytest.raises(SourceError, match="Name a function that can be imported"):
+    with pytest.raises(SourceError, match="Name an importable function"):
         read_function(uses, **arguments)

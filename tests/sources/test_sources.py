@@ -33,7 +33,7 @@ def test_every_setting_is_described():
         ({"name": "a", "path": "x", "reference_pattern": "#### (.+"}, "is not a regular expression"),
         ({"name": "a", "path": "x", "reference_pattern": "####"}, "has no group"),
         ({"name": "a", "path": "x", "trace_pattern": "(.+)"}, "lacks the groups"),
-        ({"name": "a", "path": "x", "columns": {"instrution": "q"}}, "'instrution' is none of ours"),
+        ({"name": "a", "path": "x", "columns": {"instrution": "q"}}, "'instrution' is not one of our field names"),
         ({"name": "a", "path": "x", "keep": {"level": "integer"}}, "types are string, int"),
         ({"name": "a", "path": "x", "keep": {"answer": "string"}}, "a column that every row has"),
     ],
