@@ -55,12 +55,13 @@ def prepare(store: Any, kind: str, student: str) -> list[str]:
     from distilray.train import parse_settings
     from distilray.train.data.tokens import tokenize_unit
     from tests.support.pairs import pair_units, pairs
+    from tests.support.specs import spec_of
     from tests.support.tiny import rows, write_units
 
     units = pair_units(store, pairs(192)) if kind.startswith("dpo") else write_units(store, rows(192))
     paths = [f"tokens/{kind}/unit-{number:06d}.parquet" for number in range(len(units))]
     for unit, path in zip(units, paths, strict=True):
-        tokenize_unit(store, unit, parse_settings(COMMON | KINDS[kind]), student, path, "key")
+        tokenize_unit(spec_of(store, parse_settings(COMMON | KINDS[kind]), student), unit, path, "key")
     return paths
 
 
@@ -70,12 +71,13 @@ def curve(folder: Path, kind: str, sharding: str, workers: int, paths: list[str]
     from distilray.storage import Store
     from distilray.train import TrainResources, fit, parse_settings
     from distilray.train.loop.metrics import read_metrics
+    from tests.support.specs import spec_of
 
     store, out = Store(folder), f"training/{kind.replace(', ', '-')}-{sharding}-{workers}-{os.urandom(3).hex()}"
     models = {name: VLLMModel(path=str(folder / name)) for name in ("student", "teacher")}
     settings = parse_settings(COMMON | KINDS[kind] | {"sharding": sharding})
     resources = TrainResources(workers=workers, cpus_per_worker=0.5)
-    fit(store, paths, settings, str(folder / "student"), out, resources, models=models)
+    fit(spec_of(store, settings, str(folder / "student"), out, resources=resources, models=models), paths)
     return [record for record in read_metrics(store, out) if "loss" in record]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from distilray.checkpoints.published import QWEN2_5
 from distilray.planning import parse_machines
-from distilray.train import TrainResources, memory_plan, method_of, parse_settings, proposals
+from distilray.train import TrainResources, memory_plan, method_named, parse_settings, proposals
 from distilray.train.memory.estimate import GIB
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def planned() -> list[str]:
 
 
 def _cell(size: str, chosen: Any, words: str) -> str:
-    machine, costs = parse_machines(words), method_of(chosen).costs(chosen)
+    machine, costs = parse_machines(words), method_named(chosen.kind).costs(chosen)
     what: dict[str, Any] = {
         "beside": [QWEN2_5["72B" if name == "teacher" else size] for name in costs.beside],
         "costs": costs,

@@ -118,27 +118,31 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
 
     from distilray.models import VLLMModel
     from distilray.storage import Store
+    from distilray.train import method_named
     from distilray.train.data.training_data import TrainingData
     from distilray.train.distributed import cpu, sharding
-    from distilray.train.launch.job import Job
-    from distilray.train.loop import worker
-    from distilray.train.methods.base import WorkerContext
-    from distilray.train.methods.registry import method_of
+    from distilray.train.loop.arguments import common_arguments
+    from distilray.train.loop.context import WorkerContext
+    from distilray.train.loop.student import adapters
+    from distilray.train.spec import Job
     from tests.support.tiny import make_tokenizer
 
     PartialState._reset_state()
     folder, on_cpu = tempfile.mkdtemp(), resources.gpus_per_worker == 0
-    tokenizer, kind = make_tokenizer(), method_of(settings)
+    tokenizer, method = make_tokenizer(), method_named(settings.kind)
     made = Qwen2Config(**{key: value for key, value in config.items() if key != "model_type"})
     made.save_pretrained(folder)
-    names = kind.costs(settings).beside
+    names = method.costs(settings).beside
     if names:  # of the student's shape; a reference is read from where the student lies
         save_whole(Qwen2ForCausalLM(made), folder)
     others = {name: VLLMModel(path=folder) for name in names}
-    job = Job(Store(folder), "out", [], settings, resources, folder, None, others, None, "memory")  # type: ignore[arg-type]
-    arguments = worker.common_arguments(job, kind, steps, on_cpu)
+    job = Job(
+        store=Store(folder), out="out", method=method, settings=settings, student_path=folder, resources=resources,
+        models=others, tokens=[], board=None, token="memory",  # type: ignore[arg-type]
+    )  # fmt: skip
+    arguments = common_arguments(job, steps, on_cpu)
     arguments |= {"output_dir": folder, "save_strategy": "no", "logging_strategy": "no"}
-    arguments = kind.arguments(settings, arguments)
+    arguments = method.arguments(settings, arguments)
     sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
@@ -155,8 +159,8 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     if settings.lora is not None and settings.precision == "bf16":
         model = model.bfloat16()
     feed = TrainingData(folder, data, None, np.full(rows, length))
-    return kind.trainer(
-        WorkerContext(job, arguments, model, tokenizer, feed, np.arange(rows), worker.adapters(settings, kind))
+    return method.trainer(
+        WorkerContext(job, arguments, model, tokenizer, feed, np.arange(rows), adapters(settings, method))
     )
 
 
@@ -188,11 +192,11 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
 
 def measure(name: str) -> dict[str, Any]:
     """One case, in processes of its own."""
-    from distilray.train import TrainResources, memory_plan, method_of
+    from distilray.train import TrainResources, memory_plan, method_named
 
     config, workers, written = CASES[name]
     settings = settings_of(name)
-    costs = method_of(settings).costs(settings)
+    costs = method_named(settings.kind).costs(settings)
     beside = [config for _ in costs.beside]
     plan = memory_plan(config, settings, TrainResources(workers=workers), beside=beside, costs=costs)
     port = str(20000 + os.getpid() % 20000)
@@ -225,7 +229,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def parameters(config: dict[str, Any]) -> int:
-    from distilray.train.memory.estimate import Shape
+    from distilray.train.memory.shape import Shape
 
     return Shape.of(config).parameters
 

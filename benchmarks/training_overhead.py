@@ -53,6 +53,7 @@ def prepare(folder: Path, kind: str) -> None:
     from distilray.train import parse_settings
     from distilray.train.data.tokens import tokenize_unit
     from tests.support.pairs import pair_units, pairs
+    from tests.support.specs import spec_of
     from tests.support.tiny import make_student, rows, write_units
 
     settings = parse_settings(SETTINGS[kind])
@@ -62,12 +63,12 @@ def prepare(folder: Path, kind: str) -> None:
     units = pair_units(store, pairs(640)) if kind == "dpo" else write_units(store, rows(1280))
     paths = [f"tokens/unit-{number:06d}.parquet" for number in range(len(units))]
     for unit, path in zip(units, paths, strict=True):
-        tokenize_unit(store, unit, settings, student, path, "key")
+        tokenize_unit(spec_of(store, settings, student), unit, path, "key")
     (folder / "tokens.json").write_text(json.dumps(paths))
 
 
 def models(folder: Path) -> dict[str, Any]:
-    """Those that trainings load beside the student."""
+    """Those that trainings load in addition to the student."""
     from distilray.models import VLLMModel
 
     return {name: VLLMModel(path=str(folder / name)) for name in ("student", "teacher")}
@@ -79,6 +80,7 @@ def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, f
     from distilray.storage import Store
     from distilray.train import TrainResources, fit, parse_settings
     from distilray.train.loop.metrics import read_metrics
+    from tests.support.specs import spec_of
 
     first: list[float] = []
 
@@ -93,13 +95,14 @@ def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, f
     paths = json.loads((folder / "tokens.json").read_text())
     out = f"ray-{time.time_ns()}"
     settings = parse_settings(SETTINGS[kind])
-    fit(store, paths, settings, str(folder / "student"), out, resources, on_progress, models=models(folder))
+    more = {"resources": resources, "models": models(folder), "on_progress": on_progress}
+    fit(spec_of(store, settings, str(folder / "student"), out, **more), paths)
     records = [record for record in read_metrics(store, out) if "loss" in record]
     ray.shutdown()
     return figures(records) | {"start_up_s": round(first[0], 2)}
 
 
-def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None:
+def by_torchrun(folder: Path, kind: str, workers: int, stock: bool) -> None:
     """What torchrun starts in each process."""
     import numpy as np
     import torch
@@ -107,14 +110,15 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     from trl import SFTTrainer
 
     from distilray.storage import Store
-    from distilray.train import TrainResources, method_of, parse_settings
+    from distilray.train import TrainResources, parse_training
     from distilray.train.data.order import batch_order, total_steps
     from distilray.train.data.training_data import open_feed, write_feed
     from distilray.train.distributed import cpu, sharding
-    from distilray.train.launch.job import Job
+    from distilray.train.loop.arguments import common_arguments
+    from distilray.train.loop.context import WorkerContext
     from distilray.train.loop.fixed_order import InOrder
-    from distilray.train.loop.worker import common_arguments, load_student
-    from distilray.train.methods.base import WorkerContext
+    from distilray.train.loop.student import load_student
+    from distilray.train.spec import Job
 
     class Stock(SFTTrainer):
         """TRL's own trainer and loss, given rows in the order of the others."""
@@ -124,12 +128,11 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
 
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo")
-    settings, resources = parse_settings(SETTINGS[kind_name]), TrainResources(workers=workers, cpus_per_worker=1)
-    kind = method_of(settings)
+    (method, settings), resources = parse_training(SETTINGS[kind]), TrainResources(workers=workers, cpus_per_worker=1)
     store, rank = Store(folder), torch.distributed.get_rank()
     job = Job(
-        store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), settings=settings,
-        resources=resources, student_path=str(folder / "student"), models=models(folder), step_range=None,
+        store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), method=method,
+        settings=settings, resources=resources, student_path=str(folder / "student"), models=models(folder),
         board=None, token=os.environ["TORCHELASTIC_RUN_ID"],  # type: ignore[arg-type]
     )  # fmt: skip
     if rank == 0:
@@ -138,14 +141,14 @@ def by_torchrun(folder: Path, kind_name: str, workers: int, stock: bool) -> None
     feed = open_feed(os.path.join(job.scratch, "feed"), packed=False)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
     order = batch_order(feed.lengths, steps, settings.batch_size, seed=settings.seed, by_length=True)
-    arguments = kind.arguments(settings, common_arguments(job, kind, steps, True))
+    arguments = method.arguments(settings, common_arguments(job, steps, True))
     sharding.keep_precision(arguments, settings)
     cpu.before_trainer(settings.sharding, workers)
-    model = load_student(job.student_path, settings, True, kind, kind.head(job))
+    model = load_student(job.student_path, settings, True, method, method.head(job))
     tokenizer = AutoTokenizer.from_pretrained(job.student_path)
     session = WorkerContext(job, arguments, model, tokenizer, feed, order, None)
     taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer}
-    trainer: Any = Stock(model=model, **taken) if stock else kind.trainer(session)
+    trainer: Any = Stock(model=model, **taken) if stock else method.trainer(session)
     trainer.remove_callback(PrinterCallback)
     tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
     records: list[dict[str, float]] = []

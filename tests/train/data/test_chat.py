@@ -69,7 +69,9 @@ def test_the_hash_changes_with_template_system_prompt_and_form_of_answers(studen
     other = tokenizer_in(tmp_path, TEMPLATE.replace("<|im_start|>{{ m.role }}\n", "<|im_start|>{{ m.role }}: \n"))
     hashes = {load_chat(student, settings(**changes)).hash for changes in ({}, {"system": "You add."}, {"think": True})}
     assert len(hashes) == 3
-    with pytest.raises(CannotTrain, match="renders a prompt differently"):  # asked "assistant\n", trained "assistant: \n"
+    with pytest.raises(
+        CannotTrain, match="renders a prompt differently"
+    ):  # asked "assistant\n", trained "assistant: \n"
         load_chat(other, settings())
 
 
