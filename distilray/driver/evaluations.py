@@ -41,7 +41,7 @@ def run_evaluations(
 ) -> list[Result]:
     """All results, measured now or earlier; after a training always of what was exported.
 
-    Engines that fit beside each other start at once: on a small machine that is most of the time this takes.
+    Engines that fit at the same time start together: on a small machine, starting them takes most of the time.
     """
     waiting = {item.phase.directory: item for item in _evaluations(context, recipe, students)}
     phases = [item.phase for item in waiting.values()]

@@ -1,9 +1,10 @@
-"""What decides a step's result, so that a changed step, and only it and what follows, is done again."""
+"""What decides a step's result, so that a changed step and those after it, and only these, run again."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from types import CodeType, FunctionType
 from typing import Any
 
 from distilray import __version__
@@ -28,12 +29,26 @@ def step_identity(entry: StepEntry, models: Mapping[str, ModelSettings]) -> dict
         "distilray": __version__,
     }
     if entry.uses not in STEPS:
-        identity["source"] = fingerprint(inspect.getsource(type(step)))
+        identity["source"] = fingerprint(_source(type(step)))
     if isinstance(step, Step):
         identity["prompts"] = {prompt.name: prompt.hash for prompt in step.prompts_used()}
         names = sorted({name for chosen in step.models_used().values() for name in chosen})
         identity["models"] = {name: model_identity(models[name]) for name in names}
     return identity
+
+
+def _source(cls: type) -> Any:
+    """The source of a user's class; its byte code where it was typed into a notebook and has no file."""
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):
+        functions = {name: value for name, value in vars(cls).items() if isinstance(value, FunctionType)}
+        return {name: _byte_code(function.__code__) for name, function in sorted(functions.items())}
+
+
+def _byte_code(code: CodeType) -> list[Any]:
+    constants = [_byte_code(value) if isinstance(value, CodeType) else repr(value) for value in code.co_consts]
+    return [code.co_code.hex(), code.co_names, constants]
 
 
 def model_identity(model: ModelSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each training of a recipe needs on each of its workers, and whether that fits the machines at hand."""
+"""The memory that each training of a recipe needs on each of its workers, and whether the machines have it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class TrainingNeed:
-    """One training: what a worker needs and what it has, in bytes."""
+    """One training: the memory that a worker needs and has, in bytes."""
 
     entry: TrainEntry
     memory: MemoryPlan | None
-    """None where the student's config is not at hand, or is not that of a dense decoder; ``unknown`` says which."""
+    """None if the student's config is not available, or is not that of a dense decoder; ``unknown`` says which."""
     unknown: str
     room: float | None
-    """Of its GPU, or its share of the memory; None where that is not known."""
+    """Of its GPU, or its share of the memory; None if unknown."""
     remedies: tuple[tuple[str, MemoryPlan], ...] = ()
-    """Changes that would make it fit; only where it does not."""
+    """Changes that would make it fit, if it does not."""
 
     @property
     def fits(self) -> bool:
@@ -41,12 +41,12 @@ class TrainingNeed:
 
 
 def training_needs(recipe: Recipe, available: Available) -> list[TrainingNeed]:
-    """What every training of the recipe needs, in order."""
+    """The needs of every training of the recipe, in order."""
     return [_need(entry, recipe.models, available) for entry in recipe.all_trainings()]
 
 
 def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
-    """Trainings that cannot run on what is there, with what would."""
+    """Trainings that do not fit, with the changes that would make them fit."""
     problems = []
     for need in training_needs(recipe, available):
         entry, used = need.entry, need.entry.resources
@@ -107,7 +107,7 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
 
 
 def _fewest(used: TrainResources) -> TrainResources:
-    """With as few workers as the training may have to go on with: each holds most then."""
+    """With as few workers as the training may have to continue with: each then holds the most."""
     return used.with_workers(used.fewest)
 
 
@@ -119,7 +119,8 @@ def _room(entry: TrainEntry, available: Available) -> float | None:
 
 
 def _config_of(model: ModelSettings | None) -> tuple[dict[str, Any] | None, str]:
-    """A model's config, from its folder or, for a hub's name, from what is known of it here; and why there is none."""
+    """A model's config, from its directory or, for a Hugging Face name, from the published ones known here; or why
+    there is none."""
     if not isinstance(model, VLLMModel | ClassifierModel):
-        return None, "a model without weights here"
-    return known_config(model.path), f"{model.path} has no config.json at hand"
+        return None, "a model without local weights"
+    return known_config(model.path), f"{model.path} has no config.json on this machine"

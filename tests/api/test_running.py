@@ -28,7 +28,7 @@ def test_a_recipe_built_in_python_runs_with_a_step_of_its_own(ray_cluster: None,
         steps=[
             dr.steps.Answer(model="teacher"),
             ("loud", Shout(marks=2)),
-            dr.Repeat(rounds=2, steps=[dr.steps.Check(language=False, min_characters=12)]),
+            dr.Repeat(rounds=2, steps=[dr.steps.Check(language=False, min_characters=10)]),
         ],
         resources=dr.Resources(runners=1, runner_cpus=0.1, unit_rows=16),
     )
@@ -37,7 +37,7 @@ def test_a_recipe_built_in_python_runs_with_a_step_of_its_own(ray_cluster: None,
     assert {"started", "done"} <= set(told)
     assert run.outcomes["loud"].kept == 30
     assert set(run.table("loud", ["answer"])["answer"].to_pylist()) == {f"WHAT IS {k}!!" for k in range(30)}
-    # "WHAT IS 7!!" has eleven characters: ten rows are rejected, and rejected again in the second round
+    # "what is 7" has nine characters: ten rows are rejected, and rejected again in the second round
     assert (run.outcomes["check"].rows_in, run.outcomes["check"].rejected) == (40, 20)
     assert run.student is None and run.evaluations == []
     assert dr.load_recipe(tmp_path / "run" / "recipe.yaml") == recipe

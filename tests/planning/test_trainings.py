@@ -65,7 +65,7 @@ def test_a_live_teacher_counts() -> None:
 def test_an_unknown_student_is_neither_refused_nor_guessed() -> None:
     need = training_needs(parse(RECIPE, "r.yaml", ["models.student.path=some/model"]), parse_machines("1x1"))[0]
     assert need.memory is None and need.fits
-    assert "no config.json at hand" in need.unknown
+    assert "no config.json on this machine" in need.unknown
 
 
 @pytest.mark.parametrize(("text", "gpus", "gib"), [("8x80", 8, 80), ("2x8x141", 16, 141), ("1x24GB", 1, 24)])
