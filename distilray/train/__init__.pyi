@@ -20,6 +20,8 @@ from .memory.proposals import proposals as proposals
 from .methods.base import TrainingMethod as TrainingMethod
 from .methods.classify.settings import ClassifySettings as ClassifySettings
 from .methods.distill.settings import DistillSettings as DistillSettings
+from .methods.distill.settings import OnPolicySettings as OnPolicySettings
+from .methods.distill.settings import TeacherSettings as TeacherSettings
 from .methods.dpo.settings import DPOSettings as DPOSettings
 from .methods.registry import DEFAULT as DEFAULT
 from .methods.registry import METHODS as METHODS

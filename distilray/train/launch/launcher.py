@@ -12,6 +12,7 @@ from distilray.train.distributed import cpu
 from distilray.train.errors import CannotTrain, TrainingFailed
 from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
+from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
 from distilray.train.settings import worker_counts
@@ -84,7 +85,6 @@ def _trainer(job: Job) -> Any:
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 
     from distilray.train.distributed.elastic import ElasticTrainer
-    from distilray.train.launch.entry import enter
 
     settings, resources = job.settings, job.resources
     counts, gpus = worker_counts(settings, resources), resources.gpus_per_worker
