@@ -52,10 +52,10 @@ def recipe_of(*fragments: dict[str, Any]) -> dict[str, Any]:
     }
     for fragment in fragments:
         for section, lines in fragment.items():
-            there = whole.get(section)
-            whole[section] = (
-                lines if there is None else {**there, **lines} if isinstance(lines, dict) else there + lines
-            )
+            if isinstance(lines, dict):
+                whole[section] = {**whole.get(section, {}), **lines}
+            else:
+                whole[section] = [*whole.get(section, []), *lines]
     return whole
 
 
@@ -126,8 +126,8 @@ def test_the_verifier_reads_dates_in_several_forms(importable: None, answer: str
     assert (verdict.right, verdict.reason) == (right, reason)
 
 
-# One run of all five. The service gives 10 of 41 questions the right date, 5 a wrong one, 5 none; it apologises 20 times
-# and refuses one.
+# One run of all five. Of 41 questions the service answers 10 with the right date, 5 with a wrong one and 5 without any;
+# 20 times it apologises, and one question it refuses.
 
 COLOURS = [
     ("Name the colours of traffic lights.", "red; yellow; green", "Red, yellow and green."),
@@ -235,5 +235,5 @@ def test_a_training_method_of_ones_own_minimises_its_own_loss(finished: dr.Run):
     assert len(focal) == len(plain) >= 4
     assert 0.98 < focal[0] / plain[0] < 0.9995
     assert focal[-1] < 0.98 * focal[0]
-    trained = {training["folder"]: training for training in status(finished.store)["training"]}
-    assert trained
+    kinds = {training["name"]: training["kind"] for training in status(finished.store)["training"]}
+    assert kinds == {"training/focal": "focal", "training/sft": "sft"}
