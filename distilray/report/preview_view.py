@@ -1,4 +1,4 @@
-"""What a rehearsal showed: per row the prompt as the model got it, the raw reply, and what the step made of it."""
+"""The result of `distilray try`: for each row the prompt that the model got, the raw reply, and the step's outcome."""
 
 from __future__ import annotations
 

@@ -139,10 +139,10 @@ def _fields(row: Row) -> Iterator[tuple[str, str]]:
     if row["parent"]:
         yield "parent", row["parent"]
     if row["history"]:
-        yield "history", "\n".join(_passage(entry) for entry in row["history"])
+        yield "history", "\n".join(_history_line(entry) for entry in row["history"])
 
 
-def _passage(entry: dict[str, Any]) -> str:
+def _history_line(entry: dict[str, Any]) -> str:
     words = [entry["step"], entry["outcome"], f"({entry['reason'][:200]})" if entry["reason"] else ""]
     if entry["seconds"]:
         words.append(f"{entry['seconds']:.2f} s")

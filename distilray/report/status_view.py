@@ -16,7 +16,7 @@ STATES = {"running": "green", "finished": "bold", "interrupted": "yellow", "neve
 
 
 def render_status(found: dict[str, Any]) -> Group:
-    """What :func:`distilray.report.run_status.status` found, for a terminal; parts with nothing to say are left out."""
+    """What :func:`distilray.report.run_status.status` found, for a terminal; empty parts are left out."""
     parts: list[RenderableType] = [_head(found)]
     if found["progress"]:
         parts.append(_progress(found["progress"]))
@@ -42,7 +42,7 @@ def _head(found: dict[str, Any]) -> Text:
     if found["holder"]:
         head.append(f"  by {found['holder']}", "dim")
     if found["state"] == "interrupted":
-        head.append("\nrun the same command again to go on", "dim")
+        head.append("\nrun the same command again to resume", "dim")
     return head
 
 
@@ -99,7 +99,7 @@ def _step_name(step: dict[str, Any]) -> str:
 
 def _remark(step: dict[str, Any]) -> Text:
     if not step["reconciled"]:
-        return Text("does not add up", "bold red")
+        return Text("counts do not add up", "bold red")
     if step["complete"]:
         return Text()
     return Text(f"{step['units']:,}/{step['units'] + step['units_missing']:,} units", "yellow")
@@ -143,8 +143,8 @@ def _evaluations(results: list[dict[str, Any]]) -> Table:
 
 def _set_aside(folders: list[str]) -> Text:
     return Text(
-        f"{len(folders)} stages of earlier settings are kept in set-aside/ (their replies were paid for); delete what "
-        "you no longer want.",
+        f"{len(folders)} stages from earlier settings are kept in set-aside/ (their replies were paid for); delete "
+        "those that you no longer need.",
         "dim",
     )
 

@@ -36,7 +36,7 @@ def stdout() -> Console:
 
 
 class TerminalView:
-    """Listens to a driver and shows where it is. A context manager."""
+    """Listens to a driver and shows its progress. A context manager."""
 
     def __init__(self, store_of: Any = None, console: Console | None = None) -> None:
         self.console = console or stdout()

@@ -128,7 +128,13 @@ def test_what_a_preference_training_measured_is_drawn(tmp_path):
     Manifest(name="dpo", kind="training", fingerprint="t").write(store, "training/dpo")
     html = page(store, tmp_path)
     assert html.html.count('class="plot small"') == 5  # rewards together, lengths together
-    words = ("pairs ordered rightly 排序正确的偏好对 0.75", "奖励差 6", "奖励（选中） 1", "（落选） -2", "（选中） 40")
+    words = (
+        "pairs ordered correctly 排序正确的偏好对 0.75",
+        "奖励差 6",
+        "奖励（选中） 1",
+        "（落选） -2",
+        "（选中） 40",
+    )
     for told in words:
         assert told in html.text, told
     assert "top:66.67%" in html.html  # margins from -3 to 6: their 0 is not at the bottom
@@ -143,7 +149,7 @@ def test_what_a_classifier_got_right_is_a_table_of_its_labels(tmp_path):
         store, "training/tasks"
     )
     html = page(store, tmp_path)
-    for told in ("99.8\xa0% ± 0.1\xa0%", "macro F1 0.954", "1,234", "right labels, held out 留出集标签正确率 0.9"):
+    for told in ("99.8\xa0% ± 0.1\xa0%", "macro F1 0.954", "1,234", "correct labels, held out 留出集标签正确率 0.9"):
         assert told in html.text, told
     assert "<b>maths</b>" not in html.html
 
@@ -157,7 +163,7 @@ def test_every_word_is_there_in_both_languages(practice):
     _, html = practice
     assert html.html.count('<span class="en">') == html.html.count('<span class="zh" lang="zh">') > 100
     assert "样本的去向" in html.text
-    assert html.data["words"]["en"].keys() == html.data["words"]["zh"].keys()
+    assert html.data["strings"]["en"].keys() == html.data["strings"]["zh"].keys()
 
 
 def test_rows_of_every_step_and_outcome_are_shown_with_their_history(practice):

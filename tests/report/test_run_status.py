@@ -111,4 +111,4 @@ def test_counts_that_do_not_add_up_stand_out(tmp_path):
     manifest.write(store, SELECT)
     found = status(store)
     assert found["steps"][3]["reconciled"] is False
-    assert "does not add up" in screen(found)
+    assert "counts do not add up" in screen(found)

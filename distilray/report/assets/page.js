@@ -1,8 +1,8 @@
 "use strict";
 const root = document.documentElement;
-const { rows, labels, words } = JSON.parse(document.getElementById("data").textContent);
+const { rows, labels, strings } = JSON.parse(document.getElementById("data").textContent);
 const AT_ONCE = 12, TALL = 520;
-const say = (key, n) => words[root.dataset.lang][key].replace("{n}", n);
+const say = (key, n) => strings[root.dataset.lang][key].replace("{n}", n);
 const keep = (name, value) => { try { localStorage.setItem("distilray." + name, value); } catch { /* a page from disk may not */ } };
 
 // Texts of rows are others' words: they only ever become text nodes.

@@ -1,4 +1,4 @@
-"""Do the judge's scores agree with what verifiers know? Of rows that have both."""
+"""Whether the judge's scores agree with the verifier's verdicts, over rows that have both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distilray.report.page.survey import Survey
 
 @dataclass(frozen=True)
 class Score:
-    """Rows that the judge gave one score, by the verifier's word; widths in percent of the fullest side."""
+    """Rows that the judge gave one score, by the verifier's verdict; widths in percent of the fullest side."""
 
     score: int
     right: int

@@ -1,8 +1,8 @@
-"""The rows' way through the steps as a stream: as wide as there are rows, with a branch where some leave it.
+"""The flow of rows through the steps as a stream: as wide as there are rows, with a branch where some leave it.
 
 One band a step, drawn in a box of 1000 x 100 that the page stretches; bands of neighbouring steps meet, so that
 the stream runs down the page at any width. Where rows do not simply pass on (a repeat's next round takes rows in
-again) the stream starts afresh.
+again) the stream starts again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the numbers that steps wrote are spread, rows that stayed beside rows that left."""
+"""How the numbers that steps wrote are spread, for rows that stayed and rows that left."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _bars(values: np.ndarray, stayed: np.ndarray, whole: bool) -> Iterator[Bar]:
 
 
 def _edges(values: np.ndarray, whole: bool) -> tuple[np.ndarray, list[tuple[float, float]]]:
-    """Edges of the bins, and what each is said to hold (whole numbers: the first and last in it)."""
+    """Edges of the bins, and the range that each shows (whole numbers: the first and last in it)."""
     low, high = float(values.min()), float(values.max())
     if whole:
         step = max(1, int(np.ceil((high - low + 1) / (DISTINCT if high - low < DISTINCT else BINS))))

@@ -1,4 +1,4 @@
-"""What a training measured beside its loss (margins of preferences, divergence from a teacher): small plots."""
+"""What a training measured in addition to its loss (margins of preferences, divergence from a teacher): small plots."""
 
 from __future__ import annotations
 

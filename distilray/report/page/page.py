@@ -1,4 +1,4 @@
-"""Puts the page together: what the ledger says, what the rows look like, in one template."""
+"""Puts the page together from the ledger and a sample of the rows, in one template."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from distilray.report.page.histograms import histograms
 from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks
 from distilray.report.page.samples import sample_rows
-from distilray.report.page.strings import in_both, words_of
+from distilray.report.page.strings import browser_strings, in_both
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
@@ -56,7 +56,7 @@ def render(store: Store) -> str:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.globals |= {"t": in_both, "words": words_of}
+    environment.globals |= {"t": in_both, "strings": browser_strings}
     environment.filters |= figures.FILTERS
     scripts = {name: _asset(environment, name) for name in SCRIPTS}
     return environment.get_template("page.html.jinja").render(

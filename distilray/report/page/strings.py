@@ -1,4 +1,4 @@
-"""The page's words, English and Chinese. Names, reasons and texts of a run stay as they are."""
+"""The page's strings, English and Chinese. Names, reasons and texts of a run stay as they are."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from markupsafe import Markup
 
-WORDS = {
+STRINGS = {
     "skip": ("Skip to the contents", "跳到正文"),
     "report": ("distilray run", "distilray 运行报告"),
     "contents": ("Contents", "目录"),
     "theme": ("Light or dark", "浅色或深色"),
     "running": (
-        "Still running; the page shows what there was when it was written.",
+        "Still running; the page shows the state when it was written.",
         "仍在运行；本页显示写入时的状态。",
     ),
     "interrupted": (
-        "Interrupted. The same command, run again, goes on from here.",
+        "Interrupted. Run the same command again to resume.",
         "已中断。再次运行同一命令即可继续。",
     ),
     "never started": ("Nothing has been done yet.", "尚未开始。"),
@@ -31,12 +31,12 @@ WORDS = {
     "one session": ("in one session", "一次完成"),
     "cost": ("cost", "费用"),
     "cost unit": ("in the currency of the recipe’s prices", "以配方中价格的货币计"),
-    "student right": ("of {benchmark} right", "{benchmark} 正确率"),
+    "student right": ("correct on {benchmark}", "{benchmark} 正确率"),
     "was before": ("{value} before training", "训练前 {value}"),
     "after training": ("after training", "训练之后"),
-    "flow": ("The rows’ way", "样本的去向"),
+    "flow": ("Flow of rows", "样本的去向"),
     "flow lead": (
-        "Each band is one step, as wide as there are rows. What leaves to the right was rejected, or failed.",
+        "Each band is one step; its width is the number of rows. Rows that leave to the right were rejected or failed.",
         "每一段是一个步骤，宽度代表样本数；向右离开的样本被拒绝或失败。",
     ),
     "step": ("Step", "步骤"),
@@ -51,21 +51,21 @@ WORDS = {
     "n rejected": ("{n} rejected", "{n} 拒绝"),
     "n failed": ("{n} failed", "{n} 失败"),
     "and more": ("and {n} more reasons", "另有 {n} 种原因"),
-    "units open": ("{n} units still to do", "还有 {n} 个单元未完成"),
-    "afresh": ("{n} rows enter again", "{n} 条样本再次进入"),
+    "units open": ("{n} units remaining", "还有 {n} 个单元未完成"),
+    "afresh": ("{n} rows re-enter", "{n} 条样本再次进入"),
     "odd": ("the counts of this step do not add up", "此步骤的计数不平"),
     "at end": ("{n} rows at the end", "最终 {n} 条样本"),
     "all steps": ("Every step in numbers", "各步骤的数字"),
     "why left": ("Why rows left", "样本离开的原因"),
     "reason": ("Reason", "原因"),
     "rows": ("Rows", "样本"),
-    "share": ("Of the step", "占该步骤"),
+    "share": ("Share of step", "占该步骤"),
     "nobody left": ("No row was rejected, and none failed.", "没有样本被拒绝或失败。"),
-    "show rows": ("Show such rows", "查看这些样本"),
+    "show rows": ("Show these rows", "查看这些样本"),
     "fewer": ("{n} rarer reasons", "{n} 种较少见的原因"),
     "models": ("Models", "模型"),
     "models lead": (
-        "What each model read and wrote; replayed replies came from the log and were not bought again.",
+        "What each model read and wrote; replayed replies came from the log and were not paid for again.",
         "每个模型读入与生成的数量；重放的回复来自日志，没有重复计费。",
     ),
     "model": ("Model", "模型"),
@@ -75,13 +75,13 @@ WORDS = {
     "tokens out": ("Tokens out", "生成词元"),
     "rate": ("Tokens/s", "词元/秒"),
     "time": ("Time", "时间"),
-    "work note": ("Who did the work", "工作的分配"),
+    "work note": ("Distribution of work", "工作的分配"),
     "engine": ("Engine", "引擎"),
     "replies": ("Replies", "回复"),
     "runner": ("Runner", "执行者"),
-    "scores": ("What was measured", "测得的数值"),
+    "scores": ("Measured values", "测得的数值"),
     "scores lead": (
-        "The numbers that steps wrote: of rows that stayed, and of rows that left here or at a selection after it.",
+        "The numbers that steps wrote, for rows that stayed and for rows that left here or at a later selection.",
         "各步骤写入的数值：留下的样本，以及在此处或其后的筛选中离开的样本。",
     ),
     "stayed": ("stayed", "留下"),
@@ -92,21 +92,21 @@ WORDS = {
     "part read": ("from {read} of {there} units, evenly spaced", "取自 {there} 个单元中均匀抽取的 {read} 个"),
     "agreement": ("Judge and verifier", "评审与验证"),
     "agreement lead": (
-        "The judge’s accuracy score beside what the verifier knows, over {n} rows that have both. "
-        "A right answer scores above a wrong one {auc} of the time (50 % would be guessing).",
+        "The judge’s accuracy score against the verifier’s verdict, over {n} rows that have both. "
+        "A correct answer scores higher than a wrong one {auc} of the time (50 % is chance).",
         "评审给出的准确性分数与验证结果对照，共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}（50 % 即随机）。",
     ),
     "score": ("Score", "分数"),
-    "right": ("Right", "正确"),
+    "right": ("Correct", "正确"),
     "wrong": ("Wrong", "错误"),
-    "share right": ("Share right", "正确比例"),
+    "share right": ("Share correct", "正确比例"),
     "training": ("Training", "训练"),
     "loss": ("Loss", "损失"),
     "loss label": (
         "Loss over {n} steps, from {first} to {last}",
         "{n} 步的损失，从 {first} 到 {last}",
     ),
-    "measure accuracy": ("pairs ordered rightly", "排序正确的偏好对"),
+    "measure accuracy": ("pairs ordered correctly", "排序正确的偏好对"),
     "measure margin": ("margin of rewards", "奖励差"),
     "measure reward_chosen": ("reward, chosen", "奖励（选中）"),
     "measure reward_rejected": ("rejected", "（落选）"),
@@ -117,11 +117,11 @@ WORDS = {
     "measure divergence": ("divergence from the teachers", "与教师的散度"),
     "measure label_loss": ("loss of labels", "答案损失"),
     "measure rationale_loss": ("of rationales", "推理过程损失"),
-    "measure held_out_accuracy": ("right labels, held out", "留出集标签正确率"),
+    "measure held_out_accuracy": ("correct labels, held out", "留出集标签正确率"),
     "measure held_out_macro_f1": ("macro F1", "宏平均 F1"),
     "confusion": (
-        "Of {rows} rows held out, {accuracy} ± {error} got the right label; macro F1 {f1}. A line says what rows of "
-        "one label were taken for.",
+        "Of {rows} rows held out, {accuracy} ± {error} got the right label; macro F1 {f1}. Each line shows what "
+        "the rows of one label were classified as.",
         "{rows} 条留出样本中，{accuracy} ± {error} 标签正确；宏平均 F1 为 {f1}。每行是某一标签的样本被判成了什么。",
     ),
     "label": ("Label", "标签"),
@@ -135,7 +135,7 @@ WORDS = {
     "not finished": ("not finished", "未完成"),
     "results": ("Before and after", "训练前后"),
     "results lead": (
-        "Share of right answers with its standard error; the whisker is the 95 % interval.",
+        "Share of correct answers with its standard error; the whisker is the 95 % interval.",
         "正确率及其标准误；须线为 95 % 置信区间。",
     ),
     "student_before": ("student, before", "训练前的学生"),
@@ -143,14 +143,14 @@ WORDS = {
     "std error": ("Std. error", "标准误"),
     "mean tokens": ("Mean tokens", "平均词元"),
     "questions": ("Questions", "题数"),
-    "truncated": ("Cut by length", "超长截断"),
+    "truncated": ("Truncated", "超长截断"),
     "gain": (
         "The student, after minus before: {gain} ± {error} points (standard error).",
         "学生训练后减训练前：{gain} ± {error} 个百分点（标准误）。",
     ),
-    "samples": ("Rows to look at", "样本示例"),
+    "samples": ("Sample rows", "样本示例"),
     "samples lead": (
-        "A repeatable sample of {n} rows: some of every step, outcome and reason.",
+        "A reproducible sample of {n} rows: some of every step, outcome and reason.",
         "可重复抽取的 {n} 条样本，涵盖各步骤、结果与原因。",
     ),
     "outcome": ("Outcome", "结果"),
@@ -158,7 +158,7 @@ WORDS = {
     "search": ("Search", "搜索"),
     "search hint": ("Words in a row", "样本中的文字"),
     "any": ("all", "全部"),
-    "no script": ("Rows can be browsed where scripts may run.", "启用脚本后可浏览样本。"),
+    "no script": ("Enable scripts to browse rows.", "启用脚本后可浏览样本。"),
     "n matching": ("{n} rows", "{n} 条样本"),
     "more rows": ("Show more", "显示更多"),
     "more text": ("Show all", "展开"),
@@ -173,7 +173,7 @@ WORDS = {
     "stage": ("Stage", "阶段"),
     "units": ("Units", "单元"),
     "fingerprint": ("Fingerprint", "指纹"),
-    "begun": ("Begun", "开始"),
+    "begun": ("Started", "开始"),
     "done": ("Finished", "完成"),
     "run id": ("Run", "运行"),
     "seed": ("Seed", "随机种子"),
@@ -189,11 +189,11 @@ BROWSER = (
 
 
 def in_both(key: str, **values: Any) -> Markup:
-    """The words in both languages; the page shows one of them. ``values`` are escaped."""
-    english, chinese = (Markup(text).format(**values) for text in WORDS[key])
+    """The string in both languages; the page shows one of them. ``values`` are escaped."""
+    english, chinese = (Markup(text).format(**values) for text in STRINGS[key])
     return Markup('<span class="en">{}</span><span class="zh" lang="zh">{}</span>').format(english, chinese)
 
 
-def words_of() -> dict[str, dict[str, str]]:
-    """What the page's script says, by language."""
-    return {language: {key: WORDS[key][k] for key in BROWSER} for k, language in enumerate(("en", "zh"))}
+def browser_strings() -> dict[str, dict[str, str]]:
+    """The strings that the page's script shows, by language."""
+    return {language: {key: STRINGS[key][k] for key in BROWSER} for k, language in enumerate(("en", "zh"))}
