@@ -55,20 +55,33 @@ class TrainEntry:
 
 def parse_training(item: Any) -> TrainEntry:
     """One training, in any form that a recipe may have it. Raises pydantic's ``ValidationError``."""
-    entry = item
-    if isinstance(item, TrainSettings):
-        entry = TrainEntry(item)
-    elif isinstance(item, dict):
-        entry = _from_mapping(item)
-    elif not isinstance(item, TrainEntry):
-        raise refusal([Problem((), f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}")])
-    if entry.settings.uses is None and entry.settings.kind not in METHODS:
-        text = f"unknown kind {entry.settings.kind!r}; a training method of your own needs `uses`: package.module:Class"
-        raise refusal([Problem(("kind",), text)])
+    match item:
+        case TrainSettings():
+            entry = _brought(TrainEntry(item))
+        case TrainEntry():
+            entry = _brought(item)
+        case dict():
+            entry = _from_mapping(item)
+        case _:
+            text = f"a training is a mapping such as {{kind: sft, student: ...}}, not {item!r:.60}"
+            raise refusal([Problem((), text)])
     try:
         worker_counts(entry.settings, entry.resources)
     except ValueError as error:
         raise refusal([Problem(("resources",), str(error))]) from error
+    return entry
+
+
+def _brought(entry: TrainEntry) -> TrainEntry:
+    """``entry``, whose settings are an object, if there is a method for them."""
+    try:
+        method = entry.method
+    except (KeyError, ImportError, TypeError) as error:
+        text = f"no training method for {type(entry.settings).__name__}: {error}; name yours by uses='package:Class'"
+        raise refusal([Problem((), text)]) from error
+    if not isinstance(entry.settings, method.settings):
+        expected = method.settings.__name__
+        raise refusal([Problem((), f"its method takes {expected}, not {type(entry.settings).__name__}")])
     return entry
 
 

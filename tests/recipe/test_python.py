@@ -42,6 +42,12 @@ BUILT: dict[str, dict] = {
 }
 
 
+class Strange(dr.train.TrainSettings):
+    """Settings of a training that no method takes."""
+
+    kind: str = "strange"
+
+
 def built(**sections: object) -> Recipe:
     return dr.Recipe(**{"models": MODELS, "sources": SOURCES, **sections})
 
@@ -127,6 +133,14 @@ def test_a_mapping_a_path_and_a_recipe_are_recipes(tmp_path: Path) -> None:
         (
             {"steps": [dr.steps.Answer(model="teacher")], "train": [dr.train.SFTSettings(student="nobody", epochs=1)]},
             ["train[0].student: model 'nobody' is not defined in `models`; known are teacher"],
+        ),
+        (
+            {"train": [Strange(name="odd", student="teacher", rows="true", epochs=1)]},
+            ["train[0]: no training method for Strange: 'strange'; name yours by uses='package:Class'"],
+        ),
+        (
+            {"train": [Strange(kind="sft", name="odd", student="teacher", rows="true", epochs=1)]},
+            ["train[0]: its method takes SFTSettings, not Strange"],
         ),
         ({"models": {"teacher": {"kind": "ecko"}}}, ["models.teacher: 'ecko' is not one of"]),
         (
