@@ -108,7 +108,7 @@ def test_settings_of_a_method_of_ones_own_need_its_place(importable: None):
     from my_package.focal import FocalSettings  # type: ignore[import-not-found]
 
     sections = {**recipe_of(*FRAGMENTS), "train": [FocalSettings(student="student", epochs=1)]}
-    with pytest.raises(dr.RecipeError, match=r"train\[0\].kind: unknown kind 'focal'; .* needs `uses`"):
+    with pytest.raises(dr.RecipeError, match=r"train\[0\]: no training method for FocalSettings: .*uses"):
         dr.Recipe(**sections)
 
 
