@@ -11,8 +11,9 @@ ClassifyRequest({"conversation": "2+3?"}, affinity="r1")
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 
@@ -46,8 +47,7 @@ class Constraint:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
+class GenerateRequest(msgspec.Struct, frozen=True):
     """Ask for ``n`` replies to a conversation, or to a prompt of token ids."""
 
     messages: list[dict[str, str]]
@@ -61,8 +61,7 @@ class GenerateRequest:
     """The prompt as the model's own token ids, in place of ``messages``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRequest:
+class ScoreRequest(msgspec.Struct, frozen=True):
     """Ask for a model's log-probabilities at ``positions`` (from 1 on) of given tokens."""
 
     tokens: list[int]
@@ -71,17 +70,16 @@ class ScoreRequest:
     top_k: int = 0
     """Likeliest tokens at each position; 0: only the given tokens themselves."""
 
-    n = 1
+    n: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifyRequest:
+class ClassifyRequest(msgspec.Struct, frozen=True):
     """Ask a classifier for the label of a row, given as its parts (:data:`distilray.checkpoints.PARTS`)."""
 
     parts: dict[str, str]
     affinity: str
 
-    n = 1
+    n: ClassVar[int] = 1
 
 
 Request = GenerateRequest | ScoreRequest | ClassifyRequest

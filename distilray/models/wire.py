@@ -76,19 +76,18 @@ def encode_batch(requests: Sequence[Request]) -> bytes:
     constraints: list[Constraint] = []
     asks: list[_Generate | _Score | _Classify] = []
     for request in requests:
-        match request:
-            case ScoreRequest():
-                asks.append(_Score(request.tokens, request.positions, request.top_k))
-            case ClassifyRequest():
-                asks.append(_Classify(request.parts))
-            case GenerateRequest():
-                sampling = samplings.setdefault(request.sampling, len(samplings))
-                constraint = -1
-                if request.constraint is not None:
-                    if request.constraint not in constraints:
-                        constraints.append(request.constraint)
-                    constraint = constraints.index(request.constraint)
-                asks.append(_Generate(request.messages, sampling, request.seed, request.n, constraint, request.tokens))
+        if isinstance(request, GenerateRequest):
+            sampling = samplings.setdefault(request.sampling, len(samplings))
+            constraint = -1
+            if request.constraint is not None:
+                if request.constraint not in constraints:
+                    constraints.append(request.constraint)
+                constraint = constraints.index(request.constraint)
+            asks.append(_Generate(request.messages, sampling, request.seed, request.n, constraint, request.tokens))
+        elif isinstance(request, ScoreRequest):
+            asks.append(_Score(request.tokens, request.positions, request.top_k))
+        else:
+            asks.append(_Classify(request.parts))
     return _encoder.encode(_Batch([sampling.model_dump() for sampling in samplings], constraints, asks))
 
 
@@ -98,15 +97,14 @@ def decode_batch(payload: bytes) -> list[Request]:
     samplings = [_sampling(values) for values in batch.samplings]
     requests: list[Request] = []
     for ask in batch.asks:
-        match ask:
-            case _Score():
-                requests.append(ScoreRequest(ask.tokens, ask.positions, "", ask.top_k))
-            case _Classify():
-                requests.append(ClassifyRequest(ask.parts, ""))
-            case _Generate():
-                constraint = None if ask.constraint < 0 else batch.constraints[ask.constraint]
-                sampling = samplings[ask.sampling]
-                requests.append(GenerateRequest(ask.messages, sampling, ask.seed, "", ask.n, constraint, ask.tokens))
+        if isinstance(ask, _Generate):
+            constraint = None if ask.constraint < 0 else batch.constraints[ask.constraint]
+            sampling = samplings[ask.sampling]
+            requests.append(GenerateRequest(ask.messages, sampling, ask.seed, "", ask.n, constraint, ask.tokens))
+        elif isinstance(ask, _Score):
+            requests.append(ScoreRequest(ask.tokens, ask.positions, "", ask.top_k))
+        else:
+            requests.append(ClassifyRequest(ask.parts, ""))
     return requests
 
 

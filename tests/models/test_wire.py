@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -22,7 +20,7 @@ def test_a_batch_arrives_with_each_ask_beside_its_own_sampling_and_constraint():
         request("four", max_tokens=6, constraint=choice),
     ]
     found = decode_batch(encode_batch(requests))
-    assert found == [replace(sent, affinity="") for sent in requests]
+    assert found == [msgspec.structs.replace(sent, affinity="") for sent in requests]
     assert found[1].constraint is found[3].constraint and found[1].sampling is found[3].sampling  # they travelled once
 
 
