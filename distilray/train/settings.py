@@ -1,4 +1,4 @@
-"""What a recipe says about a training; parsed once, trusted everywhere else.
+"""The settings of a training; parsed once, trusted everywhere else.
 
     train:
       - kind: sft
@@ -117,7 +117,7 @@ class TrainResources(Settings):
 class TrainSettings(Settings):
     """What all training methods have in common."""
 
-    kind: str = Field(description="the training method: sft, dpo, distill, step_by_step, classify")
+    kind: str = Field(description="the training method: sft, dpo, ...")
     uses: str | None = Field(default=None, description="a method of your own, in place of kind: package.module:Class")
     name: str = Field(pattern=NAME, description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")

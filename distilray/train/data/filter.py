@@ -18,7 +18,7 @@ WORD = re.compile(r"\w+")
 
 
 def columns_in(condition: str, columns: Collection[str]) -> list[str]:
-    """Those of ``columns`` that ``condition`` may read: all whose name stands in it."""
+    """Those of ``columns`` that ``condition`` may read: all whose names occur in it."""
     words = set(WORD.findall(condition))
     return [name for name in columns if name in words]
 

@@ -1,4 +1,4 @@
-"""Checkpoints that any number of workers goes on from: PyTorch's distributed checkpoints, keyed by parameters' names.
+"""Checkpoints that any number of workers can load: PyTorch's distributed checkpoints, keyed by parameters' names.
 
 transformers writes one form of checkpoint under FSDP and another for a single worker, and neither trainer reads the
 other's. Here both write ``checkpoint-8/state/``: every worker its own part of weights and AdamW's moments. Whoever

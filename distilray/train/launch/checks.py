@@ -39,7 +39,7 @@ def check_extras(settings: TrainSettings) -> None:
 
 def check_shared_attention(config: Mapping[str, Any], size: int, student: str) -> None:
     """Raises :class:`CannotTrain` where the attention of a model with this ``config.json`` cannot be shared by ``size``
-    workers; one worker shares with nobody."""
+    workers."""
     if size == 1:
         return
     heads = config.get("num_attention_heads")

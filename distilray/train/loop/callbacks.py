@@ -33,7 +33,7 @@ class Sharded(TrainerCallback):
 
 
 class StopAt(TrainerCallback):
-    """Ends a step_range of a training with a checkpoint, from which the next one goes on."""
+    """Ends a step range of a training with a checkpoint, from which the next one continues."""
 
     def __init__(self, step: int) -> None:
         self.step = step

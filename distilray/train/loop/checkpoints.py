@@ -28,7 +28,7 @@ def step_of_path(path: str | None) -> int:
 
 
 def mark_complete(store: Store, folder: str, step: int) -> None:
-    """Says that the checkpoint in ``folder`` (a path in ``store``) is whole; nobody may be writing to it."""
+    """Marks the checkpoint in ``folder`` (a path in ``store``) as whole; no worker may still be writing to it."""
     store.write_json(f"{folder}/{COMPLETE}", {"step": step, "files": _sizes(store, folder)})
 
 

@@ -64,7 +64,7 @@ def _schedule(job: Job, feed: TrainingData) -> tuple[int, int, np.ndarray, np.nd
         [np.full(start + 1, _tokens_at(job, start)), feed.lengths[order].reshape(stop - start, -1).sum(1)]
     )
     tokens_at[start:] = tokens_at[start:].cumsum()
-    # Steps of earlier rounds are passed over when a training continues: any row stands for theirs.
+    # Steps of earlier rounds are passed over when a training continues: any row takes the place of theirs.
     order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
     return steps, stop, order, tokens_at
 

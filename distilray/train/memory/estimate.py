@@ -42,7 +42,7 @@ NF4 = 0.5 + 4 / 64
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 """TRL's fused head projects so many positions onto so many tokens of the vocabulary at once."""
 TILE_COPIES_ON_CPU = 29
-"""Bytes a logit beside the tile itself: six fp32 copies, a mask and one product, where there is no fused kernel."""
+"""Bytes a logit besides the tile itself: six fp32 copies, a mask and one product, where there is no fused kernel."""
 GPU_OVERHEAD = int(1.5 * GIB)
 """Context, communication buffers and what the allocator cannot use, of one GPU. Not measured here."""
 DISTILL_LOGITS = 1 << 25

@@ -63,7 +63,7 @@ def scores_path(tokens: str, teacher: str) -> str:
 
 
 def trained_positions(labels: list[int]) -> tuple[int, ...]:
-    """Positions that a loss looks at: what stands first has nothing before it."""
+    """Positions that a loss looks at: not the first, which has nothing before it."""
     return tuple(place for place, label in enumerate(labels) if place and label != IGNORED)
 
 

@@ -1,4 +1,4 @@
-"""What a recipe says about fitting a classifier beyond what all trainings have.
+"""The settings of fitting a classifier, beyond those of all trainings.
 
 models:
   tasks: {kind: classifier, path: FacebookAI/xlm-roberta-base}

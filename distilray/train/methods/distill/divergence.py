@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 FLOOR = -1e4
-"""Log-probability that stands for none at all: exp gives 0, and 0 times it is 0."""
+"""Log-probability in place of minus infinity: its exp is 0, and 0 times it is 0."""
 
 
 @dataclass(frozen=True, slots=True)

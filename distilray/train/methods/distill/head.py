@@ -148,12 +148,12 @@ def _one_tile(
     bias: Tensor | None,
     labels: Tensor,
     target: DistillTarget,
-    told: list[tuple[Any, ...]],
+    tiles: list[tuple[Any, ...]],
 ) -> tuple[Tensor, Tensor]:
     logits = F.linear(hidden, weight, bias).float()
     log_probs = logits.gather(-1, labels[:, None]).squeeze(-1) - logits.logsumexp(-1)
     divergence = torch.zeros_like(log_probs)
-    for teacher, tile in zip(target.teachers, told, strict=True):
+    for teacher, tile in zip(target.teachers, tiles, strict=True):
         student, expected = teacher.compared(logits, *tile)
         divergence = divergence + teacher.weight * target.objective.of(student, expected)
     return log_probs, divergence

@@ -86,13 +86,13 @@ class _Rounds:
         launch(self.spec, paths, step_range)
         clock.append(time.monotonic())
         seconds = {name: round(clock[k + 1] - clock[k], 2) for k, name in enumerate(("sample", "score", "train"))}
-        told = {
+        counted = {
             "rows": counts.kept,
             "failed": counts.failed,
             "truncated": counts.truncated,
             "tokens": counts.trained_tokens,
         }
-        return {"round": number, **told, "seconds": seconds}
+        return {"round": number, **counted, "seconds": seconds}
 
     def sampled(self, round_: Round) -> TokenCounts:
         """The round's token files, from engines that start with the student's present weights.

@@ -1,4 +1,4 @@
-"""What a recipe says about distillation beyond what all trainings have.
+"""The settings of distillation, beyond those of all methods on answers.
 
 train:
   - kind: distill
@@ -48,7 +48,7 @@ class OnPolicySettings(Settings):
 
 
 class DistillSettings(AnswerSettings):
-    """White-box distillation: the student learns the teachers' distribution over each next token, not just their text."""
+    """White-box distillation: the student learns the teachers' distributions over next tokens, not just their text."""
 
     kind: Literal["distill"] = Field(default="distill", description="white-box distillation")
     name: str = Field(default="distill", pattern=NAME, description="folder below training/")

@@ -1,4 +1,4 @@
-"""What a recipe says about preference optimisation beyond what all trainings have.
+"""The settings of preference optimisation, beyond those of all trainings.
 
     train:
       - {kind: sft, student: student, epochs: 3}

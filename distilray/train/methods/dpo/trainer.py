@@ -69,7 +69,9 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
         inputs = dict(inputs)
         beta, reference = inputs.pop("beta"), inputs.pop("reference", None)
         if reference is None:
-            assert self.reference is not None, "a batch without reference log-probabilities, and nobody to ask"
+            assert self.reference is not None, (
+                "a batch has no reference log-probabilities, and the trainer has no reference"
+            )
             reference = self.reference(self, inputs)
         inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = reference.sum(1).chunk(2)
         watched, accelerator = _Watched(model), self.accelerator
@@ -133,7 +135,7 @@ class _Watched:
 
 
 class _Alone:
-    """An accelerator that gathers from nobody else."""
+    """An accelerator that gathers from no other worker."""
 
     def __init__(self, accelerator: Any) -> None:
         self._accelerator = accelerator

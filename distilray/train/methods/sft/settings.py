@@ -1,4 +1,4 @@
-"""What a recipe says about supervised fine-tuning: nothing beyond what all methods on answers have."""
+"""The settings of supervised fine-tuning: those of all methods on answers."""
 
 from __future__ import annotations
 

@@ -23,12 +23,10 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.methods.shared.answers import render_answer
 from distilray.train.methods.shared.method import AnswerMethod
 from distilray.train.methods.step_by_step.settings import StepByStepSettings
+from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 
 if TYPE_CHECKING:
     from transformers import Trainer
-
-LABEL, RATIONALE = 1, 2
-"""Values of the column ``targets``: which of its row's two sequences a token belongs to."""
 
 
 class StepByStep(AnswerMethod):

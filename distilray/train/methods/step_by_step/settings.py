@@ -1,4 +1,4 @@
-"""What a recipe says about distilling step-by-step beyond what supervised fine-tuning has.
+"""The settings of distilling step-by-step, beyond those of all methods on answers.
 
 train:
   - kind: step_by_step

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from distilray.train.methods.shared.trainer import StudentTrainer
-from distilray.train.methods.step_by_step.method import LABEL, RATIONALE
+from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 from distilray.train.settings import IGNORED
 
 TARGETS = "targets"
