@@ -18,6 +18,7 @@ from distilray.errors import InputError
 from distilray.evaluate import Result, read_results
 from distilray.ledger import StepCounts
 from distilray.report import status, write_report
+from distilray.serve import chat
 from distilray.storage import Store
 
 if TYPE_CHECKING:
@@ -114,8 +115,6 @@ class Run:
 
     def chat(self, once: str | None = None) -> int:
         """Talks to the student in the terminal, or asks it the question ``once``. Returns 0 if it answered."""
-        from distilray.serve import chat  # transformers
-
         return chat(self.directory, once=once)
 
     def __repr__(self) -> str:

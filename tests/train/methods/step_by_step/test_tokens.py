@@ -12,7 +12,8 @@ from distilray.rows import CORE
 from distilray.train import SFTSettings, method_named
 from distilray.train.data.chat import load_chat
 from distilray.train.data.tokens import TokenCounts, tokenize_rows
-from distilray.train.methods.step_by_step.method import LABEL, RATIONALE, asking_why
+from distilray.train.methods.step_by_step.method import asking_why
+from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 from distilray.train.methods.step_by_step.trainer import sequences_of
 from tests.support.tiny import rows
 from tests.support.two_targets import settings

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from distilray.storage import Store
 from distilray.train.data.training_data import kept_tokens
-from distilray.train.methods.step_by_step.method import LABEL, RATIONALE
+from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 from distilray.train.methods.step_by_step.trainer import TargetCollator, sequences_of
 from tests.support.two_targets import BATCH, logged, trained, written
 
