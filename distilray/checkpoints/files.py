@@ -81,7 +81,7 @@ def check_checkpoint(path: str, *, chat: bool = True) -> None:
     if missing := _missing_shards(root):
         raise NotACheckpoint(f"{path}: weights named in {INDEX} are missing: {', '.join(missing[:3])}")
     if not has_tokenizer(root):
-        raise NotACheckpoint(f"{path}: no tokenizer ({' or '.join(TOKENIZERS)}); save it beside the weights")
+        raise NotACheckpoint(f"{path}: no tokenizer ({' or '.join(TOKENIZERS)}); save it in the same directory")
     if chat and chat_template(root) is None:
         raise NotACheckpoint(
             f"{path}: the tokenizer has no chat template; save one with it (chat_template.jinja) or use an "

@@ -62,5 +62,5 @@ def read_student(path: str) -> Student:
             "Copy the whole checkpoint (git-lfs files included)"
         )
     if not has_tokenizer(folder):
-        raise NotACheckpoint(f"{shown}: no tokenizer: none of {', '.join(TOKENIZERS)}; save it beside the weights")
+        raise NotACheckpoint(f"{shown}: no tokenizer: none of {', '.join(TOKENIZERS)}; save it in the same directory")
     return Student(str(folder), config)

@@ -198,7 +198,7 @@ def environment(settings: VLLMModel) -> dict[str, str]:
             "OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus))),
         }
         if settings.world_size == 1:
-            # The core then runs the model itself instead of a worker process beside it.
+            # The core then runs the model itself instead of a separate worker process.
             variables["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     return variables
 

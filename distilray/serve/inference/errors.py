@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 logger = logging.getLogger("ray.serve")
 
 RETRY_AFTER_S = 1
-"""Seconds that a client is told to wait after a 503."""
+"""Retry-After of a 503 or 429, in seconds."""
 
 _TYPES = {408: "timeout_error", 429: "rate_limit_error", 503: "service_unavailable_error"}
 
