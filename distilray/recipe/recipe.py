@@ -77,6 +77,10 @@ class Recipe(Sections):
         """An error about this recipe, with file and lines where it was read from a file."""
         return RecipeError(self.origin, problems, self._written.lines)
 
+    def changed(self, **sections: Any) -> Recipe:
+        """This recipe with other ``sections``, checked again."""
+        return Recipe(**{**dict(self), **sections})
+
     def document(self) -> dict[str, Any]:
         """The recipe as YAML's mappings and lists, with every default filled in."""
         return self.model_dump(mode="json", by_alias=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from distilray.driver.demonstrations import NO_LESSON, UNREADABLE, demonstrations_of, write_demonstrations
+from distilray.driver.demonstrations import NO_DEMONSTRATION, UNREADABLE, demonstrations_of, write_demonstrations
 from distilray.ledger import UnitCounts, UnitInput, kept_rows, read_unit_counts, write_unit
 from distilray.prompts import SHORTEN_TRACE, Prompt
 from distilray.rows import Row, schema_with
@@ -62,7 +62,7 @@ def test_a_lesson_asks_with_the_steps_template_in_the_rows_language() -> None:
 def test_what_a_child_has_of_its_parent_is_not_learned_twice() -> None:
     rows = [shortened(1), shortened(1, id="r1/pairs.0", parent="r1")]
     first, second = learned(rows)
-    assert (first["outcome"], second["outcome"], second["reason"]) == ("kept", "rejected", NO_LESSON)
+    assert (first["outcome"], second["outcome"], second["reason"]) == ("kept", "rejected", NO_DEMONSTRATION)
 
 
 def test_replies_that_the_step_could_not_read_are_not_learned() -> None:
@@ -72,7 +72,7 @@ def test_replies_that_the_step_could_not_read_are_not_learned() -> None:
 
 def test_only_the_prompts_that_are_wanted_are_learned() -> None:
     [row] = learned([shortened(1)], prompts=("extend_trace",))
-    assert row["reason"] == NO_LESSON
+    assert row["reason"] == NO_DEMONSTRATION
 
 
 def test_a_step_of_ones_own_may_teach_how_rows_were_made_of_others() -> None:
@@ -93,7 +93,7 @@ def test_a_unit_of_lessons_accounts_for_every_row_and_keeps_the_columns_of_the_c
     write_demonstrations(store, UnitInput(path), LearnSettings(step="shorten"), "trace_tokens_after < 10", SHORTEN, out)
     [counts] = read_unit_counts(store, out).steps
     assert (counts.rows_in, counts.kept, counts.rejected) == (3, 1, 2)
-    assert counts.reasons == {f"rejected: {NO_LESSON}": 1, f"rejected: {UNREADABLE}": 1}
+    assert counts.reasons == {f"rejected: {NO_DEMONSTRATION}": 1, f"rejected: {UNREADABLE}": 1}
     [demonstration] = kept_rows(store, UnitInput(out)).to_pylist()
     assert demonstration["trace_tokens_after"] == 9
 
@@ -101,4 +101,4 @@ def test_a_unit_of_lessons_accounts_for_every_row_and_keeps_the_columns_of_the_c
 @pytest.mark.parametrize("parent", [None, "elsewhere"])
 def test_a_parent_that_did_not_come_along_is_none(parent: str | None) -> None:
     [row] = learned([problem(parent=parent).values], Expand())
-    assert row["reason"] == NO_LESSON
+    assert row["reason"] == NO_DEMONSTRATION

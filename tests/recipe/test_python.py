@@ -105,6 +105,13 @@ def test_a_setting_of_none_that_is_not_the_default_is_kept() -> None:
     assert "marks: null" in recipe.to_yaml()
 
 
+def test_a_recipe_with_other_sections_is_checked_again() -> None:
+    recipe = built(**BUILT["steps"])
+    assert recipe.changed(seed=3).seed == 3 and recipe.changed() == recipe
+    with pytest.raises(dr.RecipeError, match=r"steps\[0\]\.answer\.model: model 'teacher' is not defined"):
+        recipe.changed(models={})
+
+
 def test_a_mapping_a_path_and_a_recipe_are_recipes(tmp_path: Path) -> None:
     mapping = {"models": {"teacher": {"kind": "echo"}}, "sources": SOURCES, "steps": [{"answer": {"model": "teacher"}}]}
     recipe = as_recipe(mapping, ["steps.answer.n=2"])
