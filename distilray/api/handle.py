@@ -46,10 +46,11 @@ def open_run(directory: str) -> Run:
 
 
 class Run:
-    """A run, finished or not. Everything is read from its directory when it is asked for."""
+    """A run, finished or not. What it tells is read from its directory at that moment."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, results: Sequence[Result] | None = None) -> None:
+        """``results``: those of the recipe that has just run; None: all that are in the directory."""
+        self.store, self._results = store, results
 
     @property
     def directory(self) -> str:
@@ -101,7 +102,7 @@ class Run:
     @property
     def evaluations(self) -> list[Result]:
         """Results of benchmarks: model, benchmark, metric, value, stderr, mean_output_tokens, ..."""
-        return read_results(self.store)
+        return read_results(self.store) if self._results is None else list(self._results)
 
     @property
     def student(self) -> str | None:

@@ -31,4 +31,4 @@ def run(
     end, for example at its budget.
     """
     finished = run_recipe(recipe, overrides, directory=directory, limit=limit, listen=listen)
-    return Run(finished.store)
+    return Run(finished.store, finished.results)
