@@ -107,7 +107,7 @@ def test_ctrl_c_stops_cleanly_and_the_command_that_it_names_goes_on(tmp_path: Pa
     assert terminal.exit_code() == 130
     shown = terminal.text()
     assert "stopping ..." in shown
-    told = r"interrupted in 01-answer\+check, \d+ of 15 units done; what is done is kept"
+    told = r"interrupted in 01-answer\+check, \d+ of 15 units done; finished work is kept"
     assert re.search(told, shown), shown[-500:]
     assert "Traceback" not in shown
     assert psutil.wait_procs(processes, timeout=30)[1] == []
