@@ -1,4 +1,4 @@
-"""Export: rows with a dataset card, students with a model card, in fewer bits, to a model hub."""
+"""Export: rows with a dataset card, students with a model card, quantised, uploaded to a model hub."""
 
 import lazy_loader
 

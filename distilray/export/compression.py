@@ -1,4 +1,4 @@
-"""A student in fewer bits, quantised by llm-compressor, which vLLM loads as it is (format: compressed-tensors).
+"""A quantised student, made by llm-compressor, which vLLM loads as it is (format: compressed-tensors).
 
 llm-compressor pins other versions of transformers and compressed-tensors than training and vLLM do, so it lives in an
 environment of its own, ``make setup-compress``, and is called as a process:
@@ -27,7 +27,7 @@ from distilray.train import CannotTrain, TrainingFailed, kept_tokens, read_token
 Scheme = Literal["int8", "fp8", "int4"]
 SCHEMES: tuple[Scheme, ...] = ("int8", "fp8", "int4")
 PYTHON = "DISTILRAY_COMPRESS_PYTHON"
-"""Names the interpreter that has llm-compressor; default: that of ``.venv-compress`` beside this environment."""
+"""Names the interpreter that has llm-compressor; default: that of ``.venv-compress`` next to this environment."""
 ROWS = 256
 """Calibration rows: GPTQ's results change little beyond some hundred."""
 GROUP = 128
@@ -38,7 +38,7 @@ def compressor_python() -> str:
     named = os.environ.get(PYTHON)
     beside = f"{sys.prefix.rstrip('/')}-compress/bin/python"
     if named and not Path(named).is_file():
-        raise CannotTrain(f"{PYTHON}={named}: there is no such file; name the Python that has llmcompressor")
+        raise CannotTrain(f"{PYTHON}={named}: no such file; name a Python interpreter that has llmcompressor")
     found = named or (beside if Path(beside).is_file() else None)
     if found is None:
         raise CannotTrain(
@@ -61,7 +61,7 @@ def calibration_rows(store: Store, tokens: str, count: int = ROWS) -> list[list[
 
 
 def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: str) -> None:
-    """Writes the checkpoint in the local folder ``student`` in fewer bits to the local folder ``out``.
+    """Writes the checkpoint in the local folder ``student``, quantised, to the local folder ``out``.
 
     ``rows`` are token ids to calibrate on. Raises :class:`CannotTrain` where it cannot be done and
     :class:`TrainingFailed`, with its last words, where the library ends with an error.
@@ -71,10 +71,10 @@ def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: s
     for size in ("hidden_size", "intermediate_size") if scheme == "int4" else ():
         if config.get(size, GROUP) % GROUP:
             raise CannotTrain(
-                f"int4 quantises groups of {GROUP} weights, {size} {config[size]} is no multiple; take int8"
+                f"int4 quantises groups of {GROUP} weights, {size} {config[size]} is not a multiple; use int8"
             )
     if not rows:
-        raise CannotTrain(f"there are no rows to calibrate {scheme} on")
+        raise CannotTrain(f"no rows to calibrate {scheme} on")
     script = Path(__file__).with_name("compressor.py")
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "rows.json"
@@ -85,8 +85,8 @@ def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: s
         command = [python, "-I", str(script), json.dumps(asked)]
         done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-3:]
-        raise TrainingFailed(f"llm-compressor failed on {student}: {' / '.join(said) or done.returncode}")
+        last = done.stderr.strip().splitlines()[-3:]
+        raise TrainingFailed(f"llm-compressor failed on {student}: {' / '.join(last) or done.returncode}")
     for name in TOKENIZER_FILES:  # as they were: a tokenizer loaded and saved again may come back with other ids
         source = Path(student) / name
         if source.is_file():

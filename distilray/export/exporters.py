@@ -1,4 +1,4 @@
-"""Rows to a data set that others can load: shards under ``data/``, each published whole.
+"""Exporting rows as a data set: shards under ``data/``, each published whole.
 
 exported = export(tables, "messages", "s3://bucket/my-data")
 write_card("s3://bucket/my-data", dataset_card(exported, title="..."))
@@ -65,7 +65,7 @@ def export(
         out: a folder, local or a URI, or a path on ``filesystem`` if that is given.
         system: the student's system prompt, for rows without one of their own.
         think: whether traces come along, as ``<think>`` blocks before the answers.
-        columns: columns of the rows to hand on beside ``id`` (CogPO's ``beta``).
+        columns: further columns of the rows to export, besides ``id`` (CogPO's ``beta``).
     """
     store, path = (filesystem, out) if filesystem else resolve(out)
     folder = f"{path.rstrip('/')}/data"

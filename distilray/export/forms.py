@@ -29,7 +29,7 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a row says, once the student's system prompt is in and the trace is where it is wanted."""
+    """A row's texts, with the student's system prompt and, if wanted, its trace."""
 
     prompt: list[Message]
     answer: str
@@ -41,7 +41,7 @@ def render(row: dict[str, Any], system: str | None, think: bool) -> Rendered:
     the answer.
 
     Raises:
-        Unfit: the row's way ended in an earlier step, or it has no answer.
+        Unfit: the row was not kept in an earlier step, or it has no answer.
     """
     if row["outcome"] not in (None, "kept"):
         raise Unfit(f"{row['outcome']} in an earlier step")

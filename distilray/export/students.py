@@ -1,4 +1,4 @@
-"""A run's student for elsewhere: copied, in fewer bits, on the hub."""
+"""Exporting a run's student: copied, quantised, or uploaded to the hub."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from distilray.train import CannotTrain
 
 
 def student_of(store: Store, training: str | None = None) -> str:
-    """Path in ``store`` of the checkpoint of ``training``, or of the newest that is finished."""
+    """Path in ``store`` of the checkpoint of ``training``, or of the newest finished one."""
     names = [training] if training else store.names("training")
     found = [(name, Manifest.read(store, f"training/{name}")) for name in names]
     finished = [(manifest.finished, name) for name, manifest in found if manifest and manifest.finished]
@@ -27,7 +27,7 @@ def student_of(store: Store, training: str | None = None) -> str:
 
 
 def export_student(store: Store, out: str | None, *, training: str | None = None, scheme: Scheme | None = None) -> str:
-    """Puts the student at ``out`` (a local folder; by default beside the run's own checkpoint) and returns where."""
+    """Writes the student to ``out`` (a local folder; by default next to the run's checkpoint). Returns its place."""
     folder = student_of(store, training)
     local = resolve_path(checkpoint_address(store, f"{folder}/final"))
     with tempfile.TemporaryDirectory(prefix="distilray-export-") as scratch:
@@ -46,7 +46,7 @@ def export_student(store: Store, out: str | None, *, training: str | None = None
             upload(store, made, f"{folder}/final-{scheme}")
             return checkpoint_address(store, f"{folder}/final-{scheme}")
         if os.path.exists(out):
-            raise CannotTrain(f"--out {out}: it is there already; name a folder that is not")
+            raise CannotTrain(f"--out {out}: already exists; name a new folder")
         shutil.copytree(made, out)
         return out
 
@@ -70,7 +70,7 @@ def push(folder: str, name: str, *, private: bool = True) -> str:
     except HFValidationError as error:
         raise CannotTrain(f"--push {name}: {error}; a model's name is OWNER/NAME") from error
     except HfHubHTTPError as error:
-        remedy = "log in (hf auth login, or HF_TOKEN) as somebody who may write there"
+        remedy = "log in (hf auth login, or HF_TOKEN) as a user with write access"
         raise CannotTrain(f"--push {name}: {api.endpoint} refuses ({str(error).splitlines()[0]}); {remedy}") from error
     except (httpx.TransportError, ConnectionError) as error:
         raise CannotTrain(f"--push {name}: {api.endpoint} cannot be reached ({error}); set HF_ENDPOINT") from error

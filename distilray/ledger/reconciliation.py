@@ -15,12 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from distilray.ledger.counts import StepCounts, UnitCounts, add_steps
 from distilray.ledger.stages import StageFiles, Units, list_stages
 from distilray.ledger.unit import read_footer
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet
 
 READS_AT_ONCE = 16
 PROBLEMS_SHOWN = 100
@@ -143,8 +142,7 @@ def _check_ids(store: Store, stage: StageFiles, pool: ThreadPoolExecutor, report
     schema = pa.schema([("id", pa.string())])
 
     def ids(path: str) -> list[pa.RecordBatch]:
-        with store.open_input(path) as file:
-            return pq.read_table(file, columns=["id"], use_threads=False).cast(schema).to_batches()
+        return read_parquet(store, path, ["id"]).cast(schema).to_batches()
 
     def stream() -> Iterator[pa.RecordBatch]:
         paths = list(stage.units.values())

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
@@ -23,7 +21,7 @@ from rich.text import Text
 from distilray.errors import InputError
 from distilray.ledger import StageFiles, list_stages, read_unit_counts
 from distilray.rows import CORE, Row
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet
 
 HIDDEN = {*CORE.names} - {"reference", "reasoning", "answer", "rejected_answer", "extra"}
 LONG = 2_000
@@ -102,16 +100,11 @@ def _steps_of(store: Store, stage: StageFiles) -> list[str]:
 
 def _read(store: Store, stage: StageFiles, name: str, step: str) -> list[dict[str, Any]]:
     """A unit's rows; where the stage wrote decisions, the rows that were decided on, with what was decided."""
-    rows = _table(store, stage.rows[name]).to_pylist()
+    rows = read_parquet(store, stage.rows[name]).to_pylist()
     if stage.rows[name] == stage.units[name]:
         return rows
-    decisions = {row["id"]: row for row in _table(store, stage.units[name]).to_pylist()}
+    decisions = {row["id"]: row for row in read_parquet(store, stage.units[name]).to_pylist()}
     return [{**row, **decisions[row["id"]], "stopped_at": step} for row in rows if row["id"] in decisions]
-
-
-def _table(store: Store, path: str) -> pa.Table:
-    with store.open_input(path) as source:
-        return pq.read_table(source, use_threads=False)
 
 
 def _show(console: Console, row: Row, step: str) -> None:

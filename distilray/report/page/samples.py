@@ -9,11 +9,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from distilray.report.page.survey import ROWS_A_STRATUM, Candidate, Survey
 from distilray.rows import CORE
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet
 
 BYTES = 1_300_000
 """All samples together, as JSON in the page."""
@@ -77,9 +76,7 @@ def _read(
 
 
 def _rows(store: Store, path: str, ids: list[str]) -> list[dict[str, Any]]:
-    with store.open_input(path) as source:
-        table = pq.read_table(source, use_threads=False)
-    return table.filter(pc.field("id").isin(ids)).to_pylist()
+    return read_parquet(store, path).filter(pc.field("id").isin(ids)).to_pylist()
 
 
 def _shown(row: dict[str, Any], places: dict[str, int]) -> Shown:

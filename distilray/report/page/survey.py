@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from distilray.ledger import StageFiles
 from distilray.rows import CORE
-from distilray.storage import Store
+from distilray.storage import Store, read_parquet
 
 UNITS_READ = 300
 """Units that are looked at, evenly spaced over the stage: 75,000 rows are enough for a histogram and rare reasons."""
@@ -110,8 +110,7 @@ def _stayed(store: Store, table: pa.Table, decisions: list[str]) -> np.ndarray:
     """Which rows were kept here and by all decisions taken since."""
     stays = np.array([outcome in (None, "kept") for outcome in table["outcome"].to_pylist()], bool)
     for path in decisions:
-        with store.open_input(path) as source:
-            later = pq.read_table(source, columns=["id", "outcome"], use_threads=False)
+        later = read_parquet(store, path, ["id", "outcome"])
         gone = set(later.filter(pc.field("outcome") != "kept")["id"].to_pylist())
         if gone:
             stays &= np.array([row_id not in gone for row_id in table["id"].to_pylist()], bool)
