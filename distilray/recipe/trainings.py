@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from distilray.recipe.errors import Problem, closest, problems_of, refusal
 from distilray.recipe.locations import Place
 from distilray.train import (
-    DEFAULT,
+    DEFAULT_KIND,
     METHODS,
     TrainingMethod,
     TrainResources,
@@ -86,7 +86,7 @@ def _brought(entry: TrainEntry) -> TrainEntry:
 
 
 def _from_mapping(item: dict[str, Any]) -> TrainEntry:
-    kind = item.get("kind", DEFAULT)
+    kind = item.get("kind", DEFAULT_KIND)
     if item.get("uses") is None and kind not in METHODS:
         raise refusal([Problem(("kind",), f"unknown kind {kind!r}{closest(str(kind), METHODS)}")])
     try:

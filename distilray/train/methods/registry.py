@@ -24,7 +24,7 @@ METHODS: dict[str, TrainingMethod] = {
     "step_by_step": StepByStep(),
     "classify": Classify(),
 }
-DEFAULT = "sft"
+DEFAULT_KIND = "sft"
 
 
 def method_named(kind: str) -> TrainingMethod:
@@ -44,7 +44,7 @@ def brought_method(uses: str) -> TrainingMethod:
 def method_of(written: Mapping[str, Any]) -> TrainingMethod:
     """The method of a training as recipes write it, by its ``uses`` or its ``kind``; raises as those two do."""
     uses = written.get("uses")
-    return method_named(written.get("kind", DEFAULT)) if uses is None else brought_method(uses)
+    return method_named(written.get("kind", DEFAULT_KIND)) if uses is None else brought_method(uses)
 
 
 def settings_as_written(method: TrainingMethod, written: Mapping[str, Any]) -> dict[str, Any]:
