@@ -8,6 +8,7 @@ run.evaluations[0].value
 
 from __future__ import annotations
 
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -37,9 +38,9 @@ class PandasMissing(InputError, ImportError):
     """pandas was asked for and is not installed."""
 
 
-def open_run(directory: str) -> Run:
+def open_run(directory: str | PathLike[str]) -> Run:
     """A handle of the run in ``directory`` (a path or any pyarrow filesystem URI), finished or not."""
-    store = Store.reach(directory)
+    store = Store.reach(fspath(directory))
     if not store.exists("run.json"):
         raise NotARun(f"{store.shown} is not a run directory: it has no run.json")
     return Run(store)

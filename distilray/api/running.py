@@ -7,6 +7,7 @@ run.outcomes["judge"].kept
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike, fspath
 
 from distilray.api.handle import Run
 from distilray.driver import Listener
@@ -17,7 +18,7 @@ from distilray.recipe import RecipeLike
 def run(
     recipe: RecipeLike,
     *,
-    directory: str | None = None,
+    directory: str | PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     limit: int | None = None,
     listen: Listener = lambda event: None,
@@ -30,5 +31,6 @@ def run(
     anything starts, ``RunIsHeld`` if another driver works on the run, ``RunStopped`` if it stopped cleanly before its
     end, for example at its budget.
     """
-    finished = run_recipe(recipe, overrides, directory=directory, limit=limit, listen=listen)
+    place = None if directory is None else fspath(directory)
+    finished = run_recipe(recipe, overrides, directory=place, limit=limit, listen=listen)
     return Run(finished.store, finished.results)

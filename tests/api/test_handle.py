@@ -83,7 +83,7 @@ def test_evaluations_student_and_report(run: dr.Run) -> None:
 def test_the_student_is_a_path_that_others_can_load(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write_json("run.json", {"student": "training/sft/final"})
-    assert dr.open_run(str(tmp_path)).student == str(tmp_path / "training/sft/final")
+    assert dr.open_run(tmp_path).student == str(tmp_path / "training/sft/final")
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_recipe_built_in_python_runs_with_a_step_of_its_own(ray_cluster: None,
     assert run.student is None and run.evaluations == []
     assert dr.load_recipe(tmp_path / "run" / "recipe.yaml") == recipe
 
-    again = dr.run(recipe, directory=str(tmp_path / "run"), limit=30)
+    again = dr.run(recipe, directory=tmp_path / "run", limit=30)
     assert again.outcomes == run.outcomes
 
 
