@@ -1,8 +1,8 @@
 """A contract for import-linter: a package is entered through its front door alone.
 
 A package here is a folder right below ``distilray``; its front door is its ``__init__`` (what it exports stands in
-``__init__.pyi`` and is loaded when it is asked for). ``side_doors`` lists modules that others may import by name, and
-why is said beside them in pyproject.toml.
+``__init__.pyi`` and is loaded when it is asked for). ``side_doors`` lists modules that others may import by name, each
+with its reason as a comment in pyproject.toml.
 """
 
 from __future__ import annotations

@@ -36,10 +36,10 @@ GROUP = 128
 def compressor_python() -> str:
     """The interpreter that has llm-compressor; :class:`CannotTrain` that says how to get one."""
     named = os.environ.get(PYTHON)
-    beside = f"{sys.prefix.rstrip('/')}-compress/bin/python"
+    default = f"{sys.prefix.rstrip('/')}-compress/bin/python"
     if named and not Path(named).is_file():
         raise CannotTrain(f"{PYTHON}={named}: no such file; name a Python interpreter that has llmcompressor")
-    found = named or (beside if Path(beside).is_file() else None)
+    found = named or (default if Path(default).is_file() else None)
     if found is None:
         raise CannotTrain(
             "compressing needs llm-compressor in an environment of its own: run `make setup-compress`, or install "

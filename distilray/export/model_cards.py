@@ -31,7 +31,7 @@ def model_card(
     Args:
         base: the checkpoint that the training began with.
         licenses: source of the rows to its license, ``None`` where it is not known. The base model's own license is not
-            known here: its LICENSE file, where it has one, lies beside the card.
+            known here: its LICENSE file, where it has one, is in the same folder.
         details: what the training came to, from its manifest.
         models: name in the recipe to the weights or endpoint of those that wrote or judged the rows.
         recipe: the resolved recipe, as YAML.

@@ -1,4 +1,4 @@
-"""A plan and a forecast, on one screen."""
+"""A plan and a forecast as terminal tables."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _stages(recipe: Recipe, plan: Plan) -> Table:
                 )
                 continue
             if isinstance(inner, GlobalStage):
-                table.add_row(name, f"{inner.step.name} (whole set)", "", "0.5", "0", "")
+                table.add_row(name, f"{inner.step.name} (all rows)", "", "0.5", "0", "")
                 continue
             sizing = size(resources, inner.models, 1 << 30)
             need = needs(inner.models)
@@ -144,7 +144,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
         table.add_row(
             name,
             str(getattr(model, "path", None) or getattr(model, "model", model.kind)),
-            "not here" if weights is None else f"{weights:.2f}",
+            "not local" if weights is None else f"{weights:.2f}",
             f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )

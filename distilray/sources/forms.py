@@ -62,7 +62,7 @@ def instruction(record: Record) -> Conversation:
 
 def conversation(record: Record) -> Conversation:
     """ShareGPT (conversations of from and value) and messages (role and content). Turns that end with the user's may
-    have their answer, and its trace, in columns beside them."""
+    have their answer, and its trace, in separate columns."""
     if record.get("tools"):
         raise MalformedRecord("tool turns are not supported")
     turns = _take(record, TURNS)
@@ -119,7 +119,7 @@ def explode_record(record: Record) -> list[Record]:
 
 
 def take_reference(record: Record) -> str | None:
-    """The known right answer, where the record has one under a usual name, or beside a worked solution."""
+    """The known right answer, where the record has one under a usual name, or next to a worked solution."""
     found = _take(record, REFERENCE)
     if found is None and "solution" in record and _filled(record.get("answer")):
         found = record.pop("answer")

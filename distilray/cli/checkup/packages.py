@@ -12,7 +12,7 @@ from distilray.cli.checkup.finding import SETUP_AGAIN, Finding
 
 STACK = ("torch", "vllm", "ray", "trl", "transformers", "accelerate", "deepspeed")
 Ask = tuple[str, str, Requirement]
-"""(asker, package, requirement): accelerate asks for torch>=2.0."""
+"""(asker, package, requirement): accelerate requires torch>=2.0."""
 
 
 def check_packages() -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def installed_version(package: str) -> str | None:
 
 
 def asked_by(package: str, extra: str = "") -> Iterator[tuple[str, Requirement]]:
-    """What an installed package asks of the stack's packages, as (package, requirement)."""
+    """What an installed package requires of the stack's packages, as (package, requirement)."""
     for line in requires(package) or ():
         requirement = Requirement(line)
         name = requirement.name.removesuffix("-cpu")
@@ -42,14 +42,14 @@ def asked_by(package: str, extra: str = "") -> Iterator[tuple[str, Requirement]]
 
 
 def check_versions(installed: dict[str, str | None], asked: list[Ask]) -> Iterator[Finding]:
-    """Compare each version in `installed` with everything that was asked of it."""
+    """Compares each version in `installed` with everything that is required of it."""
     for package in STACK:
         found = installed[package]
         if found is None:
             yield Finding(package, "not installed", "stop", SETUP_AGAIN)
             continue
         refused = [
-            f"{asker} asks for {requirement.specifier}"
+            f"{asker} requires {requirement.specifier}"
             for asker, name, requirement in asked
             if name == package and not requirement.specifier.contains(found, prereleases=True)
         ]
@@ -60,7 +60,7 @@ def check_versions(installed: dict[str, str | None], asked: list[Ask]) -> Iterat
 
 
 def everything_asked() -> list[Ask]:
-    """What distilray and the stack ask of the stack, as installed; ray's llm extra pins vllm."""
+    """What distilray and the stack require of the stack, as installed; ray's llm extra pins vllm."""
     asked = []
     for asker, extra in [
         ("distilray", "cpu"),

@@ -47,7 +47,7 @@ def check_torch(driver: list[str], facts: dict[str, Any] | str) -> Iterator[Find
     elif driver and facts["cuda"] is None:
         yield Finding("GPUs", "\n".join(driver), "look", "torch is a CPU build: make setup EXTRA=gpu")
     elif driver:
-        remedy = f"torch (CUDA {facts['cuda']}) sees none: update the driver or unset CUDA_VISIBLE_DEVICES"
+        remedy = f"torch (CUDA {facts['cuda']}) sees no GPU: update the driver or unset CUDA_VISIBLE_DEVICES"
         yield Finding("GPUs", "\n".join(driver), "stop", remedy)
     else:
         yield Finding("GPUs", "none")

@@ -11,7 +11,7 @@ def test_a_version_that_another_package_refuses_is_named_with_who_refuses_it() -
     asked = [("vllm", "torch", Requirement("torch==2.0")), ("trl", "torch", Requirement("torch>=1.0"))]
     findings = {finding.what: finding for finding in check_versions(INSTALLED, asked)}
     assert findings["torch"].mark == "stop"
-    assert findings["torch"].remedy.startswith("vllm asks for ==2.0: ")
+    assert findings["torch"].remedy.startswith("vllm requires ==2.0: ")
     assert findings["ray"].mark == "ok"
 
 
