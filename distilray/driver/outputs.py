@@ -48,17 +48,13 @@ def export_run(
         for entry in recipe.all_steps()
         for prompt in getattr(entry.named.step, "prompts_used", tuple)()
     }
-    models = {
-        name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
-        for name, model in recipe.models.items()
-    }
     write_card(
         out,
         dataset_card(
             exported,
             title=recipe.name,
             licenses={source.name: source.license for source in recipe.sources},
-            models=models,
+            models={name: model.title for name, model in recipe.models.items()},
             prompts=prompts,
             recipe=yaml.safe_dump(yaml.safe_load(recipe_text), sort_keys=False, allow_unicode=True),
             steps=_flow(store),

@@ -123,11 +123,7 @@ class Trainings:
 def _write_card(store: Store, recipe: Recipe, entry: TrainEntry, folder: str, base: str) -> None:
     manifest = Manifest.read(store, folder)
     assert manifest is not None
-    models = {
-        name: str(getattr(model, "path", None) or getattr(model, "model", model.kind))
-        for name, model in recipe.models.items()
-        if name != entry.settings.student
-    }
+    models = {name: model.title for name, model in recipe.models.items() if name != entry.settings.student}
     text = model_card(
         entry.method,
         entry.settings,

@@ -143,7 +143,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
         weights = weights_gib(model)
         table.add_row(
             name,
-            str(getattr(model, "path", None) or getattr(model, "model", model.kind)),
+            model.title,
             "not local" if weights is None else f"{weights:.2f}",
             f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",

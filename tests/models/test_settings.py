@@ -91,3 +91,12 @@ def test_an_endpoint_whose_key_is_not_set_is_refused_before_anything_starts():
     model = OpenAIModel(kind="openai", base_url="http://x/v1", model="m", api_key_env="DISTILRAY_NO_SUCH_KEY")
     with pytest.raises(ValueError, match="DISTILRAY_NO_SUCH_KEY"):
         model.check()
+
+
+def test_a_model_has_a_title_for_cards():
+    openai = OpenAIModel(base_url="https://api.example/v1", model="big-1")
+    assert [model.title for model in (VLLMModel(path="Qwen/Qwen2.5-7B"), openai, EchoModel())] == [
+        "Qwen/Qwen2.5-7B",
+        "big-1",
+        "echo",
+    ]

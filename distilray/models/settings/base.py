@@ -54,6 +54,11 @@ class ModelSettings(BaseModel):
         """Resources that one engine reserves, a bundle per piece that must be placed on one node."""
         return [{"CPU": self.cpus}]
 
+    @property
+    def title(self) -> str:
+        """What answers, for cards and tables: the checkpoint, the model's name at an endpoint, or else the kind."""
+        return str(getattr(self, "path", None) or getattr(self, "model", None) or self.kind)
+
     def secrets(self) -> tuple[str, ...]:
         """Environment variables whose values the driver hands to the engine."""
         return ()
