@@ -7,23 +7,21 @@ One that fails does not keep the others from running; the exit status says that 
 """
 
 import argparse
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+from benchmarks import record
+
 GROUPS: dict[str, list[list[str]]] = {
     "speed": [
-        ["engine_path.py", "--raydata", "--out", str(RESULTS / "engine_path.json")],
-        ["engine_path.py", "--size", "2m", "--echo", "0", "--out", str(RESULTS / "engine_path_2m.json")],
-        ["orchestration.py", "--rows", "100000", "1000000"],
-        *(["training_overhead.py", "--kind", kind] for kind in ("sft", "dpo", "distill")),
-        ["ds3_engines.py"],
-        ["verifiers.py"],
+        ["engine_path", "--raydata"],
+        ["engine_path", "--size", "2m", "--echo", "0", "--out", str(record.RESULTS / "engine_path_2m.json")],
+        ["orchestration", "--rows", "100000", "1000000"],
+        *(["training_overhead", "--kind", kind] for kind in ("sft", "dpo", "distill")),
+        ["ds3_engines"],
+        ["verifiers"],
     ],
-    "worth": [["ds3.py"], ["ds3_claim.py"], ["kd_claim.py"], ["loss_curves.py"], ["practice_student.py"]],
+    "worth": [["ds3"], ["ds3_claim"], ["kd_claim"], ["loss_curves"], ["practice_student"]],
 }
 
 
@@ -33,11 +31,10 @@ def main() -> int:
     )
     parser.add_argument("group", choices=list(GROUPS))
     failed = []
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    for script, *arguments in GROUPS[parser.parse_args().group]:
-        print(f"== {' '.join([script, *arguments])}", flush=True)
-        if subprocess.run([sys.executable, str(HERE / script), *arguments], env=environment).returncode:
-            failed.append(script)
+    for program, *arguments in GROUPS[parser.parse_args().group]:
+        print(f"== {' '.join([program, *arguments])}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{program}", *arguments], cwd=record.ROOT).returncode:
+            failed.append(program)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)

@@ -1,80 +1,55 @@
 """What the steps on traces do in the practice world, where the truth about every trace is known.
 
-    python benchmarks/ds3.py [--rows 1500] [--out benchmarks/results/ds3.json]
+    python -m benchmarks.ds3 [--rows 1500]
 
 One run of rate_trace and align_trace on real engines, over three sources of held-out operands:
 
 traces      each with its reference: rating accuracy (one greedy word; the majority of five at temperature 1; the
             likeliest word by log-probabilities), alignment per round, answers kept, tokens before and after
 swapped     every problem with another problem's trace: a rater that reads the trace says nothing about the row (chance)
-unverified  no reference, so that the judge alone decides what is right: the wrong traces that it lets through
+unverified  no reference, so that the judge alone decides what is right: the wrong traces that it accepts
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import random
-import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import pyarrow.dataset as ds
-import yaml
-
-from distilray.driver import run
-from distilray.practice import traces
-from distilray.prompts import RATE_TRACE, RATINGS
-from distilray.rows import Outcome, Row, kept
-from distilray.runner import versions
-from distilray.steps import ModelName, Models, Step
-from distilray.steps.rate_trace import RateTrace
+import distilray as dr
+from benchmarks import record
+from benchmarks.observing_steps import OtherRatings
+from distilray.prompts import RATINGS
 from distilray.verifiers import numeric_equal
 
 CHECKPOINTS = "package://distilray.practice/checkpoints"
 KEPT = {"truth_rating": "string", "truth_right": "bool", "truth_result": "string"}
+OTHER_RATINGS = "OtherWays"
+"""The step's name, of which its sampling seeds are made."""
 
 Rows = Sequence[dict[str, Any]]
 
 
-class OtherWays(Step):
-    """Rates the rows of the first source by majority and by log-probabilities, as rate_trace would."""
-
-    reads: ClassVar = ("messages", "answer")
-    writes: ClassVar = {"by_majority": "string", "by_logprobs": "string"}
-    prompts: ClassVar = (RATE_TRACE,)
-
-    model: ModelName
-
-    async def process(self, row: Row, models: Models) -> Outcome:
-        if row["source"] != "traces":
-            return kept()
-        majority = await RateTrace(model=self.model, votes=5).process(row, models)
-        likeliest = await RateTrace(model=self.model, by="logprobs").process(row, models)
-        return kept(by_majority=majority.columns["rating"], by_logprobs=likeliest.columns["rating"])
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "ds3.json")
     parser.add_argument("--rows", type=int, default=1500, help="rows of each source")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--directory", type=Path, help="where the run lies; default: a temporary folder")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3.json"))
-    arguments = parser.parse_args()
-    os.environ["PYTHONPATH"] = os.getcwd()  # runners import OtherWays from here
+    parser.add_argument("--directory", type=Path, help="keep the run here; default: a temporary folder")
+    options = parser.parse_args()
+    record.share_imports()
     with tempfile.TemporaryDirectory() as folder:
-        directory = arguments.directory or Path(folder)
-        rows, seconds = practise(directory, arguments.rows, arguments.seed)
+        directory = options.directory or Path(folder)
+        directory.mkdir(parents=True, exist_ok=True)
+        rows, seconds = rows_of_run(directory, options.rows, options.seed)
     by_source = {name: [row for row in rows if row["source"] == name] for name in ("traces", "swapped", "unverified")}
-    result = {
-        "machine": machine(),
-        "rows": arguments.rows,
-        "seed": arguments.seed,
+    figures = {
+        "rows": options.rows,
+        "seed": options.seed,
         "seconds": round(seconds, 1),
         "rating": rating(by_source["traces"]),
         "rating_by_majority": rating(by_source["traces"], "by_majority")["accuracy"],
@@ -83,13 +58,23 @@ def main() -> None:
         "alignment": alignment(by_source["traces"]),
         "judge_alone": let_through(by_source["unverified"]),
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    print(table(result))
+    record.write(options.out, figures)
+    print(table(figures))
 
 
-def practise(directory: Path, rows: int, seed: int) -> tuple[list[dict[str, Any]], float]:
-    """Every row of the run with its outcome, and how long the run took."""
+def rows_of_run(directory: Path, rows: int, seed: int) -> tuple[list[dict[str, Any]], float]:
+    """Every row with its outcome in the last step that it entered, and how long the run took."""
+    started = time.monotonic()
+    run = dr.run(recipe_of(write_sources(directory, rows, seed)), directory=str(directory / "run"))
+    seconds = time.monotonic() - started
+    steps = (OTHER_RATINGS, "rate_trace", "align_trace")
+    last = {row["id"]: row for step in steps for row in run.table(step, outcome=None).to_pylist()}
+    return list(last.values()), seconds
+
+
+def write_sources(directory: Path, rows: int, seed: int) -> list[dr.Source]:
+    from distilray.practice import traces
+
     records = [record | {"truth_result": record["reference"]} for record in traces(rows, seed, split="held_out")]
     order = list(range(rows))
     random.Random(seed).shuffle(order)
@@ -100,47 +85,26 @@ def practise(directory: Path, rows: int, seed: int) -> tuple[list[dict[str, Any]
     for name, some in (("traces", records), ("swapped", swapped), ("unverified", unverified)):
         path = directory / f"{name}.jsonl"
         path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in some), "utf-8")
-        sources.append({"name": name, "path": str(path), "keep": KEPT})
-    recipe = {
-        "name": "ds3",
-        "models": {
-            "judge": {
-                "path": f"{CHECKPOINTS}/judge",
-                "cpus": 0.75,
-                "max_num_seqs": 128,
-                "max_model_len": 768,
-                "sampling": {"max_tokens": 192},
-            },
-            "voter": {
-                "path": f"{CHECKPOINTS}/judge",
-                "cpus": 0.5,
-                "max_num_seqs": 128,
-                "max_model_len": 768,
-                "sampling": {"max_tokens": 4, "temperature": 1.0, "logprobs": 20},
-            },
+        sources.append(dr.Source(name=name, path=str(path), keep=KEPT))
+    return sources
+
+
+def recipe_of(sources: list[dr.Source]) -> dr.Recipe:
+    judge: dict[str, Any] = {"path": f"{CHECKPOINTS}/judge", "max_num_seqs": 128, "max_model_len": 768}
+    words = dr.Sampling(max_tokens=4, temperature=1.0, logprobs=20)
+    align = dr.steps.AlignTrace(
+        judge="judge", rewriter="judge", checker="judge", max_rounds=3, tokenizer=f"{CHECKPOINTS}/student_warm"
+    )
+    return dr.Recipe(
+        name="ds3",
+        models={
+            "judge": dr.VLLMModel(cpus=0.75, sampling=dr.Sampling(max_tokens=192), **judge),
+            "voter": dr.VLLMModel(cpus=0.5, sampling=words, **judge),
         },
-        "sources": sources,
-        "steps": [
-            {"uses": "benchmarks.ds3:OtherWays", "with": {"model": "voter"}},
-            {"rate_trace": {"model": "judge"}},
-            {
-                "align_trace": {
-                    "judge": "judge",
-                    "rewriter": "judge",
-                    "checker": "judge",
-                    "max_rounds": 3,
-                    "tokenizer": f"{CHECKPOINTS}/student_warm",
-                }
-            },
-        ],
-        "resources": {"unit_rows": 128},
-    }
-    place = directory / "ds3.yaml"
-    place.write_text(yaml.safe_dump(recipe, sort_keys=False), "utf-8")
-    finished = run(str(place), directory=str(directory / "run"))
-    [phase] = (directory / "run" / "steps").glob("01-*")
-    files = sorted(str(path) for path in phase.glob("unit-*.parquet"))
-    return ds.dataset(files, format="parquet").to_table().to_pylist(), finished.seconds
+        sources=sources,
+        steps=[(OTHER_RATINGS, OtherRatings(model="voter")), dr.steps.RateTrace(model="judge"), align],
+        resources=dr.Resources(unit_rows=128),
+    )
 
 
 def rating(rows: Rows, column: str = "rating") -> dict[str, Any]:
@@ -203,17 +167,6 @@ def share(flags: Any) -> float | None:
 def mean(values: Any) -> float | None:
     found = list(values)
     return round(sum(found) / len(found), 1) if found else None
-
-
-def machine() -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load": [round(load, 1) for load in os.getloadavg()],
-        "versions": versions(),
-        "commit": commit.stdout.strip(),
-    }
 
 
 def table(result: dict[str, Any]) -> str:

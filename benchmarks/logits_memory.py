@@ -1,6 +1,6 @@
 """Memory of the loss over a vocabulary of 151,936 tokens: TRL's fused head, which trainings use, against whole logits.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/logits_memory.py
+    python -m benchmarks.logits_memory
 
 A student of two narrow layers, so that little but the head takes memory; forward and backward over N tokens in a
 process of its own for each; resident memory at its peak, less what was resident before. Losses must agree.
@@ -8,15 +8,14 @@ process of its own for each; resident memory at its peak, less what was resident
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
+from benchmarks import record
 from benchmarks.train_memory import ENVIRONMENT, GIB, resident
 
-OUT = Path(__file__).parent / "results" / "logits_memory.json"
 TOKENS = (256, 512, 1024)
 VOCABULARY = 151936
 
@@ -46,22 +45,23 @@ def one(how: str, tokens: int) -> dict[str, float]:
 
 
 def main() -> None:
-    if len(sys.argv) == 3:
-        print(json.dumps(one(sys.argv[1], int(sys.argv[2]))))
+    parser = record.command_line(__doc__, "logits_memory.json")
+    parser.add_argument("--tokens", type=int, nargs="+", default=list(TOKENS))
+    parser.add_argument("--one", choices=("fused", "whole"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one(options.one, options.tokens[0])))
         return
-    cases = []
-    for tokens in TOKENS:
-        found = {}
-        for how in ("fused", "whole"):
-            command = [sys.executable, __file__, how, str(tokens)]
-            env = {**os.environ, **ENVIRONMENT}
-            text = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found[how] = json.loads(text.splitlines()[-1])
+    cases: list[dict[str, Any]] = []
+    for tokens in options.tokens:
+        found = {
+            how: record.apart("benchmarks.logits_memory", "--one", how, "--tokens", str(tokens), env=ENVIRONMENT)
+            for how in ("fused", "whole")
+        }
         assert abs(found["fused"]["loss"] - found["whole"]["loss"]) < 1e-4, found
         cases.append({"tokens": tokens, **found})
         print(cases[-1], flush=True)
-    command = "PYTHONPATH=. .venv/bin/python benchmarks/logits_memory.py"
-    OUT.write_text(json.dumps({"command": command, "vocabulary": VOCABULARY, "cases": cases}, indent=1) + "\n")
+    record.write(options.out, {"vocabulary": VOCABULARY, "cases": cases})
 
 
 if __name__ == "__main__":

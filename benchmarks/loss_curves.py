@@ -1,6 +1,6 @@
 """Losses of two workers under each sharding against those of one worker, at the same global batch.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/loss_curves.py
+    python -m benchmarks.loss_curves
 
 SFT, SFT of adapters, DPO with a live reference and distillation from a live teacher: a tiny student of random weights,
 24 steps of 16 rows, in fp32 where bf16 is not said, through :func:`distilray.train.fit` on a Ray cluster of its own, as
@@ -14,16 +14,15 @@ docs/workers.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import tempfile
 from pathlib import Path
 from typing import Any
 
-OUT = Path(__file__).parent / "results" / "loss_curves.json"
-PAGE = Path(__file__).parent.parent / "docs" / "workers.md"
+from benchmarks import record
+
+PAGE = record.ROOT / "docs" / "workers.md"
 BEGIN, END = "<!-- loss_curves: begin -->\n", "<!-- loss_curves: end -->\n"
 COMMON: dict[str, Any] = {
     "student": "student", "max_steps": 24, "max_length": 256, "batch_size": 16, "micro_batch_size": 4,
@@ -101,17 +100,17 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "loss_curves.json")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--no-page", action="store_true", help="leave the table in docs/workers.md as it is")
     options = parser.parse_args()
     import ray
 
-    from distilray.runner import versions
     from distilray.storage import Store
     from tests.support.tiny import make_student
 
-    results = json.loads(options.out.read_text())["trainings"] if options.out.exists() else {}
+    record.share_imports()
+    results = record.earlier(options.out, "trainings") or {}
     ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 * 2**20, log_to_driver=False)
     with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
         folder = Path(scratch)
@@ -126,20 +125,14 @@ def main() -> None:
                 of_kind[name] = differences(curve(folder, kind, sharding, 2, paths), alone)
                 print(kind, name, json.dumps(of_kind[name]), flush=True)
             results[kind] = of_kind
-            report = {
-                "command": "PYTHONPATH=. .venv/bin/python benchmarks/loss_curves.py",
-                "machine": {"cpu": platform.machine(), "cores": os.cpu_count()},
-                "versions": versions(),
-                "settings": COMMON,
-                "kinds": KINDS,
-                "trainings": {name: results[name] for name in KINDS if name in results},
-            }
-            options.out.write_text(json.dumps(report, indent=1) + "\n")
+            trainings = {name: results[name] for name in KINDS if name in results}
+            record.write(options.out, {"settings": COMMON, "kinds": KINDS, "trainings": trainings})
     ray.shutdown()
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + BEGIN + table(report["trainings"]) + END + after)
-    print(table(report["trainings"]))
+    if not options.no_page:
+        before, _, rest = PAGE.read_text().partition(BEGIN)
+        _, _, after = rest.partition(END)
+        PAGE.write_text(before + BEGIN + table(trainings) + END + after)
+    print(table(trainings))
     for kind in options.kinds:
         limit = TOLERANCE["bf16" if "bf16" in kind else "fp32"]
         beyond = [name for name, found in results[kind].items() if found["loss"] > limit]

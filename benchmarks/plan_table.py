@@ -1,22 +1,24 @@
 """The table of docs/train-memory.md: what trainings of Qwen2.5 7B, 14B and 32B need on common machines, as planned.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/plan_table.py      # arithmetic only, in a second
+    python -m benchmarks.plan_table      # arithmetic only, in a second
 
-Beside it stand the peaks that benchmarks/train_memory.py measured on CPUs. Nothing in the table of GPUs was measured.
+It is followed by the peaks that benchmarks/train_memory.py measured on CPUs. Nothing in the table of GPUs was measured.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import record
 from distilray.checkpoints.published import QWEN2_5
 from distilray.planning import parse_machines
 from distilray.train import TrainResources, memory_plan, method_named, parse_settings, proposals
 from distilray.train.memory.estimate import GIB
 
-ROOT = Path(__file__).parents[1]
+PAGE = record.ROOT / "docs" / "train-memory.md"
 MACHINES = {"8 x 80 GiB": "8x80", "8 x 141 GiB": "8x141", "2 nodes, 8 x 80 GiB": "2x8x80",
             "2 nodes, 8 x 141 GiB": "2x8x141"}  # fmt: skip
 KINDS: dict[str, dict[str, Any]] = {
@@ -79,7 +81,7 @@ def _cell(size: str, chosen: Any, words: str) -> str:
 
 
 def measured() -> list[str]:
-    results = json.loads((ROOT / "benchmarks/results/train_memory.json").read_text())
+    results = json.loads((record.RESULTS / "train_memory.json").read_text())
     lines = ["| case | parameters | workers | measured GiB | planned GiB | ratio |", "|---|--:|--:|--:|--:|--:|"]
     for case in results["cases"]:
         lines.append(
@@ -95,7 +97,7 @@ TEXT = """# Memory of trainings
 cannot fit (exit code 2) and names settings that would. `distilray run` does the same before anything starts. The
 arithmetic is in `distilray/train/memory/estimate.py`.
 
-This page is written by `PYTHONPATH=. .venv/bin/python benchmarks/plan_table.py`.
+This page is written by `python -m benchmarks.plan_table`.
 
 ## Planned, on GPUs
 
@@ -115,12 +117,16 @@ the logits' tile, which has no fused kernel there, and in what libraries hold.
 
 
 def main() -> None:
-    results = json.loads((ROOT / "benchmarks/results/train_memory.json").read_text())
-    text = TEXT.format(
-        planned="\n".join(planned()).strip(), measured="\n".join(measured()), error=results["largest_error"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=PAGE, help="the page to write; default: docs/train-memory.md")
+    out: Path = parser.parse_args().out
+    results = json.loads((record.RESULTS / "train_memory.json").read_text())
+    out.write_text(
+        TEXT.format(
+            planned="\n".join(planned()).strip(), measured="\n".join(measured()), error=results["largest_error"]
+        )
     )
-    (ROOT / "docs/train-memory.md").write_text(text)
-    print(ROOT / "docs/train-memory.md")
+    print(out)
 
 
 if __name__ == "__main__":

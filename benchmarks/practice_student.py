@@ -1,6 +1,6 @@
 """What the practice world's warm student can reach at best: trained on right answers, without Ray or recipe.
 
-    python benchmarks/practice_student.py --runs 2000x400 4000x800 --out benchmarks/results/FILE.json
+    python -m benchmarks.practice_student --runs 2000x400 4000x800
 
 Plain PyTorch and AdamW, about 36 rows a step, greedy accuracy on 500 held-out problems. "Near its own
 ceiling" in the demo means near these figures.
@@ -8,19 +8,14 @@ ceiling" in the demo means near these figures.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import math
-import platform
 import random
-import subprocess
-import time
-from pathlib import Path
+from typing import Any
 
 import torch
-import transformers
 
+from benchmarks import record
 from distilray.practice.checkpoints import CHECKPOINTS, load
 from distilray.practice.examples import is_right
 from distilray.practice.measurement import greedy, held_out
@@ -54,33 +49,24 @@ def progress(step: int, loss: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "practice_student.json")
     parser.add_argument("--runs", nargs="+", default=["2000x400", "4000x800"], help="rows x steps")
     parser.add_argument("--rates", type=float, nargs="+", default=[3e-3])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     tokenizer = load_tokenizer(STUDENT)
-    results = {"before": accuracy(load(STUDENT), tokenizer), "runs": []}
-    for run, rate in itertools.product(asked.runs, asked.rates):
+    runs: list[dict[str, Any]] = []
+    figures = {"threads": torch.get_num_threads(), "before": accuracy(load(STUDENT), tokenizer), "runs": runs}
+    for run, rate in itertools.product(options.runs, options.rates):
         rows, steps = map(int, run.split("x"))
         model = load(STUDENT)
-        gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + asked.seed), rows))
-        examples = again_and_again(gold, asked.seed)
-        seconds = train(model, examples, steps=steps, rate=rate, seed=asked.seed, optimizers=adamw, report=progress)
-        found = {"rows": rows, "steps": steps, "rate": rate, "seed": asked.seed, "seconds": round(seconds, 1)}
-        results["runs"].append(found | accuracy(model, tokenizer))
-        print(results["runs"][-1], flush=True)
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        machine = {
-            "processor": platform.processor() or platform.machine(),
-            "threads": torch.get_num_threads(),
-        }
-        versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-        record = {"machine": machine, "versions": versions, "commit": commit.stdout.strip()}
-        record["date"] = time.strftime("%Y-%m-%d")
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(record | results, indent=2) + "\n", "utf-8")
+        gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + options.seed), rows))
+        examples = again_and_again(gold, options.seed)
+        seconds = train(model, examples, steps=steps, rate=rate, seed=options.seed, optimizers=adamw, report=progress)
+        found = {"rows": rows, "steps": steps, "rate": rate, "seed": options.seed, "seconds": round(seconds, 1)}
+        runs.append(found | accuracy(model, tokenizer))
+        print(runs[-1], flush=True)
+        record.write(options.out, figures)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Real instructions in both languages through a whole recipe, killed on the way: rows, a student, a benchmark.
 
-    python benchmarks/real_input.py --data DIR [--s3] [--out benchmarks/results/real_input.json]
+    python -m benchmarks.real_input --data DIR [--s3]
 
 DIR holds ``instructions/{gsm8k,gpteacher,zh_supplement,sharegpt_zh_1k}`` and ``tokenizer/qwen2.5``. The models are one
 random Qwen2 under the real tokenizer, so answers are babble; prompts, lengths, token counts, templates and files are
@@ -13,7 +13,6 @@ student was trained and measured. ``--s3`` does all of it in a run directory on 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,42 +25,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-import yaml
+import msgspec
 
-from benchmarks.ds3 import machine
-from benchmarks.killed import kill_and_resume, published
+import distilray as dr
+from benchmarks import record
+from benchmarks.killed import kill_and_resume
 from benchmarks.random_model import random_model
 from distilray.ledger import reconcile
-from distilray.report.run_status import status
-from distilray.storage import Store
+from distilray.report import status
 
 WHOLE = [json.dumps({"instruction": f"Name {k} rivers.", "input": "", "output": "None."}) for k in (2, 3)]
 BROKEN = ['{"instruction": "cut in the mid', '["a list is no record"]']
+FIELDS = ("rows_in", "created", "kept", "rejected", "failed")
 LIMITS = {"gsm8k": 2000, "gpteacher": 1500, "zh_supplement": 1000, "sharegpt_zh_1k": 1000}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "real_input.json")
     parser.add_argument("--data", type=Path, required=True, help="folder with instructions/ and tokenizer/")
-    parser.add_argument("--share", type=float, default=1.0, help="of the rows, for a rehearsal")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the rows, for a trial")
     parser.add_argument("--s3", action="store_true", help="the run directory on an S3-compatible server")
-    parser.add_argument("--directory", type=Path, help="where everything lies; default: a temporary folder")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/real_input.json"))
-    arguments = parser.parse_args()
-    limits = {name: max(1, int(limit * arguments.share)) for name, limit in LIMITS.items()}
+    parser.add_argument("--directory", type=Path, help="keep everything here; default: a temporary folder")
+    options = parser.parse_args()
+    limits = {name: max(1, int(limit * options.share)) for name, limit in LIMITS.items()}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.directory or Path(temporary)
+        folder = options.directory or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        recipe = write_recipe(folder, arguments.data.resolve(), limits)
-        if arguments.s3:
+        recipe = write_recipe(folder, options.data.resolve(), limits)
+        if options.s3:
             with s3_server() as place:
                 measured = killed_and_resumed(recipe, place, folder)
         else:
             measured = killed_and_resumed(recipe, str(folder / "run"), folder)
-    result = {"machine": machine(), "where": "s3" if arguments.s3 else "local", "limits": limits, **measured}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    result = {"where": "s3" if options.s3 else "local", "limits": limits, **measured}
+    record.write(options.out, result)
     print(json.dumps(result, indent=2, ensure_ascii=False))
     if measured["problems"]:
         sys.exit(1)
@@ -71,76 +68,77 @@ def write_recipe(folder: Path, data: Path, limits: dict[str, int]) -> Path:
     random_model("64k", folder / "model", tokenizer=data / "tokenizer" / "qwen2.5")
     quoting(folder / "model", folder / "judge")
     (folder / "broken.jsonl").write_text("\n".join(WHOLE + BROKEN) + "\n")
-    files = {
-        "gsm8k": {"path": "gsm8k/*.jsonl", "columns": {"instruction": "question", "answer": "answer"}},
+    place = folder / "recipe.yaml"
+    place.write_text(recipe_of(folder, data / "instructions", limits).to_yaml(), "utf-8")
+    return place
+
+
+def recipe_of(folder: Path, instructions: Path, limits: dict[str, int]) -> dr.Recipe:
+    gsm8k = dr.Source(
+        name="gsm8k-questions",
+        path=str(instructions / "gsm8k" / "*.jsonl"),
+        columns={"instruction": "question", "answer": "answer"},
+        reference_pattern="#### (.+)$",
+        task="math",
+    )
+    sft = dr.train.SFTSettings(
+        student="student",
+        max_steps=20,
+        batch_size=16,
+        micro_batch_size=4,
+        max_length=1024,
+        learning_rate=1e-3,
+        precision="fp32",
+    )
+    return dr.Recipe(
+        name="real-input",
+        models=models(folder),
+        sources=[
+            gsm8k.model_copy(update={"name": "gsm8k", "limit": limits["gsm8k"]}),
+            *other_sources(instructions, limits),
+            dr.Source(name="broken", path=str(folder / "broken.jsonl"), form="alpaca"),
+        ],
+        steps=[
+            dr.steps.Answer(model="tiny"),
+            dr.steps.Check(language=False),
+            dr.steps.Judge(model="judge"),
+            dr.steps.Select(by="accuracy", top=400),
+        ],
+        train=[dr.TrainEntry(sft, dr.train.TrainResources(workers=2, cpus_per_worker=0.75))],
+        evaluate=[dr.Questions(name="gsm8k", source=gsm8k, limit=100, models=("student_before", "student_after"))],
+        budget=dr.Budget(failed_share=1.0),
+        resources=dr.Resources(unit_rows=128),
+    )
+
+
+def other_sources(instructions: Path, limits: dict[str, int]) -> list[dr.Source]:
+    files: dict[str, dict[str, Any]] = {
         "gpteacher": {"path": "gpteacher/*.json", "form": "alpaca", "columns": {"answer": "response"}},
         "zh_supplement": {"path": "zh_supplement/*.json", "form": "alpaca"},
         "sharegpt_zh_1k": {"path": "sharegpt_zh_1k/sharegpt*.jsonl", "form": "sharegpt"},
     }
-    sources: list[dict[str, Any]] = [
-        {"name": name, "limit": limits[name], **entry, "path": str(data / "instructions" / entry["path"])}
+    return [
+        dr.Source(name=name, limit=limits[name], **{**entry, "path": str(instructions / entry["path"])})
         for name, entry in files.items()
     ]
-    sources[0] |= {"task": "math", "reference_pattern": "#### (.+)$"}
-    sources.append({"name": "broken", "path": str(folder / "broken.jsonl"), "form": "alpaca"})
-    tiny = {
-        "path": str(folder / "model"),
-        "dtype": "float32",
-        "cpus": 0.5,
-        "threads": 2,
-        "max_num_seqs": 64,
-        "max_model_len": 2048,
-        "sampling": {"max_tokens": 192, "temperature": 0.0, "stop": [".", "。", "e"]},
+
+
+def models(folder: Path) -> dict[str, dr.VLLMModel]:
+    common: dict[str, Any] = {
+        "dtype": "float32", "cpus": 0.5, "threads": 2, "max_num_seqs": 64, "max_model_len": 2048,
+    }  # fmt: skip
+    short = dr.Sampling(max_tokens=192, temperature=0.0, stop=(".", "。", "e"))
+    judge = dr.VLLMModel(
+        path=str(folder / "judge"),
+        sampling=dr.Sampling(max_tokens=256, temperature=0.0),
+        engine={"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
+        **common,
+    )
+    return {
+        "tiny": dr.VLLMModel(path=str(folder / "model"), sampling=short, **common),
+        "judge": judge,
+        "student": dr.VLLMModel(path=str(folder / "model"), sampling=dr.Sampling(max_tokens=64), **common),
     }
-    judge = {
-        **tiny,
-        "path": str(folder / "judge"),
-        "sampling": {"max_tokens": 256, "temperature": 0.0},
-        "engine": {"structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True}},
-    }
-    recipe = {
-        "name": "real-input",
-        "models": {"tiny": tiny, "judge": judge, "student": {**tiny, "sampling": {"max_tokens": 64}}},
-        "sources": sources,
-        "steps": [
-            {"answer": {"model": "tiny"}},
-            {"check": {"language": False}},
-            {"judge": {"model": "judge"}},
-            {"select": {"by": "accuracy", "top": 400}},
-        ],
-        "train": [
-            {
-                "kind": "sft",
-                "student": "student",
-                "max_steps": 20,
-                "batch_size": 16,
-                "micro_batch_size": 4,
-                "max_length": 1024,
-                "learning_rate": 1.0e-3,
-                "precision": "fp32",
-                "resources": {"workers": 2, "cpus_per_worker": 0.75},
-            }
-        ],
-        "evaluate": [
-            {
-                "name": "gsm8k",
-                "source": {
-                    "name": "gsm8k-questions",
-                    "path": str(data / "instructions" / "gsm8k" / "*.jsonl"),
-                    "columns": {"instruction": "question", "answer": "answer"},
-                    "reference_pattern": "#### (.+)$",
-                    "task": "math",
-                },
-                "limit": 100,
-                "models": ["student_before", "student_after"],
-            }
-        ],
-        "budget": {"failed_share": 1.0},
-        "resources": {"unit_rows": 128},
-    }
-    place = folder / "recipe.yaml"
-    place.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), "utf-8")
-    return place
 
 
 def quoting(model: Path, judge: Path) -> None:
@@ -191,51 +189,42 @@ def s3_server() -> Iterator[str]:
 
 def killed_and_resumed(recipe: Path, run: str, folder: Path) -> dict[str, Any]:
     killed = kill_and_resume(recipe, run, folder / "driver.log")
-    return {**killed.to_json(), **account(Store(run), killed.units_written_again)}
+    return {**killed.to_json(), **account(dr.open_run(run), killed.units_written_again)}
 
 
-def account(store: Store, again: int) -> dict[str, Any]:
+def account(run: dr.Run, again: int) -> dict[str, Any]:
     """What the run came to, and everything that should not be so."""
-    rows = [row for path in published(store) for row in read(store, path)]
-    sources = [row for name in store.names("steps/00-sources") for row in read(store, f"steps/00-sources/{name}")]
+    columns = ["id", "source", "language", "outcome", "reason"]
+    rows = run.table("answer", ["id"], outcome=None).to_pylist()
+    sources = run.table("sources", columns, outcome=None).to_pylist()
     doubled = [i for i, count in Counter(row["id"] for row in rows).items() if count > 1]
     broken = [row for row in sources if row["outcome"] == "failed"]
     planted = [row for row in broken if row["source"] == "broken"]
     missing = {row["id"] for row in sources if row["outcome"] != "failed"} ^ {row["id"] for row in rows}
-    steps = status(store)["steps"]
-    report = reconcile(store, deep=True)
-    student = status(store)["evaluations"]
+    evaluations = [msgspec.to_builtins(result) for result in run.evaluations]
     problems = [
         *([f"{again} units were written again"] if again else []),
         *([f"{len(doubled)} ids are there twice"] if doubled else []),
         *([f"{len(missing)} ids are in the sources or in the steps only"] if missing else []),
         *([f"{len(planted)} of {len(BROKEN)} broken lines are failed rows"] if len(planted) != len(BROKEN) else []),
-        *report.problems,
-        *(f"step {step['name']} does not reconcile" for step in steps if not step["reconciled"]),
-        *([f"{len(student)} of 2 evaluations"] if len(student) != 2 else []),
+        *reconcile(run.store, deep=True).problems,
+        *(f"step {name} does not reconcile" for name, counts in run.outcomes.items() if not counts.reconciled),
+        *([f"{len(evaluations)} of 2 evaluations"] if len(evaluations) != 2 else []),
     ]  # fmt: skip
-    fields = ("name", "rows_in", "created", "kept", "rejected", "failed")
     return {
         "rows": len(sources),
         "rows_by_source": dict(sorted(Counter(row["source"] for row in sources).items())),
         "languages": dict(sorted(Counter(str(row["language"]) for row in sources).items())),
         "broken": [row["reason"] for row in broken],
         "steps": [
-            {**{field: step[field] for field in fields}, "reasons": dict(list(step["reasons"].items())[:6])}
-            for step in steps
+            {"name": name, **{field: getattr(counts, field) for field in FIELDS}}
+            | {"reasons": dict(list(counts.reasons.items())[:6])}
+            for name, counts in run.outcomes.items()
         ],
-        "training": status(store)["training"],
-        "evaluations": student,
+        "training": status(run.store)["training"],
+        "evaluations": evaluations,
         "problems": problems,
     }
-
-
-def read(store: Store, path: str) -> list[dict[str, Any]]:
-    if not path.endswith(".parquet"):
-        return []
-    with store.open_input(path) as file:
-        names = ["id", "source", "language", "outcome", "reason"]
-        return pq.read_table(file, columns=names).to_pylist()
 
 
 if __name__ == "__main__":

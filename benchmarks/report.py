@@ -1,6 +1,6 @@
 """Seconds to write the report of a run of a million rows, and the size of the page: it holds aggregates and samples.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/report.py --rows 1000000
+    python -m benchmarks.report --rows 1000000
 
 The run directory is written by the ledger's own writers: sources, a phase of three steps and a selection, units of 256
 rows. A few dozen units of the practice run are made row by row; the others are these with ids of their own.
@@ -8,10 +8,7 @@ rows. A few dozen units of the practice run are made row by row; the others are 
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import subprocess
 import tempfile
 import time
@@ -20,10 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks import record
 from distilray.ledger import Manifest, StepCounts, UnitCounts, write_unit
-from distilray.report.page.page import write_report
-from distilray.report.run_status import status
-from distilray.runner import versions
+from distilray.report import status, write_report
 from distilray.storage import Store
 from tests.support import practice_run as practice
 
@@ -115,25 +111,13 @@ def _opened(page: Path, folder: str) -> float | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "report.json")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--keep", help="folder for run and page; a run there is used again (default: a temporary one)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/report.json"))
     options = parser.parse_args()
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
         result = measure(options.rows, options.keep or scratch)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    report = {
-        "command": f"python benchmarks/report.py --rows {options.rows}",
-        "commit": commit,
-        "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "load_at_start": load,
-        "versions": versions(),
-        "results": result,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    record.write(options.out, {"results": result})
     print(json.dumps(result, indent=1))
 
 

@@ -1,7 +1,7 @@
 """Peak memory of trainings against what the plan says of them, on CPUs.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py              # all cases, some minutes each
-    PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py --only tiny
+    python -m benchmarks.train_memory              # all cases, some minutes each
+    python -m benchmarks.train_memory --only tiny
 
 Each case is trained for two steps by the trainer that a recipe's training runs, on random tokens, all rows as long as
 they may be, in processes of their own (two where the weights are sharded). What is compared is resident memory at its
@@ -15,15 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-OUT = Path(__file__).parent / "results" / "train_memory.json"
+from benchmarks import record
+
 GIB = 2**30
 QWEN = {"model_type": "qwen2", "max_position_embeddings": 4096}
 TINY = {**QWEN, "hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 6, "num_attention_heads": 6,
@@ -206,8 +205,8 @@ def measure(name: str) -> dict[str, Any]:
         if workers > 1:
             ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(workers), "MASTER_PORT": port}
             env |= {**ranks, "LOCAL_WORLD_SIZE": str(workers)}
-        command = [sys.executable, __file__, "--worker", name]
-        processes.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True))
+        command = [sys.executable, "-m", "benchmarks.train_memory", "--worker", name]
+        processes.append(subprocess.Popen(command, cwd=record.ROOT, env=env, stdout=subprocess.PIPE, text=True))
     texts = [process.communicate()[0] for process in processes]
     if any(process.returncode for process in processes):
         raise RuntimeError(f"{name}: a worker ended with an error, see above")
@@ -235,16 +234,14 @@ def parameters(config: dict[str, Any]) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "train_memory.json")
     parser.add_argument("--only", default="", help="cases whose name begins so")
-    parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         one_worker(options.worker)
         return
-    earlier = json.loads(options.out.read_text())["cases"] if options.out.exists() else []
-    results = {case["case"]: case for case in earlier}
+    results = {case["case"]: case for case in record.earlier(options.out, "cases") or ()}
     for name in CASES:
         if name.startswith(options.only):
             results[name] = measure(name)
@@ -253,14 +250,7 @@ def main() -> None:
                   f"ratio {shown['ratio']:.2f}   with libraries {shown['total_ratio']:.2f}", flush=True)  # fmt: skip
             cases = [results[case] for case in CASES if case in results]
             worst = max(abs(case["ratio"] - 1) for case in cases)
-            report = {
-                "command": "PYTHONPATH=. .venv/bin/python benchmarks/train_memory.py",
-                "machine": {"processor": platform.machine(), "cpus": os.cpu_count()},
-                "versions": {package: version(package) for package in ("torch", "transformers", "trl")},
-                "largest_error": round(worst, 3),
-                "cases": cases,
-            }
-            options.out.write_text(json.dumps(report, indent=1) + "\n")
+            record.write(options.out, {"largest_error": round(worst, 3), "cases": cases})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Tokens/s of trainings by our Ray Train launcher against the same training under torchrun, without Ray.
 
-    PYTHONPATH=. .venv/bin/python benchmarks/training_overhead.py --kind sft --pairs 5
+    python -m benchmarks.training_overhead --kind sft --pairs 5
 
 Kinds: ``sft``; ``dpo`` with a live, sharded reference; ``distill`` from a live, sharded teacher. Arms, taken in turn,
 two workers each (or --workers 1) under FSDP2, over gloo where there is no GPU, the same token files, the same order of
@@ -23,7 +23,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,7 +31,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-SCRIPT = "benchmarks/training_overhead.py"
+from benchmarks import record
+
 ARMS = ("ray", "torchrun", "trl")
 COMMON: dict[str, Any] = {
     "student": "student", "max_steps": 80, "max_length": 256, "batch_size": 32, "micro_batch_size": 16,
@@ -182,12 +182,12 @@ def figures(records: list[dict[str, float]]) -> dict[str, float]:
 def measure(arm: str, kind: str, workers: int, folder: Path) -> dict[str, float]:
     started = time.time()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0"}
-    inner = [__file__, "--inside", arm, "--kind", kind, "--workers", str(workers)]
+    inner = ["-m", "benchmarks.training_overhead", "--inside", arm, "--kind", kind, "--workers", str(workers)]
     inner += ["--folder", str(folder), "--started", str(started)]
     torchrun = ["-m", "torch.distributed.run", f"--nproc_per_node={workers}", f"--rdzv-id={time.time_ns()}"]
     torchrun += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
     command = [sys.executable, *([] if arm == "ray" else torchrun), *inner]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=560)
+    done = subprocess.run(command, cwd=record.ROOT, env=environment, capture_output=True, text=True, timeout=560)
     if done.returncode:
         raise SystemExit(f"{arm} failed\n{done.stderr[-3000:]}")
     whole = round(time.time() - started, 2)
@@ -224,15 +224,15 @@ def summary(pairs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = record.command_line(__doc__, "training_overhead_KIND.json")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--kind", choices=list(SETTINGS), default="sft")
     parser.add_argument("--workers", type=int, default=2, help="1 leaves Ray's own processes a core of two")
     parser.add_argument("--arms", nargs="+", choices=ARMS, help="default: all that the kind has")
-    parser.add_argument("--out", type=Path, help="default: benchmarks/results/training_overhead_KIND.json")
     parser.add_argument("--inside", choices=ARMS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
+    parser.set_defaults(out=None)
     options = parser.parse_args()
     if options.inside == "ray":
         print(json.dumps(by_ray(options.folder, options.kind, options.workers, options.started)))
@@ -241,14 +241,14 @@ def main() -> None:
     else:
         arms = options.arms or [arm for arm in ARMS if options.kind == "sft" or arm != "trl"]
         name = options.kind if options.workers == 2 else f"{options.kind}_{options.workers}_worker"
-        out = options.out or Path(f"benchmarks/results/training_overhead_{name}.json")
+        out = options.out or record.RESULTS / f"training_overhead_{name}.json"
+        record.share_imports()
         take(options.pairs, options.kind, options.workers, arms, out)
 
 
 def take(pairs: int, kind: str, workers: int, arms: list[str], out: Path) -> None:
-    from distilray.runner import versions
-
-    known = json.loads(out.read_text())["pairs"] if out.exists() else []
+    known = record.earlier(out, "pairs") or []
+    settings = SETTINGS[kind] | {"workers": workers, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"}
     with tempfile.TemporaryDirectory(prefix="distilray-bench-") as scratch:
         prepare(Path(scratch), kind)
         for _ in range(pairs):
@@ -257,20 +257,9 @@ def take(pairs: int, kind: str, workers: int, arms: list[str], out: Path) -> Non
             for arm in order:
                 pair[arm] = measure(arm, kind, workers, Path(scratch))
             known.append(pair)
-            commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
-            report = {
-                "command": f"PYTHONPATH=. .venv/bin/python {SCRIPT} --kind {kind} --workers {workers}",
-                "commit": commit.stdout.strip(),
-                "machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-                "versions": versions(),
-                "settings": SETTINGS[kind] | {"workers": workers, "sharding": "fsdp", "model": "Qwen2, 192 x 6 layers"},
-                "summary": summary(known),
-                "pairs": known,
-            }
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(report, indent=1) + "\n")
+            record.write(out, {"settings": settings, "summary": summary(known), "pairs": known})
             print(json.dumps(pair), flush=True)
-    print(json.dumps(report["summary"], indent=1))
+    print(json.dumps(summary(known), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,21 @@
 """Verifier throughput per core, and memory over 100,000 checks.
 
-    python benchmarks/verifiers.py
+    python -m benchmarks.verifiers
 
-Rates are checks per second of CPU time on one core (so that a busy machine does not blur them) and of wall time beside
-it. The maths rows are our own test cases and generated ones; every check differs, so that caches do not flatter it.
+Rates are checks per second of CPU time on one core (so that a busy machine does not blur them) and of wall time. The
+maths rows are our own test cases and generated ones; every check differs, so that caches do not flatter it.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
-import platform
 import random
 import resource
-import subprocess
-import sys
 import time
-from importlib.metadata import version
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from benchmarks import record
 from distilray.verifiers import Verdict, VerifierPool, numeric_equal, protections, verify_now
 
 Check = tuple[str, str, object]
@@ -120,44 +113,25 @@ def _resident_mb(pid: int) -> float:
         return round(int(handle.read().split()[1]) * resource.getpagesize() / (1 << 20), 1)
 
 
-def machine() -> dict[str, object]:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-    model = next(
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    )
-    return {
-        "cpu": model, "cores": os.cpu_count(), "load_1min": round(os.getloadavg()[0], 1), "kernel": platform.release(),
-        "python": platform.python_version(), "commit": commit,
-        "versions": {name: version(name) for name in ("sympy", "math-verify", "lm-eval", "py3langid")},
-        "command": "python " + " ".join(sys.argv),
-    }  # fmt: skip
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/verifiers.json"))
+    parser = record.command_line(__doc__, "verifiers.json")
     parser.add_argument("--leak-checks", type=int, default=100_000)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     cheap = numbers(20_000, seed=1)
     started = time.process_time()
     for _, answer, reference in cheap:
         numeric_equal(answer, str(reference))
-    results = {
-        "machine": machine(),
+    figures = {
         "protections": protections(),
         "numeric_equal": {"us_per_check": round((time.process_time() - started) / len(cheap) * 1e6, 1)},
         "maths, numbers": in_process(numbers(20_000, seed=2)),
         "maths, expressions": in_process(expressions(1_000, seed=3)),
         "code, 5 calls": asyncio.run(code_rate(programs(300, tests=5), 1)),
         "code, 5 calls, all cores": asyncio.run(code_rate(programs(600, tests=5), os.cpu_count() or 1)),
-        "leak": asyncio.run(leak(chosen.leak_checks)),
+        "leak": asyncio.run(leak(options.leak_checks)),
     }
-    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    print(text)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(text, encoding="utf-8")
+    record.write(options.out, figures, packages=("sympy", "math-verify", "lm-eval", "py3langid"))
+    print(json.dumps(figures, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":
