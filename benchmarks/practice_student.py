@@ -11,21 +11,16 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 from benchmarks import record
-from distilray.practice.checkpoints import CHECKPOINTS, load
-from distilray.practice.examples import is_right
-from distilray.practice.measurement import greedy, held_out
-from distilray.practice.tokenizer import load_tokenizer
-from distilray.practice.training import adamw, stream, train
-
-STUDENT = CHECKPOINTS / "student_warm"
 
 
-def accuracy(model, tokenizer, rows: int = 500) -> dict[str, float]:
+def accuracy(model: Any, tokenizer: Any, rows: int = 500) -> dict[str, float]:
+    from distilray.practice.examples import is_right  # torch
+    from distilray.practice.measurement import greedy, held_out
+
     examples = held_out(["conversation"], rows, seed=2024)
     ids = greedy(model, tokenizer, [example.messages for example in examples])
     right = [is_right(e, reply) for e, reply in zip(examples, tokenizer.batch_decode(ids), strict=True)]
@@ -37,7 +32,7 @@ def accuracy(model, tokenizer, rows: int = 500) -> dict[str, float]:
     }
 
 
-def again_and_again(examples, seed: int):
+def again_and_again(examples: list[Any], seed: int) -> Iterator[Any]:
     rng = random.Random(seed)
     while True:
         rng.shuffle(examples)
@@ -54,19 +49,32 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[3e-3])
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    tokenizer = load_tokenizer(STUDENT)
-    runs: list[dict[str, Any]] = []
-    figures = {"threads": torch.get_num_threads(), "before": accuracy(load(STUDENT), tokenizer), "runs": runs}
-    for run, rate in itertools.product(options.runs, options.rates):
-        rows, steps = map(int, run.split("x"))
-        model = load(STUDENT)
-        gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + options.seed), rows))
-        examples = again_and_again(gold, options.seed)
-        seconds = train(model, examples, steps=steps, rate=rate, seed=options.seed, optimizers=adamw, report=progress)
-        found = {"rows": rows, "steps": steps, "rate": rate, "seed": options.seed, "seconds": round(seconds, 1)}
-        runs.append(found | accuracy(model, tokenizer))
-        print(runs[-1], flush=True)
+    for figures in measure(options.runs, options.rates, options.seed):
+        print(figures["runs"][-1], flush=True)
         record.write(options.out, figures)
+
+
+def measure(sizes: list[str], rates: list[float], seed: int) -> Iterator[dict[str, Any]]:
+    """Yields all figures taken so far, after every training."""
+    import torch
+
+    from distilray.practice.checkpoints import CHECKPOINTS, load
+    from distilray.practice.tokenizer import load_tokenizer
+    from distilray.practice.training import adamw, stream, train
+
+    student = CHECKPOINTS / "student_warm"
+    tokenizer = load_tokenizer(student)
+    runs: list[dict[str, Any]] = []
+    figures = {"threads": torch.get_num_threads(), "before": accuracy(load(student), tokenizer), "runs": runs}
+    for size, rate in itertools.product(sizes, rates):
+        rows, steps = map(int, size.split("x"))
+        model = load(student)
+        gold = list(itertools.islice(stream({"conversation": 1.0}, tokenizer, seed=1000 + seed), rows))
+        examples = again_and_again(gold, seed)
+        seconds = train(model, examples, steps=steps, rate=rate, seed=seed, optimizers=adamw, report=progress)
+        found = {"rows": rows, "steps": steps, "rate": rate, "seed": seed, "seconds": round(seconds, 1)}
+        runs.append(found | accuracy(model, tokenizer))
+        yield figures
 
 
 if __name__ == "__main__":
