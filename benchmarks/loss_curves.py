@@ -68,8 +68,7 @@ def curve(folder: Path, kind: str, sharding: str, workers: int, paths: list[str]
     """A record for every step."""
     from distilray.models import VLLMModel
     from distilray.storage import Store
-    from distilray.train import TrainResources, fit, parse_settings
-    from distilray.train.loop.metrics import read_metrics
+    from distilray.train import TrainResources, fit, parse_settings, read_metrics
     from tests.support.specs import spec_of
 
     store, out = Store(folder), f"training/{kind.replace(', ', '-')}-{sharding}-{workers}-{os.urandom(3).hex()}"

@@ -29,9 +29,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import record
+
+if TYPE_CHECKING:
+    from distilray.train import WorkerContext
 
 ARMS = ("ray", "torchrun", "trl")
 COMMON: dict[str, Any] = {
@@ -78,8 +81,7 @@ def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, f
     import ray
 
     from distilray.storage import Store
-    from distilray.train import TrainResources, fit, parse_settings
-    from distilray.train.loop.metrics import read_metrics
+    from distilray.train import TrainResources, fit, parse_settings, read_metrics
     from tests.support.specs import spec_of
 
     first: list[float] = []
@@ -103,11 +105,35 @@ def by_ray(folder: Path, kind: str, workers: int, started: float) -> dict[str, f
 
 
 def by_torchrun(folder: Path, kind: str, workers: int, stock: bool) -> None:
-    """What torchrun starts in each process."""
-    import numpy as np
+    """What torchrun starts in each process; ``stock``: TRL's own trainer and loss, given rows in the same order."""
     import torch
-    from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
+    from transformers import PrinterCallback
     from trl import SFTTrainer
+
+    from distilray.train.loop.fixed_order import InOrder
+
+    class Stock(SFTTrainer):
+        def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
+            return InOrder(context.order)
+
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo")
+    context = context_of(folder, kind, workers)
+    inputs = {"train_dataset": context.feed.train, "processing_class": context.tokenizer}
+    trainer: Any = (
+        Stock(model=context.model, args=context.arguments, **inputs) if stock else context.job.method.trainer(context)
+    )
+    trainer.remove_callback(PrinterCallback)
+    records = timed(trainer, context, workers)
+    if torch.distributed.get_rank() == 0:
+        (folder / "records.json").write_text(json.dumps(records))
+    torch.distributed.destroy_process_group()
+
+
+def context_of(folder: Path, kind: str, workers: int) -> WorkerContext:
+    """What a worker of the launcher has when it makes its trainer."""
+    import torch
+    from transformers import AutoTokenizer
 
     from distilray.storage import Store
     from distilray.train import TrainResources, parse_training
@@ -116,27 +142,18 @@ def by_torchrun(folder: Path, kind: str, workers: int, stock: bool) -> None:
     from distilray.train.distributed import cpu, sharding
     from distilray.train.loop.arguments import common_arguments
     from distilray.train.loop.context import WorkerContext
-    from distilray.train.loop.fixed_order import InOrder
     from distilray.train.loop.student import load_student
     from distilray.train.spec import Job
 
-    class Stock(SFTTrainer):
-        """TRL's own trainer and loss, given rows in the order of the others."""
-
-        def _get_train_sampler(self, train_dataset: Any = None) -> InOrder:
-            return InOrder(order)
-
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo")
-    (method, settings), resources = parse_training(SETTINGS[kind]), TrainResources(workers=workers, cpus_per_worker=1)
-    store, rank = Store(folder), torch.distributed.get_rank()
+    method, settings = parse_training(SETTINGS[kind])
+    resources = TrainResources(workers=workers, cpus_per_worker=1)
     job = Job(
-        store=store, out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), method=method,
+        store=Store(folder), out="torchrun", tokens=json.loads((folder / "tokens.json").read_text()), method=method,
         settings=settings, resources=resources, student_path=str(folder / "student"), models=models(folder),
         board=None, token=os.environ["TORCHELASTIC_RUN_ID"],  # type: ignore[arg-type]
     )  # fmt: skip
-    if rank == 0:
-        write_feed(store, job.tokens, os.path.join(job.scratch, "feed"), holdout=0.0, pack_to=None)
+    if torch.distributed.get_rank() == 0:
+        write_feed(job.store, job.tokens, os.path.join(job.scratch, "feed"), holdout=0.0, pack_to=None)
     torch.distributed.barrier()
     feed = open_feed(os.path.join(job.scratch, "feed"), packed=False)
     steps = total_steps(len(feed.lengths), settings.batch_size, epochs=None, max_steps=settings.max_steps)
@@ -145,12 +162,18 @@ def by_torchrun(folder: Path, kind: str, workers: int, stock: bool) -> None:
     sharding.keep_precision(arguments, settings)
     cpu.before_trainer(settings.sharding, workers)
     model = load_student(job.student_path, settings, True, method, method.head(job))
-    tokenizer = AutoTokenizer.from_pretrained(job.student_path)
-    session = WorkerContext(job, arguments, model, tokenizer, feed, order, None)
-    taken = {"args": arguments, "train_dataset": feed.train, "processing_class": tokenizer}
-    trainer: Any = Stock(model=model, **taken) if stock else method.trainer(session)
-    trainer.remove_callback(PrinterCallback)
-    tokens_at = np.concatenate([[0], feed.lengths[order].reshape(steps, -1).sum(1).cumsum()])
+    return WorkerContext(job, arguments, model, AutoTokenizer.from_pretrained(job.student_path), feed, order, None)
+
+
+def timed(trainer: Any, context: WorkerContext, workers: int) -> list[dict[str, float]]:
+    """Trains, and returns a record for every logged step: its loss, tokens so far and when it was done."""
+    import numpy as np
+    from transformers import TrainerCallback
+
+    from distilray.train.distributed import sharding
+
+    batches = context.feed.lengths[context.order].reshape(-1, context.job.settings.batch_size)
+    tokens_at = np.concatenate([[0], batches.sum(1).cumsum()])
     records: list[dict[str, float]] = []
 
     class Clock(TrainerCallback):
@@ -166,9 +189,7 @@ def by_torchrun(folder: Path, kind: str, workers: int, stock: bool) -> None:
 
     trainer.add_callback(Clock())
     trainer.train()
-    if rank == 0:
-        (folder / "records.json").write_text(json.dumps(records))
-    torch.distributed.destroy_process_group()
+    return records
 
 
 def figures(records: list[dict[str, float]]) -> dict[str, float]:
