@@ -108,13 +108,13 @@ def recipe_of(sources: list[dr.Source]) -> dr.Recipe:
 
 
 def rating(rows: Rows, column: str = "rating") -> dict[str, Any]:
-    """How often the rater is right, and what it says of each kind (rows: truth; columns: said)."""
-    said = [row for row in rows if row[column]]
-    confusion = {truth: Counter(row[column] for row in said if row["truth_rating"] == truth) for truth in RATINGS}
+    """How often the rater is right, and what it rates each kind as (rows: truth; columns: rating)."""
+    rated = [row for row in rows if row[column]]
+    confusion = {truth: Counter(row[column] for row in rated if row["truth_rating"] == truth) for truth in RATINGS}
     return {
         "rows": len(rows),
-        "rated": len(said),
-        "accuracy": share(row[column] == row["truth_rating"] for row in said),
+        "rated": len(rated),
+        "accuracy": share(row[column] == row["truth_rating"] for row in rated),
         "confusion": {truth: {word: counts[word] for word in RATINGS} for truth, counts in confusion.items()},
     }
 
@@ -176,7 +176,7 @@ def table(result: dict[str, Any]) -> str:
         f"  by the majority of five at T = 1     {result['rating_by_majority']:.3f}",
         f"  by log-probabilities                 {result['rating_by_logprobs']:.3f}",
         f"  with traces swapped between rows     {swapped['accuracy']:.3f}  (chance: 0.333)",
-        "  truth \\ said   " + "".join(f"{word:>8}" for word in RATINGS),
+        "  truth \\ rating " + "".join(f"{word:>8}" for word in RATINGS),
     ]
     lines += [
         f"  {truth:<14} " + "".join(f"{count:>8}" for count in counts.values())
@@ -193,7 +193,7 @@ def table(result: dict[str, Any]) -> str:
     ]
     for name, some in (("with a reference", aligned), ("judge alone", result["judge_alone"])):
         lines.append(
-            f"wrong traces let through, {name:<17}{some['wrong_traces_let_through']} of {some['wrong_traces']}; "
+            f"wrong traces accepted, {name:<20}{some['wrong_traces_let_through']} of {some['wrong_traces']}; "
             f"kept and ending wrong: {some['kept_that_end_wrong']} of {some['kept']}"
         )
     return "\n".join(lines)

@@ -4,11 +4,11 @@
 
 DIR holds ``instructions/gsm8k/*.jsonl``, ``instructions/cmath/*.jsonl`` and ``tokenizer/qwen2.5``. Three sources: gsm8k
 problems with their worked solutions as traces; cmath with its bare results, which is as terse as a trace can be; cmath
-again without answers, so that a teacher writes them. The models are one random Qwen2 under the real tokenizer: what it
-says is babble, so the verifier and the parsers have everything to refuse, and prompts, lengths and token counts are
-those of real use.
+again without answers, so that a teacher writes them. The models are one random Qwen2 under the real tokenizer: its
+replies are noise, so the verifier and the parsers have everything to reject, while prompts, lengths and token counts
+are real.
 
-The recipe is run twice: once in peace, once with the driver killed (SIGKILL) in the middle of the loop and started
+The recipe is run twice: once undisturbed, once with the driver killed (SIGKILL) in the middle of the loop and started
 again. Then: the ledger reconciles, every record of the sources is in exactly one row, what was kept is right by the
 record's own result, and both runs agree row by row.
 """
@@ -48,7 +48,7 @@ def main() -> None:
         directory = options.directory or Path(folder)
         directory.mkdir(parents=True, exist_ok=True)
         recipe = write_recipe(directory, options.data.resolve(), options.rows)
-        whole = in_peace(recipe, directory / "whole")
+        whole = undisturbed(recipe, directory / "whole")
         killed = killed_and_resumed(recipe, directory / "killed")
         result = {
             "gsm8k_rows": options.rows,
@@ -69,7 +69,7 @@ def write_recipe(directory: Path, data: Path, rows: int) -> Path:
 
 def recipe_of(model: Path, instructions: Path, rows: int) -> dr.Recipe:
     steps, tokenizer = dr.steps, str(model)
-    # fp32, so that a row's replies do not depend on its company; babble ends at an n, which no rating has
+    # fp32, so that a row's replies do not depend on its company; noise ends at an n, which no rating has
     tiny = dr.VLLMModel(
         path=str(model),
         dtype="float32",
@@ -113,7 +113,7 @@ def recipe_of(model: Path, instructions: Path, rows: int) -> dr.Recipe:
     )
 
 
-def in_peace(recipe: Path, run: Path) -> dict[str, Any]:
+def undisturbed(recipe: Path, run: Path) -> dict[str, Any]:
     log, done = run.with_suffix(".log"), run.with_suffix(".json")
     if not done.exists():  # an earlier call with this --directory may have ended it
         started = time.monotonic()
@@ -166,7 +166,7 @@ def account(run: Path, data: Path, rows: int) -> dict[str, Any]:
 
 
 def expected(data: Path, rows: int) -> dict[str, int]:
-    """Records of each source, counted by hand."""
+    """Records of each source, counted without the reader."""
     lines = {
         name: sum(bool(line.strip()) for path in (data / "instructions" / name).glob("*.jsonl") for line in path.open())
         for name in ("gsm8k", "cmath")
@@ -208,7 +208,7 @@ def table(result: dict[str, Any]) -> str:
     lines.append(
         f"killed at {killed['units_published_before_the_kill']} of {killed['units']} units; written again: "
         f"{killed['units_written_again']}; replies replayed {killed['replies_replayed_from_the_log']:.0f} of "
-        f"{killed['replies']:.0f}; rows that differ from the run in peace: {result['rows_that_differ']}"
+        f"{killed['replies']:.0f}; rows that differ from the undisturbed run: {result['rows_that_differ']}"
     )
     lines += [f"  {step}" for step in killed["steps"]]
     return "\n".join(lines)

@@ -3,11 +3,11 @@
     python -m benchmarks.loss_curves
 
 SFT, SFT of adapters, DPO with a live reference and distillation from a live teacher: a tiny student of random weights,
-24 steps of 16 rows, in fp32 where bf16 is not said, through :func:`distilray.train.fit` on a Ray cluster of its own, as
-a recipe's training runs. One worker takes four micro batches of four rows a step; two workers take two each. What is
-told is the largest difference of any step's loss from the one worker's, as a share of that loss, and the same of
-gradient norms; ``one worker, again`` is what a repetition differs by. In bf16 one worker computes under autocast and
-DeepSpeed's and FSDP2's in bf16 throughout, so they differ by its rounding.
+24 steps of 16 rows, in fp32 unless bf16 is named, through :func:`distilray.train.fit` on a Ray cluster of its own, as a
+recipe's training runs. One worker takes four micro batches of four rows a step; two workers take two each. Reported is
+the largest difference of any step's loss from the one worker's, as a share of that loss, and the same of gradient
+norms; ``one worker, again`` is what a repetition differs by. In bf16 one worker computes under autocast, DeepSpeed and
+FSDP2 in bf16 throughout, so they differ by its rounding.
 Ends with an error where a difference is beyond TOLERANCE. Writes benchmarks/results/loss_curves.json and the table in
 docs/workers.md.
 """
@@ -81,10 +81,12 @@ def curve(folder: Path, kind: str, sharding: str, workers: int, paths: list[str]
 
 def differences(found: list[dict[str, float]], alone: list[dict[str, float]]) -> dict[str, Any]:
     assert [record["step"] for record in found] == [record["step"] for record in alone]
-    told: dict[str, Any] = {"first": found[0]["loss"], "last": found[-1]["loss"]}
+    largest: dict[str, Any] = {"first": found[0]["loss"], "last": found[-1]["loss"]}
     for name in ("loss", "grad_norm"):
-        told[name] = max(abs(mine[name] - its[name]) / abs(its[name]) for mine, its in zip(found, alone, strict=True))
-    return told
+        largest[name] = max(
+            abs(mine[name] - its[name]) / abs(its[name]) for mine, its in zip(found, alone, strict=True)
+        )
+    return largest
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Checkpoints with random weights, for benchmarks of speed: what they say is babble, how fast they say it is real."""
+"""Checkpoints with random weights, for benchmarks of speed: their replies are noise, their speed is real."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SIZES = {
                   "num_key_value_heads": 2, "vocab_size": 264},
     "2m": {"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 6,
            "num_key_value_heads": 2, "vocab_size": 4096},
-    # 0.1 M parameters beside the embeddings; small enough for the vocabulary of a real tokenizer. Its weights are so
-    # large that even the likeliest next token depends on all that stands before: varied babble without drawing from
+    # 0.1 M parameters without the embeddings; small enough for the vocabulary of a real tokenizer. Its weights are so
+    # large that even the likeliest next token depends on all tokens before it: varied noise without sampling from
     # 152 k tokens, which on a CPU costs eight times the model
     "64k": {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2,
             "num_key_value_heads": 1, "vocab_size": 4096, "tie_word_embeddings": False, "initializer_range": 0.5},

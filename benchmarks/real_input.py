@@ -3,7 +3,7 @@
     python -m benchmarks.real_input --data DIR [--s3]
 
 DIR holds ``instructions/{gsm8k,gpteacher,zh_supplement,sharegpt_zh_1k}`` and ``tokenizer/qwen2.5``. The models are one
-random Qwen2 under the real tokenizer, so answers are babble; prompts, lengths, token counts, templates and files are
+random Qwen2 under the real tokenizer, so answers are noise; prompts, lengths, token counts, templates and files are
 those of real use. One more source has two lines that no reader can take: they must come out as failed rows.
 
 The driver is killed (SIGKILL) when a third of the steps' units is published, and started again. Then: the ledger

@@ -81,7 +81,7 @@ def measure(rows: int, folder: str) -> dict[str, Any]:
         write_run(store, rows)
     started = time.monotonic()
     found = status(store)
-    said = time.monotonic() - started
+    took = time.monotonic() - started
     started = time.monotonic()
     page = Path(write_report(store, f"{folder}/report.html"))
     seconds = time.monotonic() - started
@@ -89,7 +89,7 @@ def measure(rows: int, folder: str) -> dict[str, Any]:
     return {
         "rows": shown,
         "units": -(-rows // UNIT_ROWS),
-        "status_s": round(said, 2),
+        "status_s": round(took, 2),
         "report_s": round(seconds, 2),
         "page_mib": round(page.stat().st_size / 2**20, 2),
         "browser_s": _opened(page, folder),

@@ -6,7 +6,7 @@
 Each case is trained for two steps by the trainer that a recipe's training runs, on random tokens, all rows as long as
 they may be, in processes of their own (two where the weights are sharded). What is compared is resident memory at its
 peak while the steps run, less what was resident before the student was made (libraries; a tiny training has warmed them
-up), with the plan's peak without its overhead; and both with it. One allocation is one mapping (glibc is told so), so
+up), with the plan's peak without its overhead; and both with it. One allocation is one mapping (a setting of glibc), so
 that what was freed is not counted. The results are added to those in --out.
 """
 
