@@ -81,12 +81,12 @@ def curve(folder: Path, kind: str, sharding: str, workers: int, paths: list[str]
 
 def differences(found: list[dict[str, float]], alone: list[dict[str, float]]) -> dict[str, Any]:
     assert [record["step"] for record in found] == [record["step"] for record in alone]
-    largest: dict[str, Any] = {"first": found[0]["loss"], "last": found[-1]["loss"]}
+    most: dict[str, Any] = {"first": found[0]["loss"], "last": found[-1]["loss"]}
     for name in ("loss", "grad_norm"):
-        largest[name] = max(
+        most[name] = max(
             abs(mine[name] - its[name]) / abs(its[name]) for mine, its in zip(found, alone, strict=True)
         )
-    return largest
+    return most
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
