@@ -1,4 +1,4 @@
-"""Variants over seeds: the committed figures follow from the committed runs, and the recipes are those of the variants."""
+"""Variants over seeds: the committed figures follow from the committed runs, and all variants train alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_committed_figures_follow_from_the_runs(program: str):
 
 
 def test_one_seed_has_no_spread():
-    [of_one] = [summary([{"accuracy": 0.25, "mean_output_tokens": 40.0}])]
+    of_one = summary([{"accuracy": 0.25, "mean_output_tokens": 40.0}])
     assert of_one["spread"] is None
     assert table({"sft": of_one}).splitlines()[1].split() == ["sft", "0.250", "40.0", "1"]
 
