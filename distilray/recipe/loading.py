@@ -34,7 +34,7 @@ def as_recipe(given: RecipeLike, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def load_recipe(place: str | PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe at ``place`` (a path or a URI) with ``overrides`` (``models.teacher.path=X``).
+    """The recipe at ``place`` (path or URI) with ``overrides`` (``models.teacher.path=X``).
 
     Raises :class:`RecipeError` with every problem found, each with file, line, key, value and remedy.
     """
@@ -42,7 +42,7 @@ def load_recipe(place: str | PathLike[str], overrides: Sequence[str] = ()) -> Re
 
 
 def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:
-    """As :func:`load_recipe`, of the text itself."""
+    """Like :func:`load_recipe`, from the text itself."""
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()

@@ -1,4 +1,4 @@
-"""A recipe: parsed from YAML or built in Python, and known to fit together.
+"""A recipe, parsed from YAML or built in Python, whose parts are known to fit together.
 
 recipe = Recipe(models={"teacher": VLLMModel(path="Qwen/Qwen2.5-7B-Instruct")},
                 sources=[Source(name="rows", path="rows.jsonl")],
@@ -27,7 +27,7 @@ IN_PYTHON = "recipe"
 
 @dataclass(frozen=True)
 class Written:
-    """Where a recipe was written. Any two are equal, since this is no part of what a recipe says."""
+    """Where a recipe was written. Any two are equal, since the origin is not part of a recipe's content."""
 
     origin: str = field(default=IN_PYTHON, compare=False)
     lines: Mapping[Place, int] = field(default_factory=dict, compare=False)
@@ -58,7 +58,7 @@ class Recipe(Sections):
     def from_document(
         cls, document: Mapping[str, Any], origin: str, lines: Mapping[Place, int] | None = None
     ) -> Recipe:
-        """The recipe that ``document`` says, written at ``origin`` with its keys on ``lines``."""
+        """The recipe in ``document``, written at ``origin`` with its keys on ``lines``."""
         if strange := [key for key in document if not isinstance(key, str)]:
             raise RecipeError(origin, [Problem((), f"the sections of a recipe have names; {strange[0]!r} is not one")])
         try:

@@ -106,7 +106,7 @@ class RepeatEntry:
 
     @property
     def stall(self) -> float | None:
-        """Share of change at which the rounds end. None: they do not, because a training does not change rows."""
+        """Share of change at which the rounds end. None: never, because a training does not change rows."""
         default = None if self.trains else 0.0
         return default if self.settings.stall is None else self.settings.stall
 

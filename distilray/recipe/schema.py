@@ -1,4 +1,4 @@
-"""The sections of a recipe: which instructions, which models, which steps, and what becomes of the student.
+"""The sections of a recipe: sources, models, steps, and what is done with the student.
 
 name: quickstart
 models:
@@ -50,7 +50,7 @@ else:  # pydantic does not look into them: the parsers decide
 
 
 class Sections(BaseModel):
-    """A recipe's sections, each parsed; nothing is known yet of how they fit together."""
+    """A recipe's sections, each parsed; how they fit together is not checked yet."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +75,7 @@ class Sections(BaseModel):
     @field_validator("train")
     @classmethod
     def _arranged_trainings(cls, train: tuple[TrainEntry, ...], info: ValidationInfo) -> tuple[TrainEntry, ...]:
-        if "steps" not in info.data:  # refused: nobody knows which trainings are among them
+        if "steps" not in info.data:  # rejected: the trainings among them are unknown
             return train
         return _or_refused(arrange_trainings(train, [entry.name for entry in _trainings(info.data["steps"])]))
 

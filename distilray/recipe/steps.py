@@ -1,4 +1,4 @@
-"""A step of a recipe: one of ours by its name, or one of the user's by ``uses``; in Python also the object itself.
+"""A step of a recipe: a built-in one by its name, or a user's by ``uses``; in Python also the object itself.
 
 steps:
   - answer: {model: teacher}
@@ -27,7 +27,7 @@ from distilray.steps import STEPS, GlobalStep, Step, StepClass, step_class
 class StepEntry:
     named: NamedStep
     uses: str
-    """The name of one of our steps, or ``package:Class``."""
+    """The name of a built-in step, or ``package:Class``."""
     place: Place = field(default=(), compare=False)
 
     @property
@@ -78,7 +78,7 @@ def parse_step(item: Any) -> StepEntry:
 
 
 def mapping(key: str, value: Any) -> dict[str, Any]:
-    """The settings below ``key``; none where nothing is written."""
+    """The settings below ``key``; empty where none are given."""
     if value is not None and not isinstance(value, dict):
         raise refusal([Problem((key,), f"settings are a mapping such as {{model: teacher}}, not {value!r}")])
     return dict(value or {})

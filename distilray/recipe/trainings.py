@@ -73,7 +73,7 @@ def parse_training(item: Any) -> TrainEntry:
 
 
 def _brought(entry: TrainEntry) -> TrainEntry:
-    """``entry``, whose settings are an object, if there is a method for them."""
+    """``entry``, whose settings are an object, if a method uses them."""
     try:
         method = entry.method
     except (KeyError, ImportError, TypeError) as error:

@@ -1,1 +1,1 @@
-"""What can be known of a recipe before anything starts; each check yields problems."""
+"""Checks of a recipe that are possible before anything starts; each yields problems."""

@@ -1,4 +1,4 @@
-"""Columns: what steps and trainings read, a source or an earlier step must write."""
+"""Columns: a source or an earlier step must write what steps and trainings read."""
 
 from __future__ import annotations
 

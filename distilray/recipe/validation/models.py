@@ -1,4 +1,4 @@
-"""Models: those that steps, trainings and benchmarks name must exist, and be of a kind that can do what is asked."""
+"""Models that steps, trainings and benchmarks name must exist and be of a suitable kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def model_problems(recipe: Sections) -> Iterator[Problem]:
 
 
 def _used(recipe: Sections) -> set[str]:
-    """The recipe's models that something asks or trains."""
+    """The recipe's models that are asked or trained."""
     used = {name for benchmark in recipe.evaluate for name in {*benchmark.models, *benchmark.judges()}}
     for entry in recipe.all_steps():
         if isinstance(entry.named.step, Step):

@@ -11,7 +11,7 @@ from distilray.recipe.trainings import TrainEntry
 
 
 def round_problems(recipe: Sections) -> Iterator[Problem]:
-    """What a repeat with a training cannot mean."""
+    """Repeats with a training that make no sense."""
     for entry in recipe.steps:
         if not isinstance(entry, RepeatEntry) or not entry.trains:
             continue
