@@ -1,4 +1,4 @@
-"""Evaluations: the phases in which models answer a benchmark, and which of them share their engines' residency."""
+"""Evaluations: the phases in which models answer a benchmark, and which of them share resident engines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evaluation_phase(
     named = NamedStep("benchmark", step)
     judges = {name: recipe.models[name] for name in sorted(benchmark.judges())}
     identity = [questions, recipe.seed, step.model_dump(mode="json"), model_identity(settings)]
-    if not isinstance(step, BenchmarkStep):  # what else decides the answers of a step that a benchmark brings
+    if not isinstance(step, BenchmarkStep):  # further inputs of a step that a benchmark brings
         prompts = {prompt.name: prompt.hash for prompt in step.prompts_used()}
         identity += [place_of(benchmark), fingerprint(inspect.getsource(type(step))), prompts]
     if judges:

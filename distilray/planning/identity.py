@@ -1,4 +1,4 @@
-"""What decides a step's result, so that a changed step and those after it, and only these, run again."""
+"""What determines a step's result, so that only a changed step and those after it run again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from distilray.steps import STEPS, Step
 OPERATIONAL = {"replicas", "gpus", "cpus", "threads", "max_num_seqs", "request_timeout_s", "restarts", "price",
                "concurrency", "batch_size", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
                "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path"}  # fmt: skip
-"""Settings of a model that decide how fast or where it answers, not what; the path counts through its weights."""
+"""Settings of a model that affect how fast or where it answers, not what; the path counts through its weights."""
 
 
 def step_identity(entry: StepEntry, models: Mapping[str, ModelSettings]) -> dict[str, Any]:

@@ -16,14 +16,16 @@ from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.planning.residency import Available
 
 ENGINE_GIB = 1.5
-"""Memory of an engine on CPU besides weights and key-value cache: measured 1.2-1.4 GiB resident with tiny models."""
+"""Memory of an engine on CPU in addition to weights and key-value cache: measured 1.2-1.4 GiB resident with tiny
+models.
+"""
 
 CLASSIFIER_GIB = 0.6
 """Memory of an actor with torch and transformers in addition to a classifier's weights. Not measured on its own."""
 
 
 def this_machine(num_cpus: int | None = None) -> Available:
-    """CPUs (as many as a local cluster would claim), GPUs, and memory that is free, in GiB."""
+    """CPUs (as many as a local cluster would claim), GPUs, and free memory in GiB."""
     gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name.removeprefix("nvidia").isdigit()])
     memory = psutil.virtual_memory().available / 2**30
     return Available(num_cpus or os.cpu_count() or 1, gpus, memory, _gpu_gib() if gpus else None)

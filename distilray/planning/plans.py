@@ -1,4 +1,4 @@
-"""The plan: which stages a recipe consists of on a given cluster, what is resident when, and whether it fits.
+"""The plan: the stages of a recipe on a given cluster, what is resident when, and whether it fits.
 
 Consecutive row steps share a phase as long as all their models fit on the cluster together: rows then pass through all
 of them in one go, and a model with several roles is loaded once.
@@ -28,7 +28,7 @@ class Plan:
     grouping: tuple[tuple[str, ...], ...]
     """Names of the steps of each stage, in order; a resumed run keeps it."""
     fingerprint: str = ""
-    """Of the rows that the last stage leaves."""
+    """Of the rows that the last stage keeps."""
 
     def phases(self) -> list[Phase]:
         return [stage for stage in self.flat() if isinstance(stage, Phase)]
@@ -86,7 +86,7 @@ class _Planner:
         self, entries: Sequence[StepEntry | TrainEntry | RepeatEntry], folder: str, before: str
     ) -> tuple[list[Stage], str]:
         """The stages of ``entries``, in directories ``folder`` + number, and the fingerprint of the rows that they
-        leave. ``before``: that of the rows that enter."""
+        keep. ``before``: that of the rows that enter."""
         stages: list[Stage] = []
         row_steps: list[StepEntry] = []
         for entry in [*entries, None]:

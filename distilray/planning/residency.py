@@ -46,9 +46,9 @@ def grouped(
     fits: Callable[[Sequence[T]], bool],
     fixed: Callable[[Sequence[T]], int | None] = lambda rest: None,
 ) -> Iterator[list[T]]:
-    """``items`` in order, in groups: each takes as many items as fit, and at least one whether it fits or not.
+    """``items`` in order, in groups: each has as many items as fit, and at least one even if it does not fit.
 
-    ``fixed``: the size of the group that the remaining items begin with, where it has been decided before.
+    ``fixed``: the size of the first group, where it was decided earlier.
     """
     rest = list(items)
     while rest:

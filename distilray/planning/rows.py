@@ -1,4 +1,4 @@
-"""How many rows a recipe begins with."""
+"""How many rows a recipe starts with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan consists of: phases and global steps, trainings among them, and repeats of these in rounds."""
+"""The parts of a plan: phases and global steps, trainings among them, and repeats of these in rounds."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _need(entry: TrainEntry, models: Mapping[str, ModelSettings], available: Ava
 
 
 def _fewest(used: TrainResources) -> TrainResources:
-    """With as few workers as the training may have to continue with: each then holds the most."""
+    """With the fewest workers that the training may continue with: each then holds the most."""
     return used.with_workers(used.fewest)
 
 
