@@ -1,4 +1,4 @@
-"""The driver: carries out a recipe, from its sources to a measured student, under the run's lease."""
+"""The driver: executes a recipe, from its sources to an evaluated student, under the run's lease."""
 
 import lazy_loader
 

@@ -3,7 +3,7 @@
 ``training/NAME/demonstrations/unit-000000.parquet`` has a row for each demonstration: ``messages`` ask as the step
 did, ``answer`` is the reply, ``parent`` the row that it is about, ``id`` ends with the prompt's name and a number. A
 row of the run that has no demonstration, and a demonstration whose reply the prompt's parser would refuse, are there
-too, rejected with the reason. Ray tasks write the units; the driver sees counts alone.
+too, rejected with the reason. Ray tasks write the units; the driver sees only counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def prepare_demonstrations(
     """Writes the demonstrations that ``step`` has about the kept rows of ``inputs`` into units below ``out``; those
     that exist already stay. Returns the units and their counts, over demonstrations and rows without one.
 
-    Raises :class:`CannotTrain` where there is not one demonstration.
+    Raises :class:`CannotTrain` where there is no demonstration.
     """
     learn = settings.demonstrations
     assert learn is not None
@@ -82,7 +82,7 @@ def demonstrations_of(
     carried: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """The demonstrations about ``rows``, as rows. The same conversation with the same reply is one demonstration: a
-    row that a step made of another has its columns, too."""
+    row that a step made from another has its columns, too."""
     seen: set[str] = set()
     for values in rows:
         row = Row(values)
@@ -110,7 +110,7 @@ def demonstrations_of(
 
 
 def _parents(store: Store, unit: UnitInput, rows: pa.Table) -> dict[str, dict[str, Any]]:
-    """The rows of the unit's file, kept or not, that others of its rows were made of."""
+    """The rows of the unit's file, kept or not, from which others of its rows were made."""
     wanted = {parent for parent in rows["parent"].to_pylist() if parent is not None}
     if not wanted:
         return {}

@@ -39,7 +39,7 @@ def run_evaluations(
     available: Available,
     on_stage: Callable[[str, str], None],
 ) -> list[Result]:
-    """All results, measured now or earlier; after a training always of what was exported.
+    """All results, measured now or earlier; after a training always of the exported student.
 
     Engines that fit at the same time start together: on a small machine, starting them takes most of the time.
     """
@@ -79,7 +79,7 @@ def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterat
 
 
 def _who(context: Context, recipe: Recipe, students: Students, name: str) -> tuple[ModelSettings, Style]:
-    """The model behind a benchmark's name for it, and how it is asked.
+    """The model that a benchmark refers to by name, and how it is asked.
 
     A student is asked as it was trained and will be served: its own system prompt and the question.
     """

@@ -17,12 +17,12 @@ OUTPUTS = "outputs.json"
 
 
 def record_outputs(store: Store, units: Sequence[tuple[str, UnitInput]]) -> None:
-    """Records which files hold the rows that the last stage left."""
+    """Records which files hold the rows that the last stage kept."""
     store.write_json(OUTPUTS, [[name, unit.path, list(unit.decisions)] for name, unit in units])
 
 
 def outputs(store: Store) -> list[UnitInput]:
-    """The units that the run's last stage left. Raises :class:`RunStopped` if it has not finished its steps."""
+    """The units that the run's last stage kept. Raises :class:`RunStopped` if it has not finished its steps."""
     if not store.exists(OUTPUTS):
         raise RunStopped(f"{store.shown} has not finished its steps; run it again first")
     return [UnitInput(path, tuple(decisions)) for _, path, decisions in store.read_json(OUTPUTS)]

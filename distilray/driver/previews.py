@@ -22,7 +22,7 @@ from distilray.steps import Step
 from distilray.storage import Store
 
 TRIED_AT_MOST = 10
-"""Rows tried for each row to show, so that earlier steps that keep hardly any row do not make a preview expensive."""
+"""Rows tried for each row to show, so that a preview stays cheap even if earlier steps keep few rows."""
 
 
 @dataclass

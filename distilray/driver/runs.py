@@ -1,4 +1,4 @@
-"""Running a recipe: sources, stages, trainings, evaluations; what is done already is not done again."""
+"""Running a recipe: sources, stages, trainings, evaluations; finished work is not repeated."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(
     """Runs ``recipe`` (its path or URI, its sections, or itself) in ``directory`` (default ``runs/NAME``), or
     continues such a run.
 
-    ``limit``: at most so many rows from all sources together; ``only_steps``: no training, no evaluation. Raises
+    ``limit``: the most rows of all sources together; ``only_steps``: no training, no evaluation. Raises
     :class:`RecipeError` and ``SourceError`` for mistakes found before anything starts, ``RunIsHeld`` if another
     driver works on the run, :class:`RunStopped` if it stopped cleanly before its end.
     """

@@ -26,8 +26,8 @@ def run_stages(
     trainings: Trainings,
     on_stage: Callable[[str, str], None] = lambda *_: None,
 ) -> Units:
-    """Passes ``units`` through ``stages``; stages that are done already are not done again. Returns the units that the
-    last one leaves.
+    """Passes ``units`` through ``stages``; finished stages are not repeated. Returns the units that the last one
+    keeps.
 
     ``on_stage`` is called with (name, "started" | "done") around each stage.
     """
@@ -39,7 +39,7 @@ class StageRunner:
     trainings: Trainings
     on_stage: Callable[[str, str], None]
     learned: dict[str, ModelSettings] = field(default_factory=dict)
-    """Students of the trainings so far, by the name by which phases ask them."""
+    """Students of the trainings so far, by the name that phases use for them."""
 
     def through(self, context: Context, stages: Sequence[Stage], units: Units) -> Units:
         for stage in stages:
@@ -88,7 +88,7 @@ class StageRunner:
 
 
 def _asking(phase: Phase, learned: Mapping[str, ModelSettings]) -> Phase:
-    """``phase`` with the students of earlier trainings in place of the models that they were before."""
+    """``phase`` with the students of earlier trainings in place of the untrained models."""
     return replace(phase, models={name: learned.get(name, model) for name, model in phase.models.items()})
 
 

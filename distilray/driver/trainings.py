@@ -24,22 +24,22 @@ Units = Sequence[tuple[str, UnitInput]]
 
 @dataclass
 class Students:
-    """Checkpoints that trainings left, by the training's name; in a repeat the last round's."""
+    """Checkpoints of finished trainings, by the training's name; in a repeat the last round's."""
 
     paths: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     last: str | None = None
     """That of the last one that is generative, relative to the run: a classifier answers no prompts."""
     name: str | None = None
-    """The model of the recipe that it grew from."""
+    """The model of the recipe that it was trained from."""
     system: str | None = None
 
 
 class Trainings:
-    """Carries out the trainings of one run; those that are done already are not done again."""
+    """Executes the trainings of one run; finished ones are not repeated."""
 
     def __init__(self, context: Context, recipe: Recipe, listen: Listener, *, skip: bool = False) -> None:
-        """``skip``: nothing is trained, and later steps ask the students as they were before, as in a pilot."""
+        """``skip``: nothing is trained, and later steps ask the untrained students, as in a pilot."""
         self.context, self.recipe, self.listen, self.skip = context, recipe, listen, skip
         self.students = Students()
 
@@ -140,7 +140,7 @@ def _write_card(store: Store, recipe: Recipe, entry: TrainEntry, folder: str, ba
 
 
 def _train(spec: TrainingSpec, inputs: Sequence[UnitInput], step: Step | None) -> None:
-    """Does what is left of the training; ``step``: the one whose demonstrations it learns, in place of the answers."""
+    """Completes the training; ``step``: the one whose demonstrations it learns, in place of the answers."""
     store, folder = spec.store, spec.out
     wanted = Manifest(
         name=folder.rpartition("/")[2], kind="training", fingerprint=spec.fingerprint, versions=versions()
