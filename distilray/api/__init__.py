@@ -1,4 +1,4 @@
-"""The Python API: run a recipe, plan it, and look at what a run has left."""
+"""The Python API: run a recipe, plan it, and inspect a run's results."""
 
 import lazy_loader
 

@@ -47,10 +47,10 @@ def open_run(directory: str | PathLike[str]) -> Run:
 
 
 class Run:
-    """A run, finished or not. What it tells is read from its directory at that moment."""
+    """A run, finished or not. Every attribute is read from its directory when it is accessed."""
 
     def __init__(self, store: Store, results: Sequence[Result] | None = None) -> None:
-        """``results``: those of the recipe that has just run; None: all that are in the directory."""
+        """``results``: those of the recipe that has just run; None: all in the directory."""
         self.store, self._results = store, results
 
     @property
@@ -82,8 +82,8 @@ class Run:
         """Rows that entered ``step`` (``"sources"`` for what came in) and left it as ``outcome``; None: all of them.
 
         ``outcome`` and ``reason`` in the table are those of this step. A row that left it rejected or failed has the
-        columns that it had then. Steps of one phase write one file, so rows that went on also have what later steps of
-        the phase wrote.
+        columns that it had then. Steps of one phase write one file, so rows that continued also have what later steps
+        of the phase wrote.
         """
         return step_table(self.store, step, columns, outcome)
 
@@ -93,7 +93,7 @@ class Run:
         columns: Sequence[str] | None = None,
         outcome: Literal["kept", "rejected", "failed"] | None = "kept",
     ) -> pandas.DataFrame:
-        """As :meth:`table`, as a pandas data frame."""
+        """Like :meth:`table`, as a pandas data frame."""
         try:
             import pandas  # noqa: F401
         except ImportError as error:

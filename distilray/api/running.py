@@ -26,7 +26,7 @@ def run(
     """Runs ``recipe`` (its path or URI, its sections, or itself) in ``directory`` (a path or any pyarrow filesystem
     URI; default ``runs/NAME``), or continues the run there. Returns a handle of the finished run.
 
-    ``limit``: at most so many rows from all sources together. ``listen`` is called with an event whenever a stage
+    ``limit``: the most rows of all sources together. ``listen`` is called with an event whenever a stage
     starts, makes progress or is done. Raises :class:`RecipeError` and ``SourceError`` for mistakes found before
     anything starts, ``RunIsHeld`` if another driver works on the run, ``RunStopped`` if it stopped cleanly before its
     end, for example at its budget.

@@ -14,7 +14,7 @@ from distilray.rows import Row
 from distilray.storage import Store
 
 DECIDING = ("id", "history", "stopped_at", "outcome", "reason")
-"""Columns that tell what became of a row in a step."""
+"""Columns with the outcome of a row in a step."""
 
 
 class UnknownColumn(InputError, LookupError):
@@ -50,7 +50,7 @@ def _read(store: Store, path: str, columns: Sequence[str] | None) -> pa.Table:
 
 
 def _decided(rows: pa.Table, decisions: pa.Table, step: str, columns: Sequence[str] | None) -> pa.Table:
-    """The rows that were decided on, with what was decided."""
+    """The rows that were decided on, with the decisions."""
     places = {row_id: k for k, row_id in enumerate(decisions["id"].to_pylist())}
     found = [places.get(row_id) for row_id in rows["id"].to_pylist()]
     rows = rows.filter(pa.array([place is not None for place in found], pa.bool_()))
@@ -62,7 +62,7 @@ def _decided(rows: pa.Table, decisions: pa.Table, step: str, columns: Sequence[s
 
 
 def _at_step(table: pa.Table, step: str, outcome: str | None) -> pa.Table:
-    """Of a unit's rows those that came to ``step``, with their outcome there."""
+    """The rows of a unit that reached ``step``, with their outcome there."""
     found = [outcome_at(Row(values), step) for values in table.select(list(DECIDING)).to_pylist()]
     wanted = pa.array([there is not None and outcome in (None, there[0]) for there in found], pa.bool_())
     for k, name in enumerate(("outcome", "reason")):
