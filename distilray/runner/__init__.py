@@ -1,4 +1,4 @@
-"""The runner: brings rows through stages on a Ray cluster, and goes on wherever it was stopped.
+"""The runner: passes rows through stages on a Ray cluster, and resumes where it was stopped.
 
 What needs Ray loads on first use, so that reading a recipe stays fast.
 """

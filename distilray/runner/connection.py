@@ -1,4 +1,4 @@
-"""The Ray cluster of a run: the one that is there (``ray job submit``, ``RAY_ADDRESS``), or a local one."""
+"""The Ray cluster of a run: an existing one (``ray job submit``, ``RAY_ADDRESS``), or a local one."""
 
 from __future__ import annotations
 

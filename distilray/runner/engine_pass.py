@@ -1,8 +1,8 @@
 """One pass of units through actors that ask engines: Ray Data hands out references, counts come back.
 
-Text never passes through the driver: what goes out are names of files, what comes back are counts. A phase sends its
+Text never passes through the driver: file names go out, counts come back. A phase sends its
 units through row runners (:mod:`distilray.runner.phases`); a training sends its token files through a
-:class:`UnitAsker`, which asks one pool about every row of a file and publishes what comes back as one file.
+:class:`UnitAsker`, which asks one pool about every row of a file and publishes the replies as one file.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def pass_units(
 class UnitAsker:
     """A light actor that asks the pool of one model about one file after another, all rows of a file at once.
 
-    Subclasses say in :meth:`unit` what is asked, and take what else they need in :meth:`prepare`.
+    Subclasses define in :meth:`unit` what is asked, and receive their other arguments in :meth:`prepare`.
     """
 
     def __init__(self, store: Store, model: str, handles: PoolHandles, *arguments: Any) -> None:

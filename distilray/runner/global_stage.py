@@ -85,7 +85,7 @@ def _decide(
         ).to_arrow_reader(65_536)
         seen = 0
         for number, table in _by_unit(decided):
-            while seen < number:  # a unit without a kept row decides nothing, and says so
+            while seen < number:  # a unit without a kept row gets an empty decision file
                 _write(store, stage, inputs[seen][0], None, schema, total)
                 seen += 1
             _write(store, stage, inputs[number][0], table, schema, total)

@@ -1,7 +1,7 @@
-"""Sources become units: every file is read where a node has room, record by record, and none passes the driver.
+"""Sources become units: every file is read on a node with free capacity, record by record, and none through the driver.
 
-A unit's name says where it came from (source, file, position), so that a file that was read half is read again to the
-same units. A record that cannot be read is a ``failed`` row that names file and line.
+A unit's name says where it came from (source, file, position), so that a half-read file is read again into the same
+units. A record that cannot be read is a ``failed`` row that names file and line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DIRECTORY = "steps/00-sources"
 
 
 def sources_identity(sources: Sequence[Source], files: Sequence[Sequence[SourceFile]]) -> list[object]:
-    """What decides the rows that sources give: their settings and their files' names and sizes."""
+    """What determines the rows of sources: their settings and their files' names and sizes."""
     return [
         [source.model_dump(by_alias=True), [[file.name, file.size] for file in listed]]
         for source, listed in zip(sources, files, strict=True)
@@ -40,7 +40,7 @@ def run_sources(
     """Reads ``sources`` into units below ``directory``; returns what the first stage reads, in order.
 
     ``limit`` is the most rows altogether, shared out evenly over the sources. Raises :class:`SourceError` for a source
-    that gives no row.
+    without a row.
     """
     store = context.store
     manifest, _ = open_stage(

@@ -1,4 +1,4 @@
-"""The versions that made a result, for manifests and benchmarks."""
+"""The package versions behind a result, for manifests and benchmarks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
 
 @cache
 def versions() -> dict[str, str]:
-    """Package to version, of those that are installed, and Python's."""
+    """Installed packages and Python, each with its version."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""A phase on the cluster: its units pass through row runners until every unit's file is there."""
+"""A phase on the cluster: its units pass through row runners until every unit's file exists."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from distilray.runner.stage import Phase
 def run_phase(
     context: Context, phase: Phase, inputs: Sequence[tuple[str, UnitInput]], resident: Residency | None = None
 ) -> list[tuple[str, UnitInput]]:
-    """Brings every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
+    """Passes every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
 
     ``resident``: pools that the phase shares with others; by default it has its own, and stops them at its end.
-    Units whose file is there are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
+    Units whose file exists are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
     """
     store = context.store
     manifest, _ = open_stage(
@@ -117,7 +117,7 @@ def _collect(
     counted: Manifest,
     monitor: Any,
 ) -> bool:
-    """Counts units in as they are done; whether the runners were told to stop before the last."""
+    """Counts finished units; returns whether the runners had to stop before the last."""
     stopped = False
     for result in _results(context, spec, pools, missing, sizing):
         if result["counts"] is None:
@@ -137,7 +137,7 @@ def _results(
     context: Context, spec: RunnerSpec, pools: Residency, missing: list[tuple[str, UnitInput]], sizing: Sizing
 ) -> Iterator[dict[str, Any]]:
     """What runners return about each unit, as units are done."""
-    # Pools were reserved first; Ray Data plans with the whole cluster unless it is told.
+    # Pools were reserved first; by default Ray Data plans with the whole cluster.
     reserved, cluster = pools.reserved(), ray.cluster_resources()
     limits = ExecutionResources(
         cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
@@ -157,8 +157,8 @@ def _results(
 
 
 def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
-    """Phases of earlier versions of the recipe that had a step of this one: what that step was answered still holds
-    where its key does."""
+    """Phases of earlier versions of the recipe that share a step with this one: that step's replies are still valid
+    where their keys match."""
     parent, _, own = phase.directory.rpartition("/")
     names = {named.name for named in phase.steps}
     found = []

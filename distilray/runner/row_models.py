@@ -1,7 +1,7 @@
 """Asking a model on behalf of one row in one step.
 
 Here every reply gets its seed (from row id, step, call and attempt, so that results do not depend on sharding), its
-key in the reply log (so that it is bought once), and its place in the row's and the run's accounts.
+key in the reply log (so that it is paid for once), and its place in the row's and the run's accounts.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class RowUsage:
 
 @dataclass(frozen=True)
 class ModelAccess:
-    """What all rows of a runner share when they ask: the pools' client, the models' settings, the run's seed."""
+    """What all rows of a runner share for their requests: the pools' client, the models' settings, the run's seed."""
 
     client: Client
     models: Mapping[str, ModelSettings]
@@ -99,7 +99,7 @@ class ModelAccess:
         return self._weights[model]
 
     def sampling(self, model: str, again: bool, several: bool) -> tuple[Sampling, bytes]:
-        """How ``model`` samples when it is asked once more, or for several replies, and that as bytes."""
+        """How ``model`` samples when it is asked once more, or for several replies, and the same as bytes."""
         found = self._samplings.get((model, again, several))
         if found is None:
             settings = self.models[model]
@@ -219,7 +219,7 @@ class RowModel:
 
 
 def plain(reply: Reply) -> dict[str, Any]:
-    """A reply as the reply log keeps it: only what differs from a reply's defaults."""
+    """A reply as the reply log stores it: only what differs from a reply's defaults."""
     kept: dict[str, Any] = {"text": reply.text, "finish_reason": reply.finish_reason}
     if reply.tokens_in:
         kept["tokens_in"] = reply.tokens_in

@@ -32,7 +32,7 @@ REPORT_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class RunnerSpec:
-    """What a runner gets about its phase (sent to the actor once)."""
+    """What a runner needs to know about its phase (sent to the actor once)."""
 
     store: Store
     phase: Phase

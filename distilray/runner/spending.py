@@ -9,7 +9,7 @@ STAGES = ("steps", "evaluations")
 
 
 def spent(store: Store) -> tuple[int, float]:
-    """Tokens (in and out) and money over all stages. Every reply counts once, replayed or not: each was bought."""
+    """Tokens (in and out) and money over all stages. Every reply counts once, replayed or not: each was paid for."""
     usage: dict[str, dict[str, float]] = {}
     for root in STAGES:
         for folder in _stage_folders(store, root):

@@ -19,8 +19,8 @@ class NamedStep:
 
     @property
     def salt(self) -> str:
-        """What its sampling seeds are made of beside row and call: the name, or for a step that was renamed the name
-        that it had, so that the same recipe still gets the same replies."""
+        """Part of its sampling seeds, with row and call: the name, or for a renamed step its original
+        name, so that the same recipe still gets the same replies."""
         now, before = self.step.renamed if isinstance(self.step, Step) and self.step.renamed else ("", "")
         return before + self.name.removeprefix(now) if now and self.name.startswith(now) else self.name
 

@@ -1,4 +1,4 @@
-"""How fast a phase progresses, measured in rows: units run side by side and tend to end together."""
+"""How fast a phase progresses, measured in rows: units run concurrently and tend to end together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WINDOW_S = 30.0
 
 
 class Throughput:
-    """Fed with what all runners of a phase report together; seconds of one monotonic clock."""
+    """Updated with the combined reports of a phase's runners; times in seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self._began: float | None = None
