@@ -1,4 +1,4 @@
-"""The ledger: a run's record. Where its files lie, who may write them, what became of every row."""
+"""The ledger: a run's record. Where its files are, who may write them, and the outcome of every row."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Claims: what a driver states about itself in the run directory, and how others tell whether it is still alive."""
+"""Claims: what a driver records about itself in the run directory, and how others tell whether it is still alive."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Claim(msgspec.Struct, kw_only=True):
     owner: str
     state: Literal["claiming", "held"] = "claiming"
     beat: int = 0
-    """Goes up as long as the driver lives."""
+    """Increases while the driver is alive."""
     term: int = 1
-    """Higher than that of every claim its driver saw: of two holders, the lower one was taken over."""
+    """Higher than that of every claim its driver saw: of two holders, the one with the lower term was replaced."""
     ttl_s: float
     since: str
     note: str

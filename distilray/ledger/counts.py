@@ -3,7 +3,7 @@
     StepCounts("judge", rows_in=256, kept=201, rejected=54, failed=1,
                reasons={"rejected: relevance below 6": 54, "failed: RequestTimedOut": 1})
 
-``rows_in + created == kept + rejected + failed``, always: nobody vanishes.
+``rows_in + created == kept + rejected + failed``, always: no row vanishes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ REASON_LENGTH = 120
 OTHERS = "(other reasons)"
 
 USAGE = ("requests", "replies", "replayed", "tokens_in", "tokens_out", "cost", "seconds")
-"""What is counted per model; ``replayed`` replies came from the reply log, their tokens were not bought
-again."""
+"""What is counted per model; ``replayed`` replies came from the reply log, their tokens were not paid
+for again."""
 
 
 class StepCounts(msgspec.Struct):
@@ -36,7 +36,7 @@ class StepCounts(msgspec.Struct):
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
-    """Summed over rows, which wait side by side: not wall-clock time."""
+    """Summed over rows, which wait concurrently: not wall-clock time."""
 
     def count(self, kind: str, reason: str | None = None, n: int = 1) -> None:
         """``n`` rows left the step as ``kind`` (``"kept"``, ``"rejected"``, ``"failed"``)."""
@@ -45,7 +45,7 @@ class StepCounts(msgspec.Struct):
             self._count_reason(kind, f"{kind}: {_countable(reason or 'no reason given')}", n)
 
     def _count_reason(self, kind: str, reason: str, n: int) -> None:
-        # Errors quote what they met, but a million rows must not make a million reasons.
+        # Errors quote their input, but a million rows must not make a million reasons.
         if reason not in self.reasons and len(self.reasons) >= REASONS_KEPT:
             reason = f"{kind}: {OTHERS}"
         self.reasons[reason] = self.reasons.get(reason, 0) + n
@@ -71,14 +71,14 @@ class StepCounts(msgspec.Struct):
 
 
 class UnitCounts(msgspec.Struct):
-    """What one unit went through: its steps in order, the models that were asked and who did the work."""
+    """The history of one unit: its steps in order, the models that were asked and the engines that answered."""
 
     steps: list[StepCounts] = []
     models: dict[str, dict[str, float]] = {}
     """Model to its usage, see :data:`USAGE`."""
     runner: str = ""
     engines: dict[str, int] = {}
-    """Engine to the number of replies that it gave."""
+    """Engine to the number of its replies."""
     seconds: float = 0.0
     """Wall-clock time from reading the unit to publishing it."""
 

@@ -1,9 +1,9 @@
 """Crash marks: which rows were being worked on when a runner died.
 
 A runner marks a span of a unit's rows when it begins and takes the mark away when it ends. A mark that is
-found instead was left by a runner that died; the span is then suspect. A runner works on several units at once
+found later was left by a runner that died; the span is then suspect. A runner works on several units at once
 and its death leaves a mark on each, so a mark also says whether its span was worked on *alone*: only then was the
-span to blame. Marks of other sessions do not count: a killed driver takes all its runners along, and that is not
+span to blame. Marks of other sessions do not count: a killed driver takes all its runners down, and that is not
 the rows' fault.
 """
 
@@ -26,7 +26,7 @@ class Crashes(NamedTuple):
 
 
 class CrashMarks:
-    """Crash marks of one unit; ``session`` names the driver's present run."""
+    """Crash marks of one unit; ``session`` names the driver's current session."""
 
     def __init__(self, store: Store, phase: str, unit: str, session: str) -> None:
         self.store = store
@@ -35,13 +35,13 @@ class CrashMarks:
         self._mine: dict[tuple[int, int], str] = {}
 
     def begin(self, lo: int, hi: int, alone: bool = False) -> None:
-        """Rows ``lo`` to ``hi`` (exclusive) of the unit are being worked on from now; ``alone``: and no others."""
+        """Work on rows ``lo`` to ``hi`` (exclusive) of the unit begins; ``alone``: on no others at the same time."""
         name = f"{self._prefix(lo, hi, alone)}{uuid.uuid4().hex}"
         self.store.write(f"{self.folder}/{name}", b"", durable=False)
         self._mine[lo, hi] = name
 
     def end(self, lo: int, hi: int) -> None:
-        """Work on the span that this runner began has ended, well or badly, and the runner lives."""
+        """Work on the span that this runner began has ended, successfully or not, and the runner is alive."""
         self.store.delete(f"{self.folder}/{self._mine.pop((lo, hi))}")
 
     def crashes(self, lo: int, hi: int) -> Crashes:
@@ -53,7 +53,7 @@ class CrashMarks:
         return Crashes(together, alone)
 
     def clear(self) -> None:
-        """Forgets all marks: the unit is published."""
+        """Removes all marks: the unit is published."""
         self._mine.clear()
         self.store.delete_dir(self.folder)
 

@@ -1,13 +1,13 @@
-"""The lease: one driver at a time writes a run, on any store, without conditional puts and without agreeing
+"""The lease: one driver at a time writes a run, on any store, without conditional puts or synchronised
 clocks.
 
-Every driver writes a claim of its own, ``lease/<owner>.json``, and then lists the folder. Who sees no other
-claim holds the run; who sees one withdraws, waits a random time and tries again. Of two that claim at once,
-the one that wrote later sees the other, so never both win.
+Every driver writes a claim of its own, ``lease/<owner>.json``, and then lists the folder. A driver that sees
+no other claim holds the run; one that sees another withdraws, waits a random time and retries. Of two that claim at
+once, the one that wrote later sees the other, so never both win.
 
-A holder lets a counter in its claim go up four times in ``ttl_s``. Another driver calls it gone after
-watching the counter stand still for ``ttl_s`` by its own clock, or at once when it can see that the process
-is dead. A holder that could not reach the store for ``ttl_s``, or whose claim was taken away, knows by itself
+A holder increments a counter in its claim four times in ``ttl_s``. Another driver considers it gone
+after the counter has not changed for ``ttl_s`` by its own clock, or at once when it can see that the process
+is dead. A holder that could not reach the store for ``ttl_s``, or whose claim was taken away, detects by itself
 that the lease is ``lost``; a driver that took over from a silent one waits for half of ``ttl_s`` more, in
 which a holder that was only slow notices.
 """
@@ -46,7 +46,7 @@ class RunIsHeld(InputError):
 
 
 class Lease:
-    """A run's lease in this driver's hands. Use it as a context; stop all work when ``lost`` is set."""
+    """A run's lease, held by this driver. Use it as a context; stop all work when ``lost`` is set."""
 
     def __init__(self, store: Store, claim: Claim, written: float) -> None:
         self.store = store
@@ -123,7 +123,7 @@ class Lease:
         self._reached = began
 
     def _watch(self) -> None:
-        """Apart from the heart, whose writes can hang longer than the lease lasts."""
+        """Separate from the heartbeat, whose writes can hang longer than the lease lasts."""
         while (left := self._reached + self.claim.ttl_s - clock()) > 0:
             if self._released.wait(left):
                 return
@@ -146,11 +146,11 @@ class _Claimant:
         self.met: Claim | None = None
         self._seen: dict[str, tuple[tuple[str, int], float]] = {}
         self._patience = 0.0
-        """Seconds in which a holder that was called silent, but is only slow, would notice that it was
+        """Seconds in which a holder that seemed gone, but is only slow, would notice that it was
         replaced."""
 
     def wait_for_free(self) -> None:
-        """Returns when no living claim is left; those of the gone are removed on the way."""
+        """Returns when no live claim is left; stale ones are removed on the way."""
         announced = False
         while others := self._others():
             for other in others:
@@ -166,7 +166,7 @@ class _Claimant:
             time.sleep(min(other.ttl_s for other in others) / 40)
 
     def claim_it(self) -> bool:
-        """Claims the run; ``False`` if another was met, after withdrawing."""
+        """Claims the run; ``False``, after withdrawing, if there is another."""
         self._write("claiming")
         if self._patience:
             time.sleep(self._patience)
@@ -214,7 +214,7 @@ def _write(store: Store, claim: Claim) -> None:
 
 
 def _overtaken(store: Store, claim: Claim) -> bool:
-    """Whether another holds the run by a later (or, where nobody knows who was first, an equal) term."""
+    """Whether another driver holds the run by a later term (or an equal one, where the order is unknown)."""
     return any(
         other.owner != claim.owner and other.state == "held" and other.term >= claim.term
         for other in read_claims(store)

@@ -33,7 +33,7 @@ class StageVisit(msgspec.Struct):
 class Lineage(msgspec.Struct):
     id: str
     parents: list[str]
-    """From the row's parent to the row of a source that it all came from."""
+    """From the row's parent to the source row that it derives from."""
     children: list[str]
     visits: list[StageVisit]
 
@@ -43,7 +43,7 @@ class UnknownRow(InputError, LookupError):
 
 
 def lineage(store: Store, row_id: str) -> Lineage:
-    """What became of the row ``row_id`` in every stage, its ancestors and its direct children.
+    """The outcome of the row ``row_id`` in every stage, its ancestors and its direct children.
 
     Raises :class:`UnknownRow`. Reads the id columns of the whole run, skipping units whose ids cannot include it.
     """

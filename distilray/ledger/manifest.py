@@ -1,9 +1,9 @@
-"""Manifests: one per stage, what it was made of and what it came to.
+"""Manifests: one per stage, with its inputs and its results.
 
 A stage is a folder of the run: ``steps/00-sources``, a phase, a global step, a training, an evaluation. Its
-manifest is written when it starts (so that what lies in the folder is known to belong to it) and again when
-it is finished. The *fingerprint* hashes all that determines a stage's result: settings, prompts, models and
-the fingerprints of its inputs. So a changed step invalidates itself and what follows, and nothing else.
+manifest is written when it starts (so that the folder's contents are known to belong to it) and again when
+it is finished. The *fingerprint* hashes everything that determines a stage's result: settings, prompts, models and
+the fingerprints of its inputs. So a changed step invalidates only itself and what follows.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Manifest(msgspec.Struct, kw_only=True):
     steps: list[StepCounts] = []
     models: dict[str, dict[str, float]] = {}
     runners: dict[str, int] = {}
-    """Runner to the number of rows that it took in."""
+    """Runner to the number of rows that it read."""
     engines: dict[str, int] = {}
-    """Engine to the number of replies that it gave."""
+    """Engine to the number of its replies."""
     seconds: float = 0.0
     """Wall-clock time over all sessions that worked on the stage."""
     versions: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Manifest(msgspec.Struct, kw_only=True):
     """What only this kind has: metrics of a training, results of an evaluation."""
 
     def add(self, unit: UnitCounts) -> None:
-        """Counts a published unit in."""
+        """Adds a published unit to the counts."""
         self.units += 1
         add_steps(self.steps, unit.steps)
         add_usage(self.models, unit.models)
@@ -72,21 +72,21 @@ class Manifest(msgspec.Struct, kw_only=True):
 
 
 def fingerprint(parts: Any) -> str:
-    """A hash (16 hex digits) of ``parts``: JSON-like values, equal whatever the order of their keys."""
+    """A hash (16 hex digits) of ``parts``: JSON-like values; the order of keys does not matter."""
     canonical = msgspec.json.encode(parts, order="sorted")
     return hashlib.blake2b(canonical, digest_size=8).hexdigest()
 
 
 def now() -> str:
-    """The time as manifests give it: ISO 8601, UTC, whole seconds."""
+    """The time in the manifests' format: ISO 8601, UTC, whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def open_stage(store: Store, folder: str, wanted: Manifest) -> tuple[Manifest, str | None]:
-    """The manifest to work under in ``folder``, and where an older stage was set aside (``None`` where there
-    was none).
+    """The manifest to use in ``folder``, and where an older stage was set aside (``None`` if there was
+    none).
 
-    The stage that is there is taken up again if its fingerprint is the wanted one. Any other is moved to
+    An existing stage is resumed if its fingerprint is the wanted one. Any other is moved to
     ``set-aside/<folder>-<fingerprint>``, on object stores too: replies that were paid for are never deleted.
     """
     found = Manifest.read(store, folder)

@@ -1,7 +1,7 @@
-"""Reconciling: no row vanished. Checked from the footers of all units, without reading a row.
+"""Reconciliation: checks from the footers of all units, without reading a row, that no row vanished.
 
 In every unit, for every step, ``rows_in + created == kept + rejected + failed``; what a step kept is what the next
-one took in, inside a unit and from stage to stage; a file holds exactly the rows that it counts; and a
+one read, within a unit and from stage to stage; a file holds exactly the rows that it counts; and a
 finished stage's manifest agrees with its units. A deep check also reads all ids and finds duplicates.
 """
 
@@ -32,7 +32,7 @@ class StageReport(msgspec.Struct):
     folder: str
     units: int
     missing: int
-    """Units that are still to be done."""
+    """Units that are not done yet."""
     complete: bool
     steps: list[StepCounts]
 

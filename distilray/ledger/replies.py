@@ -1,14 +1,14 @@
-"""The reply log: a unit's replies by key, so that none is bought twice: not after ``kill -9``, not for a changed step.
+"""The reply log: a unit's replies by key, so that none is paid for twice, even after ``kill -9`` or a change of a step.
 
     log = ReplyLog(store, "steps/01-answer+judge", "unit-000004")
-    log.get(key)                      # None, or what an earlier attempt was answered
+    log.get(key)                      # None, or the reply to an earlier attempt
     log.put(key, [{"text": "5", "finish_reason": "stop", "tokens_out": 2}])
     log.seal()                        # the unit is published: its replies are kept, compressed, in one file
 
-A key hashes all that determines a reply, so a phase that runs again because one of its steps changed replays what the
-other steps were answered and asks only what is new.
+A key hashes everything that determines a reply, so a phase that runs again because one of its steps changed replays
+the replies of the other steps and asks only what is new.
 
-On a local disk what is put in one turn of the event loop (without one: every put) is one write to the end of the
+On a local disk everything put in one turn of the event loop (without a loop: every put) is one append to the
 attempt's own file, and the kernel keeps it when the process is killed; only the last line of a file can be torn, and
 that reply is asked for again. Object stores cannot append: there replies gather and are published in segments, after
 two seconds or 256 kB at the latest.
@@ -41,7 +41,7 @@ _decode = msgspec.json.decode
 
 
 class DamagedLog(DistilrayError, ValueError):
-    """A reply log has a line that cannot be read where no kill can have torn it."""
+    """A reply log has an unreadable line where no kill can have truncated it."""
 
 
 class ReplyLog:
@@ -49,7 +49,7 @@ class ReplyLog:
     Thread-safe.
 
     ``phase`` is the phase's directory in the run; ``before`` names those of earlier phases whose sealed replies may
-    serve again."""
+    be reused."""
 
     def __init__(self, store: Store, phase: str, unit: str, before: Sequence[str] = ()) -> None:
         self.store = store
@@ -72,7 +72,7 @@ class ReplyLog:
         return len(self._known)
 
     def get(self, key: str) -> list[dict[str, Any]] | None:
-        """What ``key`` was answered, in this attempt or an earlier one."""
+        """The replies to ``key``, from this attempt or an earlier one."""
         found = self._known.get(key)
         if found is not None:
             self._used.add(key)
@@ -85,7 +85,7 @@ class ReplyLog:
         self._used.add(key)
 
     def flush(self) -> None:
-        """Returns when everything that was put is stored."""
+        """Returns when every ``put`` is stored."""
         self._sink.flush()
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class _File:
             text = b"".join(lines)
             try:
                 done = os.write(self._file, text)
-                if done < len(text):  # a full disk; what follows must not be glued to half a line
+                if done < len(text):  # a full disk; what follows must not be appended to half a line
                     os.ftruncate(self._file, self._size)
                     raise OSError(f"{self._path}: wrote {done} of {len(text)} bytes; is the disk full?")
             except OSError:
@@ -253,7 +253,7 @@ class _Segments:
 
 
 def _read_sealed(store: Store, path: str) -> dict[str, msgspec.Raw]:
-    """Nothing where the file is not there: units without requests have none."""
+    """Empty if the file does not exist: units without requests have none."""
     try:
         data = store.read(path)
     except FileNotFoundError:

@@ -22,12 +22,12 @@ _ROUND = re.compile(r"round-(\d+)$")
 _LATER = re.compile(r"-r\d+$")
 
 Units = dict[str, str]
-"""Unit name to the path of the file that says which of its rows go on."""
+"""Unit name to the path of the file that says which of its rows continue."""
 
 
 @dataclass(frozen=True)
 class StageFiles:
-    """One stage as it lies in the run."""
+    """The files of one stage of the run."""
 
     folder: str
     manifest: Manifest | None
@@ -47,7 +47,7 @@ class StageFiles:
 
     @property
     def missing(self) -> list[str]:
-        """Names of the units that the stage should have and has not (yet)."""
+        """Names of the units that the stage should have but does not (yet)."""
         return [name for name in self.before if name not in self.units]
 
 

@@ -1,4 +1,4 @@
-"""Units: a slice of rows in one Parquet file, whose footer says what became of them.
+"""Units: a slice of rows in one Parquet file, whose footer holds their counts.
 
 A phase writes one file per unit with every row that entered it. A global step writes, for each of these
 files, a *decision* file of the same name: ``id``, ``outcome``, ``reason`` and the columns that it adds; the
@@ -76,7 +76,7 @@ def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = Non
 
 
 def unit_columns(store: Store, unit: UnitInput) -> list[str]:
-    """Columns that :func:`kept_rows` can give of ``unit``; no rows are read."""
+    """Columns that :func:`kept_rows` can read from ``unit``; no rows are read."""
     names: list[str] = []
     for path in (unit.path, *unit.decisions):
         with store.open_input(path) as source:
