@@ -1,4 +1,4 @@
-"""What a path or URI names: a pyarrow filesystem and a path on it.
+"""Resolves a path or URI to a pyarrow filesystem and a path on it.
 
     resolve("runs/first")            # the local disk, "/home/me/runs/first"
     resolve("s3://bucket/runs/first?region=eu-west-1")  # S3, "bucket/runs/first"
@@ -17,7 +17,7 @@ import pyarrow.fs as pafs
 def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
     """The filesystem and the path on it; a local path may be relative or begin with ``~``.
 
-    Raises :class:`ValueError` or a pyarrow exception where no filesystem knows the URI.
+    Raises :class:`ValueError` or a pyarrow exception if no filesystem supports the URI.
     """
     text = absolute(address)
     if "://" not in text:
@@ -26,7 +26,7 @@ def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
 
 
 def absolute(address: str | os.PathLike[str]) -> str:
-    """The address independent of the current directory: a URI as it is, a local path in full."""
+    """The address independent of the current directory: a URI unchanged, a local path made absolute."""
     text = os.fspath(address)
     return text if "://" in text else os.path.abspath(os.path.expanduser(text))
 

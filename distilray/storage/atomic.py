@@ -23,12 +23,12 @@ def put(
     *,
     durable: bool = True,
 ) -> None:
-    """Publishes ``data`` at ``path``, whole or not at all, over what was there; makes local folders on the way.
+    """Publishes ``data`` at ``path``, whole or not at all, replacing any earlier file; creates missing local folders.
 
-    ``durable`` asks a local disk to have the bytes before the name appears (fsync): without it a power cut, though no
-    kill of a process, can leave a published file empty. What is worthless after a power cut goes without.
+    ``durable`` makes a local disk store the bytes before the name appears (fsync): without it a power cut, though not
+    a killed process, can leave a published file empty. Files that are worthless after a power cut do without.
     """
-    buffer = pa.py_buffer(data)  # before anything is opened: what is no buffer must not publish an empty object
+    buffer = pa.py_buffer(data)  # before anything is opened: data that is not a buffer must not publish an empty object
     while isinstance(filesystem, pafs.SubTreeFileSystem):
         path, filesystem = f"{filesystem.base_path.rstrip('/')}/{path}", filesystem.base_fs
     if isinstance(filesystem, pafs.LocalFileSystem):

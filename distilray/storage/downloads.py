@@ -1,7 +1,7 @@
 """Checkpoints on another filesystem (``s3://...``): copied once to a folder of this node.
 
-The copy's name is a hash of the address and of the listing of its files, so that a checkpoint that was written again is
-copied again; it appears under its name only when it is complete.
+The copy's name is a hash of the address and of the listing of its files, so that a rewritten checkpoint is copied
+again; it appears under its name only when complete.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from distilray.storage.addresses import resolve
 def download(uri: str) -> str:
     """The local folder with the files of the checkpoint at ``uri`` (any pyarrow filesystem).
 
-    Raises :class:`FileNotFoundError` where there is nothing.
+    Raises :class:`FileNotFoundError` if there is none.
     """
     system, base = resolve(uri)
     infos = [info for info in system.get_file_info(pafs.FileSelector(base)) if info.is_file]
@@ -36,6 +36,6 @@ def download(uri: str) -> str:
             pafs.copy_files(info.path, str(arriving / info.base_name), system, pafs.LocalFileSystem())
         try:
             arriving.rename(final)
-        except OSError:  # another process of this node was faster with the same files
+        except OSError:  # another process on this node was faster with the same files
             shutil.rmtree(arriving)
     return str(final)

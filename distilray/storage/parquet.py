@@ -1,9 +1,9 @@
-"""Tables at rest: one Parquet file each, published whole, with an entry in its footer that says how it came to be.
+"""Stored tables: one Parquet file each, published whole, with an entry in its footer that records its origin.
 
     write_parquet(store, "tokens/unit-000000.parquet", table, KEY, {"key": "9f3c", "counts": {"kept": 120}})
     read_parquet_footer(store, "tokens/unit-000000.parquet", KEY).entry      # {"key": "9f3c", "counts": {"kept": 120}}
 
-The entry is JSON, so that its reader can decode it into a type of its own; reading it touches no row.
+The entry is JSON, so that its reader can decode it into a type of its own; reading it reads no rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What the footer of a Parquet file says."""
+    """The contents of a Parquet file's footer."""
 
     raw: bytes
     """The entry, as JSON."""
@@ -53,7 +53,7 @@ def read_parquet(store: Store, path: str, columns: Collection[str] | None = None
     with store.open_input(path) as source, pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         chosen = None if columns is None else [name for name in names if name in columns]
-        return file.read(columns=chosen, use_threads=False)  # many units are read side by side
+        return file.read(columns=chosen, use_threads=False)  # many units are read concurrently
 
 
 def read_parquet_footer(store: Store, path: str, key: str) -> Footer:

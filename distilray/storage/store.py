@@ -27,7 +27,7 @@ from distilray.storage.atomic import put
 
 MOVES_AT_ONCE = 16
 READS = 5
-"""Times that an object is read which is deleted and written anew meanwhile."""
+"""Read attempts for an object that is deleted and rewritten in the meantime."""
 REMEDIES = {
     "ACCESS_DENIED": "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile)",
     "NO_SUCH_BUCKET": "make the bucket first",
@@ -37,7 +37,7 @@ REMEDIES = {
 
 
 class StoreError(InputError):
-    """No run can be stored there; the text names the place, the filesystem's error, and the remedy."""
+    """No run can be stored at a place; the text names the place, the filesystem's error, and the remedy."""
 
     def __init__(self, place: str, error: Exception) -> None:
         reason = without_keys(str(error).strip()) or type(error).__name__  # pyarrow repeats the URI, keys and all
@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def reach(cls, uri: str | os.PathLike[str]) -> Store:
-        """The store at ``uri`` after it has answered once; :class:`StoreError` where no run can be stored."""
+        """The store at ``uri`` after it has answered once; :class:`StoreError` if no run can be stored there."""
         try:
             store = cls(uri)
             if not store.base.strip("/"):
@@ -85,7 +85,7 @@ class Store:
 
     @property
     def typed(self) -> str:
-        """``shown`` as a shell takes it: an object store's URI holds ``?`` and ``&``."""
+        """``shown``, quoted for a shell: an object store's URI contains ``?`` and ``&``."""
         return shlex.quote(self.shown)
 
     def full(self, path: str) -> str:
@@ -101,7 +101,7 @@ class Store:
                 raise
             except OSError as error:
                 # An object that is deleted between being opened and being read is another OSError on S3, of several
-                # names; and its owner may have written it anew since. A store out of reach fails here once more.
+                # names; and its owner may have rewritten it since. A store out of reach fails here once more.
                 if not self.exists(path):
                     raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
                 if self.local or not left:
@@ -120,14 +120,14 @@ class Store:
                     return data
 
     def open_input(self, path: str) -> pa.NativeFile:
-        """A file to read from at random places; :class:`FileNotFoundError` where there is none."""
+        """A file for random access; :class:`FileNotFoundError` where there is none."""
         return self.filesystem.open_input_file(self.full(path))
 
     def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
-        """Publishes ``data`` at ``path``, whole or not at all, over what was there.
+        """Publishes ``data`` at ``path``, whole or not at all, replacing any earlier file.
 
-        ``durable=False`` is for what is worthless after a power cut (heartbeats, progress, crash marks); a unit that
-        is there is never done again.
+        ``durable=False`` is for what is worthless after a power cut (heartbeats, progress, crash marks); an existing
+        unit is never redone.
         """
         put(self.filesystem, self.full(path), data, durable=durable)
 
@@ -163,14 +163,14 @@ class Store:
         return sorted(str(PurePosixPath(info.path).relative_to(root)) for info in found)
 
     def delete(self, path: str) -> None:
-        """Removes a file; one that is gone already is as good."""
+        """Removes a file; it need not exist."""
         try:
             self.filesystem.delete_file(self.full(path))
         except FileNotFoundError:
             return
 
     def delete_dir(self, folder: str) -> None:
-        """Removes a folder and all below it; one that is gone already is as good."""
+        """Removes a folder and everything below it; it need not exist."""
         try:
             self.filesystem.delete_dir(self.full(folder))
         except FileNotFoundError:
@@ -178,8 +178,8 @@ class Store:
 
     def move_dir(self, folder: str, target: str, *, last: str = "") -> None:
         """Moves a folder: a rename on a local disk; on an object store file by file (copied by the server),
-        the one named ``last`` at the end, so that a move that was broken off is taken up again by calling it
-        again."""
+        the one named ``last`` at the end, so that calling it again resumes an interrupted
+        move."""
         if self.local:
             os.makedirs(os.path.dirname(self.full(target)), exist_ok=True)
             os.rename(self.full(folder), self.full(target))

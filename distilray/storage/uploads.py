@@ -1,4 +1,4 @@
-"""A local folder, such as a checkpoint, into a store."""
+"""Uploads a local folder, such as a checkpoint, to a store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from distilray.storage.store import Store
 
 
 def upload(store: Store, folder: str, target: str, *, last: str = "config.json") -> None:
-    """Makes the local ``folder`` appear at ``target`` in ``store``, whole; what was there is replaced.
+    """Publishes the local ``folder`` at ``target`` in ``store``, whole; existing contents are replaced.
 
     On an object store the file named ``last`` is written at the end: without it there is no checkpoint.
     """
