@@ -1,4 +1,4 @@
-"""Sources: files of others, in any of the usual forms, become rows."""
+"""Sources: turns external files, in any of the usual formats, into rows."""
 
 import lazy_loader
 

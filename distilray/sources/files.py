@@ -36,10 +36,10 @@ class SourceFile:
 def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[SourceFile]:
     """The files of ``source`` in a stable order (by name; those of a HF dataset in the dataset's order).
 
-    With ``filesystem``, ``source.path`` is a path on it rather than local or a URI.
+    With ``filesystem``, ``source.path`` is a path on it, not a local path or URI.
 
     Raises:
-        SourceError: nothing is there, nothing matches, nothing can be read, or all of it is empty.
+        SourceError: the place does not exist, nothing matches, nothing can be read, or everything is empty.
     """
     if source.uses is not None:
         return [SourceFile(source.uses.partition(":")[2], source.uses, 0, "function")]

@@ -1,7 +1,7 @@
-"""The shapes that records come in, and what each holds: a conversation, its trace, its answers, its reference.
+"""The formats of records and what each holds: a conversation, its trace, its answers, its reference.
 
-Each form is a function that takes what it uses out of the record (a dict that is its own) and leaves the
-rest, which becomes the row's ``extra``. :func:`recognise` chooses one by the record's keys.
+Each form is a function that removes what it uses from the record (its own dict); the rest becomes the
+row's ``extra``. :func:`recognise` chooses one by the record's keys.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def recognise(record: Record) -> Callable[[Record], Conversation]:
 
 
 def instruction(record: Record) -> Conversation:
-    """Alpaca (instruction, input, output, system, history) and its kin: question and answer, problem and
+    """Alpaca (instruction, input, output, system, history) and similar forms: question and answer, problem and
     solution with the trace in a column of its own, or an instruction alone."""
     text = as_text(_take(record, INSTRUCTION), "instruction")
     context = as_text(record.pop("input", None), "input")
@@ -109,7 +109,7 @@ FORMS: dict[str, Callable[[Record], Conversation]] = {
 
 
 def explode_record(record: Record) -> list[Record]:
-    """The records in one: each of a Self-Instruct seed's ``instances``, each of OmniThought's traces."""
+    """The records within one: each of a Self-Instruct seed's ``instances``, each of OmniThought's traces."""
     for key in ("instances", "reasoning"):
         parts = record.get(key)
         if isinstance(parts, list) and parts and all(isinstance(item, dict) for item in parts):
@@ -119,7 +119,7 @@ def explode_record(record: Record) -> list[Record]:
 
 
 def take_reference(record: Record) -> str | None:
-    """The known right answer, where the record has one under a usual name, or next to a worked solution."""
+    """The known right answer, if the record has one under a usual name, or next to a worked solution."""
     found = _take(record, REFERENCE)
     if found is None and "solution" in record and _filled(record.get("answer")):
         found = record.pop("answer")
@@ -127,7 +127,7 @@ def take_reference(record: Record) -> str | None:
 
 
 def _as_reference(rest: Record, item: Record) -> Record:
-    """With an answer in the part itself, the ``answer`` that all parts share is what is known to be right."""
+    """If the part has its own answer, the ``answer`` that all parts share is the reference."""
     if "answer" in rest and "full_response" in item:
         rest = dict(rest)
         rest["reference"] = rest.pop("answer")
@@ -162,7 +162,7 @@ def _prompt(record: Record) -> list[Message]:
 
 
 def _answer(record: Record) -> tuple[str | None, str | None]:
-    """Trace and answer in columns of their own, or the one inside the other."""
+    """Trace and answer in separate columns, or the trace inside the answer."""
     given = _take(record, TRACE, str)
     answer = as_text(_take(record, ANSWER), "answer")
     reasoning, answer = (strip_reasoning(given), answer) if given and given.strip() else split_reasoning(answer)
@@ -170,7 +170,7 @@ def _answer(record: Record) -> tuple[str | None, str | None]:
 
 
 def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, str | None]:
-    """Trace and text of what answers ``messages``."""
+    """Trace and text of the reply to ``messages``."""
     turns = [reply] if isinstance(reply, dict) else reply
     if not isinstance(turns, list):
         reasoning, answer = split_reasoning(as_text(reply, what))
@@ -185,7 +185,7 @@ def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, 
 
 
 def _take(record: Record, names: tuple[str, ...], kind: type = object) -> Any:
-    """The first of ``names`` that holds something, taken out of the record."""
+    """The first nonempty value among ``names``, removed from the record."""
     for name in names:
         if name in record:
             value = record[name]

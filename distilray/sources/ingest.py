@@ -1,4 +1,4 @@
-"""Records to rows: what a source holds, in the core schema, with malformed records as ``failed`` rows."""
+"""Converts the records of a source to rows of the core schema; malformed records become ``failed`` rows."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
     """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
-    position: ``"malformed: trace without an end; part-0.jsonl:17"``; what stands before the first
+    position: ``"malformed: trace without an end; part-0.jsonl:17"``; the part before the first
     semicolon is countable. Other rows have no outcome yet.
-    ``source.limit`` is the caller's to keep (see :func:`read_batches`), since it counts over files.
+    The caller enforces ``source.limit`` (see :func:`read_batches`), since it spans files.
     """
     reader = _RowReader(source, file)
     for position, record in read_records(source, file):
@@ -138,7 +138,7 @@ class _RowReader:
             found[_KEYS.get(ours, ours)] = record[theirs]
         taken = set(self.source.columns.values())
         rest = {key: value for key, value in record.items() if key not in taken}
-        # a column that happens to bear one of our words goes on under a name that no form reads
+        # a column that happens to have one of our names is kept under a name that no form reads
         return {**{(f"{key}_" if key in found else key): value for key, value in rest.items()}, **found}
 
     def _row(self, position: int, part: int | None, record: Record) -> dict[str, Any]:

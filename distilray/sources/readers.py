@@ -1,6 +1,6 @@
-"""Files to records, one after another, in little memory.
+"""Reads files as streams of records, in little memory.
 
-Positions count from 1: lines in a JSONL file (blank ones too, though they are no records), else records.
+Positions count from 1: lines in a JSONL file (blank ones included, though they are not records), else records.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Records = Iterator[tuple[int, Record | Malformed]]
 
 
 def read_records(source: Source, file: SourceFile) -> Records:
-    """Position and record, for every record of ``file``; :class:`Malformed` in place of what is none.
+    """Position and record, for every record of ``file``; :class:`Malformed` in place of an invalid one.
 
     Raises:
         SourceError: ``file`` as a whole is not of its format, or the source's function cannot be imported.
@@ -72,7 +72,7 @@ def _json(source: Source, file: SourceFile) -> Records:
             for position, record in enumerate(ijson.items(stream, prefix), 1):
                 yield position, record
         except ijson.JSONError as error:
-            # yajl's message goes on with the text around the mistake, and may be bytes when that text is
+            # yajl's message ends with the text around the mistake, and may be bytes when that text is
             # not UTF-8
             text = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
             why = f"not JSON from here to the end of the file; {text.splitlines()[0]}"

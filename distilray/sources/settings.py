@@ -31,7 +31,7 @@ FIELDS = (
 
 
 class SourceError(InputError):
-    """A source that cannot be read at all: names the place, what is wrong there, and the remedy."""
+    """A source that cannot be read at all; the text names the place, the problem and the remedy."""
 
     def __init__(self, place: str, value: str, remedy: str) -> None:
         super().__init__(f"{place}: {value}. {remedy}.")

@@ -1,4 +1,4 @@
-"""Turns of a conversation, as the many formats write them, to ``{"role", "content"}`` with three roles.
+"""Converts the turns of a conversation from the many formats to ``{"role", "content"}`` with three roles.
 
 {"from": "human", "value": "Hi"}                                        ShareGPT
 {"role": "user", "content": [{"type": "text", "text": "Hi"}]}           OpenAI, content in parts
