@@ -1,4 +1,4 @@
-"""Models: engine pools on Ray actors and endpoints, behind one way to ask.
+"""Models: engine pools on Ray actors and endpoints, behind one interface.
 
 A driver starts :class:`EnginePools`; each runner asks through a :class:`PoolClient` made from the pools' handles.
 The names that need Ray load on first use, so that steps, which know only requests and replies, never import it.

@@ -1,4 +1,4 @@
-"""What can go wrong between a row and a model."""
+"""Errors between a row and a model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from distilray.errors import DistilrayError, InputError
 
 
 class ModelError(DistilrayError):
-    """A model could not give what was asked; the row is ``failed`` with this text."""
+    """A model could not answer a request; the row is ``failed`` with this text."""
 
     prefix = "failed: "
 
@@ -24,7 +24,7 @@ class RequestTimedOut(ModelError):
 
 
 class BadReply(ModelError):
-    """The reply does not parse; ``text`` is what came."""
+    """The reply does not parse; ``text`` is the reply."""
 
     def __init__(self, why: str, text: str) -> None:
         super().__init__(f"{why}; the reply was: {text[:300]!r}")
@@ -33,13 +33,13 @@ class BadReply(ModelError):
 
 
 class NoEngineAlive(DistilrayError):
-    """Every engine of a model is down for good or for too long: the run cannot go on; no row is to blame."""
+    """Every engine of a model is down for good or for too long: the run cannot continue; no row is at fault."""
 
     prefix = "failed: "
 
 
 class BudgetSpent(DistilrayError):
-    """The run's budget is used up: stop cleanly, publish nothing half-done."""
+    """The run's budget is used up: stop cleanly, publish nothing incomplete."""
 
     exit_code = 3
 
@@ -49,4 +49,4 @@ class EngineFailed(DistilrayError):
 
 
 class PoolsDoNotFit(InputError, RuntimeError):
-    """The cluster cannot hold the engines at once; the text says what they need and what there is."""
+    """The cluster cannot hold the engines at once; the text says what they need and what is available."""

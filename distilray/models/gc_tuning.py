@@ -16,4 +16,4 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    atexit.register(gc.unfreeze)  # or libraries report at exit that their objects were never freed
+    atexit.register(gc.unfreeze)  # otherwise libraries report at exit that their objects were never freed

@@ -1,4 +1,4 @@
-"""Kinds of models by the name that recipes use, and those that users bring (``uses: package.module:Class``)."""
+"""Kinds of models by the name that recipes use, and those supplied by users (``uses: package.module:Class``)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def engine_class(settings: ModelSettings) -> type[Engine]:
 
 
 def model_class(uses: str) -> type[ModelSettings]:
-    """The kind that a user brings. Raises ``ValueError`` where it is none."""
+    """The kind that a user supplies. Raises ``ValueError`` if it is not one."""
     try:
         found = import_object(uses)
     except ImportError as error:

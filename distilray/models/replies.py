@@ -1,4 +1,4 @@
-"""What comes back from a model; see :mod:`distilray.models.requests` for an example of each."""
+"""Replies of models; see :mod:`distilray.models.requests` for an example of each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, tag="text"):
 
     text: str
     finish_reason: str
-    """``"stop"`` for a whole reply, ``"length"`` for one that was cut."""
+    """``"stop"`` for a whole reply, ``"length"`` for a truncated one."""
     tokens_in: int = 0
-    """Tokens of the prompt; of ``n`` samples only the first carries them, so that sums are what was paid."""
+    """Tokens of the prompt; of ``n`` samples only the first has them, so that sums match what was paid."""
     tokens_out: int = 0
     tokens_cached: int = 0
     """How many of ``tokens_in`` the engine found in its prefix cache."""

@@ -1,4 +1,4 @@
-"""What a model can be asked: to go on writing, how likely given tokens are, or for a label.
+"""What a model can be asked for: a continuation, the likelihood of given tokens, or a label.
 
 GenerateRequest([{"role": "user", "content": "2+3?"}], Sampling(max_tokens=32), seed=7, affinity="r1")
 -> [Reply(text="5", finish_reason="stop", tokens_in=9, tokens_out=2)]
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 
 class Sampling(BaseModel):
-    """How a model samples; vLLM's own words. Strict: a merged or half-parsed value once hung an engine."""
+    """How a model samples, in vLLM's terms. Strict: a merged or half-parsed value once hung an engine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,7 +54,7 @@ class GenerateRequest(msgspec.Struct, frozen=True):
     sampling: Sampling
     seed: int
     affinity: str
-    """Requests of one affinity (a row's id) prefer the same engine, so that they share its cached prefix."""
+    """Requests with the same affinity (a row's id) prefer the same engine, so that they share its cached prefix."""
     n: int = 1
     constraint: Constraint | None = None
     tokens: list[int] | None = None

@@ -1,4 +1,4 @@
-"""What travels between a client and an engine: a batch of requests there, lists of answers back, as msgpack bytes.
+"""Messages between a client and an engine: a batch of requests out, lists of answers back, as msgpack bytes.
 
 One small bytes object a message: Ray sends it inline, and neither side pickles thousands of little objects. Sampling
 settings and constraints, which a batch mostly shares, travel once; affinities, which only routing needs, not at all.
@@ -109,7 +109,7 @@ def decode_batch(payload: bytes) -> list[Request]:
 
 
 def _sampling(values: dict[str, Any]) -> Sampling:
-    """Validated by whoever sent it."""
+    """The sender has validated it."""
     return Sampling.model_construct(**{**values, "stop": tuple(values["stop"])})
 
 

@@ -1,1 +1,1 @@
-"""The client's side of engine pools: starting them, choosing an engine, asking it."""
+"""The client side of engine pools: starting them, choosing an engine, asking it."""

@@ -1,7 +1,7 @@
 """A runner's way to the engines: one request in, its replies out.
 
-Requests of a few milliseconds go to an engine in one call. When an engine dies, what it had not answered is asked again
-elsewhere, and what it had answered is never asked again.
+Requests of a few milliseconds go to an engine in one call. When an engine dies, its unanswered requests are sent
+elsewhere; answered ones are never repeated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ GONE_S = 1800.0
 
 
 class EngineDied(DistilrayError):
-    """The engine died with the request in flight; ``began`` is whether the request can have been the cause."""
+    """The engine died with the request in flight; ``began``: whether the request can have been the cause."""
 
     def __init__(self, began: bool) -> None:
         self.began = began
@@ -77,7 +77,7 @@ class PoolClient:
     async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
 
     async def ask(self, model: str, request: Request) -> Any:
-        """``request.n`` replies, or the one answer to a request of another kind.
+        """``request.n`` replies, or the single answer to a request of another kind.
 
         Raises :class:`~distilray.models.ModelError` where this request cannot be answered, and
         :class:`~distilray.models.NoEngineAlive` where none can.
@@ -173,7 +173,7 @@ def _priced(reply: AnyReply, price: Price) -> AnyReply:
 
 
 class EngineConnection:
-    """One engine: requests that wait for the next call to it, calls in flight, whether it lives."""
+    """One engine: requests that wait for its next call, calls in flight, and whether it is alive."""
 
     def __init__(self, handle: EngineHandle, pool: Pool) -> None:
         self.name = handle.name
@@ -199,7 +199,7 @@ class EngineConnection:
         return asked.future
 
     def ask_alone(self, request: Request) -> asyncio.Future[list[AnyReply]]:
-        """Replies, while the engine does nothing else."""
+        """Replies, from an engine that does nothing else meanwhile."""
         asked = self._asked(request)
         self._spawn(self._send([asked], alone=True))
         return asked.future
@@ -267,11 +267,11 @@ class EngineConnection:
         if self.up:
             self.up = False
             self._pool.note()
-            self._flush()  # what waits for this engine finds out at once and goes elsewhere
+            self._flush()  # requests that wait for this engine learn of it at once and go elsewhere
             self._spawn(self._probe())
 
     async def _probe(self) -> None:
-        """Ask whether it is back until it is."""
+        """Polls until the engine is back."""
         pause = 0.2
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Engines and reservations that a former driver of the same run left behind."""
+"""Engines and reservations that an earlier driver of the same run left behind."""
 
 from __future__ import annotations
 

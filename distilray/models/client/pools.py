@@ -93,7 +93,7 @@ class EnginePools:
                 self._groups.append(group)
                 groups[name].append(group)
         waiting = [group.ready() for group in self._groups]
-        # Resources that the last phase released come back within seconds; later ones would not come at all.
+        # Resources that the last phase released return within seconds, or not at all.
         patience = min(60.0, max(0.0, deadline - time.monotonic()))
         _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
         if missing:

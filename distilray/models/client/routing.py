@@ -1,4 +1,4 @@
-"""Which engine a request goes to: the one its row prefers, unless that one is clearly busier than another."""
+"""Which engine a request goes to: the one that its row prefers, unless it is clearly busier than another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mixed(value: int) -> int:
 
 
 def preferred(affinity: str, engines: Sequence[Q]) -> Q:
-    """Rendezvous hashing (Thaler and Ravishankar 1998): when an engine goes, only its own rows move."""
+    """Rendezvous hashing (Thaler and Ravishankar 1998): when an engine disappears, only its own rows move."""
     key = stable_hash(affinity)
     return max(engines, key=lambda engine: _mixed(key ^ engine.salt))
 

@@ -1,1 +1,1 @@
-"""Engines: one file a kind of model, each answering requests behind one interface."""
+"""Engines: one file for each kind of model, each answering requests through one interface."""

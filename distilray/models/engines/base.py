@@ -15,7 +15,7 @@ its engine, and the engine. One from outside distilray is used in a recipe as ``
 
         mark: str = Field(default="!", description="what it ends in")
 
-What an engine cannot do it leaves out: a request for it is refused in the engine's name.
+An engine leaves out what it cannot do: such a request is refused with an error that names the engine.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Launch:
 
 
 class Engine:
-    """Base of the engine actors. A kind starts in its ``__init__`` (which calls this one first) and overrides what it
-    can do: :meth:`generate`, :meth:`score` or :meth:`classify`."""
+    """Base of the engine actors. A kind starts in its ``__init__`` (which calls this one first) and overrides the
+    methods it supports: :meth:`generate`, :meth:`score` or :meth:`classify`."""
 
     def __init__(self, engine: str, settings: Any, launch: Launch = Launch()) -> None:
         """``engine`` is the actor's name, such as ``teacher/0``; ``settings`` those of its model."""
@@ -70,7 +70,7 @@ class Engine:
         self.settings = settings
         self.launch = launch
         self.patience_s: float | None = settings.request_timeout_s
-        """Seconds until a request is given up; None where the kind has time-outs of its own."""
+        """Seconds until a request times out; None if the kind has its own time-outs."""
         self.started = time.monotonic()
         self.replies = self.tokens_in = self.tokens_out = self.running = 0
         self._kill_on: str | None = json.loads(launch.faults).get("kill_engine_on") if launch.faults else None
@@ -113,7 +113,7 @@ class Engine:
         }
 
     async def answer(self, payload: bytes, alone: bool = False) -> AsyncIterator[bytes]:
-        """Answers to a batch, a list whenever some are there: replies that end together travel together, but none waits
+        """Answers to a batch, a list whenever some are ready: replies that end together travel together, but none waits
         for the rest. ``alone``: nothing else runs meanwhile, and an empty list tells that the batch has begun, so that
         the death of the engine can be attributed to it."""
         async with self._gate.exclusive() if alone else self._gate.shared():
@@ -141,7 +141,7 @@ class Engine:
                 left = len(tasks)
                 while left:
                     await arrived.wait()
-                    await asyncio.sleep(0)  # what ended in the same engine step wakes in this turn of the loop
+                    await asyncio.sleep(0)  # requests that ended in the same engine step wake in this turn of the loop
                     arrived.clear()
                     now, done = done, []
                     left -= len(now)

@@ -27,7 +27,7 @@ DEVICE_LOST = 70
 MOST_LABELS = 64
 """Most labels whose log-probabilities a reply carries, likeliest first."""
 AHEAD = 16
-"""Batches among which texts of like length are looked for."""
+"""Number of batches across which texts are sorted by length."""
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +45,7 @@ class ClassifierEngine(Engine):
         super().__init__(engine, settings, launch)
         self._waiting: list[_Waiting] = []
         self._forwarding: asyncio.Task[None] | None = None
-        self._tokenizing = threading.Lock()  # a tokenizer that cuts must not be borrowed twice
+        self._tokenizing = threading.Lock()  # a truncating tokenizer must not be used by two callers at once
         self._failure: str | None = None
         if launch.logs:
             os.makedirs(launch.logs, exist_ok=True)
@@ -130,7 +130,7 @@ class ClassifierEngine(Engine):
 
     async def _forward_all(self) -> None:
         """Batches until nothing waits."""
-        await asyncio.sleep(0)  # what comes in the same turn of the loop goes into the first batch
+        await asyncio.sleep(0)  # requests of the same turn of the loop go into the first batch
         size = self.settings.batch_size
         while self._waiting:
             near, self._waiting = self._waiting[: size * AHEAD], self._waiting[size * AHEAD :]
@@ -145,12 +145,12 @@ class ClassifierEngine(Engine):
                         waiting.future.set_exception(error)
                 continue
             for waiting, log_probs in zip(batch, found, strict=True):
-                if not waiting.future.done():  # a request that timed out is waited for no more
+                if not waiting.future.done():  # nothing waits any longer for a request that timed out
                     waiting.future.set_result(log_probs)
 
     def _log_probs(self, rows: list[list[int]]) -> list[list[float]]:
-        """Log-probabilities (nats) of all labels for each of ``rows`` of token ids; a batch that does not fit into the
-        GPU's memory goes in halves. Raises :class:`ModelError` where a single row does not fit."""
+        """Log-probabilities (nats) of all labels for each of ``rows`` of token ids; a batch that does not fit in the
+        GPU's memory is halved. Raises :class:`ModelError` if a single row does not fit."""
         import torch
 
         try:

@@ -1,4 +1,4 @@
-"""A model that is none: how fast is everything around an engine? Settings and engine in one file."""
+"""A dummy model: measures how fast everything around an engine is. Settings and engine in one file."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class OpenAIEngine(Engine):
         except openai.APIConnectionError as error:
             raise EngineFailed(f"{self._place()} does not answer: {error.__cause__ or error}") from None
         except openai.APIStatusError:
-            pass  # not every endpoint lists its models; it answered, and that is enough
+            pass  # not every endpoint lists its models; that it answered is enough
         return EngineInfo(self.engine, context=0, vocabulary=0, versions={"openai": openai.__version__})
 
     async def prompts(self, requests: Sequence[Request]) -> Sequence[dict[str, Any] | ModelError | None]:
@@ -66,7 +66,7 @@ class OpenAIEngine(Engine):
 
     async def generate(self, prompt: dict[str, Any], request: GenerateRequest) -> list[Reply]:
         replies: list[Reply] = []
-        while len(replies) < request.n:  # some endpoints give one choice whatever n is
+        while len(replies) < request.n:  # some endpoints return one choice whatever n is
             seed = _seed(request, len(replies))
             completion = await self._complete({**prompt, "n": request.n - len(replies), "seed": seed})
             replies += replies_of(completion, first=not replies)
@@ -120,7 +120,7 @@ class OpenAIEngine(Engine):
 
 
 def _seed(request: GenerateRequest, sample: int) -> int:
-    """Endpoints differ in how long a seed may be; 31 bits suit all."""
+    """Endpoints differ in the size of a seed; 31 bits suit all."""
     return (request.seed + sample) % 2**31
 
 
@@ -139,7 +139,9 @@ def _message(error: openai.OpenAIError | None) -> str:
 
 
 def _expected_tokens(prompt: dict[str, Any]) -> int:
-    """Before the endpoint has counted: three bytes a token, which is much for English and about right for Chinese."""
+    """Before the endpoint has counted: three bytes per token, an overestimate for English and about right for
+    Chinese.
+    """
     size = len(json.dumps(prompt["messages"], ensure_ascii=False).encode())
     return size // 3 + prompt["n"] * prompt.get("max_tokens", 0)
 

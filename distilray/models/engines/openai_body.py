@@ -62,7 +62,7 @@ def _constrain(prompt: dict[str, Any], extra: dict[str, Any], constraint: Constr
 
 
 def _told(messages: list[dict[str, str]], constraint: Constraint) -> list[dict[str, str]]:
-    """The constraint in words, in the language of the last message, at its end."""
+    """Appends the constraint in words, in the language of the last message."""
     *before, last = messages
     language = "zh" if any("\u4e00" <= character <= "\u9fff" for character in last["content"]) else "en"
     if constraint.kind == "choice":

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 
 class ReadWriteLock:
-    """``shared()`` admits many at once, ``exclusive()`` one alone, and later holders wait behind it."""
+    """``shared()`` admits many at once, ``exclusive()`` one alone, and later callers wait behind it."""
 
     def __init__(self) -> None:
         self._inside = 0

@@ -1,7 +1,7 @@
 """Engines that hold weights: vLLM's AsyncLLM inside a Ray actor.
 
 Continuous batching sees the prompts of every step and every runner at once. The actor dies when its engine core does,
-because a vLLM frontend without a core fails every request at once and so attracts ever more of them; Ray starts it
+because a vLLM frontend without a core fails every request at once and so attracts more and more of them; Ray starts it
 again, and clients ask elsewhere meanwhile.
 """
 
@@ -172,7 +172,7 @@ class VLLMEngine(Engine):
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What vLLM raises at a request is the request's error; where the core is dead, the process ends."""
+    """What vLLM raises for a request is the request's error; if the core is dead, the process ends."""
     from vllm.exceptions import VLLMClientError
     from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
@@ -185,7 +185,7 @@ def _refusals() -> Iterator[None]:
 
 
 PREFILL_TOKENS = 8192
-"""Prompt tokens that an engine on CPU takes in one step, at least."""
+"""Least number of prompt tokens that an engine on CPU processes in one step."""
 
 
 def environment(settings: VLLMModel) -> dict[str, str]:
@@ -198,7 +198,7 @@ def environment(settings: VLLMModel) -> dict[str, str]:
             "OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus))),
         }
         if settings.world_size == 1:
-            # The core then runs the model itself instead of a separate worker process.
+            # The core then runs the model itself, without a separate worker process.
             variables["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     return variables
 
@@ -314,7 +314,7 @@ def replies_of(output: RequestOutput, *, ids: bool = False) -> list[Reply]:
 
 
 def _by_text(position: dict[int, Any]) -> dict[str, float]:
-    """Token ids to text. Pieces of a character look alike as text: the likeliest of them stands for all."""
+    """Token ids to text. Fragments of a character look alike as text: the likeliest one represents all of them."""
     texts: dict[str, float] = {}
     for entry in position.values():
         texts[entry.decoded_token] = max(entry.logprob, texts.get(entry.decoded_token, -float("inf")))
@@ -328,7 +328,7 @@ def _restarted() -> bool:
 
 
 def _to_file(logs: str, engine: str) -> Path:
-    """Send what this process and its children print to a file; the terminal is for the run."""
+    """Redirects the output of this process and its children to a file; the terminal is for the run."""
     path = Path(logs) / f"{engine.replace('/', '-')}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -1,1 +1,1 @@
-"""Settings of models: what all kinds have, and the kinds whose engines are costly to import."""
+"""Settings of models: what all kinds have, and the kinds whose engines are slow to import."""

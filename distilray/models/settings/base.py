@@ -12,7 +12,7 @@ from distilray.models.requests import Sampling
 
 
 class Price(BaseModel):
-    """What tokens cost, in any one currency."""
+    """The price of tokens, in any one currency."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,13 +64,13 @@ class ModelSettings(BaseModel):
         return ()
 
     def weights_id(self) -> str:
-        """Hash of everything that decides replies besides the request; 32 hex digits. Replies are bought again, and
-        steps that use the model run again, when it changes. By default: all settings of the kind's own."""
+        """Hash of everything that determines replies apart from the request; 32 hex digits. When it changes, replies
+        are requested again and steps that use the model run again. By default: all settings of the kind's own."""
         kind = f"{type(self).__module__}:{type(self).__qualname__}"
         return self._identity(kind=kind, **self.model_dump(mode="json", exclude={*GenerativeModel.model_fields}))
 
     def check(self) -> None:
-        """Raise ``ValueError`` with what is missing, as far as it can be known cheaply before anything starts."""
+        """Raise ``ValueError`` with what is missing, as far as can be checked cheaply before anything starts."""
 
     def _identity(self, **parts: Any) -> str:
         text = json.dumps(parts, sort_keys=True, default=str)

@@ -52,7 +52,7 @@ class ClassifierModel(ModelSettings):
         return [{"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}]
 
     def weights_id(self) -> str:
-        """Hash of what decides its labels; 32 hex digits."""
+        """Hash of what determines its labels; 32 hex digits."""
         weights = checkpoint_id(self.path, self.revision)
         return self._identity(weights=weights, dtype=self.dtype, long_rows=self.long_rows)
 

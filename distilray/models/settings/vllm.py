@@ -1,4 +1,4 @@
-"""Settings of models whose weights vLLM engines of ours hold.
+"""Settings of models that run in our own vLLM engines.
 
 models:
   teacher: {path: Qwen/Qwen2.5-32B-Instruct, replicas: 2, tensor_parallel: 4, gpus: 4}
@@ -42,7 +42,7 @@ class Speculation(BaseModel):
 
 
 class VLLMModel(GenerativeModel):
-    """Weights that vLLM engines of ours answer from."""
+    """A model served by our own vLLM engines."""
 
     engine_class: ClassVar = "distilray.models.engines.vllm:VLLMEngine"
 
@@ -131,7 +131,7 @@ class VLLMModel(GenerativeModel):
         return self.model_copy(update={"engine": {**self.engine, "max_logprobs": most}})
 
     def weights_id(self) -> str:
-        """Hash of what decides replies besides messages, sampling and seed; 32 hex digits."""
+        """Hash of what determines replies apart from messages, sampling and seed; 32 hex digits."""
         return self._identity(
             weights=checkpoint_id(self.path, self.revision),
             dtype=self.dtype,
