@@ -83,9 +83,7 @@ def differences(found: list[dict[str, float]], alone: list[dict[str, float]]) ->
     assert [record["step"] for record in found] == [record["step"] for record in alone]
     most: dict[str, Any] = {"first": found[0]["loss"], "last": found[-1]["loss"]}
     for name in ("loss", "grad_norm"):
-        most[name] = max(
-            abs(mine[name] - its[name]) / abs(its[name]) for mine, its in zip(found, alone, strict=True)
-        )
+        most[name] = max(abs(mine[name] - its[name]) / abs(its[name]) for mine, its in zip(found, alone, strict=True))
     return most
 
 
