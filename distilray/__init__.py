@@ -1,5 +1,7 @@
 """distilray distils a large language model into a small one, at scale, on Ray.
 
+In Python:
+
     import distilray as dr
 
     recipe = dr.load_recipe("jobs/recipes/quickstart.yaml")

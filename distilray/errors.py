@@ -1,4 +1,4 @@
-"""Errors that a user can meet: one base, so that whoever catches it has them all, and the exit code of each.
+"""Errors that users may see: one base class, so that catching it catches them all, and the exit code of each.
 
     0 done   1 failed   2 wrong input   3 stopped cleanly before the end   130 interrupted
 

@@ -1,4 +1,4 @@
-"""What a user brings by name: ``uses: my_package.module:Name``, for steps, verifiers, benchmarks and training methods."""
+"""Imports users' classes by name: ``uses: my_package.module:Name``; steps, verifiers, benchmarks, training methods."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Training: Ray Train launchers that turn kept rows into a student, one Hugging Face checkpoint a training.
+"""Training: Ray Train launchers that turn kept rows into a student, one Hugging Face checkpoint per training.
 
-Importing this room imports neither torch nor Ray: recipes embed its settings.
+Importing this package imports neither torch nor Ray: recipes embed its settings.
 """
 
 import lazy_loader

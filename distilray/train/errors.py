@@ -6,11 +6,11 @@ from distilray.errors import DistilrayError, InputError
 
 
 class CannotTrain(InputError, ValueError):
-    """Raised before a training starts; names the place, the value found there and what to do about it."""
+    """Raised before a training starts; names the place, the value found there and the remedy."""
 
 
 class StopTraining(DistilrayError, RuntimeError):
-    """Raised by all workers alike: trying again would end the same way, so no worker is restarted."""
+    """Raised by all workers alike: a retry would end the same way, so no worker is restarted."""
 
 
 class TrainingFailed(DistilrayError, RuntimeError):

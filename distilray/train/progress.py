@@ -1,4 +1,4 @@
-"""Progress of a training, from its first worker to the driver: through a small actor, a record at a time."""
+"""Progress of a training, from its first worker to the driver: through a small actor, one record at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TrainProgress:
     tokens_per_second: float
     """Tokens of rows, padding not counted, over all workers."""
     eta_s: float
-    """Seconds left at the present speed, checkpoints and export not counted."""
+    """Seconds left at the current speed, checkpoints and export not counted."""
     stage: str = "training"
     """``starting``, ``training``, ``exporting``."""
     learning_rate: float | None = None

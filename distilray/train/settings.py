@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-"""What a training may be called: a folder's name."""
+"""Valid names of trainings: a folder's name."""
 
 IGNORED = -100
 """Label of a token that is not trained on."""
@@ -33,12 +33,12 @@ IGNORED = -100
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def __hash__(self) -> int:  # pydantic's own does not take settings that are mappings
+    def __hash__(self) -> int:  # pydantic's own does not accept settings that are mappings
         return hash(self.model_dump_json())
 
 
 class LearnSettings(Settings):
-    """Learn the part of a model in one of the recipe's steps, from what it was asked and replied in this run.
+    """Learn the part of a model in one of the recipe's steps, from its requests and replies in this run.
 
     learn: {step: align_trace, prompts: [shorten_trace, extend_trace]}
     """
@@ -97,7 +97,7 @@ class TrainResources(Settings):
 
     @property
     def groups(self) -> int:
-        """Groups of workers that take different rows; a worker is one of its own without sequence_parallel."""
+        """Groups of workers that process different rows; without sequence_parallel each worker is its own group."""
         return self.workers // self.sequence_parallel
 
     @property
@@ -219,7 +219,7 @@ class TrainSettings(Settings):
 
     @property
     def whole_rows(self) -> str | None:
-        """Why a worker has to hold rows whole; None where it may hold a part of their tokens."""
+        """Why a worker has to hold whole rows; None if it may hold a part of their tokens."""
         return f"kind: {self.kind}" if self.uses is None else f"uses: {self.uses}"
 
     def fingerprint(self, *others: object) -> str:

@@ -1,4 +1,4 @@
-"""One training, in full: what it is made of, and what of it travels to its workers."""
+"""One training in full, and the part of it that is sent to its workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Where the engines that a training asks belong: ``run`` is the run's id, ``logs`` a directory for their logs."""
+    """Where the engines that a training uses belong: ``run`` is the run's id, ``logs`` a directory for their logs."""
 
     run: str
     logs: str | None = None
@@ -30,7 +30,7 @@ class Engines:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpec:
-    """A training as its method, the tokenizing and the launcher are given it."""
+    """A training as passed to its method, the tokenizing and the launcher."""
 
     store: Store
     out: str
@@ -50,14 +50,14 @@ class TrainingSpec:
     """Called in the driver; stays there."""
 
     def sendable(self) -> TrainingSpec:
-        """Without what cannot leave the driver's process."""
+        """A copy without what cannot leave the driver's process."""
         return replace(self, on_progress=None)
 
 
 @dataclass(frozen=True)
 class StepRange:
     """Steps ``start`` up to ``stop`` of a training whose rows change from round to round; optimizer and learning rate
-    continue from one range to the next. The resulting student is left at ``final`` in the store."""
+    continue from one range to the next. The resulting student is written to ``final`` in the store."""
 
     start: int
     stop: int
@@ -66,14 +66,14 @@ class StepRange:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(TrainingSpec):
-    """What every worker of one launch is given."""
+    """What every worker of one launch receives."""
 
     tokens: list[str]
     """Token files to train on, paths in ``store``."""
     board: ActorHandle
     """A :class:`~distilray.train.progress.ProgressBoard`."""
     step_range: StepRange | None = None
-    """What this launch does of a training in rounds; None: all of it."""
+    """This launch's part of a training in rounds; None: all of it."""
     token: str
     """Names this launch: workers of one node share a scratch folder of this name."""
 

@@ -1,10 +1,10 @@
-"""How a conversation becomes tokens and labels: the student's own chat template, all but the assistant masked.
+"""How a conversation becomes tokens and labels: the student's own chat template, all but the assistant's tokens masked.
 
     format = load_chat("checkpoints/student", settings)
     format.render([{"role": "user", "content": "2+3?"}], "5", None)
     # Rendered(input_ids=[..., 20, 151645, 198], labels=[-100, ..., 20, 151645, -100])
 
-A template marks what the assistant says with ``{% generation %}``; the token that ends its turn must be inside, or
+A template marks the assistant's text with ``{% generation %}``; the token that ends its turn must be inside, or
 the student never learns to stop.
 """
 
@@ -52,7 +52,7 @@ class ChatFormat:
     """Of the template, the system prompt and the form of answers (12 hex digits)."""
 
     def render(self, messages: Sequence[dict[str, str]], answer: str, reasoning: str | None) -> Rendered:
-        """Tokens of the whole conversation. Raises :class:`jinja2.TemplateError` where the template refuses it."""
+        """Tokens of the whole conversation. Raises :class:`jinja2.TemplateError` if the template refuses it."""
         turns = [*self.prompt(messages), {"role": "assistant", "content": self.assistant(answer, reasoning)}]
         encoded = self.tokenizer.apply_chat_template(
             turns, chat_template=self.template, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
@@ -74,13 +74,13 @@ class ChatFormat:
         return join_reasoning(reasoning if self.think else None, answer)
 
     def stops(self, rendered: Rendered) -> bool:
-        """Whether the last thing that is trained is the token that ends the turn."""
+        """Whether the last trained token is the one that ends the turn."""
         trained = [label for label in rendered.labels if label != IGNORED]
         return bool(trained) and any(label in self.stop_ids for label in trained[-3:])  # some end a turn with a newline
 
 
 def load_chat(path: str, settings: TrainSettings) -> ChatFormat:
-    """The chat format of the checkpoint at ``path``; :class:`CannotTrain` where rows could not be trained on."""
+    """The chat format of the checkpoint at ``path``; :class:`CannotTrain` if rows could not be trained on."""
     tokenizer = load_tokenizer(path)
     template = _marked_template(path, tokenizer)
     digest = hashlib.blake2b(digest_size=6)

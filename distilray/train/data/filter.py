@@ -18,7 +18,7 @@ WORD = re.compile(r"\w+")
 
 
 def columns_in(condition: str, columns: Collection[str]) -> list[str]:
-    """Those of ``columns`` that ``condition`` may read: all whose names occur in it."""
+    """The ``columns`` that ``condition`` may read: all whose names occur in it."""
     words = set(WORD.findall(condition))
     return [name for name in columns if name in words]
 
@@ -26,7 +26,7 @@ def columns_in(condition: str, columns: Collection[str]) -> list[str]:
 def filter_rows(rows: pa.Table, condition: str) -> list[bool]:
     """For every row, whether ``condition`` holds; where it is null, it does not.
 
-    Raises :class:`CannotTrain` with DuckDB's error where the condition cannot be read or names an unknown column.
+    Raises :class:`CannotTrain` with DuckDB's error if the condition cannot be parsed or names an unknown column.
     """
     numbered = rows.append_column("__row", pa.array(range(rows.num_rows), pa.int64()))
     taken = {number for (number,) in _select(numbered, "__row", condition)}
@@ -36,7 +36,7 @@ def filter_rows(rows: pa.Table, condition: str) -> list[bool]:
 def check_condition(condition: str, schema: pa.Schema) -> None:
     """Raises :class:`CannotTrain` unless ``condition`` is valid for rows with these columns.
 
-    No array is made: pyarrow imports pandas to make one, a quarter of a second whenever a recipe is read.
+    No array is created: pyarrow would import pandas for it, a quarter of a second whenever a recipe is read.
     """
     _select(pa.Table.from_batches([], schema), "count(*)", condition)
 

@@ -1,11 +1,12 @@
-"""In which order rows are trained on: by seed alone, the same for any number of workers.
+"""The order in which rows are trained on: determined by the seed alone, the same for any number of workers.
 
 Rows are shuffled once an epoch, cut into pools of some batches, sorted by length inside a pool, cut into batches, and
-the batches of the pool shuffled. So a batch holds rows of like length (little padding), yet short and long batches
+the batches of the pool shuffled. So a batch holds rows of similar length (little padding), yet short and long batches
 come in random order. A batch that an epoch's end would leave incomplete is filled from the next epoch.
 
 Batch ``k`` is ``order[k * batch_size : (k + 1) * batch_size]``. Micro batches are consecutive slices of it and go to
-the workers in turn, so that workers work on like lengths at the same time and one worker sees what many see.
+the workers in turn, so that workers process similar lengths at the same time, and one worker sees the same batches as
+many.
 """
 
 from __future__ import annotations

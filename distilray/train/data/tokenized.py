@@ -1,4 +1,4 @@
-"""What a method makes of one row: tokens to train on, or the reason why there are none."""
+"""A method's result for one row: tokens to train on, or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Tokens:
     length: int
     """Tokens that go through the student for this row."""
     trained: int
-    """Tokens whose probability the loss looks at."""
+    """Tokens that contribute to the loss."""
     truncated: bool = False
     """Whether its end was cut off to fit."""
 

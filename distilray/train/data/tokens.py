@@ -1,8 +1,8 @@
-"""Rows become token Parquet: one file per unit, with every row that entered and what became of it.
+"""Converts rows to token Parquet: one file per unit, with every row that entered and its outcome.
 
 ``<out>/tokens/unit-000000.parquet`` has the columns of ``OUTCOME`` and those of the training method; a rejected or
-failed row has a reason in place of tokens. Ray tasks read, render and write; the driver sees only counts. A file that
-is there already, made in the same way, is not made again.
+failed row has a reason in place of tokens. Ray tasks read, render and write; the driver sees only counts. An existing
+file, made in the same way, is not made again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class TokenManifest(msgspec.Struct, kw_only=True):
 
     folder: str
     renderer_hash: str
-    """Of all that decides how a row is rendered: the template, the system prompt and the form of answers."""
+    """Hash of all that determines how a row is rendered: the template, the system prompt and the form of answers."""
     fingerprint: str
     counts: TokenCounts
     units: list[str] = []
@@ -82,8 +82,8 @@ class TokenManifest(msgspec.Struct, kw_only=True):
 def prepare_tokens(spec: TrainingSpec, inputs: Sequence[UnitInput]) -> TokenManifest:
     """Renders the kept rows of ``inputs`` into token files below ``spec.out``, on Ray.
 
-    Raises :class:`CannotTrain` before anything starts where the student cannot be trained on these rows, and after
-    rendering where no row is left to train on.
+    Raises :class:`CannotTrain` before anything starts if the student cannot be trained on these rows, and after
+    rendering if no row is left.
     """
     store, settings, out = spec.store, spec.settings, f"{spec.out}/tokens"
     student = read_student(spec.student_path)
@@ -116,7 +116,7 @@ def prepare_tokens(spec: TrainingSpec, inputs: Sequence[UnitInput]) -> TokenMani
 
 
 def read_tokens(store: Store, folder: str) -> TokenManifest:
-    """The manifest that :func:`prepare_tokens` left in ``folder``."""
+    """The manifest that :func:`prepare_tokens` wrote to ``folder``."""
     return msgspec.json.decode(store.read(f"{folder}/{MANIFEST}"), type=TokenManifest)
 
 
@@ -161,7 +161,7 @@ def _renderer(method: TrainingMethod, path: str, settings: TrainSettings) -> Any
 
 
 def counts_of_tokens(store: Store, path: str, key: str) -> TokenCounts | None:
-    """The counts of the token file at ``path``, if it is there and was made as ``key`` says."""
+    """The counts of the token file at ``path``, if it exists and was made with the same ``key``."""
     try:
         stored = read_parquet_footer(store, path, COUNTS_KEY).entry
     except FileNotFoundError:

@@ -2,8 +2,9 @@
 
 It has ``id``, ``length`` and the columns of the training method.
 
-The first worker of a node writes the file from the store, the others wait for it; so tokens take disk, not memory,
-and are fetched once a node. With packing, rows are packed here (best-fit decreasing, whole rows, TRL's own packer).
+The first worker of a node writes the file from the store, the others wait for it; so tokens take disk space, not
+memory, and are fetched once per node. With packing, rows are packed here (best-fit decreasing, whole rows, TRL's own
+packer).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PACKED_ROWS = "packed_rows"
 """Column with, for every packed token, the number of its row in the file of unpacked ones."""
 
 Join = Callable[[str, pa.Table], pa.Table]
-"""Takes the path of a token file and its kept rows, and returns the rows with columns of other files joined to them."""
+"""From the path of a token file and its kept rows to the rows joined with columns of other files."""
 
 
 def unjoined(path: str, rows: pa.Table) -> pa.Table:
@@ -58,7 +59,7 @@ def write_feed(
     """Writes the kept rows of the token files at ``paths``, as ``join`` returns them, into the local ``folder``.
 
     ``holdout`` is the share of rows, chosen by a hash of their ids, that is not trained on; ``pack_to`` packs rows
-    into sequences of at most so many tokens, list columns side by side.
+    into sequences of at most this many tokens, all list columns alike.
     """
     os.makedirs(folder, exist_ok=True)
     read = (join(path, kept_tokens(store, path)) for path in paths)
@@ -87,7 +88,7 @@ def write_feed(
 
 
 def open_feed(folder: str, *, packed: bool) -> TrainingData:
-    """The feed that :func:`write_feed` wrote into ``folder``, memory-mapped."""
+    """The feed that :func:`write_feed` wrote to ``folder``, memory-mapped."""
     rows = _open(folder, PACKED if packed else TRAIN)
     apart = _open(folder, HELD_OUT)
     if packed:
@@ -110,5 +111,5 @@ def kept_tokens(store: Store, path: str) -> pa.Table:
 
 
 def held_out(row_id: str, share: float) -> bool:
-    """Whether the row is among the ``share`` that is not trained on; its id alone decides."""
+    """Whether the row is in the held-out ``share``, by its id alone."""
     return int.from_bytes(hashlib.blake2b(row_id.encode(), digest_size=8).digest(), "big") / 2**64 < share

@@ -1,10 +1,10 @@
-"""Ray Train with as many workers as there is room for, among the numbers that can share a batch; the only place that
-knows how Ray Train decides.
+"""Ray Train with as many workers as fit, among the numbers that can share a batch; the only module that depends on
+how Ray Train decides.
 
-Ray's elastic policy (``ScalingConfig(num_workers=(1, 4))``) takes every number up to the most. With three workers a
-batch of 64 rows cannot be shared evenly, and a step would no longer be the recipe's, so the number is rounded down to
-one that can. When a worker dies, Ray counts again and starts the group anew from the last checkpoint; when machines
-come, it does the same at its next look (every minute).
+Ray's elastic policy (``ScalingConfig(num_workers=(1, 4))``) accepts every number up to the maximum. With three workers
+a batch of 64 rows cannot be shared evenly, and a step would no longer be the recipe's, so the number is rounded down to
+one that can. When a worker dies, Ray counts again and restarts the group from the last checkpoint; when machines
+join, it does the same at its next check (every minute).
 """
 
 from __future__ import annotations

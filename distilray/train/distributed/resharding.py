@@ -1,10 +1,10 @@
 """Checkpoints that any number of workers can load: PyTorch's distributed checkpoints, keyed by parameters' names.
 
 transformers writes one form of checkpoint under FSDP and another for a single worker, and neither trainer reads the
-other's. Here both write ``checkpoint-8/state/``: every worker its own part of weights and AdamW's moments. Whoever
-loads reads the parts that it needs (``torch.distributed.checkpoint`` reshards as it reads). With adapters only what is
-trained is kept. DDP's and DeepSpeed's checkpoints stay as transformers writes them: DDP's are the same for any number
-of workers, DeepSpeed's are bound to theirs.
+other's. Here both write ``checkpoint-8/state/``: every worker its own part of weights and AdamW's moments. A loading
+worker reads the parts that it needs (``torch.distributed.checkpoint`` reshards as it reads). With adapters only the
+trained weights are kept. DDP's and DeepSpeed's checkpoints stay as transformers writes them: DDP's are the same for any
+number of workers, DeepSpeed's only load with the same number.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Resharding:
         self.lr_scheduler.load_state_dict(torch.load(os.path.join(checkpoint, SCHEDULER), weights_only=True))
 
     def _state(self) -> dict[str, Any]:
-        """Of the model's trained weights and the optimizer, as this worker holds them."""
+        """This worker's part of the model's trained weights and the optimizer."""
         options = StateDictOptions(ignore_frozen_params=True)
         weights, optimizer = get_state_dict(self.model, self._inner_optimizer(), options=options)
         return {"model": weights, "optimizer": optimizer}

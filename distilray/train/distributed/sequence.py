@@ -1,12 +1,12 @@
 """Sequence parallelism: N workers share every row, each holds an Nth of its tokens (and so of its activations).
 
-All but attention looks at tokens one by one, and works on a worker's slice as it is. For attention the workers of a
-group trade heads for tokens, in one all-to-all before and one after: each then sees whole rows, with an Nth of the
+Everything but attention processes tokens one by one, and works on a worker's slice unchanged. For attention the workers
+of a group trade heads for tokens, in one all-to-all before and one after: each then sees whole rows, with an Nth of the
 heads (DeepSpeed-Ulysses, Jacobs et al. 2023). Exact attention by PyTorch's own kernels, over NCCL or gloo, under any
 `sharding`. A step's loss is the sum over all tokens divided by their number, so its gradient is that of one worker.
 
-The libraries' own ways were looked at: PyTorch's ring attention (accelerate's ``cp_size``) has no kernel for CPUs;
-DeepSpeed's (``sp_size``) is bound to ZeRO, and averages over micro batches, whatever their number of tokens.
+The libraries' own implementations do not fit: PyTorch's ring attention (accelerate's ``cp_size``) has no kernel for
+CPUs; DeepSpeed's (``sp_size``) requires ZeRO, and averages over micro batches regardless of their number of tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from distilray.train.settings import IGNORED
 
 ATTENTION = "distilray_sequence_parallel"
-"""transformers' name for it; an implementation that it knows no mask for gets none."""
+"""transformers' name for it; for an unknown implementation it makes no mask."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SequenceGroup:
     process_group: Any
     size: int
     place: int
-    """Of this worker in it: which slice of a row it holds."""
+    """This worker's rank in the group: which slice of a row it holds."""
 
 
 def sequence_group(size: int) -> SequenceGroup:
@@ -95,7 +95,7 @@ class SliceCollator:
     """Gives this worker its slice of a batch that ``collate`` makes: ``input_ids``, ``position_ids``, ``labels`` and
     ``shift_labels`` (what the next token is), shape ``(rows, tokens / N)``.
 
-    Rows are padded on the right to a multiple of N; nothing attends to what stands there, and nothing is trained.
+    Rows are padded on the right to a multiple of N; nothing attends to the padding, and it is not trained on.
     """
 
     def __init__(self, collate: Any, group: SequenceGroup, pad_token_id: int) -> None:

@@ -1,4 +1,4 @@
-"""One setting, ``sharding``, in the words of accelerate and DeepSpeed; and the proof that FSDP took it."""
+"""Translates the setting ``sharding`` for accelerate and DeepSpeed, and checks that FSDP applied it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[
     """Training arguments for ``settings.sharding``; ``layers`` are the classes of the model's repeated blocks."""
     checkpointing = settings.activation_checkpointing
     if workers == 1 and not settings.sharding.startswith("zero"):
-        return {"gradient_checkpointing": checkpointing}  # nobody to share with
+        return {"gradient_checkpointing": checkpointing}  # no other worker to share with
     if settings.sharding == "fsdp":
         return {
             "fsdp": True,
@@ -58,11 +58,11 @@ def _deepspeed(stage: int, offload: bool) -> dict[str, Any]:
 
 
 def keep_precision(arguments: Any, settings: TrainSettings) -> None:
-    """FSDP2 in bf16 adds gradients up in fp32 and leaves what the student returns as it is; call it before the trainer
-    is made.
+    """Makes FSDP2 in bf16 sum gradients in fp32 and not cast the student's outputs; call it before the trainer is
+    created.
 
     accelerate's own way sums the workers' gradients in bf16, and rounds log-probabilities and losses to bf16, three
-    digits, on their way out of the student.
+    digits, in the student's outputs.
     """
     if arguments.fsdp_plugin_args is None or settings.precision != "bf16":
         return
@@ -75,10 +75,10 @@ def keep_precision(arguments: Any, settings: TrainSettings) -> None:
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Models that are loaded or asked meanwhile are none of DeepSpeed's.
+    """Models that are loaded or asked in this context are not managed by DeepSpeed.
 
-    As long as ZeRO-3's settings are there transformers cuts every model as it reads it, also a reference or a teacher
-    that no DeepSpeed engine will ever gather, and TRL's fused head has DeepSpeed gather it.
+    While ZeRO-3's settings are active, transformers partitions every model as it loads it, including a reference or
+    teacher that no DeepSpeed engine will ever gather, and TRL's fused head has DeepSpeed gather it.
     """
     from transformers.integrations import deepspeed
 
@@ -91,7 +91,7 @@ def whole() -> Iterator[None]:
 
 
 def assert_sharded(model: torch.nn.Module, workers: int) -> None:
-    """Raises :class:`AssertionError` unless every parameter is spread over ``workers`` with nobody holding the whole.
+    """Raises :class:`AssertionError` unless every parameter is sharded over ``workers``, none of which holds all of it.
 
     A parameter with fewer rows than workers leaves some of them an empty shard; that is still a shard, and one with a
     single row cannot be spread at all.

@@ -38,7 +38,7 @@ def check_extras(settings: TrainSettings) -> None:
 
 
 def check_shared_attention(config: Mapping[str, Any], size: int, student: str) -> None:
-    """Raises :class:`CannotTrain` where the attention of a model with this ``config.json`` cannot be shared by ``size``
+    """Raises :class:`CannotTrain` if the attention of a model with this ``config.json`` cannot be shared by ``size``
     workers."""
     if size == 1:
         return

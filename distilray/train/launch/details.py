@@ -1,4 +1,4 @@
-"""What a finished training came to, for its stage's manifest: the figures that cards, reports and tables show."""
+"""Results of a finished training for its stage's manifest: the figures that cards, reports and tables show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from distilray.train.spec import TrainingSpec
 
 
 def details(spec: TrainingSpec) -> dict[str, Any]:
-    """From the records that the training left in ``spec.out``."""
+    """From the records of the training in ``spec.out``."""
     store, out, settings = spec.store, spec.out, spec.settings
     written = read_metrics(store, out)
     records = [record for record in written if "loss" in record]

@@ -1,4 +1,4 @@
-"""Launches a training on Ray Train and stays with it until its checkpoint is there."""
+"""Launches a training on Ray Train and follows it until its checkpoint exists."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ RESTARTS = 3
 
 
 def fit(spec: TrainingSpec, tokens: list[str]) -> Manifest:
-    """Trains the student on the token files ``tokens`` (paths in ``spec.store``), in one launch. Leaves
+    """Trains the student on the token files ``tokens`` (paths in ``spec.store``), in one launch. Writes
     ``spec.out/final`` (a Hugging Face checkpoint), ``metrics.jsonl``, ``tensorboard`` and the stage's manifest.
 
-    Called again it continues: from the last whole checkpoint after a kill, and not at all where the training is done.
-    Raises :class:`CannotTrain` for what can be known before it starts, :class:`TrainingFailed` when it fails for good.
+    Called again it continues: from the last whole checkpoint after a kill; a finished training is not repeated.
+    Raises :class:`CannotTrain` for problems found before it starts, :class:`TrainingFailed` when it fails for good.
     """
     check_training(spec)
     if not tokens:
@@ -56,7 +56,7 @@ def begin(spec: TrainingSpec) -> Manifest:
 
 
 def finish(spec: TrainingSpec, manifest: Manifest) -> Manifest:
-    """Records that the training is done and what it came to; checkpoints to resume from are removed."""
+    """Records that the training is done and its results; checkpoints to resume from are removed."""
     manifest.finished = now()
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
     manifest.details = {**manifest.details, **details(spec)}
@@ -119,7 +119,7 @@ def _environment(job: Job) -> dict[str, str]:
 
 
 def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress | None) -> None:
-    """Runs ``trainer`` in another thread, so that this one stays free for progress and for Ctrl-C."""
+    """Runs ``trainer`` in another thread, so that this one can handle progress and Ctrl-C."""
     import ray
 
     failure: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""The settings of every training in the words of transformers' trainer."""
+"""The settings of every training as arguments of transformers' trainer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
 
 
 def schedule(settings: TrainSettings, steps: int) -> dict[str, Any]:
-    """The learning rate schedule in transformers' words."""
+    """The learning rate schedule in transformers' terms."""
     names = {"constant": "constant_with_warmup", "wsd": "warmup_stable_decay"}
     known: dict[str, Any] = {"lr_scheduler_type": names.get(settings.schedule, settings.schedule)}
     if settings.schedule == "wsd":

@@ -10,8 +10,8 @@ from distilray.train.distributed import sharding
 
 
 class EarlyStop(TrainerCallback):
-    """Stops when the held-out loss has not fallen for ``patience`` evaluations; what it knows is in the trainer's own
-    state, so that a resumed training stops where an undisturbed one does."""
+    """Stops when the held-out loss has not fallen for ``patience`` evaluations; its state is part of the trainer's, so
+    that a resumed training stops where an uninterrupted one does."""
 
     def __init__(self, patience: int) -> None:
         self.patience = patience

@@ -1,8 +1,8 @@
-"""Checkpoints that a killed training resumes from: complete, verified, or not there.
+"""Checkpoints that a killed training resumes from: complete and verified, or absent.
 
 ``<out>/checkpoints/step-00000200/`` is written by every node's first worker; when all have finished, the first
 worker of all writes ``complete.json`` into it, with the size of every file. A folder without it, or with a file of
-another size, is what a killed training left, and is not resumed from.
+another size, was left by a killed training, and is not resumed from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def step_of(name: str) -> int:
 
 
 def step_of_path(path: str | None) -> int:
-    """Of the checkpoint at ``path``; 0 where there is none."""
+    """The step of the checkpoint at ``path``; 0 if there is none."""
     return 0 if path is None else step_of(path.rpartition("/")[2])
 
 
@@ -41,7 +41,7 @@ def newest(store: Store, folder: str) -> str | None:
 
 
 def clear_rest(store: Store, folder: str, keep: str | None) -> None:
-    """Removes all that lies in ``folder`` but the checkpoint ``keep``: remains of a training that was killed."""
+    """Removes everything in ``folder`` except the checkpoint ``keep``: remains of a killed training."""
     for name in store.names(folder):
         path = f"{folder}/{name}"
         if path == keep:

@@ -1,4 +1,4 @@
-"""What a worker has at hand when it asks the method for a trainer."""
+"""What a worker provides when it asks the method for a trainer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WorkerContext:
     """peft's settings of the adapters to train, or None."""
 
     def trainer_inputs(self) -> dict[str, Any]:
-        """What every trainer with :class:`~distilray.train.loop.fixed_order.FixedOrderMixin` is constructed from."""
+        """Arguments of every trainer with :class:`~distilray.train.loop.fixed_order.FixedOrderMixin`."""
         return {
             "model": self.model,
             "args": self.arguments,

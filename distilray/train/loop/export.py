@@ -22,7 +22,7 @@ from distilray.train.spec import Job
 
 
 def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
-    """The whole model's weights on the CPU; all workers must call it, and only the first is sure to get them."""
+    """The whole model's weights on the CPU; all workers must call it; only the first is guaranteed to get them."""
     accelerator = trainer.accelerator
     if trainer.is_fsdp_enabled:
         accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
@@ -32,7 +32,7 @@ def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
 
 
 def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, folder: str) -> None:
-    """Writes the trained student into the local ``folder``; merged, where it was trained with adapters."""
+    """Writes the trained student into the local ``folder``; merged, if it was trained with adapters."""
     lora, student_path = job.settings.lora, job.student_path
     model = trainer.accelerator.unwrap_model(trainer.model)
     dtype = _dtype_of(student_path)
@@ -51,14 +51,14 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
         if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))
     for path in Path(folder).rglob("*.safetensors"):
-        path.chmod(0o644)  # safetensors keeps its files from everybody else, servers included
+        path.chmod(0o644)  # safetensors makes its files unreadable for other users, servers included
 
 
 def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:
     model.config.dtype = dtype
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = True
-    # Weights that are another's (a head tied to the embedding) were gathered once for each name.
+    # Shared weights (a head tied to the embedding) were gathered once for each name.
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     weights = {name: tensor for name, tensor in weights.items() if tied.get(name) not in weights}
     model.save_pretrained(folder, state_dict=weights)

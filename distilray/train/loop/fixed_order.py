@@ -1,4 +1,4 @@
-"""What every trainer here adds to transformers': rows come in our order, so a loss is known to be of which rows."""
+"""What every trainer here adds to transformers': rows come in our order, so the rows behind each loss are known."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FixedOrderMixin(Resharding):
 
     def note(self, losses: torch.Tensor, counted: torch.Tensor) -> None:
         """``losses`` of tokens, 0 where they are not ``counted``: shape ``(rows, length - 1)``, or ``(1, tokens - 1)``
-        where the rows of the micro batch stand one after another: nothing predicts the first token."""
+        where the rows of the micro batch are concatenated: nothing predicts the first token."""
         if not self.model.training:
             return
         rows = self._rows_in_hand()
@@ -74,12 +74,12 @@ class FixedOrderMixin(Resharding):
         self.watch.note(rows, torch.stack([some.sum() / n.sum().clamp(min=1) for some, n in of_rows]))
 
     def note_rows(self, losses: torch.Tensor, mean: torch.Tensor) -> None:
-        """``losses``, one a row, which tell rows apart; ``mean``: what is minimised."""
+        """``losses``, one per row, to identify rows; ``mean``: what is minimised."""
         if self.model.training:
             self.watch.note(self._rows_in_hand(), losses, mean)
 
     def _rows_in_hand(self) -> list[int]:
-        """Indices of the rows of the micro batch that this worker is at."""
+        """Indices of the rows in this worker's current micro batch."""
         args, accelerator = self.args, self.accelerator
         size = args.per_device_train_batch_size
         share = 1 if self.group is None else self.group.size

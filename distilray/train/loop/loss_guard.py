@@ -1,7 +1,7 @@
 """Stops a training whose loss is not a number, or explodes, before the student is changed by it, and names the rows.
 
 Every trainer notes the loss of each row that it sees. Before an optimizer step all workers agree, in one small
-collective, whether the step may be taken; where it may not, each says which of its rows were the worst.
+collective, whether the step may be taken; if not, each reports its worst rows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMED = 5
 
 
 class LossExploded(StopTraining):
-    """The loss or the gradient is not a number, or far beyond where it began."""
+    """The loss or the gradient is not a number, or far above its initial value."""
 
 
 class LossGuard:
@@ -33,14 +33,14 @@ class LossGuard:
 
     def note(self, rows: list[int], losses: torch.Tensor, mean: torch.Tensor | None = None) -> None:
         """``losses``, shape ``(len(rows),)``, of a micro batch that is about to be learned from; ``mean``: what is
-        minimised, where that is not their mean and they only tell the rows apart."""
+        minimised, if that is not their mean and they only identify rows."""
         losses = losses.detach().float()
         self.noted.append((rows, losses, losses.mean() if mean is None else mean.detach().float()))
 
     def check(self, step: int, grad_norm: float | None, first: float | None) -> None:
-        """Raises :class:`LossExploded`, in all workers alike, where a step must not be taken.
+        """Raises :class:`LossExploded`, in all workers alike, if a step must not be taken.
 
-        ``first``: loss of the first step, where it is known; ``grad_norm``: of all workers together.
+        ``first``: loss of the first step, if known; ``grad_norm``: of all workers together.
         """
         noted, self.noted = self.noted, []
         rows = [row for some, _, _ in noted for row in some]

@@ -19,12 +19,14 @@ from distilray.storage import Store
 
 METRICS = "metrics.jsonl"
 DEVICE = "device.json"
-"""What MFU is a share of: ``{"peak_tflops": ..., "peak": where the number is from}``."""
+"""The denominator of MFU: ``{"peak_tflops": ..., "peak": where the number is from}``."""
 FLUSH_EVERY_S = 5.0
 
 
 class MetricsLog:
-    """Records of the training in ``out``; those after ``resumed_step`` are dropped, for they come again."""
+    """Records of the training in ``out``; those after ``resumed_step`` are dropped, since they will be written
+    again.
+    """
 
     def __init__(self, store: Store, out: str, scratch: str, resumed_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -50,7 +52,7 @@ class MetricsLog:
             self.flush()
 
     def flush(self) -> None:
-        """Publishes what there is; called at every checkpoint, so that records and checkpoint agree."""
+        """Publishes the records so far; called at every checkpoint, so that records and checkpoint agree."""
         text = "".join(json.dumps(record) + "\n" for record in self.records)
         self.store.write(f"{self.out}/{METRICS}", text.encode(), durable=False)
         self._events.flush()
@@ -66,7 +68,7 @@ class MetricsLog:
 
 
 def read_metrics(store: Store, out: str) -> list[dict[str, Any]]:
-    """The records of the training in ``out``, oldest first; none where it has not written any yet."""
+    """The records of the training in ``out``, oldest first; empty if it has not written any yet."""
     path = f"{out}/{METRICS}"
     if not store.exists(path):
         return []

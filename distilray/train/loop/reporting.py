@@ -1,8 +1,8 @@
 """What a training reports while it runs: records, progress and checkpoints, from inside the trainer's loop.
 
 Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
-then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker a node hands its
-files to Ray Train, and the checkpoint counts only when all of them are there.
+then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker per node hands
+its files to Ray Train, and the checkpoint counts only when all files are there.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def load_student(
     path: str, settings: TrainSettings, on_cpu: bool, method: TrainingMethod, head: dict[str, Any]
 ) -> PreTrainedModel:
-    """The student at the local ``path``: fp32 masters where its weights are trained; where adapters are, frozen weights
-    in the precision of computing, or in 4 bits. ``head``: of :meth:`TrainingMethod.head`; what is new is
+    """The student at the local ``path``: fp32 masters where its weights are trained; with adapters, frozen weights in
+    the compute precision, or in 4 bits. ``head``: of :meth:`TrainingMethod.head`; new weights are
     initialised at random from the seed, alike in all workers."""
     auto = getattr(transformers, method.auto)
     if head:
         torch.manual_seed(settings.seed)
-        head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels gives way to a new one
+        head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels is replaced by a new one
     frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     if settings.lora is None:
         return auto.from_pretrained(path, dtype=torch.float32, **head)
@@ -43,8 +43,8 @@ def load_student(
 
 
 def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
-    """Classes of the model's repeated blocks, which FSDP shards one by one. Encoders also name their embeddings among
-    what must not be split, but those are sharded by themselves."""
+    """Classes of the model's repeated blocks, which FSDP shards one by one. Encoders also list their embeddings among
+    the unsplittable modules, but those are sharded separately."""
     from accelerate import init_empty_weights
 
     with init_empty_weights():
@@ -54,7 +54,7 @@ def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
 
 
 def _is_stack(module: torch.nn.Module) -> bool:
-    """Whether it is a list of blocks of one class, as encoders hold their layers that name none themselves."""
+    """Whether it is a list of blocks of one class, the form of encoder layers that name no block class."""
     return isinstance(module, torch.nn.ModuleList) and len(module) > 0 and len({type(block) for block in module}) == 1
 
 

@@ -1,6 +1,6 @@
 """Experiment trackers that records go to besides metrics.jsonl: ``report_to: [wandb, mlflow]``, each an optional extra.
 
-Where they send to, and as whom, they read from their own environment variables (``WANDB_API_KEY``, ``WANDB_MODE``,
+They read their destination and credentials from their own environment variables (``WANDB_API_KEY``, ``WANDB_MODE``,
 ``MLFLOW_TRACKING_URI``). A tracker that cannot be reached does not end a training: it is disabled, with a
 warning.
 """
@@ -40,7 +40,7 @@ class Wandb:
         )
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        self.run.log(dict(values), step=step, commit=True)  # a step that is named is otherwise seen with the next
+        self.run.log(dict(values), step=step, commit=True)  # otherwise a named step only appears with the next one
 
     def close(self) -> None:
         self.run.finish()
@@ -97,6 +97,6 @@ class Tracked:
     def _call(self, name: str, what: str, *words: Any) -> None:
         try:
             getattr(self.open[name], what)(*words)
-        except Exception as error:  # whatever a client raises, the training is worth more
+        except Exception as error:  # no error of a tracker may stop the training
             del self.open[name]
             logger.warning("tracker %s disabled: %s: %s", name, type(error).__name__, error)

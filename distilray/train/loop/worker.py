@@ -34,7 +34,7 @@ from distilray.train.spec import Job
 
 def train(job: Job) -> None:
     """Runs in each worker, inside the process group that Ray Train has made."""
-    resources = job.resources.with_workers(ray.train.get_context().get_world_size())  # fewer may have come than wanted
+    resources = job.resources.with_workers(ray.train.get_context().get_world_size())  # maybe fewer than requested
     job = replace(job, student_path=local_student(job.student_path), resources=resources)
     if resources.gpus_per_worker == 0:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
@@ -64,7 +64,7 @@ def _schedule(job: Job, feed: TrainingData) -> tuple[int, int, np.ndarray, np.nd
         [np.full(start + 1, _tokens_at(job, start)), feed.lengths[order].reshape(stop - start, -1).sum(1)]
     )
     tokens_at[start:] = tokens_at[start:].cumsum()
-    # Steps of earlier rounds are passed over when a training continues: any row takes the place of theirs.
+    # Steps of earlier rounds are skipped when a training continues: any row can fill their places.
     order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
     return steps, stop, order, tokens_at
 

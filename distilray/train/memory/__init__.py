@@ -1,1 +1,1 @@
-"""What a training needs in memory and arithmetic."""
+"""Memory and arithmetic that a training needs."""

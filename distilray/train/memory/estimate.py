@@ -3,8 +3,8 @@
 What one worker holds, in bytes (P parameters, W workers that share them, N tokens of a micro batch, V the vocabulary):
 
 * masters and AdamW's two moments, in fp32: ``4P`` and ``8P``, divided by W where they are sharded (FSDP2 and ZeRO-3:
-  both; ZeRO-2: the moments; DDP: none). Gradients in fp32, ``4P``, sharded alike; DDP has its buckets besides;
-* weights in the precision of computing: under FSDP2 and ZeRO-3 two layers (the next one is fetched ahead) and what
+  both; ZeRO-2: the moments; DDP: none). Gradients in fp32, ``4P``, sharded alike; DDP adds its buckets;
+* weights in the compute precision: under FSDP2 and ZeRO-3 two layers (the next one is fetched ahead) and what
   belongs to no layer; elsewhere, in bf16, a copy of every layer, which lives from forward to backward;
 * activations kept for the backward pass: the tensors that a pre-norm decoder with a gated MLP and fused attention
   saves, counted operation by operation (the method of Korthikanti et al. 2022, "Reducing activation recomputation",
@@ -13,14 +13,14 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
   turned into its gradient in place and on CPUs by way of fp32 copies; distillation, which compares whole distributions,
   has tiles of some positions by V, in several fp32 copies; the gradient of the head's whole matrix in fp32;
 * a reference or a teacher in the same worker: its weights, and two of its layers whole where it is sharded;
-* what libraries and the allocator hold.
+* memory of libraries and the allocator.
 
-They are not all there at once, so the peak is the largest of these moments: a reference or a teacher reads, before the
+They do not all exist at once, so the peak is the largest of these moments: a reference or a teacher reads, before the
 student does; the loss (all activations and logits, and gradients only where micro batches accumulate); the backward
 pass of the last layer when activations are recomputed; and its end (all gradients). ``benchmarks/train_memory.py``
 compares this with measured peaks.
 
-With ``offload`` masters, gradients and moments lie in the host's memory, and only what is gathered on the GPU.
+With ``offload`` masters, gradients and moments are in the host's memory, and only gathered weights on the GPU.
 
 With adapters, only they have gradients and moments, and the frozen weights are held once: in the precision of computing
 (sharded like the rest), or in 4 bits (QLoRA).
@@ -40,9 +40,9 @@ GIB = 2**30
 NF4 = 0.5 + 4 / 64
 """Bytes a number in 4 bits with one fp32 scale for 64 of them (Dettmers et al. 2023, without double quantisation)."""
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
-"""TRL's fused head projects so many positions onto so many tokens of the vocabulary at once."""
+"""TRL's fused head projects this many positions onto this many tokens of the vocabulary at once."""
 TILE_COPIES_ON_CPU = 29
-"""Bytes a logit besides the tile itself: six fp32 copies, a mask and one product, where there is no fused kernel."""
+"""Bytes per logit in addition to the tile itself, without a fused kernel: six fp32 copies, a mask and one product."""
 GPU_OVERHEAD = int(1.5 * GIB)
 """Context, communication buffers and what the allocator cannot use, of one GPU. Not measured here."""
 DISTILL_LOGITS = 1 << 25
@@ -55,7 +55,7 @@ CPU_OVERHEAD = int(0.75 * GIB)
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a training method takes beyond what all of them do."""
+    """What a training method needs in addition to the needs of all methods."""
 
     sequences: int = 1
     """Of one row: 2 where rows are pairs."""
@@ -66,8 +66,8 @@ class Costs:
     beside: tuple[str, ...] = ()
     """Names of the models that workers hold in addition to the student."""
     reference: bool = False
-    """Whether those are references: fp32 and sharded as the student is. Teachers are sharded whatever shards it, and
-    lie in the precision they compute in."""
+    """Whether those are references: fp32 and sharded as the student is. Teachers are always sharded, and kept in their
+    compute precision."""
 
 
 ALIKE = Costs()
@@ -81,7 +81,7 @@ class MemoryPlan:
     gradients: int
     optimizer: int
     gathered: int
-    """Weights in the precision of computing, and communication buffers."""
+    """Weights in the compute precision, and communication buffers."""
     activations: int
     logits: int
     beside: int
@@ -143,7 +143,7 @@ class _Layout:
 
     workers: int
     width: int
-    """Bytes a number of the precision of computing."""
+    """Bytes per number in the compute precision."""
     bf16: bool
     zero: bool
     sharded: bool
@@ -173,7 +173,7 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Bytes of what lasts from step to step, and of the weights in the precision of computing."""
+    """Bytes of the state that persists between steps, and of the weights in the compute precision."""
 
     weights: int
     copy: int
@@ -209,7 +209,7 @@ def _state(shape: Shape, settings: TrainSettings, layout: _Layout) -> _State:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Bytes of what a micro batch takes."""
+    """Bytes that a micro batch takes."""
 
     a_layer: int
     """Activations of one layer."""
@@ -253,7 +253,7 @@ def _batch(shape: Shape, settings: TrainSettings, resources: TrainResources, lay
 def _moments(
     shape: Shape, settings: TrainSettings, layout: _Layout, state: _State, batch: _Batch, reading: int
 ) -> list[int]:
-    """Bytes at each moment that could be the peak; ``reading``: what a model beside the student gathers as it reads."""
+    """Bytes at each moment that could be the peak; ``reading``: what a reference or teacher gathers as it reads."""
     recomputes, gathers, gradients = settings.activation_checkpointing, layout.gathers, state.gradients
     held = state.weights + 2 * gradients + state.buckets + (state.gathered if gathers else 0)
     before = gradients if batch.accumulates else 0  # of earlier micro batches
@@ -267,7 +267,7 @@ def _moments(
 
 
 def _beside(shape: Shape, settings: TrainSettings, resources: TrainResources, reference: bool) -> tuple[int, int]:
-    """Bytes of a model in the student's worker: what is always there, and what it also gathers while it reads, which is
+    """Bytes of a model in the student's worker: what it always holds, and what it also gathers while it reads, which is
     before the student does."""
     computed = BF16 if settings.precision == "bf16" else FP32
     if not reference:

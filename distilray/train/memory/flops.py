@@ -21,12 +21,12 @@ BF16_TFLOPS = {
     "T4": 65, "V100": 125, "A10G": 70, "A10": 125, "L4": 121, "L40S": 362, "A100": 312, "H20": 148, "H100 PCIe": 756,
     "H100": 989, "H200": 989, "B200": 2250,
 }  # fmt: skip
-"""Dense 16-bit TFLOP/s of NVIDIA's data sheets, by what the device's name holds (the longest that it holds)."""
+"""Dense 16-bit TFLOP/s of NVIDIA's data sheets, by the longest key that the device's name contains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """What one worker's device could do at most."""
+    """The peak of one worker's device."""
 
     tflops: float
     name: str
@@ -45,8 +45,8 @@ def flops_per_token(config: Mapping[str, Any], lora: LoraSettings | None, length
 
 
 def device_peak(given: float | None, on_cpu: bool) -> Peak | None:
-    """The peak of this worker's device: as ``given`` (TFLOP/s), of its data sheet, or on CPUs as measured here; None
-    for a GPU that is not known."""
+    """The peak of this worker's device: as ``given`` (TFLOP/s), from its data sheet, or on CPUs as measured here; None
+    for an unknown GPU."""
     if given is not None:
         return Peak(given, "as the recipe says")
     if on_cpu:
@@ -64,7 +64,7 @@ def measured_peak(size: int = 1024, tries: int = 4) -> Peak:
 
     a, b = torch.ones(size, size), torch.ones(size, size)
     seconds = []
-    for _ in range(tries + 1):  # the first warms up
+    for _ in range(tries + 1):  # the first one is a warm-up
         began = time.perf_counter()
         torch.mm(a, b)
         seconds.append(time.perf_counter() - began)

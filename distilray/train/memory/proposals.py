@@ -21,7 +21,7 @@ def proposals(
     costs: Costs = ALIKE,
 ) -> list[tuple[str, MemoryPlan]]:
     """Changes to a training that needs more than ``limit`` bytes a worker, each of which makes it fit, mildest first:
-    what costs only speed comes before what changes the result. The words are settings as recipes write them."""
+    changes that cost only speed come before those that change the result. They are written as recipe settings."""
     found = []
     for words, changed, used in _changes(config, settings, resources):
         plan = memory_plan(config, changed, used, beside=beside, costs=costs)
@@ -67,7 +67,7 @@ def _changes(
 
 
 def _shares(config: Mapping[str, Any], settings: TrainSettings, resources: TrainResources) -> Iterator[int]:
-    """By how many workers rows could be shared, beyond what they are."""
+    """Further numbers of workers that could share rows."""
     if settings.whole_rows is not None:
         return
     for share in (2, 4, 8):

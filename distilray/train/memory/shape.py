@@ -32,7 +32,7 @@ class Shape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Shape:
-        """From a Hugging Face ``config.json`` of a dense transformer; :class:`KeyError` names what it lacks."""
+        """From a Hugging Face ``config.json`` of a dense transformer; :class:`KeyError` names a missing key."""
         heads = config["num_attention_heads"]
         return cls(
             layers=config["num_hidden_layers"],
@@ -49,7 +49,7 @@ class Shape:
 
     @property
     def queries(self) -> int:
-        """Numbers a token in all heads' queries."""
+        """Numbers per token in all heads' queries."""
         return self.heads * self.head
 
     @property
@@ -88,12 +88,12 @@ class Shape:
 
     @property
     def inner(self) -> int:
-        """Numbers a token that the MLP keeps: its gate, both inputs of the product and the product, or the map before
+        """Numbers per token that the MLP keeps: its gate, both inputs of the product and the product, or the map before
         and after its activation."""
         return (4 if self.gated else 2) * self.intermediate
 
     def layer_activations(self, precision: str, *, cast_inputs: bool) -> int:
-        """Bytes a token that one layer keeps for its backward pass.
+        """Bytes per token that one layer keeps for its backward pass.
 
         ``cast_inputs``: the residual stream is fp32 and each linear map keeps a bf16 copy of its input (autocast over
         fp32 weights); under FSDP2 the stream itself is bf16, and maps that share an input keep one.

@@ -2,7 +2,7 @@
 files, order of rows, sharding, checkpoints, reports and export.
 
 A method is a class in a folder or file of its own below ``methods/`` and one line in
-:mod:`distilray.train.methods.registry`. A user's own needs neither: a recipe names it by ``uses``, in place of
+:mod:`distilray.train.methods.registry`. A user's method needs neither: a recipe names it by ``uses``, in place of
 ``kind``, and the class must be importable where the driver and the workers run:
 
     # my_package/losses.py
@@ -58,7 +58,7 @@ class TrainingMethod(ABC):
 
     settings: ClassVar[type[TrainSettings]]
     description: ClassVar[str]
-    """In the words of model cards: ``supervised fine-tuning``."""
+    """As model cards describe it: ``supervised fine-tuning``."""
     trains: ClassVar[type[VLLMModel] | type[ClassifierModel]] = VLLMModel
     """What kind of model the recipe has to call the student."""
     is_generative: ClassVar[bool] = True
@@ -68,9 +68,9 @@ class TrainingMethod(ABC):
     adapter_task: ClassVar[str] = "CAUSAL_LM"
     """peft's task type of adapters."""
     reads: ClassVar[tuple[str, ...]]
-    """Columns of rows that the tokens are made of; those that a run does not have read as None."""
+    """Columns of rows that the tokens are made from; columns that a run does not have read as None."""
     needs: ClassVar[tuple[str, ...]]
-    """Those of them without which there is nothing to train on."""
+    """Those of them that are required."""
     token_columns: ClassVar[pa.Schema]
     """What :class:`Tokens` holds; lists of these are what packing concatenates."""
     sequences: ClassVar[int] = 1
@@ -87,11 +87,11 @@ class TrainingMethod(ABC):
     # What a recipe and a plan ask.
 
     def columns(self, settings: Any) -> tuple[str, ...]:
-        """Columns that tokens are made of with these settings."""
+        """Columns that tokens are made from with these settings."""
         return self.reads
 
     def needed(self, settings: Any) -> tuple[str, ...]:
-        """Those of them without which there is nothing to train on."""
+        """Those of them that are required."""
         return self.needs
 
     def models(self, settings: Any) -> set[str]:
@@ -99,20 +99,20 @@ class TrainingMethod(ABC):
         return set()
 
     def costs(self, settings: Any) -> Costs:
-        """What its workers' memory depends on, beyond what every training's does."""
+        """What its workers' memory depends on, in addition to what every training's does."""
         return Costs(sequences=self.sequences, is_generative=self.is_generative)
 
     # What the driver does.
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
-        """Trains on ``tokens`` and leaves the student in ``spec.out``; called again it continues where it was stopped.
+        """Trains on ``tokens`` and writes the student to ``spec.out``; called again, it continues where it was stopped.
         By default :meth:`prepare_in_driver`, then one launch of workers."""
         self.prepare_in_driver(spec, tokens)
         return fit(spec, tokens.paths)
 
     def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
         """Runs in the driver between tokenizing and training, for example to have engines score the tokens; does
-        nothing by default. Called again after a kill, so results that are there already must be kept."""
+        nothing by default. Called again after a kill, so existing results must be kept."""
         return
 
     def details(self, store: Store, out: str) -> dict[str, Any]:
@@ -126,15 +126,15 @@ class TrainingMethod(ABC):
     # Rows to tokens, in Ray tasks.
 
     def renderer(self, path: str, settings: Any) -> Any:
-        """What renders rows for the student at ``path``, with a ``hash`` of how it does; :meth:`tokenize` is given it.
+        """The renderer of rows for the student at ``path``, with a ``hash`` of its format; passed to :meth:`tokenize`.
 
-        Raises :class:`~distilray.train.errors.CannotTrain` where the student cannot be trained on rows.
+        Raises :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
         """
         return load_chat(path, settings)
 
     @abstractmethod
     def tokenize(self, row: Mapping[str, Any], renderer: Any, settings: Any) -> Tokens | UntrainableRow:
-        """One row, with the columns :meth:`columns`. Raises :class:`jinja2.TemplateError` where the template refuses
+        """One row, with the columns :meth:`columns`. Raises :class:`jinja2.TemplateError` if the template refuses
         it."""
 
     def pack_to(self, settings: Any) -> int | None:
@@ -170,5 +170,5 @@ class TrainingMethod(ABC):
 
     def finish_in_workers(self, job: Job, trainer: Trainer) -> None:
         """Runs in all workers together after the last step, for example to measure; does nothing by default. Called
-        again where a kill came before the export."""
+        again after a kill before the export."""
         return

@@ -1,4 +1,4 @@
-"""The training methods by the ``kind`` that recipes use, and those that users bring (``uses: package.module:Class``).
+"""The training methods by the ``kind`` that recipes use, and those supplied by users (``uses: package.module:Class``).
 
 A method is looked up here, once, when a recipe is read; from then on it travels with its settings.
 """
@@ -33,8 +33,8 @@ def method_named(kind: str) -> TrainingMethod:
 
 
 def brought_method(uses: str) -> TrainingMethod:
-    """The method of a user's own at ``package.module:Class``. Raises :class:`ImportError` where there is no such name,
-    :class:`TypeError` where it is not a method."""
+    """The user's method at ``package.module:Class``. Raises :class:`ImportError` if there is no such name,
+    :class:`TypeError` if it is not a method."""
     found = import_object(uses)
     if not (isinstance(found, type) and issubclass(found, TrainingMethod)):
         raise TypeError(f"{uses} is {found!r}, not a subclass of distilray.train.TrainingMethod")
@@ -48,8 +48,8 @@ def method_of(written: Mapping[str, Any]) -> TrainingMethod:
 
 
 def settings_as_written(method: TrainingMethod, written: Mapping[str, Any]) -> dict[str, Any]:
-    """What the settings of ``method`` are parsed from: a training as recipes write it, without its ``resources``. A
-    method that a user brings is of the kind that its settings say, or of the class's own name."""
+    """What the settings of ``method`` are parsed from: a training as recipes write it, without its ``resources``. The
+    kind of a user's method is that of its settings, or else the class's name."""
     values = {name: value for name, value in written.items() if name != "resources"}
     if values.get("uses") is not None:
         if "kind" in values:

@@ -32,8 +32,8 @@ class Asked(msgspec.Struct):
 
 
 def ask_engines(spec: TrainingSpec, tokens: Sequence[str], reference: str | None) -> None:
-    """Leaves the reference's log-probabilities for each of the token files ``tokens`` that has none; runs on the
-    driver. ``reference``: the model's name; None: the student as it is now, after earlier trainings.
+    """Writes the reference's log-probabilities for each of the token files ``tokens`` that has none; runs on the
+    driver. ``reference``: the model's name; None: the current student, after earlier trainings.
 
     Raises :class:`CannotTrain` with the rows that could not be scored.
     """

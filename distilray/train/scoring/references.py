@@ -3,8 +3,8 @@
     <training>/tokens/unit-000000.parquet       id, prompt_ids, chosen_ids, rejected_ids, ...
     <training>/reference/unit-000000.parquet    id, reference_chosen, reference_rejected: one number a token
 
-Whoever computes them (the training's workers, or engines) writes the same files; one that is there already, made of
-the same tokens, is not made again, so a killed training continues where it was.
+The training's workers and engines write the same files; an existing one, made from the same tokens, is not made
+again, so a killed training continues where it was.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_reference(store: Store, tokens: str, pairs: Mapping[str, Pair]) -> Non
 
 
 def missing(store: Store, tokens: Sequence[str]) -> list[str]:
-    """Those of the token files ``tokens`` for which there is no file made of them."""
+    """The token files among ``tokens`` without an up-to-date reference file."""
     return [path for path in tokens if not _made(store, path)]
 
 

@@ -1,4 +1,4 @@
-"""A teacher's scores of a training's tokens, at rest: one Parquet file for each token file.
+"""Stored scores of a training's tokens by a teacher: one Parquet file for each token file.
 
     training/distill/tokens/unit-000003.parquet            id, input_ids, labels
     training/distill/scores/teacher/unit-000003.parquet    id, positions, ids, log_probs, rest
@@ -57,13 +57,13 @@ class RowScores:
 
 
 def scores_path(tokens: str, teacher: str) -> str:
-    """Where the scores of the token file at ``tokens`` lie."""
+    """Path of the scores of the token file at ``tokens``."""
     folder, name = os.path.split(tokens)
     return f"{os.path.dirname(folder)}/scores/{teacher}/{name}"
 
 
 def trained_positions(labels: list[int]) -> tuple[int, ...]:
-    """Positions that a loss looks at: not the first, which has nothing before it."""
+    """Positions that a loss uses: not the first, which has nothing before it."""
     return tuple(place for place, label in enumerate(labels) if place and label != IGNORED)
 
 
@@ -97,7 +97,7 @@ def write_scores(store: Store, path: str, rows: list[dict[str, Any]], key: str, 
 
 
 def counts_of(store: Store, path: str, key: str) -> ScoreCounts | None:
-    """The counts of the unit at ``path``, if it is there and was made in the same way (same ``key``)."""
+    """The counts of the unit at ``path``, if it exists and was made in the same way (same ``key``)."""
     try:
         found = read_parquet_footer(store, path, KEY).entry
     except FileNotFoundError:
@@ -124,6 +124,6 @@ def read_scores(store: Store, path: str) -> dict[str, RowScores]:
 
 
 def _slices(lists: Any) -> list[np.ndarray]:
-    """The values of a list column, an array a row, without making a Python object of each number."""
+    """The values of a list column, an array per row, without a Python object for each number."""
     values, offsets = lists.values.to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
     return [values[start:end] for start, end in itertools.pairwise(offsets)]

@@ -1,4 +1,4 @@
-"""Teachers read a training's tokens through pools of engines, and leave their scores next to the token files."""
+"""Teachers read a training's tokens through pools of engines; their scores are stored next to the token files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMED = 5
 
 
 def score_tokens(spec: TrainingSpec, paths: Sequence[str], longest: int, teachers: Iterable[str], top_k: int) -> None:
-    """Leaves the scores of each token file in ``paths`` by each of ``teachers`` next to it (see :func:`scores_path`).
+    """Writes the scores of each token file in ``paths`` by each of ``teachers`` next to it (see :func:`scores_path`).
 
     ``longest``: tokens of the longest row. One pool after another is started and stopped. Raises :class:`CannotTrain`
     with the rows that a teacher cannot score.

@@ -1,4 +1,4 @@
-"""Which tokens a model reads: teachers and references must read the student's."""
+"""Tokenizers of models: teachers and references must share the student's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED = 5
 @dataclass(frozen=True)
 class Vocabulary:
     ids: Mapping[str, int]
-    """Token to id, padding not counted: models of one family may be padded differently."""
+    """Token to id, without padding: models of one family may be padded differently."""
     hash: str
 
 

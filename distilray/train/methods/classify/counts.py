@@ -1,4 +1,4 @@
-"""Which labels there are, how many rows each has, and what a row of each weighs.
+"""The labels, the number of rows of each, and the weight of a row of each.
 
 training/classify/labels.json
 {"labels": ["code", "maths"], "train": [812, 1204], "held_out": [90, 131], "weights": [1.24, 0.84]}
@@ -31,10 +31,10 @@ class LabelCounts(msgspec.Struct, frozen=True):
 
 
 def count_labels(store: Store, paths: list[str], settings: ClassifySettings, out: str) -> LabelCounts:
-    """Counts the labels in the token files at ``paths`` and leaves them in ``out``.
+    """Counts the labels in the token files at ``paths`` and writes the counts to ``out``.
 
-    Raises :class:`CannotTrain` where there are fewer than two labels, a label has no row to learn from, or no row is
-    left to measure with.
+    Raises :class:`CannotTrain` if there are fewer than two labels, a label has no training row, or no row is held
+    out.
     """
     train: Counter[str] = Counter()
     apart: Counter[str] = Counter()
@@ -64,7 +64,7 @@ def count_labels(store: Store, paths: list[str], settings: ClassifySettings, out
 
 
 def read_labels(store: Store, out: str) -> LabelCounts:
-    """What :func:`count_labels` left in ``out``."""
+    """What :func:`count_labels` wrote to ``out``."""
     return msgspec.json.decode(store.read(f"{out}/{LABELS}"), type=LabelCounts)
 
 

@@ -1,4 +1,4 @@
-"""How rows become labelled texts, which trainer takes them, and what is reported about the resulting classifier."""
+"""Turning rows into labelled texts, their trainer, and what is reported about the resulting classifier."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""What a classifier got right on rows it was not trained on.
+"""How a classifier scores on rows it was not trained on.
 
     {"labels": ["code", "maths"], "rows": 221, "accuracy": 0.977, "standard_error": 0.010, "macro_f1": 0.976,
      "per_label": {"code": {"precision": .97, "recall": .98, "f1": .97, "rows": 90}, ...},
      "confusion": [[88, 2], [3, 128]]}
 
-A row of ``confusion`` is what rows of one label were taken for.
+A row of ``confusion`` counts the predictions for rows of one label.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 def scores(confusion: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     """From counts of shape ``(labels, labels)``: true label by given label.
 
-    A label's F1 is 0 where nothing was right about it (also where no row has it and none is taken for it, it is left
-    out of the mean): macro F1 is the mean over the other labels.
+    A label's F1 is 0 if none of its rows was predicted correctly. A label that no row has and none is predicted as is
+    left out: macro F1 is the mean over the other labels.
     """
     rows, right = int(confusion.sum()), np.diag(confusion)
     of_label, given = confusion.sum(1), confusion.sum(0)

@@ -1,4 +1,4 @@
-"""How a row becomes the tokens that a classifier reads, and its label a word."""
+"""Turns a row into the tokens that a classifier reads, and its label into a word."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TextFormat:
-    """The encoder's tokenizer with what it is given to read."""
+    """The encoder's tokenizer and the parts of a row that it reads."""
 
     tokenizer: PreTrainedTokenizerBase
     reading: Reading
     hash: str
-    """Of what decides a row's tokens and label besides the tokenizer (12 hex digits)."""
+    """Hash of what determines a row's tokens and label apart from the tokenizer (12 hex digits)."""
 
 
 def load_text(path: str, settings: ClassifySettings) -> TextFormat:
-    """The format of the checkpoint at ``path``; :class:`CannotTrain` where its tokenizer cannot be used."""
+    """The format of the checkpoint at ``path``; :class:`CannotTrain` if its tokenizer cannot be used."""
     tokenizer = load_tokenizer(path)
     made_of = (settings.column, settings.reads, settings.labels)
     digest = hashlib.blake2b(repr(made_of).encode(), digest_size=6).hexdigest()
@@ -59,7 +59,7 @@ def render_label(row: Mapping[str, Any], text: TextFormat, settings: ClassifySet
 
 
 def label_of(value: Any) -> str | UntrainableRow | None:
-    """The label that a column's value means; None where there is none."""
+    """The label for a column's value; None if there is none."""
     match value:
         case None | "":
             return None

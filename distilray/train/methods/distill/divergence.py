@@ -1,7 +1,7 @@
-"""How far a student's next-token distribution is from a teacher's, of which only the k likeliest tokens are known.
+"""The divergence of a student's next-token distribution from a teacher's, whose k likeliest tokens are known.
 
-What the teacher's other tokens weigh together is kept as one more symbol, the rest, and the student is truncated in
-the same way: its log-probabilities of these k tokens and of all others together. So a divergence is one between two
+The total probability of the teacher's other tokens is kept as one more symbol, the rest, and the student is truncated
+in the same way: its log-probabilities of these k tokens and of all others together. So a divergence is one between two
 proper distributions over k + 1 symbols, never more than that of the whole vocabularies, and equal to it for k =
 vocabulary.
 
@@ -64,9 +64,9 @@ def _kl(p: Tensor, q: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class TopK:
-    """What is known of a teacher at n positions: ``ids`` and ``log_probs`` of shape ``(n, k)``, and ``rest`` of shape
-    ``(n,)``, the probability of all other tokens together. Ids beyond the student's vocabulary are the padding of a
-    bigger embedding: they count for nothing."""
+    """A teacher's distribution at n positions: ``ids`` and ``log_probs`` of shape ``(n, k)``, and ``rest`` of shape
+    ``(n,)``, the probability of all other tokens together. Ids beyond the student's vocabulary are padding of a bigger
+    embedding and are ignored."""
 
     ids: Tensor
     log_probs: Tensor
@@ -102,7 +102,7 @@ def _rest(logits: Tensor, ids: Tensor) -> Tensor:
 
 
 def whole_vocabulary(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
-    """Log-probabilities over the tokens that both have, from logits ``(n, vocabulary)`` whose vocabularies may be
+    """Log-probabilities over the tokens that both share, from logits ``(n, vocabulary)`` whose vocabularies may be
     padded differently."""
     shared = min(student.shape[-1], teacher.shape[-1])
     student, teacher = student[:, :shared].float().log_softmax(-1), teacher[:, :shared].float().log_softmax(-1)

@@ -1,7 +1,7 @@
 """The student's forward pass with a teacher: log-probabilities and divergences, without whole logits.
 
 Logits of 150,000 tokens for every position would be most of a training's memory. Here only the trained positions are
-projected, some at a time, and what a tile needs for its gradient is computed again in the backward pass.
+projected, a tile at a time, and what a tile needs for its gradient is recomputed in the backward pass.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from distilray.train.settings import IGNORED
 TILE = 1024
 """Most positions that are projected at once."""
 SMALL = 1 << 24
-"""Up to so many logits are kept rather than computed again."""
+"""Up to this many logits are kept rather than recomputed."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Live:
     head: Tensor
     bias: Tensor | None
     top_k: int | None
-    """Compare over so many tokens and the rest; None: over the whole vocabulary."""
+    """Compare over this many tokens and the rest; None: over the whole vocabulary."""
 
     def at(self, tile: slice) -> tuple[Any, ...]:
         return (self.hidden[tile],)

@@ -1,7 +1,7 @@
 """Teachers that the student's workers load, and that read the same tokens in the same step.
 
-Sharded layer by layer over all workers (FSDP2), whatever shards the student: only one layer of a teacher is whole at a
-time. Each worker reads the checkpoint into its host's memory before it is sharded.
+Sharded layer by layer over all workers (FSDP2), however the student is sharded: only one layer of a teacher is whole at
+a time. Each worker reads the checkpoint into its host's memory before it is sharded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LiveTeachers:
 
 
 def load_teacher(path: str, dtype: torch.dtype, workers: int, device: torch.device) -> Any:
-    """The model at ``path``, which gives its last hidden states at the trained positions, ``(n, width)``."""
+    """The model at ``path``, which returns its last hidden states at the trained positions, ``(n, width)``."""
     with sharding.whole():
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval().requires_grad_(False)
     model.forward = types.MethodType(functools.wraps(type(model).forward)(_read), model)

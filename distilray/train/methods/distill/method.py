@@ -38,7 +38,7 @@ class Distill(AnswerMethod):
         return Costs(distill_copies=copies, beside=tuple(settings.weights) if live else ())
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
-        """With ``on_policy`` in rounds, each on what the student wrote in it."""
+        """With ``on_policy`` in rounds, each on the student's own samples."""
         if spec.settings.on_policy is None:
             return super().fit(spec, tokens)
         from distilray.train.methods.distill.rounds import train_in_rounds
@@ -86,7 +86,7 @@ class Distill(AnswerMethod):
 
 
 def _teachers(context: WorkerContext, settings: DistillSettings) -> tuple[Any, Any]:
-    """What returns the teachers' view of a batch, and what collates one (None: TRL's own collator)."""
+    """A function that returns the teachers' view of a batch, and a collator (None: TRL's own)."""
     if settings.source == "live":
         from distilray.train.methods.distill.live import LiveTeachers
 

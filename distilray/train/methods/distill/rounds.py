@@ -1,8 +1,8 @@
 """On-policy distillation, in rounds.
 
-A round of GKD (Agarwal et al. 2024): engines of the student as it is now answer the round's prompts, the teachers score
+A round of GKD (Agarwal et al. 2024): engines of the current student answer the round's prompts, the teachers score
 what it wrote, and it is trained on that for the round's steps, with the optimizer of the round before. Each of the
-three leaves files, and is not repeated where they exist.
+three writes files, and is not repeated if they exist.
 
     training/gkd/tokens/                       prompts, and the answers that the data has
     training/gkd/round-02/tokens/, scores/     what the student wrote in round 2, and the teachers' scores of it
@@ -29,7 +29,7 @@ from distilray.train.spec import StepRange, TrainingSpec
 
 
 def train_in_rounds(spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
-    """On-policy distillation, in place of one launch; continues where it was when it is called again. ``spec.models``
+    """On-policy distillation, in place of one launch; called again, it continues where it was stopped. ``spec.models``
     holds teachers and student by name."""
     check_training(spec)
     return _Rounds(spec, tokens).run()
@@ -95,7 +95,7 @@ class _Rounds:
         return {"round": number, **counted, "seconds": seconds}
 
     def sampled(self, round_: Round) -> TokenCounts:
-        """The round's token files, from engines that start with the student's present weights.
+        """The round's token files, from engines that start with the student's current weights.
 
         vLLM can also load weights into engines that run (``reload_weights``); on CPU that was measured to leave them
         with other weights than the checkpoint's, without an error.
@@ -123,4 +123,4 @@ class _Rounds:
 
 
 STUDENT = "the student"
-"""Name of the student's pool; no model of a recipe can be called so."""
+"""Name of the student's pool; no model of a recipe can have this name."""

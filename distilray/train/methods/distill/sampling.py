@@ -95,7 +95,7 @@ class Sampler(UnitAsker):
 
 
 def answer_start(labels: list[int]) -> int:
-    """Where the last run of trained tokens begins: the answer that the student gives anew."""
+    """Where the last run of trained tokens begins: the answer that the student samples again."""
     start = max(place for place, label in enumerate(labels) if label != IGNORED)
     while start > 0 and labels[start - 1] != IGNORED:
         start -= 1

@@ -32,7 +32,7 @@ class TeacherSettings(Settings):
 
 
 class OnPolicySettings(Settings):
-    """The student learns from what it writes itself, in rounds: it samples, the teachers score, it is trained."""
+    """The student learns from its own samples, in rounds: it samples, the teachers score, it is trained."""
 
     rounds: int = Field(default=4, ge=1, description="rounds; the training's steps are shared evenly among them")
     share: float = Field(

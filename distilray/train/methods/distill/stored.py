@@ -1,4 +1,4 @@
-"""Stored scores as a worker reads them: flat files on the node's disk, and in every row a pointer for each token.
+"""Stored scores as workers read them: flat files on the node's disk, and in every row a pointer for each token.
 
     input_ids  [ 9  4  7 | 5  8  2]
     labels     [ -  -  - | 5  8  2]      - is ignored

@@ -14,7 +14,7 @@ from distilray.train.methods.shared.trainer import StudentTrainer
 from distilray.train.settings import IGNORED
 
 Taught = Callable[[dict[str, Any]], Sequence[Teacher]]
-"""Takes the teachers' tensors out of a collated batch, and returns the teachers' view of it."""
+"""Removes the teachers' tensors from a collated batch, and returns the teachers' view of it."""
 
 
 class DistillTrainer(StudentTrainer):

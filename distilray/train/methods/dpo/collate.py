@@ -1,4 +1,5 @@
-"""Pairs as a batch: chosen ones first, then rejected ones, padded on the right (TRL's collator), and what joins them.
+"""Pairs as a batch: chosen ones first, then rejected ones, padded on the right (TRL's collator), and the columns joined
+to them.
 
 prompt 1 2, chosen 3 4, rejected 5            input_ids        [[1, 2, 3, 4], [1, 2, 5, 0]]
                                               completion_mask  [[0, 0, 1, 1], [0, 0, 1, 0]]
@@ -18,7 +19,7 @@ from distilray.train.scoring.references import CHOSEN, REJECTED
 
 class PairCollator:
     """Adds to TRL's batch of ``B`` pairs ``beta``, shape ``(B,)``, and, where rows have them, the reference's
-    log-probabilities as ``reference``, shape ``(2 B, length - 1)``, 0 where no completion is."""
+    log-probabilities as ``reference``, shape ``(2 B, length - 1)``, 0 outside completions."""
 
     def __init__(self, pad: int, beta: float, row_beta: bool) -> None:
         self.pairs = DataCollatorForPreference(pad_token_id=pad)

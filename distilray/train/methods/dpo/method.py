@@ -1,4 +1,4 @@
-"""How rows become pairs of tokens for preference optimisation, and which trainer takes them."""
+"""Turning rows into pairs of token sequences for preference optimisation, and their trainer."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _check_reference(spec: TrainingSpec) -> None:
 
 
 def _rendered(chat: ChatFormat, messages: list, answer: str, reasoning: str | None) -> tuple[list[int], list[int]]:
-    """Tokens of the prompt, and those that the student would write, the end of its turn with them."""
+    """Tokens of the prompt, and those that the student would write, including the end of its turn."""
     rendered = chat.render(messages, answer, reasoning)
     trained = [place for place, label in enumerate(rendered.labels) if label != IGNORED]
     if not trained:

@@ -25,7 +25,7 @@ Reference = Callable[[Any, dict[str, torch.Tensor]], torch.Tensor]
 
 
 def load_reference(job: Job, device: torch.device) -> Any:
-    """The model that the student is held to, which gives log-probabilities; all workers call it together."""
+    """The reference model, which returns log-probabilities; all workers call it together."""
     settings = job.settings
     path = job.student_path if settings.reference is None else local_student(job.models[settings.reference].path)
     with sharding.whole():

@@ -1,5 +1,5 @@
-"""The training's own workers compute the reference's log-probabilities, before the first step; the files that they
-leave are those of :mod:`distilray.train.scoring.references`."""
+"""The training's own workers compute the reference's log-probabilities before the first step; their files are those
+of :mod:`distilray.train.scoring.references`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _score_file(job: Job, model: torch.nn.Module, device: torch.device, rows: pa
     own: dict[str, Pair] = {}
     for start in range(0, len(by_length), size * world):
         some = by_length[start : start + size * world][rank::world]
-        # All workers go through a sharded model together, so one without rows of its own takes another's along.
+        # All workers run a sharded model together, so one without rows of its own reuses another's.
         taken = rows.take(some if len(some) else by_length[:1]).to_pylist()
         batch = {name: values.to(device) for name, values in collate(taken).items()}
         found = token_log_probs(model, batch, job.settings).cpu().numpy()

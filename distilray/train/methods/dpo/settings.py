@@ -34,7 +34,7 @@ SMOOTHED = {"robust", "exo_pair"}
 
 
 class DPOSettings(TrainSettings):
-    """Direct preference optimisation (Rafailov et al. 2023) and its kin, as TRL computes them."""
+    """Direct preference optimisation (Rafailov et al. 2023) and its variants, as TRL computes them."""
 
     kind: Literal["dpo"] = Field(default="dpo", description="preference optimisation")
     name: str = Field(default="dpo", pattern=NAME, description="folder below training/")

@@ -1,6 +1,6 @@
-"""TRL's DPO trainer with a reference of ours, a beta for each row, and measures that cost one collective a log line.
+"""TRL's DPO trainer with our own reference, a beta for each row, and measures that cost one collective per log line.
 
-TRL's losses are used as they are. Its way of making the trainer is not: it maps and filters the rows again, and loads
+TRL's losses are used as they are. Its constructor is not: it maps and filters the rows again, and loads
 a whole reference into every worker. Nor are its dozen collectives in every micro batch: each worker measures its own
 pairs, and the means are shared when a line is written.
 """
@@ -22,7 +22,7 @@ from distilray.train.loop.fixed_order import FixedOrderMixin
 from distilray.train.methods.dpo.reference import Reference
 
 FIELDS = ("log_probs", "entropy", "mean_logits", "is_top1")
-"""Of every token of the completions, what TRL's loss and measures look at."""
+"""Values of every completion token that TRL's loss and measures use."""
 
 
 class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
@@ -104,11 +104,11 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
 def measures(
     log_probs: torch.Tensor, reference: torch.Tensor, completions: torch.Tensor, beta: torch.Tensor
 ) -> dict[str, float]:
-    """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has come from the reference.
+    """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has moved from the reference.
 
     ``kl`` is the k2 estimate (Schulman 2020), the mean over the completions' tokens of half the squared log-ratio, in
-    nats a token. The tokens are the rows', not drawn from the student, so it compares steps of a training rather than
-    being its true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
+    nats a token. The tokens are the rows', not sampled from the student, so it compares steps of a training and is not
+    the true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
     """
     counted = completions[:, 1:]
     chosen, rejected = completions.sum(1).float().chunk(2)
@@ -122,7 +122,7 @@ def measures(
 
 
 class _Watched:
-    """Calls a model and keeps the log-probabilities that it gave."""
+    """Calls a model and keeps the log-probabilities that it returned."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

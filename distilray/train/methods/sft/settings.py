@@ -11,7 +11,7 @@ from distilray.train.settings import NAME
 
 
 class SFTSettings(AnswerSettings):
-    """Supervised fine-tuning: the student learns to write what the rows answer."""
+    """Supervised fine-tuning: the student learns to write the rows' answers."""
 
     kind: Literal["sft"] = Field(default="sft", description="supervised fine-tuning")
     name: str = Field(default="sft", pattern=NAME, description="folder below training/")

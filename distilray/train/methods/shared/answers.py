@@ -1,4 +1,4 @@
-"""A row's conversation as tokens, with labels for what the assistant says in it."""
+"""A row's conversation as tokens, with labels for the assistant's tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from distilray.train.settings import IGNORED, TrainSettings
 
 
 def render_answer(row: Mapping[str, Any], chat: ChatFormat, settings: TrainSettings) -> Tokens | UntrainableRow:
-    """``input_ids`` of a row's whole conversation and ``labels`` of what the assistant says in it."""
+    """``input_ids`` of a row's whole conversation and ``labels`` of the assistant's tokens."""
     if not row["answer"]:
         return UntrainableRow("rejected", "no answer")
     if chat.think and not row["reasoning"]:

@@ -1,4 +1,4 @@
-"""How rows become tokens for the methods that train on answers, and the trainer that takes them."""
+"""Turning rows into tokens for the methods that train on answers, and their trainer."""
 
 from __future__ import annotations
 

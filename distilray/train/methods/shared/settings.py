@@ -1,4 +1,4 @@
-"""The settings of every method that trains on what the rows answer."""
+"""The settings of every method that trains on the rows' answers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from distilray.train.loop.fixed_order import FixedOrderMixin
 
 
 class StudentTrainer(FixedOrderMixin, SFTTrainer):
-    """``data_collator``: replaces TRL's own, which it would otherwise insist on where rows are packed."""
+    """``data_collator``: replaces TRL's own, which TRL would otherwise enforce for packed rows."""
 
     def __init__(self, *args: Any, data_collator: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

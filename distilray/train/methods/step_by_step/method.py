@@ -1,4 +1,4 @@
-"""How a row becomes two targets, and which trainer takes them.
+"""Turning a row into two targets, and their trainer.
 
     {"messages": [{"role": "user", "content": "What is 2 + 3?"}], "reasoning": "2 and 3 make 5.", "answer": "5"}
 
@@ -75,13 +75,13 @@ class StepByStep(AnswerMethod):
         )
 
     def pack_to(self, settings: StepByStepSettings) -> int | None:
-        """Twice ``max_length``: a row is two sequences, each of up to so many tokens."""
+        """Twice ``max_length``: a row is two sequences, each of up to that many tokens."""
         return 2 * settings.max_length if settings.packing else None
 
 
 def asking_why(messages: Sequence[Mapping[str, str]], prefix: str) -> list[dict[str, str]]:
-    """``messages`` with ``prefix`` and a blank line before what the user says last; the user's only turn where there is
-    none."""
+    """``messages`` with ``prefix`` and a blank line before the user's last message; appended as the only user turn if
+    there is none."""
     turns = [dict(turn) for turn in messages]
     last = next((turn for turn in reversed(turns) if turn["role"] == "user"), None)
     if last is None:

@@ -22,7 +22,7 @@ RATIONALE_PREFIX: dict[str, str] = {
     "en": "Explain step by step how to answer the following question.",
     "zh": "请逐步说明如何回答下面的问题。",
 }
-"""What asks for the reasoning, by the language of the row."""
+"""The prompt for the reasoning, by the language of the row."""
 
 
 class StepByStepSettings(AnswerSettings):
@@ -30,8 +30,8 @@ class StepByStepSettings(AnswerSettings):
 
     The loss of a step is ``label loss + rationale_weight * rationale loss``, each the mean over the tokens that its
     target has in the whole batch. The answer is asked for by the question alone, just as the student is asked in
-    evaluation and service, so there it gives the answer without reasoning; the reasoning is asked for by the question
-    behind a prefix.
+    evaluation and service, so there it gives the answer without reasoning; the reasoning is asked for by a prefix
+    before the question.
     """
 
     kind: Literal["step_by_step"] = Field(default="step_by_step", description="distilling step-by-step")
@@ -74,5 +74,5 @@ class StepByStepSettings(AnswerSettings):
         return self
 
     def prefix(self, language: str | None) -> str:
-        """What asks for the reasoning in ``language`` (ISO 639-1; None where it is not known)."""
+        """The prompt for the reasoning in ``language`` (ISO 639-1; None where it is not known)."""
         return self.rationale_prefix.get(language or "en") or self.rationale_prefix["en"]

@@ -24,7 +24,7 @@ TARGETS = "targets"
 
 @dataclass
 class TargetCollator(DataCollatorForLanguageModeling):
-    """Takes rows apart into their sequences, so that none sees another. Adds ``targets``, of the shape of ``labels``, 0
+    """Splits rows into their sequences, so that none sees another. Adds ``targets``, of the shape of ``labels``, 0
     on padding: ``(2 * rows, longest)``, the sequences of a row one after the other; packed ``(1, all tokens)``."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class StepByStepTrainer(StudentTrainer):
         self.seen = self.seen + means.detach().double()
         self.steps_seen.add(self.state.global_step)
         loss = means[0] + self.rationale_weight * means[1]
-        # The loss guard counts a row once: its two sequences side by side, unless all stand in one line already.
+        # The loss guard counts a row once: its two sequences are concatenated, unless everything is packed already.
         of_rows = (len(losses), -1) if "position_ids" in inputs else (len(losses) // 2, -1)
         self.note(losses.detach().reshape(of_rows), outputs.label_mask.reshape(of_rows))
         return loss * self.accelerator.num_processes  # whose gradients are averaged
