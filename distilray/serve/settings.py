@@ -69,7 +69,7 @@ class ServedModel(BaseModel):
 
 
 class ServeSettings(BaseModel):
-    """The whole inference application. Every field can be given under ``args`` of a Serve config file."""
+    """The whole inference application. Every field can be set under ``args`` of a Serve config file."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -29,7 +29,7 @@ LISTED_WITHIN = httpx.Timeout(30, connect=5)
 
 
 class CannotAnswer(DistilrayError):
-    """The model did not answer this question; the conversation can go on."""
+    """The model did not answer this question; the conversation can continue."""
 
 
 class ChatClient(Protocol):

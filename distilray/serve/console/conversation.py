@@ -11,7 +11,7 @@ SIDE_BY_SIDE_FROM = 100
 
 
 class Conversation:
-    """The turns with ``client`` so far; a question without its whole reply is not kept."""
+    """The turns with ``client`` so far; a question without a complete reply is not kept."""
 
     def __init__(self, client: ChatClient) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Conversation:
 
 
 def reply_in_turn(conversations: Sequence[Conversation], question: str, out: TextIO) -> None:
-    """Stream each reply in full, one block after another, headed by the model's name where there are several."""
+    """Stream each reply in full, one block after another, headed by the model's name if there are several."""
     for conversation in conversations:
         if len(conversations) > 1:
             print(f"{conversation.client.name}:", file=out)
@@ -72,7 +72,7 @@ def reply_side_by_side(conversations: Sequence[Conversation], question: str) -> 
     console = Console()
     threads = [threading.Thread(target=follow, args=(each,), daemon=True) for each in conversations]
     try:
-        # Live only while it grows; the whole reply, which may be longer than the screen, is printed after that.
+        # Live only while it grows; the whole reply, which may be longer than the screen, is printed at the end.
         with Live(get_renderable=columns, console=console, transient=True, refresh_per_second=12):
             for thread in threads:
                 thread.start()

@@ -44,7 +44,7 @@ def chat(
     A run or checkpoint that is served on ``port`` of this machine is asked there; otherwise it is loaded into this
     process. ``once`` asks one question and returns. ``before_after`` asks the student before training too.
     Questions come from stdin, one a line, replies go to stdout and everything else to stderr. Returns the exit
-    status: 0; 1 where a question of a pipe or ``once`` got no answer; 2 where the input must be changed.
+    status: 0; 1 if a question from a pipe or ``once`` got no answer; 2 if the input must be changed.
     """
     try:
         clients = _clients(target, before_after, model, port, temperature, max_tokens)
@@ -152,11 +152,11 @@ def _cards_at(url: str, key: str, model: str | None, before_after: bool) -> dict
 
 
 def _served_here(url: str, key: str, students: list[ServedModel]) -> tuple[dict[str, Card], str]:
-    """The cards of these checkpoints as served at ``url``; none, and why, where one of them is not served there."""
+    """The cards of these checkpoints as served at ``url``; none, and the reason, if one of them is not served there."""
     try:
         served = served_models(url, key)
     except CannotAnswer as error:
-        return {}, str(error)  # possibly a server of something else
+        return {}, str(error)  # possibly another kind of server
     if served is None:
         return {}, f"No model server at {url}"
     found = {

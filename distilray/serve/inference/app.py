@@ -3,8 +3,8 @@
     applications:
       - {name: students, route_prefix: /, import_path: "distilray.serve.inference.app:build", args: {models: [...]}}
 
-One deployment per model and one ingress before them. ``build`` is imported by its place, since ``serve run`` and
-``serve deploy`` know no other way: a side door of the package (see pyproject.toml).
+One deployment per model behind one ingress. ``build`` is imported by its path, since ``serve run`` and ``serve
+deploy`` support nothing else: an exception to the package's front door (see pyproject.toml).
 """
 
 import time
@@ -33,7 +33,7 @@ def build(args: dict[str, Any]) -> Application:
         ingress_class(keys),
         name="ingress",
         num_replicas=settings.ingress_replicas,
-        # The ingress only forwards; the limits that protect an engine stand before each model.
+        # The ingress only forwards; the limits that protect an engine are in front of each model.
         max_ongoing_requests=10_000,
         ray_actor_options={"num_cpus": 0},
     )
@@ -41,7 +41,7 @@ def build(args: dict[str, Any]) -> Application:
 
 
 def llm_config(model: ServedModel, settings: ServeSettings, accelerator: str) -> LLMConfig:
-    """``model`` in Ray Serve LLM's words, for replicas on ``accelerator`` ("cpu" or "gpu")."""
+    """``model`` in Ray Serve LLM's terms, for replicas on ``accelerator`` ("cpu" or "gpu")."""
     engine: dict[str, Any] = {"max_num_seqs": settings.max_ongoing_requests}
     variables = {"VLLM_NO_USAGE_STATS": "1", "RAY_worker_niceness": "0"}
     if accelerator == "cpu":
@@ -80,7 +80,7 @@ def llm_config(model: ServedModel, settings: ServeSettings, accelerator: str) ->
 
 
 def model_card(model: ServedModel, settings: ServeSettings) -> ModelCard:
-    """What GET /v1/models says about ``model``."""
+    """The entry of GET /v1/models for ``model``."""
     return {
         "id": model.id,
         "object": "model",
@@ -95,7 +95,7 @@ def model_card(model: ServedModel, settings: ServeSettings) -> ModelCard:
 def _model_deployment(model: ServedModel, settings: ServeSettings, accelerator: str) -> Application:
     return build_llm_deployment(
         llm_config(model, settings, accelerator),
-        # Fixed, where Ray Serve LLM would put the class's name: see StudentServer.
+        # Fixed, instead of Ray Serve LLM's class name: see StudentServer.
         name_prefix="model:",
         bind_kwargs={
             "system_prompt": model.system_prompt,

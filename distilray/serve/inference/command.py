@@ -38,9 +38,9 @@ def serve(
     """Host ``target`` (a run, a checkpoint directory, a hub name, ``package://...``) at ``http://host:port/v1``.
 
     Blocks until SIGINT or SIGTERM, then stops and leaves no process. ``before`` serves the student before training
-    too; ``engine`` are vLLM engine arguments, over those of the run's recipe. Returns the exit status: 0 stopped by the
-    user, 1 failed, 2 the input must be changed, with the reason on stderr. Ray's and vLLM's own output goes to a file,
-    which is named.
+    too; ``engine``: vLLM engine arguments that override those of the run's recipe. Returns the exit status: 0 stopped
+    by the user, 1 failed, 2 the input must be changed, with the reason on stderr. Ray's and vLLM's own output goes to a
+    file, which is named.
     """
     try:
         models = find_students(target, model_id=model_id, before=before)
@@ -102,7 +102,7 @@ def _last_error(message: str) -> str:
 
 def _settings(models: list[ServedModel], replicas: int, engine: dict[str, Any]) -> ServeSettings:
     engines = len(models) * replicas
-    models = [model.model_copy(update={"engine": {**model.engine, **engine}}) for model in models]  # over the recipe's
+    models = [model.model_copy(update={"engine": {**model.engine, **engine}}) for model in models]  # takes precedence
     gpus = _visible_gpus()
     if 0 < gpus < engines:
         models = [model.model_copy(update={"gpus": gpus / engines}) for model in models]

@@ -56,7 +56,7 @@ def unknown_model(model: str, known: list[str]) -> ApiError:
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """The response for any exception that reached the ingress, in terms that the client knows."""
+    """The response for any exception that reached the ingress, in the client's terms."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
@@ -67,7 +67,7 @@ def as_api_error(error: Exception) -> ApiError:
         return ApiError(503, "All replicas are busy and the queue is full; try again.", code="overloaded")
     if isinstance(error, (RayActorError, DeploymentUnavailableError)) or _engine_died(error):
         return ApiError(503, "The replica that had this request was lost; try again.", code="replica_lost")
-    # What vLLM refuses (too long a prompt, an unknown parameter) comes as Ray's own exception with a status.
+    # vLLM's refusals (too long a prompt, an unknown parameter) arrive as Ray's own exception with a status.
     status = getattr(error, "status_code", None)
     if isinstance(status, int) and 400 <= status < 500:
         return ApiError(status, getattr(error, "message", None) or str(error))

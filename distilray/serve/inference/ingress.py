@@ -1,6 +1,6 @@
 """The HTTP front: OpenAI's endpoints on Ray Serve LLM's router, with our errors, keys and probes.
 
-GET /health: this process answers. GET /ready: every model has a replica that is warmed up.
+GET /health: this process answers. GET /ready: every model has a warm replica.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ def http_app(api_keys: list[str]) -> FastAPI:
     """The FastAPI application that the ingress's routes are put on; open where ``api_keys`` is empty."""
     app = FastAPI(title="distilray", docs_url=None, redoc_url=None)
     shape_errors(app)
-    # The one added last stands outermost.
+    # The one added last is outermost.
     app.add_middleware(BrokenStreams)
     if api_keys:
         app.add_middleware(ApiKeys, keys=api_keys)
@@ -117,5 +117,5 @@ def http_app(api_keys: list[str]) -> FastAPI:
 
 
 def ingress_class(api_keys: list[str]) -> type:
-    """``StudentIngress`` with its routes, as a class that ``serve.deployment`` takes."""
+    """``StudentIngress`` with its routes, as a class for ``serve.deployment``."""
     return make_fastapi_ingress(StudentIngress, endpoint_map=ENDPOINTS, app=http_app(api_keys))

@@ -1,4 +1,4 @@
-"""A Ray cluster on this machine only, for as long as something is served; no process of it remains."""
+"""A Ray cluster on this machine only, while something is served; none of its processes remains."""
 
 import os
 import signal

@@ -21,8 +21,8 @@ WARM_UP_SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer"}}, 
 class StudentServer(LLMServer):
     """Answers as the student was trained: with its system prompt and template variables where the client sends none.
 
-    The name of a deployment does not contain this class's name (see app.py), because Serve would take a renamed
-    deployment for a new one and drop the old one's requests.
+    The name of a deployment does not contain this class's name (see app.py), because Serve would treat a renamed
+    deployment as a new one and drop the old one's requests.
     """
 
     async def __init__(
@@ -39,7 +39,7 @@ class StudentServer(LLMServer):
         await super().__init__(llm_config)
 
     async def start(self) -> None:
-        """Load, warm up, and only then return, which is when Serve calls the replica running."""
+        """Load, warm up, and only then return: from then on Serve considers the replica running."""
         self._use_local_checkpoint()
         await super().start()
         await self._warm_up()
@@ -74,8 +74,8 @@ class StudentServer(LLMServer):
                     raise RuntimeError(f"{self._llm_config.model_id} failed to warm up: {error.message}")
 
     async def _exit_when_the_engine_dies(self) -> None:
-        # The engine is a child process. When it dies this one stays up and fails every request at once, so that the
-        # router sends it ever more of them. Leaving makes Serve start another replica.
+        # The engine is a child process. When it dies, this one stays up and fails every request at once, so that the
+        # router sends it more and more of them. Exiting makes Serve start another replica.
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             try:
@@ -94,7 +94,7 @@ class StudentServer(LLMServer):
 
 
 def complete(request: Any, system_prompt: str | None, chat_template_kwargs: dict[str, Any]) -> None:
-    """Adds to a chat ``request`` what the student was trained with and the client left out."""
+    """Adds to a chat ``request`` what the student was trained with and the client omitted."""
     if system_prompt is not None and not _has_system_message(request.messages):
         request.messages.insert(0, {"role": "system", "content": system_prompt})
     if chat_template_kwargs:

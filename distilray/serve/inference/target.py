@@ -1,4 +1,4 @@
-"""From a run or a checkpoint to the models to serve.
+"""Finds the models to serve in a run or a checkpoint.
 
 find_students("runs/maths", before=True)
 # [ServedModel(id="student", source="runs/maths/training/sft/final", system_prompt="...", ...),
@@ -163,7 +163,7 @@ def _served(
         engine |= {} if model.max_model_len is None else {"max_model_len": model.max_model_len}
     return ServedModel(
         id=model_id,
-        # Every node finds a name, a package or an object store by itself: such a source stays as it is written.
+        # Every node resolves a name, a package or an object store by itself: such a source stays unchanged.
         source=path if not is_local(path) or "://" in path else str(Path(resolve_path(path)).resolve()),
         system_prompt=settings.system if settings else None,
         template_hash=template_hash(Path(resolve_path(path))) if is_local(path) else None,
