@@ -1,4 +1,4 @@
-"""Evaluation: benchmarks answered through engine pools, accuracy with its standard error and mean output tokens."""
+"""Evaluation: benchmarks answered through engine pools; accuracy with its standard error and mean output tokens."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
 """BenchmarkStep: a model answers a benchmark's question, and the answer is compared with the reference.
 
-A step like any other, so that an evaluation is sharded, resumed and accounted for as a run's own steps are.
+A step like any other, so that an evaluation is sharded, resumed and accounted for like a run's own steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from distilray.verifiers import comparison, grade
 
 
 class BenchmarkStep(Step):
-    """Asks the question ``samples`` times and records which answers are correct; one cut by length is not."""
+    """Asks the question ``samples`` times and records which answers are correct; a truncated one is not."""
 
     reads: ClassVar = ("messages", "reference")
     renamed: ClassVar = ("benchmark", "examine")

@@ -20,7 +20,7 @@ RESULT = "result.json"
 
 
 class NoAnswers(DistilrayError):
-    """A benchmark of which no question was answered."""
+    """No question of a benchmark was answered."""
 
 
 class Result(msgspec.Struct, kw_only=True):
@@ -43,7 +43,7 @@ class Result(msgspec.Struct, kw_only=True):
 def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: str, metric: str) -> Result:
     """The result of the answered rows in ``units``; only numbers are read, never the answers.
 
-    Raises :class:`NoAnswers` where no question was answered.
+    Raises :class:`NoAnswers` if no question was answered.
     """
     shares: list[float] = []
     tokens: list[float] = []

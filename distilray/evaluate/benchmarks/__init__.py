@@ -1,1 +1,1 @@
-"""Benchmarks: one file each, one line each in the registry."""
+"""Benchmarks: each has one file and one line in the registry."""

@@ -13,7 +13,7 @@
 
 A recipe then says ``evaluate: [{uses: my_package:Riddles, name: riddles, path: riddles.jsonl}]``. Everything else is
 the same for all: models answer through engine pools as rows pass through any step, so that an evaluation is sharded,
-resumed and accounted for as a run's own steps are.
+resumed and accounted for like a run's own steps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from distilray.storage import Store
 STUDENT_BEFORE, STUDENT_AFTER = "student_before", "student_after"
 
 Style = Literal["answer", "plain"]
-"""How a model is asked. ``answer``: as teachers are in a run; ``plain``: the question alone, as a student is."""
+"""How a model is asked. ``answer``: like teachers in a run; ``plain``: the question alone, like a student."""
 
 
 class Benchmark(BaseModel, ABC):
@@ -62,7 +62,7 @@ class Benchmark(BaseModel, ABC):
         """
 
     def judges(self) -> set[str]:
-        """Models of the recipe that the step asks besides the one that answers."""
+        """Models of the recipe that the step asks in addition to the one that answers."""
         return set()
 
     def result(self, store: Store, units: Sequence[UnitInput], model: str) -> Result:

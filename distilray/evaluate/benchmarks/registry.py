@@ -1,4 +1,4 @@
-"""Benchmarks by their kind, ours and those that users bring.
+"""Benchmarks by their kind, built in or supplied by users.
 
 evaluate:
   - {name: practice, source: {...}}                           # kind: questions is the default
@@ -24,7 +24,7 @@ DEFAULT_KIND = "questions"
 
 
 def benchmark_class(uses: str) -> type[Benchmark]:
-    """The benchmark that a user brings; :class:`ValueError` where it cannot be imported or is not one."""
+    """A user's benchmark; :class:`ValueError` if it cannot be imported or is not one."""
     try:
         found = import_object(uses)
     except ImportError as error:
@@ -38,7 +38,7 @@ def benchmark_class(uses: str) -> type[Benchmark]:
 
 
 def place_of(benchmark: Benchmark) -> dict[str, str]:
-    """How a recipe names the class of ``benchmark``: ``{kind: ...}``, or ``{uses: ...}`` for one that a user brings."""
+    """How a recipe names the class of ``benchmark``: ``{kind: ...}``, or ``{uses: ...}`` for a user's own."""
     cls = type(benchmark)
     for kind, known in BENCHMARKS.items():
         if known is cls:
