@@ -1,4 +1,4 @@
-"""Numbers as people read them, on the page and on the terminal."""
+"""Human-readable numbers for the page and the terminal."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ from distilray.train import TrainResources
 
 GIB = 2**30
 ENOUGH = 1e6
-"""CPUs of machines of which only the GPUs were named."""
+"""CPUs assumed for machines of which only the GPUs were given."""
 
 if TYPE_CHECKING:
     from distilray.driver import Forecast
 
 
 def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Group:
-    """Stages in order with what is resident in each, against what there is."""
+    """Stages in order with what is resident in each, compared with what is available."""
     parts: list[RenderableType] = [
         Text(f"{recipe.name}: {rows:,} rows from {len(recipe.sources)} sources", "bold"),
         _stages(recipe, plan),
@@ -116,7 +116,7 @@ def _workers(used: TrainResources, sharding: str) -> str:
 
 
 def _trainings(needs: list[TrainingNeed]) -> Table:
-    """GiB of one worker; the parts are not all there at once, so the peak is less than their sum."""
+    """GiB of one worker; the parts do not all exist at once, so the peak is less than their sum."""
     parts = ("weights", "gradients", "optimizer", "gathered", "activations", "logits", "beside")
     shown = [part for part in parts if any(need.memory and getattr(need.memory, part) for need in needs)]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -167,7 +167,7 @@ def _warnings(plan: Plan, available: Available) -> list[str]:
 
 
 def forecast_view(forecast: Forecast, gpu_hour: float | None = None) -> Group:
-    """What a pilot of some rows says of all of them; ``gpu_hour`` is what an hour of one GPU costs."""
+    """The forecast for all rows from a pilot of some; ``gpu_hour`` is the price of an hour of one GPU."""
     table = _table("model", "tokens in", "tokens out", "tokens/s", "cost")
     for model in forecast.models:
         table.add_row(

@@ -1,4 +1,4 @@
-"""Rows of a step, one readable block each: what was asked, what was answered, what was found, and why it ended there.
+"""Rows of a step, one readable block each: the question, the answer, the findings, and why it ended there.
 
 ── gsm8k/train.jsonl:17  en  math ─────────────────────────────── rejected at judge: relevance below 6
 instruction   Natalia sold clips to 48 of her friends ...
@@ -40,10 +40,10 @@ def show_rows(
     out: TextIO | None = None,
     row_id: str | None = None,
 ) -> int:
-    """Writes up to ``limit`` rows that entered ``step`` to ``out`` and returns how many; ``outcome`` is what became of
-    them in this very step, ``row_id`` picks one. Reads unit after unit until there are enough.
+    """Writes up to ``limit`` rows that entered ``step`` to ``out`` and returns how many; ``outcome`` selects by their
+    outcome in this very step, ``row_id`` picks one. Reads unit after unit until there are enough.
 
-    Raises :class:`UnknownStep`, which names the steps that there are.
+    Raises :class:`UnknownStep`, which names the existing steps.
     """
     console = Console(file=out, highlight=False)
     shown = 0
@@ -71,7 +71,7 @@ def find_rows(store: Store, step: str, outcome: str | None = None, row_id: str |
 
 
 def stages_with(store: Store, step: str) -> list[StageFiles]:
-    """The stages that rows pass ``step`` in: one, or in a repeat one for each round. Raises :class:`UnknownStep`."""
+    """The stages in which rows pass ``step``: one, or in a repeat one for each round. Raises :class:`UnknownStep`."""
     stages = list_stages(store)
     found = [stage for stage in stages if step in _steps_of(store, stage)]
     if not found:
@@ -81,7 +81,7 @@ def stages_with(store: Store, step: str) -> list[StageFiles]:
 
 
 def outcome_at(row: Row, step: str) -> tuple[str, str | None] | None:
-    """What became of ``row`` in ``step`` and why; ``None`` if it never came there."""
+    """The outcome of ``row`` in ``step`` and the reason; ``None`` if it never reached it."""
     for entry in reversed(row["history"] or []):
         if entry["step"] == step:
             return entry["outcome"], entry["reason"]
@@ -99,7 +99,7 @@ def _steps_of(store: Store, stage: StageFiles) -> list[str]:
 
 
 def _read(store: Store, stage: StageFiles, name: str, step: str) -> list[dict[str, Any]]:
-    """A unit's rows; where the stage wrote decisions, the rows that were decided on, with what was decided."""
+    """A unit's rows; where the stage wrote decisions, the rows that were decided on, with the decisions."""
     rows = read_parquet(store, stage.rows[name]).to_pylist()
     if stage.rows[name] == stage.units[name]:
         return rows

@@ -1,9 +1,9 @@
-"""What a run has done so far, from its ledger: as one stable JSON object, and on one calm screen.
+"""What a run has done so far, from its ledger: as one stable JSON object, and on one screen.
 
     status(store)["steps"][1]
     {"name": "answer", "stage": "steps/01-answer+check+judge", "rows_in": 4096, "created": 0, "kept": 4094, ...}
 
-Finished stages are read from their manifests, a stage in work from the footers of its units; no row is read.
+Finished stages are read from their manifests, a stage in progress from the footers of its units; no row is read.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def status(store: Store) -> dict[str, Any]:
 
 
 def _counted(store: Store, stage: StageFiles, pool: ThreadPoolExecutor) -> Manifest:
-    """The stage's manifest, counted up from its units where it is not complete."""
+    """The stage's manifest, summed from its units if it is not complete."""
     if stage.complete and stage.manifest is not None:
         return stage.manifest
     begun = stage.manifest or Manifest(name=stage.name, kind="phase", fingerprint="")
@@ -95,7 +95,7 @@ def _counted(store: Store, stage: StageFiles, pool: ThreadPoolExecutor) -> Manif
 
 def _living_holder(store: Store) -> Any:
     """The claim of the driver at work. A driver elsewhere is judged by when its heartbeat reached the store, which
-    needs clocks that agree within a minute: good enough to tell a reader, not to take a lease over."""
+    needs clocks that agree within a minute: good enough for display, not for taking over a lease."""
     for claim in read_claims(store):
         here = claim.process_is_here()
         if claim.state == "held" and (here or (here is None and _age(store, claim.path) < 60 + claim.ttl_s)):

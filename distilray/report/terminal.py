@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 LOG_EVERY_S = 30.0
 PLAIN_COLUMNS = 200
-"""Width of what is printed where there is no terminal: a log or a program wants whole lines."""
+"""Width of the output without a terminal: a log or a program wants whole lines."""
 
 
 def stdout() -> Console:
-    """For what commands print: as wide as the terminal, or wide enough for whole lines."""
+    """The console that commands print to: as wide as the terminal, or wide enough for whole lines."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PLAIN_COLUMNS)
 
@@ -58,7 +58,7 @@ class TerminalView:
             self.live.__exit__(*error)
 
     def where(self) -> str:
-        """Where the work was when last heard of: ``" in 01-answer+check, 3 of 7 units done"``; or nothing."""
+        """The last known progress: ``" in 01-answer+check, 3 of 7 units done"``; or nothing."""
         if self.last is None:
             return ""
         stage, at = self.last

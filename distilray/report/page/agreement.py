@@ -35,7 +35,7 @@ class Agreement:
 
 
 def agreement(surveys: Sequence[Survey]) -> Agreement | None:
-    """Of the last stage whose rows are right and wrong; None where all were already of one kind."""
+    """The agreement at the last stage with both right and wrong rows; None if there is no such stage."""
     for survey in reversed(surveys):
         if not survey.judged:
             continue

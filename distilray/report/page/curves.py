@@ -25,7 +25,7 @@ class Curve:
 
 
 def curve(records: list[dict[str, Any]]) -> Curve | None:
-    """The curve of the records of a ``metrics.jsonl``; None where fewer than two of them have a loss."""
+    """The curve of the records of a ``metrics.jsonl``; None if fewer than two of them have a loss."""
     loss = series(records, "loss")
     if len(loss) < 2:
         return None

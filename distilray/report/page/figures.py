@@ -1,4 +1,4 @@
-"""Numbers as the page writes them, and the few that stand at its top."""
+"""Numbers as the page writes them, and the key figures at its top."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def money(value: float | None) -> str:
 
 
 def moment(text: str | None) -> str:
-    """An ISO time for people."""
+    """A human-readable form of an ISO time."""
     return NONE if not text else text.replace("T", " ").replace("+00:00", " UTC")
 
 
@@ -60,7 +60,7 @@ def stage_name(name: str) -> str:
 
 
 def yaml_lines(text: str) -> list[tuple[str, str, str]]:
-    """(indent, key, rest) of each line, for a quiet highlighting of the keys."""
+    """(indent, key, rest) of each line, to highlight the keys."""
     return [tuple(part or "" for part in _LINE.match(line).groups()) for line in text.splitlines()]  # type: ignore[union-attr]
 
 

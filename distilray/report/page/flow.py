@@ -1,8 +1,8 @@
-"""The flow of rows through the steps as a stream: as wide as there are rows, with a branch where some leave it.
+"""The flow of rows through the steps as a stream: as wide as there are rows, with a branch where some leave.
 
-One band a step, drawn in a box of 1000 x 100 that the page stretches; bands of neighbouring steps meet, so that
-the stream runs down the page at any width. Where rows do not simply pass on (a repeat's next round takes rows in
-again) the stream starts again.
+One band per step, drawn in a box of 1000 x 100 that the page stretches; bands of neighbouring steps meet, so that
+the stream runs down the page at any width. Where rows do not simply continue (a repeat's next round takes rows
+back in) the stream restarts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Band:
     joining: str
     branches: list[Branch]
     afresh: bool
-    """Whether these rows are not just those that the step before kept."""
+    """Whether these rows differ from those that the step before kept."""
 
 
 def flow(steps: list[dict[str, Any]]) -> list[Band]:
@@ -54,7 +54,7 @@ def flow(steps: list[dict[str, Any]]) -> list[Band]:
 
 
 def label(step: dict[str, Any]) -> str:
-    """The step's name, with the round where it stands in a repeat."""
+    """The step's name, with the round if it is in a repeat."""
     number = _ROUND.search(step["stage"] + "/")
     return f"{step['name']} ({number[1]})" if number else step["name"]
 

@@ -1,4 +1,4 @@
-"""How the numbers that steps wrote are spread, for rows that stayed and rows that left."""
+"""The distribution of numbers that steps wrote, for rows that stayed and rows that left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from distilray.report.page.survey import Survey
 
 BINS = 24
 DISTINCT = 20
-"""Up to so many different whole numbers have a bar each."""
+"""Up to this many different whole numbers have a bar each."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Histogram:
     high: float
     bars: list[Bar]
     units: tuple[int, int] | None
-    """(read, there) where not all units were read."""
+    """(read, existing) if not all units were read."""
 
 
 def histograms(surveys: Sequence[Survey]) -> list[Histogram]:
@@ -65,7 +65,7 @@ def histograms(surveys: Sequence[Survey]) -> list[Histogram]:
 
 
 def _numbering(values: np.ndarray, whole: bool) -> bool:
-    """Whether these are places in a ranking, 1 to n: their spread says nothing."""
+    """Whether these are ranks, 1 to n, whose distribution says nothing."""
     return whole and values.min() == 1 and values.max() == len(values) and len(np.unique(values)) == len(values)
 
 

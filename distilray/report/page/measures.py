@@ -42,7 +42,7 @@ class Measure:
 
 
 def measures(records: list[dict[str, Any]]) -> list[Measure]:
-    """Plots of what is in the records of a ``metrics.jsonl``; of what is measured at less than two steps, none."""
+    """Plots of the records of a ``metrics.jsonl``; measures with fewer than two steps are left out."""
     found = []
     for names in DRAWN:
         drawn = {name: thinned(points) for name in names if len(points := series(records, name)) > 1}

@@ -1,4 +1,4 @@
-"""Puts the page together from the ledger and a sample of the rows, in one template."""
+"""Builds the page from the ledger and a sample of the rows, with one template."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READS_AT_ONCE = 8
 def write_report(store: Store, out: str | os.PathLike[str] | None = None) -> str:
     """Writes the page about the run in ``store`` to ``out`` (a path or URI), or into the run as ``report.html``.
 
-    Returns where it is. The run may still be going; the page then shows its progress.
+    Returns its place. The run may still be in progress; the page then shows how far it is.
     """
     html = render(store).encode()
     if out is None:
@@ -50,7 +50,7 @@ def render(store: Store) -> str:
     """The page as text."""
     environment = Environment(
         loader=PackageLoader("distilray.report", "assets"),
-        autoescape=True,  # rows, reasons and recipes are others' text
+        autoescape=True,  # rows, reasons and recipes are untrusted text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -78,7 +78,7 @@ def _hash(script: str) -> str:
 
 
 def contents(store: Store) -> dict[str, Any]:
-    """What the template shows."""
+    """The values that the template shows."""
     found = status(store)
     everywhere = list_stages(store)
     stages = [stage for stage in everywhere if stage.folder.startswith(STEPS_FOLDER)]

@@ -1,4 +1,4 @@
-"""Results side by side: what a student could do before and what it can do after, with how sure that is."""
+"""Results side by side: the student before and after, with the uncertainty."""
 
 from __future__ import annotations
 

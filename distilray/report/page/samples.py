@@ -17,7 +17,7 @@ from distilray.storage import Store, read_parquet
 BYTES = 1_300_000
 """All samples together, as JSON in the page."""
 LONG = 2_400
-"""Characters of a text that are carried."""
+"""Characters of a text that are included."""
 LONG_VALUE = 400
 TEXTS = ("reference", "reasoning", "answer", "rejected_answer")
 
@@ -29,7 +29,7 @@ Shown = dict[str, Any]
 def sample_rows(store: Store, surveys: Sequence[Survey], steps: list[dict[str, Any]], pool: Executor) -> list[Shown]:
     """Rows of every step and outcome, in the order of the steps; rare reasons are not crowded out by common ones.
 
-    What does not fit into :data:`BYTES` is left out evenly over steps and outcomes.
+    What does not fit in :data:`BYTES` is left out evenly over steps and outcomes.
     """
     strata: list[list[Shown]] = []
     for survey in surveys:
@@ -120,7 +120,7 @@ def _passes(row: dict[str, Any], places: dict[str, int]) -> list[tuple[int, str,
 
 
 def _repeats(name: str, value: Any, row: dict[str, Any]) -> bool:
-    """Whether the value is the list of all answers where there is but one, which is shown already."""
+    """Whether the value is a list of all answers with only one entry, which is shown already."""
     return isinstance(value, list) and name.endswith("s") and value in ([row.get(name[:-1])], [])
 
 

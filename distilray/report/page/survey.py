@@ -30,7 +30,7 @@ Decided = dict[str, list[str]]
 
 
 class Candidate(NamedTuple):
-    """A row that could be shown. Smallest hashes are taken: a sample that does not depend on sharding, and that
+    """A row that could be shown. The smallest hashes are taken, so the sample does not depend on sharding and
     follows the same rows from step to step."""
 
     hash: bytes
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 
 
 class Stratum(NamedTuple):
-    """Rows that may stand for each other in a sample."""
+    """Rows that are interchangeable in a sample."""
 
     step: str
     outcome: str
@@ -70,7 +70,7 @@ class Survey:
 
 
 def survey(store: Store, stage: StageFiles, decided: Decided, pool: Executor) -> Survey:
-    """Reads a bounded number of the stage's units, of each the numeric columns and what became of its rows."""
+    """Reads the numeric columns and the outcomes of a bounded number of the stage's units."""
     names = _evenly(sorted(stage.units), UNITS_READ)
     found = Survey(stage, len(names))
     last = stage.manifest.steps[-1].name if stage.manifest and stage.manifest.steps else stage.name
@@ -134,7 +134,7 @@ def _take_numbers(found: Survey, table: pa.Table, stayed: np.ndarray) -> None:
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
-    """A column without nulls. Not by its own ``to_numpy``, which imports pandas: a second that nobody needs."""
+    """A column without nulls. Not by its own ``to_numpy``, which spends a second to import pandas."""
     return np.concatenate([np.from_dlpack(chunk) for chunk in column.chunks] or [np.empty(0)])
 
 
@@ -153,7 +153,7 @@ def _take_candidates(found: Survey, unit: str, table: pa.Table, last: str) -> No
 
 
 def _countable(reason: str | None) -> str:
-    """A reason without what is particular to the row."""
+    """A reason without its row-specific part."""
     return (reason or "").partition("\n")[0].partition(";")[0].strip()[:120]
 
 
