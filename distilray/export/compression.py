@@ -1,10 +1,10 @@
-"""A quantised student, made by llm-compressor, which vLLM loads as it is (format: compressed-tensors).
+"""A student quantised by llm-compressor, which vLLM loads directly (format: compressed-tensors).
 
-llm-compressor pins other versions of transformers and compressed-tensors than training and vLLM do, so it lives in an
-environment of its own, ``make setup-compress``, and is called as a process:
+llm-compressor pins other versions of transformers and compressed-tensors than training and vLLM do, so it has a
+separate environment, ``make setup-compress``, and is called as a process:
 
 * ``int8``: weights and activations (W8A8), weights rounded by GPTQ (Frantar et al. 2022) on calibration rows;
-* ``int4``: weights alone, in groups of 128 (W4A16), likewise;
+* ``int4``: weights alone, in groups of 128 (W4A16), also by GPTQ;
 * ``fp8``: weights and activations, scales by channel and by token; nothing to calibrate.
 """
 
@@ -34,7 +34,7 @@ GROUP = 128
 
 
 def compressor_python() -> str:
-    """The interpreter that has llm-compressor; :class:`CannotTrain` that says how to get one."""
+    """The interpreter that has llm-compressor; otherwise a :class:`CannotTrain` that says how to install it."""
     named = os.environ.get(PYTHON)
     default = f"{sys.prefix.rstrip('/')}-compress/bin/python"
     if named and not Path(named).is_file():
@@ -63,8 +63,8 @@ def calibration_rows(store: Store, tokens: str, count: int = ROWS) -> list[list[
 def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: str) -> None:
     """Writes the checkpoint in the local folder ``student``, quantised, to the local folder ``out``.
 
-    ``rows`` are token ids to calibrate on. Raises :class:`CannotTrain` where it cannot be done and
-    :class:`TrainingFailed`, with its last words, where the library ends with an error.
+    ``rows`` are token ids to calibrate on. Raises :class:`CannotTrain` if it cannot be done and
+    :class:`TrainingFailed`, with its last output, if the library ends with an error.
     """
     python = compressor_python()
     config = json.loads((Path(student) / "config.json").read_text("utf-8"))
@@ -87,7 +87,7 @@ def compress(student: str, rows: Sequence[Sequence[int]], scheme: Scheme, out: s
     if done.returncode:
         last = done.stderr.strip().splitlines()[-3:]
         raise TrainingFailed(f"llm-compressor failed on {student}: {' / '.join(last) or done.returncode}")
-    for name in TOKENIZER_FILES:  # as they were: a tokenizer loaded and saved again may come back with other ids
+    for name in TOKENIZER_FILES:  # unchanged: a tokenizer loaded and saved again may have other ids
         source = Path(student) / name
         if source.is_file():
             shutil.copyfile(source, Path(out) / name)

@@ -1,9 +1,9 @@
-"""Quantises a checkpoint with llm-compressor; runs in an environment of its own (see
+"""Quantises a checkpoint with llm-compressor; runs in a separate environment (see
 :mod:`distilray.export.compression`).
 
     python compressor.py '{"student": ..., "out": ..., "scheme": "int8", "rows": "rows.json", "length": 2048}'
 
-``rows`` holds lists of token ids to calibrate on. Imports nothing of distilray: its environment has none of it.
+``rows`` holds lists of token ids to calibrate on. Imports nothing from distilray, which its environment does not have.
 """
 
 # Its libraries are in that environment only:
@@ -17,12 +17,12 @@ from typing import Any
 
 
 def modifiers(scheme: str) -> list[Any]:
-    """What llm-compressor does to the layers' linear maps; embeddings and head stay as they are."""
+    """How llm-compressor quantises the layers' linear maps; embeddings and head are unchanged."""
     from llmcompressor.modifiers.gptq import GPTQModifier
     from llmcompressor.modifiers.quantization import QuantizationModifier
 
     kept = {"targets": "Linear", "ignore": ["lm_head"]}
-    if scheme == "fp8":  # weights by channel, activations by token as they come: nothing to calibrate
+    if scheme == "fp8":  # weights by channel, activations by token at run time: nothing to calibrate
         return [QuantizationModifier(scheme="FP8_DYNAMIC", **kept)]
     return [GPTQModifier(scheme={"int8": "W8A8", "int4": "W4A16"}[scheme], **kept)]
 

@@ -1,4 +1,4 @@
-"""The dataset card of an export: a README.md whose head Hugging Face's ``datasets`` and Hub understand."""
+"""The dataset card of an export: a README.md with metadata for Hugging Face's ``datasets`` and Hub."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ from distilray.storage import put, resolve
 
 FileFormat = Literal["parquet", "jsonl"]
 
-FLUSH = 4096  # rows a Parquet row group, and held as Python objects at most
+FLUSH = 4096  # rows per Parquet row group, and the most held as Python objects
 
 
 @dataclass(slots=True)
 class Exported:
     """What an export wrote: its files (relative to its folder), rows, and where they came from.
 
-    ``skipped`` counts the rows that are not in it, by why; ``rows`` + its sum is the number of rows given.
+    ``skipped`` counts the rows that are not in it, by reason; ``rows`` + its sum is the number of input rows.
     """
 
     form: ExportForm
@@ -54,7 +54,7 @@ def export(
     shard_bytes: int = 64 << 20,
     filesystem: fs.FileSystem | None = None,
 ) -> Exported:
-    """Write ``rows`` (tables with the core columns) in ``form`` to ``out/data/train-00000.parquet`` and on.
+    """Write ``rows`` (tables with the core columns) in ``form`` to ``out/data/train-00000.parquet`` and so on.
 
     The folder ``out/data`` belongs to the export: shards of an earlier one are overwritten or removed. A
     shard is held in memory until it has about ``shard_bytes``, then appears at once, so that no reader
@@ -64,7 +64,7 @@ def export(
         rows: read once, in order; one table and one shard are in memory at a time.
         out: a folder, local or a URI, or a path on ``filesystem`` if that is given.
         system: the student's system prompt, for rows without one of their own.
-        think: whether traces come along, as ``<think>`` blocks before the answers.
+        think: whether traces are included, as ``<think>`` blocks before the answers.
         columns: further columns of the rows to export, besides ``id`` (CogPO's ``beta``).
     """
     store, path = (filesystem, out) if filesystem else resolve(out)
@@ -109,7 +109,7 @@ def _schema(form: ExportForm, columns: Sequence[str], rows: pa.Schema) -> pa.Sch
 
 
 class _Shard:
-    """One file in the making, in memory."""
+    """One unfinished file, in memory."""
 
     def __init__(self, format: FileFormat, schema: pa.Schema) -> None:
         self.schema = schema

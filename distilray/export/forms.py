@@ -1,4 +1,4 @@
-"""Rows in the shapes that trainers read: one record a row, with its Arrow schema.
+"""Rows in the formats that trainers read: one record per row, with its Arrow schema.
 
 messages           {"messages": [..., {"role": "assistant", "content": answer}]}                TRL SFT
 prompt_completion  {"prompt": [...], "completion": [{"role": "assistant", ...}]}                TRL SFT

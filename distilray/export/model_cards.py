@@ -1,4 +1,4 @@
-"""The model card of a student: a README.md in its checkpoint whose head the Hugging Face Hub understands."""
+"""The model card of a student: a README.md in its checkpoint with metadata for the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def model_card(
     Args:
         base: the checkpoint that the training began with.
         licenses: source of the rows to its license, ``None`` where it is not known. The base model's own license is not
-            known here: its LICENSE file, where it has one, is in the same folder.
-        details: what the training came to, from its manifest.
+            known here: its LICENSE file, if it has one, is in the same folder.
+        details: results of the training, from its manifest.
         models: name in the recipe to the weights or endpoint of those that wrote or judged the rows.
         recipe: the resolved recipe, as YAML.
     """
@@ -92,7 +92,7 @@ def _facts(
 
 
 def _part(settings: TrainSettings) -> str | None:
-    """The step whose prompts the student answers, where it learned to do that."""
+    """The step whose prompts the student was trained to answer, if any."""
     learn = settings.demonstrations
     if learn is None:
         return None
@@ -101,7 +101,7 @@ def _part(settings: TrainSettings) -> str | None:
 
 
 def _labels(details: Mapping[str, Any]) -> str:
-    """Rows of each label, and what was right on those held out."""
+    """Rows of each label, and the scores on held-out rows."""
     counts, held_out = details["rows_per_label"], details.get("held_out")
     if not held_out:
         return "## Labels\n\n" + table(("label", "rows trained on"), list(counts.items()))

@@ -55,7 +55,7 @@ def push(folder: str, name: str, *, private: bool = True) -> str:
     """Uploads the local checkpoint ``folder`` as the hub's model ``name``; returns its address.
 
     The endpoint and the token are those of huggingface_hub (``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``). Raises
-    :class:`CannotTrain` where the hub cannot be reached or refuses.
+    :class:`CannotTrain` if the hub cannot be reached or refuses.
     """
     import httpx
     from huggingface_hub import HfApi
