@@ -1,4 +1,4 @@
-"""The command line: one file a command; parsing and printing, nothing else."""
+"""The command line: one file per command; parsing and printing, nothing else."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
 """The command line: ``distilray run``, ``plan``, ``try``, ``status``, ``rows``, ``chat``, ``serve`` and more.
 
-Each command parses its arguments, calls the library, and turns what it raises into one screen of text and an exit code
+Each command parses its arguments, calls the library, and turns exceptions into one screen of text and an exit code
 (see :mod:`distilray.errors`).
 """
 
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line; ``key=value`` may stand before and after options, which argparse alone does not take."""
+    """The command line; ``key=value`` may come before and after options, which argparse alone does not accept."""
     top = parser()
     options, rest = top.parse_known_args(argv)
     if rest:

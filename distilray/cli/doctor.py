@@ -1,4 +1,4 @@
-"""One screen that tells whether this machine can run recipes, and what to change if not.
+"""Show on one screen whether this machine can run recipes, and what to change if not.
 
     Python        3.11.7                                     ok
     GPUs          none                                       ok
@@ -41,7 +41,7 @@ def call(options: argparse.Namespace) -> int:
 
 
 def examine() -> Iterator[Finding]:
-    """Everything that doctor looks at, in the order of the screen."""
+    """Everything that doctor checks, in the order of the screen."""
     probe = Probe(TORCH_PROBE, VLLM_PROBE)
     driver = gpus_of_driver()
     yield from check_machine()

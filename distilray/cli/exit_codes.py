@@ -1,4 +1,4 @@
-"""Which exit code an error has, and what to print of it. The codes themselves stand in :mod:`distilray.errors`."""
+"""The exit code of an error and the text to print. The codes are defined in :mod:`distilray.errors`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ INTERRUPTED = 130
 
 
 class UsageError(InputError):
-    """Arguments of the command line that are not possible."""
+    """Invalid arguments of the command line."""
 
 
 def exit_code(error: BaseException) -> tuple[int | None, str]:

@@ -1,4 +1,4 @@
-"""Export a run's rows for other trainers, with a dataset card; or its student, in fewer bits, to a model hub.
+"""Export a run's rows for other trainers, with a dataset card; or its student, quantised or to a model hub.
 
 distilray export runs/quickstart --form messages --out data/quickstart
 distilray export runs/quickstart --student --out models/quickstart

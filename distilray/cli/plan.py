@@ -41,7 +41,7 @@ def call(options: argparse.Namespace) -> int:
 
 
 def _machine(text: str | None) -> Available | None:
-    """The machines that ``--machines`` names, or the cluster that RAY_ADDRESS does; None: this machine."""
+    """The machines that ``--machines`` names, or the cluster at RAY_ADDRESS; None: this machine."""
     if text:
         try:
             return parse_machines(text)

@@ -1,4 +1,4 @@
-"""A few rows through a step: rendered prompt, raw reply, outcome.
+"""Pass a few rows through a step and show each rendered prompt, raw reply and outcome.
 
 distilray try recipe.yaml judge --rows 3
 """

@@ -1,7 +1,7 @@
 """`distilray verify FILE --kind ...`: score the (answer, reference) pairs of a file, streaming, on all cores.
 
 A line of FILE is a JSON object with `answer` (or `completion`, `response`) and `reference` (or `golden`, `target`,
-`tests`). Its other keys are passed to the verifier where they name one of its settings (`options`, `timeout_s`).
+`tests`). Its other keys are passed to the verifier if they name one of its settings (`options`, `timeout_s`).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What doctor looks at: a file for each part of the machine."""
+"""The checks of doctor: a file for each part of the machine."""

@@ -17,7 +17,7 @@ GB = 1024**3
 
 
 def check_machine() -> Iterator[Finding]:
-    """What the standard library and psutil say of this machine."""
+    """Checks by the standard library and psutil."""
     memory = psutil.virtual_memory()
     limit = min(memory.total, cgroup_memory_limit() or memory.total)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -33,7 +33,7 @@ def check_machine() -> Iterator[Finding]:
 
 
 def cgroup_memory_limit() -> int | None:
-    """Bytes that this container may use, None where nothing limits it."""
+    """Bytes that this container may use, None without a limit."""
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
     return None if text == "max" else int(text)

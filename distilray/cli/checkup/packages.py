@@ -1,5 +1,5 @@
-"""Versions of the stack, compared with what the installed packages require of one another in their own metadata:
-there is no second list of pins here."""
+"""Versions of the stack, compared with the requirements in the installed packages' metadata: there is no second
+list of pins here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def asked_by(package: str, extra: str = "") -> Iterator[tuple[str, Requirement]]
 
 
 def check_versions(installed: dict[str, str | None], asked: list[Ask]) -> Iterator[Finding]:
-    """Compares each version in `installed` with everything that is required of it."""
+    """Compares each version in `installed` with all requirements on it."""
     for package in STACK:
         found = installed[package]
         if found is None:

@@ -1,4 +1,4 @@
-"""Imports that are slow or may crash (torch, then vLLM), in a process of their own."""
+"""Imports that are slow or may crash (torch, then vLLM), in a separate process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Probe:
-    """Short programs one after another in a process of their own, started at once and read later.
+    """Short programs one after another in a separate process, started at once and read later.
 
     Each prints one JSON object. They share a process because each of them would otherwise import torch again.
     """
@@ -24,7 +24,7 @@ class Probe:
         )
 
     def facts(self, seconds: float) -> list[dict[str, Any] | str]:
-        """Of each program its JSON object, or the last line of the error that kept it from printing one."""
+        """Each program's JSON object, or the last line of the error that kept it from printing one."""
         try:
             out, err = self.process.communicate(timeout=seconds)
             lines = err.strip().splitlines()
