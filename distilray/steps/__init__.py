@@ -1,4 +1,4 @@
-"""Steps: one file a step, its settings and what it does to one row."""
+"""Steps: one file per step, with its settings and what it does to one row."""
 
 import lazy_loader
 

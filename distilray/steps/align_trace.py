@@ -3,9 +3,9 @@
     align_trace: {judge: judge, rewriter: judge, max_rounds: 3}
 
 medium stays; easy is extended, hard is shortened, and the new trace has to pass both verifications (post B.20): it is
-rated again, and it still reaches the right answer. Until it is medium, or a cap is met, or it is plain that the rounds
-lead nowhere. The direction may flip from round to round. Nothing is lost: a row that does not converge is rejected with
-all its ratings and rewrites.
+rated again, and it must still reach the right answer. This repeats until it is medium, a cap is reached, or further
+rounds are clearly pointless. The direction may flip from round to round. Nothing is lost: a row that does not converge
+is rejected with all its ratings and rewrites.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Alignment:
     traces: list[str] = field(default_factory=list)
     ratings: list[Rating] = field(default_factory=list)
     rewrites: list[str] = field(default_factory=list)
-    """What each rewrite was, those that lost the answer included: ``["extended: wrong answer", "extended"]``."""
+    """The result of each rewrite, including those that lost the answer: ``["extended: wrong answer", "extended"]``."""
     seen: set[str] = field(default_factory=set)
     verdict: str = ""
     """The reason of the verifier's verdict on the last trace."""
@@ -133,7 +133,9 @@ class AlignTrace(TraceStep, RatingStep):
         return BACK_AND_FORTH if goes_back_and_forth(state.ratings) else None
 
     async def _rating(self, row: Row, trace: str, models: Models) -> Rating:
-        """A student decides before the judge: what it cannot follow although the judge finds it medium lacks steps."""
+        """A student decides before the judge: a trace that it cannot follow although the judge rates it medium lacks
+        steps.
+        """
         if self.student is None:
             return (await self.rated(models[self.judge], row, trace)).word
         if await follows(self, row, trace, models, self.student, self.student_samples) >= self.student_share:
@@ -142,9 +144,9 @@ class AlignTrace(TraceStep, RatingStep):
         return "easy" if word == "medium" else word
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
-        """Rewrites that came out medium; and every rating, where the judge alone gave them."""
+        """Rewrites that came out medium; and every rating, if they are all the judge's."""
         traces, ratings = row["traces"], row["ratings"]
-        if not traces:  # a pair that was made of an aligned row
+        if not traces:  # a pair that was made from an aligned row
             return
         for number, (trace, rating) in enumerate(zip(traces, ratings, strict=True)):
             asked = {"trace": trace, "answer": row["conclusion"]}
@@ -159,6 +161,6 @@ class AlignTrace(TraceStep, RatingStep):
 
 
 def goes_back_and_forth(ratings: Sequence[Rating]) -> bool:
-    """Whether the last four ratings are easy and hard in turns: each rewrite undoes the one before."""
+    """Whether the last four ratings alternate between easy and hard: each rewrite undoes the one before."""
     last = list(ratings[-4:])
     return len(last) == 4 and last[:2] == last[2:] and {*last} == {"easy", "hard"}

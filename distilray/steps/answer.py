@@ -2,8 +2,8 @@
 
     answer: {model: teacher, n: 4}
 
-One answer a row, or ``n`` of them for rejection sampling: then ``answers`` holds all that are whole, ``answer`` the
-first, and a later ``check`` picks the first that is right.
+One answer per row, or ``n`` of them for rejection sampling: then ``answers`` holds all that are complete, ``answer``
+the first, and a later ``check`` picks the first right one.
 """
 
 from __future__ import annotations

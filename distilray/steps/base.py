@@ -8,9 +8,9 @@
         async def process(self, row: Row, models: Models) -> Outcome:
             return kept(answer=row["answer"].upper())
 
-A step is plain async Python over one row: no Ray, no shared state, no clock, no randomness but the seeds that
-``models`` derives from the row. So it can be read, tested and rehearsed without a cluster, and gives the same result
-however the rows are sharded.
+A step is plain async Python over one row: no Ray, no shared state, no clock, no randomness except the seeds
+that ``models`` derives from the row. So it can be read, tested and rehearsed without a cluster, and gives the same
+result however the rows are sharded.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Model(Protocol):
     """A model as one row in one step sees it."""
 
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
-        """The parsed reply. A reply that does not parse or was cut by length is asked again (another seed);
-        then :class:`~distilray.models.ModelError`, which makes the row ``failed``."""
+        """The parsed reply. If a reply does not parse or was cut by length, the request is repeated (another
+        seed); then :class:`~distilray.models.ModelError`, which makes the row ``failed``."""
         ...
 
     async def classify(self, row: Row) -> LabelReply:
@@ -83,9 +83,9 @@ class Step(BaseModel):
     writes: ClassVar[Mapping[str, str]] = {}
     prompts: ClassVar[tuple[Prompt[Any], ...]] = ()
     demonstration_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns that :meth:`demonstrations` looks at; no later step may write them."""
+    """Columns that :meth:`demonstrations` reads; no later step may write them."""
     renamed: ClassVar[tuple[str, str] | None] = None
-    """The step's name in recipes now, and its former name, which still seeds its sampling."""
+    """The step's current name in recipes, and its former name, which still seeds its sampling."""
 
     async def process(self, row: Row, models: Models) -> Outcome:
         raise NotImplementedError(f"{type(self).__name__} does not implement process")
@@ -102,9 +102,9 @@ class Step(BaseModel):
         return self.prompts
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterable[Demonstration]:
-        """What this step's models were asked about ``row``, which the step kept, with replies worth learning from.
+        """This step's requests about ``row``, which the step kept, with replies worth learning from.
 
-        ``parent`` is the row that ``row`` was made from, where there is one and both left the last step. None by
+        ``parent`` is the row that ``row`` was made from, if there is one and both passed the last step. None by
         default: see :mod:`distilray.steps.shared.demonstrations`.
         """
         return ()
@@ -125,6 +125,6 @@ class Step(BaseModel):
         return roles
 
     def classifier_settings(self) -> set[str]:
-        """Those of the settings in :meth:`models_used` whose models have to be classifiers."""
+        """The settings in :meth:`models_used` whose models have to be classifiers."""
         fields = type(self).model_fields.items()
         return {name for name, info in fields if any(m.labels for m in info.metadata if isinstance(m, ModelRole))}

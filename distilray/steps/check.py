@@ -1,9 +1,9 @@
-"""Check: what can be known of an answer without asking a model (posts A.11, B.20).
+"""Check: verifies an answer without asking a model (posts A.11, B.20).
 
     check: {reference: math, max_characters: 8000}
 
-Is it in the instruction's language, of a sensible length, no refusal, whole, and, where the row has a reference, right?
-With several answers in a row the first that passes is taken: rejection sampling.
+Is it in the instruction's language, of a sensible length, not a refusal, complete, and, if the row has a reference,
+right? Of several answers in a row the first that passes is chosen: rejection sampling.
 """
 
 from __future__ import annotations

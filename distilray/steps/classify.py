@@ -3,8 +3,8 @@ are rejected.
 
     - classify: {model: tasks, into: task, at_least: 0.8, judge: teacher}
 
-Tasks and difficulties of a corpus cost one pass of a small encoder instead of a judge's reply a row (posts A.3, B.18:
-the classes are those that a large model gave on a sample).
+Labelling tasks and difficulties of a corpus costs one pass of a small encoder instead of a judge's reply per row (posts
+A.3, B.18: the classes are those that a large model assigned to a sample).
 """
 
 from __future__ import annotations

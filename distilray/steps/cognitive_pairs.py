@@ -7,7 +7,7 @@ medium    the original over a wrong trace            unsuited but right over wro
 large     the aligned trace over a wrong trace       suited and right over wrong
 
 Each pair is a child row: ``answer`` (and ``reasoning``) is chosen, ``rejected_answer`` is not, ``beta`` is how strongly
-DPO holds this pair to the reference model: the wider the gap, the stronger, so that easy wins do not carry it away. The
+DPO holds this pair to the reference model: the wider the gap, the stronger, so that easy wins do not dominate. The
 row itself is kept along with its pairs, so that the same run can fine-tune on it first (its training takes no pairs).
 For fast thinking put ``inline_trace`` after this step: it joins trace and answer on both sides of a pair.
 """
@@ -42,7 +42,7 @@ class Betas(BaseModel):
 
 
 class CognitivePairs(TraceStep):
-    """Makes up to three preference pairs of every row that ``align_trace`` has been through."""
+    """Makes up to three preference pairs from every row that ``align_trace`` has processed."""
 
     reads: ClassVar = ("messages", "answer", "traces", "ratings")
     writes: ClassVar = {
@@ -82,7 +82,7 @@ class CognitivePairs(TraceStep):
         return Outcome("rejected", reason, columns={"pairs": len(pairs)}, children=tuple(children))
 
     def _pairs(self, row: Row, wrong: str | None) -> Iterator[tuple[Gap, str, str]]:
-        """Gap, chosen trace, and the whole text that is not chosen."""
+        """Gap, chosen trace, and the whole rejected text."""
         original, aligned = row["traces"][0], row["traces"][-1]
         if original != aligned:
             yield "small", aligned, self._text(row, original)
@@ -114,7 +114,7 @@ class CognitivePairs(TraceStep):
         else:
             trace, answer = trace_of(row), conclusion_of(row)
             replies = await model.replies(SPOIL_TRACE, row, n=self.samples, trace=trace, answer=answer)
-        as_answer = row.having(reasoning=None)  # what comes back is judged as an answer, not as thoughts before one
+        as_answer = row.having(reasoning=None)  # the reply is judged as an answer, not as thoughts before one
         for reply in replies:
             if reply.finish_reason != "length":
                 text, solution = self._read(row, reply)
@@ -123,7 +123,7 @@ class CognitivePairs(TraceStep):
         return None
 
     def _read(self, row: Row, reply: Reply) -> tuple[str | None, str]:
-        """The whole text of a wrong answer, as the student would say it, and the part that shows its result."""
+        """The whole text of a wrong answer, as the student would write it, and the part that shows its result."""
         if self.wrong == "spoiled":
             try:
                 trace = SPOIL_TRACE.parse(reply.text)

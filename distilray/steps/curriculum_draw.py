@@ -1,11 +1,11 @@
-"""CurriculumDraw: which rows the next training of a curriculum takes, a set share of them hard (TAPIR, Yue et al. 2024,
+"""CurriculumDraw: selects the rows of a curriculum's next training, a set share of them hard (TAPIR, Yue et al. 2024,
 arXiv 2405.13448).
 
     curriculum_draw: {by: student_score, hard_at_most: 0.5, hard_share: [0.3, 0.5, 0.7], share: 0.5}
 
-No row leaves: ``drawn`` says ``hard`` or ``easy`` of the rows that were drawn and is null of the others, so that a
-training takes them by ``rows: drawn is not null`` and the next round draws from all rows again, with what the student
-scored in between. Easy rows stay in every draw, lest the student forget what it can.
+No row leaves: ``drawn`` is ``hard`` or ``easy`` for the rows that were drawn and null for the others, so that a
+training selects them by ``rows: drawn is not null`` and the next round draws from all rows again, with the student's
+new scores. Easy rows stay in every draw so that the student does not forget.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round, q
 
 
 class CurriculumDraw(GlobalStep):
-    """Draws a set of rows in which hard ones have a set share; where there are too few of either, the other fills up.
+    """Draws rows of which a set share is hard; if there are too few of one kind, the other fills up.
 
     A row is hard where ``by`` is at most ``hard_at_most``; one without a value, as all have in the first round of a
-    repeat whose student has not been asked yet, counts as easy. Which of the hard and of the easy rows are drawn is by
-    a hash of the id and the round, so it depends neither on sharding nor on the order of rows, and each round draws
-    others.
+    repeat whose student has not been asked yet, counts as easy. Rows are drawn by a hash of the id and the round, so
+    the draw depends neither on sharding nor on the order of rows, and each round draws others.
     """
 
     writes: ClassVar = {"drawn": "string"}

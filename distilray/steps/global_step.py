@@ -2,7 +2,7 @@
 
 The runner gives it a DuckDB connection with a view ``rows`` (``id``, ``unit`` and the columns that the step reads, of
 the rows still kept) under a memory limit, so that a million rows spill to disk instead of filling the machine. Text
-that the step does not read never moves: what comes out are ids.
+that the step does not read never moves: only ids come out.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class GlobalStep(BaseModel):
     reads: ClassVar[tuple[str, ...]] = ()
     writes: ClassVar[Mapping[str, str]] = {}
     counted_columns: ClassVar[tuple[str, ...]] = ()
-    """Columns written whose values are counted in the stage's manifest, since they show what the step did."""
+    """Written columns whose values are counted in the stage's manifest, since they show what the step did."""
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         """SQL over ``rows``: ``id``, ``unit``, ``reason`` (null: kept; text: rejected for it), the columns written."""
@@ -77,5 +77,5 @@ class GlobalStep(BaseModel):
         return {name: value for name in marked if isinstance(value := getattr(self, name), tuple)}
 
     def in_round(self, number: int) -> Self:
-        """These settings as they are in round ``number`` of a repeat, from 1."""
+        """These settings in round ``number`` of a repeat, from 1."""
         return self.model_copy(update={name: at_round(value, number) for name, value in self.per_round().items()})

@@ -1,4 +1,4 @@
-"""Inline trace: fast thinking. The trace becomes the head of the answer, without a block of its own (post B.22).
+"""Inline trace: fast thinking. The trace becomes the beginning of the answer, without a separate block (post B.22).
 
     reasoning "2+3 makes 5.", answer "answer: 5"  ->  answer "2+3 makes 5.\\n\\nanswer: 5"
 
@@ -16,8 +16,8 @@ from distilray.steps.shared.trace import inlined
 
 
 class InlineTrace(Step):
-    """Joins reasoning and answer into one answer, on both sides of a preference pair; rows whose answer is the trace
-    already stay as they are."""
+    """Joins reasoning and answer into one answer, on both sides of a preference pair; rows whose answer already is
+    the trace stay unchanged."""
 
     reads: ClassVar = ("answer",)
     writes: ClassVar = {"answer": "string", "reasoning": "string", "rejected_answer": "string"}

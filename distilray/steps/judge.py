@@ -2,7 +2,7 @@
 
     judge: {model: judge}                                # then: select: {by: accuracy, at_least: 7}
 
-The judge first checks and then scores; its check is kept with the scores, so that a reader sees why.
+The judge first checks and then scores; its check is kept with the scores, so that a reader sees the reasons.
 """
 
 from __future__ import annotations

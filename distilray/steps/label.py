@@ -1,9 +1,9 @@
-"""Label: a model says which of some labels fits a row (its task type, its difficulty); the labels are the recipe's.
+"""Label: a model chooses which of the recipe's labels fits a row (its task type, its difficulty).
 
     label: {model: judge, into: task, labels: {math: calculations and proofs, code: programs, writing: other texts}}
 
-What a classifier is trained on (``train: [{kind: classify, column: label}]``), which then labels a hundred times as
-many rows for the same money, in the step ``classify``.
+A classifier can be trained on these labels (``train: [{kind: classify, column: label}]``), and then labels a hundred
+times as many rows for the same money, in the step ``classify``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Steps by the name that recipes use, ours and those that users bring (``uses: package.module:Class``)."""
+"""Steps by the name that recipes use, built in or supplied by users (``uses: package.module:Class``)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STEPS: dict[str, StepClass] = {
 
 
 def step_class(uses: str) -> StepClass:
-    """The step that a user brings; :class:`ImportError` or :class:`TypeError` where it is not one."""
+    """A user's step; :class:`ImportError` or :class:`TypeError` if it is not one."""
     found = import_object(uses)
     if not (isinstance(found, type) and issubclass(found, Step | GlobalStep)):
         raise TypeError(f"{uses} is {found!r}, not a subclass of distilray.steps.Step or GlobalStep")

@@ -1,10 +1,10 @@
-"""Score student: the student itself answers, and its answers are scored; the row's own answer stays what it is.
+"""Score student: the student itself answers, and its answers are scored; the row's own answer is unchanged.
 
     score_student: {model: learner, samples: 2}                         # by the row's reference
-    score_student: {model: learner, checker: judge}                     # where there is none, by a judge
+    score_student: {model: learner, checker: judge}                     # without one, by a judge
 
-How well a student does on a row says how hard the row is for it: a ``curriculum_draw`` or ``select`` makes the next
-training's rows of that (TAPIR's model fitting difficulty, arXiv 2405.13448).
+How well a student does on a row shows how hard the row is for it: a ``curriculum_draw`` or ``select`` chooses the
+next training's rows by it (TAPIR's model fitting difficulty, arXiv 2405.13448).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from distilray.steps.shared.reasoning import split_reply
 from distilray.steps.shared.trace import TraceStep
 
 HIGHEST = 9
-"""A judge's best mark."""
+"""A judge's highest score."""
 
 
 class ScoreStudent(TraceStep):
-    """Asks the student as it will be asked when served, with the question alone, and scores each answer: 1 or 0 where a
-    verifier can tell, else the checker's accuracy over 9; no score where neither can. An answer that was cut by length,
+    """Asks the student as it will be asked when served, with the question alone, and scores each answer: 1 or 0 if a
+    verifier can decide, else the checker's accuracy over 9; no score if neither can. An answer that was cut by length,
     or whose thoughts have no end, scores 0."""
 
     reads: ClassVar = ("messages",)

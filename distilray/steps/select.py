@@ -80,7 +80,7 @@ class Select(GlobalStep):
         """
 
     def _reasons(self) -> list[str]:
-        """Branches of a CASE, the first that holds is why a row is rejected."""
+        """Branches of a CASE; the first that holds is the reason why a row is rejected."""
         reasons = [f"WHEN value IS NULL THEN 'no {self.by}'"]
         if self.at_least is not None:
             reasons.append(f"WHEN value < {self.at_least} THEN '{self.by} below {self.at_least:g}'")

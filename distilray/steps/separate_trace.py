@@ -2,7 +2,7 @@
 
     "2+3\\n\\nones 2+3=5\\n\\nanswer: 5"  ->  reasoning "2+3\\n\\nones 2+3=5", answer "answer: 5"
 
-A training that has two targets a row (``kind: step_by_step``) needs them so.
+A training with two targets per row (``kind: step_by_step``) needs this.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from distilray.steps.shared.following import without_conclusion
 
 class SeparateTrace(Step):
     """Takes the answer's last paragraph, and those before it that state the result too, as the answer, and the rest as
-    its reasoning; rows that have separate reasoning stay as they are."""
+    its reasoning; rows with separate reasoning stay unchanged."""
 
     reads: ClassVar = ("answer",)
     writes: ClassVar = {"answer": "string", "reasoning": "string"}

@@ -2,7 +2,7 @@
 
     shorten_trace: {model: rewriter, tokenizer: Qwen/Qwen2.5-7B, above: 2000}
 
-A large model condenses the trace, step by step still, and the result must still follow from it. Tokens are counted as
+A large model condenses the trace, still step by step, and the result must still follow from it. Tokens are counted as
 the student will read them. The rewriter mostly copies: give it ``speculation: {method: ngram}`` in ``models``.
 """
 
@@ -82,7 +82,7 @@ class ShortenTrace(TraceStep):
         return rejected(reason, trace_tokens_before=before, verdict=verdict.reason if verdict else None)
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
-        """Rewrites that are shorter; a trace that stayed as it was demonstrates nothing."""
+        """Rewrites that are shorter; an unchanged trace demonstrates nothing."""
         long, short = row["long_trace"], row["short_trace"]
         if long and short and long != short:
             yield Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)

@@ -1,1 +1,1 @@
-"""What several steps need."""
+"""Code shared by several steps."""

@@ -1,11 +1,10 @@
-"""Demonstrations: what a step's models were asked about a row, and a reply that turned out well.
+"""Demonstrations: a request of a step about a row, and a reply that turned out well.
 
     Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": "861"}, reply=short).messages()
     # [{"role": "system", "content": "Condense a reasoning trace ..."}, {"role": "user", "content": "Problem: ..."}]
 
-A model that is trained on them can replace the large model that gave the replies: it is asked with the very
-template, and its replies are read by the very parser. A step that has demonstrations makes them from columns that it
-wrote:
+A model that is trained on them can replace the large model that wrote the replies: it is asked with the same
+template, and its replies are read by the same parser. A step makes demonstrations from columns that it wrote:
 
     class Refine(Step):
         writes = {"answer": "string", "draft": "string"}
@@ -28,7 +27,7 @@ from distilray.rows import Row
 
 @dataclass(frozen=True)
 class Demonstration:
-    """``reply`` is the whole text that a model should say when it is asked ``prompt`` about ``row``."""
+    """``reply`` is the whole text that a model should reply to ``prompt`` about ``row``."""
 
     prompt: Prompt[Any]
     row: Row
@@ -40,7 +39,7 @@ class Demonstration:
         return self.prompt.messages(self.row, **self.variables)
 
     def objection(self) -> str | None:
-        """Why the prompt's own parser would refuse the reply, None where it takes it."""
+        """Why the prompt's own parser would reject the reply; None if it accepts it."""
         try:
             self.prompt.parse(self.reply)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""What steps that label rows have in common: the column they write, and what is shown to a judge."""
+"""Common parts of steps that label rows: the column they write, and what is shown to a judge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class LabellingStep(Step):
         return value
 
     async def judged(self, model: Model, row: Row, labels: Mapping[str, str]) -> str:
-        """The label that ``model`` gives ``row``. Raises :class:`~distilray.models.BadReply` where it gives none."""
+        """The label that ``model`` assigns to ``row``. Raises :class:`~distilray.models.BadReply` if it assigns
+        none.
+        """
         return await model.ask(label_prompt(labels, self.shows), row)
 
     def _shown(self) -> set[str]:

@@ -16,13 +16,13 @@ from distilray.rows import Row
 from distilray.steps.base import Model, Step
 from distilray.steps.shared.trace import conclusion_of
 
-# A tie counts against medium: one more rewriting costs less than training on a trace that half the votes found unfit.
+# A tie counts against medium: one more rewrite costs less than training on a trace that half the votes found unfit.
 _TIES: tuple[Rating, ...] = ("hard", "easy", "medium")
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """``share`` of the votes, or of the probability, that the word got; ``votes`` as they came."""
+    """``share`` of the votes, or of the probability, that the word got; ``votes`` in order."""
 
     word: Rating
     share: float
@@ -51,8 +51,8 @@ class RatingStep(Step):
     async def rated(self, model: Model, row: Row, trace: str) -> Rated:
         """The rating of ``trace``, which need not be the trace that ``row`` has now.
 
-        Raises :class:`~distilray.models.BadReply` where no reply is exactly one of the three words, and
-        :class:`~distilray.models.ModelError` where log-probabilities are wanted and do not come.
+        Raises :class:`~distilray.models.BadReply` if no reply is exactly one of the three words, and
+        :class:`~distilray.models.ModelError` if log-probabilities are wanted and missing.
         """
         variables = {"trace": trace, "answer": conclusion_of(row)}
         if self.by == "logprobs":
@@ -80,7 +80,7 @@ def majority(replies: Sequence[Reply]) -> Rated:
 def probabilities(reply: Reply) -> dict[Rating, float]:
     """How likely each word was at the reply's first token, scaled to sum to 1.
 
-    The words begin with different letters, so a token that is the beginning of one is the beginning of no other.
+    The words begin with different letters, so a token that begins one word begins no other.
     """
     if not reply.logprobs:
         raise ModelError("rate_trace by logprobs: the reply has none; set `sampling: {logprobs: 20}` on the model")

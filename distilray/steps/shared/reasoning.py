@@ -9,7 +9,7 @@ from distilray.rows import split_reasoning
 def split_reply(reply: Reply) -> tuple[str | None, str]:
     """``(reasoning or None, answer)`` of a whole reply.
 
-    The server may have separated the reasoning (``reasoning_content``); else it stands between marks at the start.
+    The server may have separated the reasoning (``reasoning_content``); else it is between marks at the start.
     Raises :class:`~distilray.rows.MalformedRecord` for a trace without an end, or without an answer after it.
     """
     if reply.reasoning is not None:

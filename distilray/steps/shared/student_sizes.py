@@ -1,9 +1,9 @@
-"""Which traces suit a student of a size: ranges of the two scores that ``score_trace`` gives.
+"""Which traces suit a student of a given size: ranges of the two scores that ``score_trace`` writes.
 
-Our own reading, to start from. OmniThought finds that a student gains most where a trace is neither wordier than its
+Our own starting values. OmniThought finds that a student gains most where a trace is neither wordier than its
 problem needs nor harder than the student can reason; it gives no limits. The lower bounds keep out bare results, which
-teach no step; the upper ones grow with the student. Where a student can be measured (``align_trace: {student: ...}``),
-the measurement outranks this table.
+teach no step; the upper ones grow with the student. If a student can be measured (``align_trace: {student: ...}``),
+prefer the measurement to this table.
 """
 
 from __future__ import annotations

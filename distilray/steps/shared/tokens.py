@@ -1,4 +1,4 @@
-"""How many tokens a text is to the student: counted by the student's own tokenizer, off the event loop."""
+"""Length of a text in the student's tokens, counted by its own tokenizer, off the event loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 
 from distilray.checkpoints import check_tokenizer, load_tokenizer
 
-# One thread: fast tokenizers release the interpreter while they work, and are not made for several callers at once.
+# One thread: fast tokenizers release the interpreter while they work, and do not support several callers at once.
 _thread = ThreadPoolExecutor(1, "tokenizer")
 
 

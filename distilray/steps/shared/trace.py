@@ -32,10 +32,10 @@ def with_trace(row: Row, trace: str) -> dict[str, Any]:
 
 
 def conclusion_of(row: Row) -> str | None:
-    """What the trace has to arrive at, as raters and rewriters are shown it; ``None`` where it is not known as text."""
+    """The required conclusion of the trace, as shown to raters and rewriters; ``None`` if it is not known as text."""
     if row["reasoning"]:
         return row["answer"]
-    return None if row.task.startswith("code") else row["reference"]  # of code the reference is its tests
+    return None if row.task.startswith("code") else row["reference"]  # for code the reference is its tests
 
 
 def inlined(trace: str, answer: str) -> str:
@@ -44,7 +44,7 @@ def inlined(trace: str, answer: str) -> str:
 
 
 def verifier_for(row: Row) -> str:
-    """The kind of verifier that fits the row's task and reference; ``none`` where only a reader could tell."""
+    """The kind of verifier that fits the row's task and reference; ``none`` if only a reader could judge."""
     reference = (row["reference"] or "").strip()
     if not reference:
         return "none"
@@ -58,7 +58,7 @@ def verifier_for(row: Row) -> str:
 
 
 class TraceStep(Step):
-    """A step that may change a trace and then finds out whether it is still right (posts B.17, B.20)."""
+    """A step that may change a trace and then verifies that it is still right (posts B.17, B.20)."""
 
     reads: ClassVar = ("messages", "answer")
 
@@ -78,7 +78,7 @@ class TraceStep(Step):
     sound_at: Annotated[int, Field(ge=0, le=9, description="lowest accuracy from the checker that passes")] = 7
 
     async def reaches(self, row: Row, trace: str, models: Models) -> Verdict:
-        """Whether ``trace`` arrives at the right answer; ``right`` is ``None`` where that could not be decided."""
+        """Whether ``trace`` reaches the right answer; ``right`` is ``None`` if that could not be decided."""
         verdict = await self._verified(row, trace)
         if verdict.right is not None or self.checker is None:
             return verdict
@@ -100,5 +100,5 @@ class TraceStep(Step):
 
 
 def objection(verdict: Verdict) -> str:
-    """Why a trace with this verdict cannot stay, as a countable reason."""
+    """Why a trace with this verdict is unacceptable, as a countable reason."""
     return "wrong answer" if verdict.right is False else "cannot be verified"
