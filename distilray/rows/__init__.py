@@ -1,4 +1,4 @@
-"""Rows: their schema, their ids, and what became of them in a step."""
+"""Rows: their schema, their ids, and their outcome in a step."""
 
 import lazy_loader
 

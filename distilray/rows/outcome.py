@@ -32,7 +32,7 @@ class Outcome:
 
 
 def kept(row: Row | None = None, *, children: Sequence[Row] = (), **columns: Any) -> Outcome:
-    """The row goes on (as ``row``, where the step changed it) with ``columns`` set, followed by ``children``."""
+    """The row continues (as ``row``, if the step changed it) with ``columns`` set, followed by ``children``."""
     return Outcome("kept", None, row, columns, tuple(children))
 
 

@@ -44,7 +44,7 @@ def split_reasoning(text: str) -> tuple[str | None, str]:
 
 
 def strip_reasoning(trace: str) -> str:
-    """A trace that stands in a column of its own, without marks around it."""
+    """A trace from a separate column, without marks around it."""
     body = trace.strip()
     for begin, end in MARKS:
         if body.startswith(begin) and not body.endswith(end):

@@ -1,4 +1,4 @@
-"""A row: one instruction and what has been made of it.
+"""A row: one instruction and what steps have added to it.
 
     Row({"id": "gsm8k/train.jsonl:17", "language": "en",
          "messages": [{"role": "user", "content": "What is 2 + 3?"}],

@@ -22,7 +22,7 @@ HISTORY = pa.list_(
         ]
     )
 )
-"""One entry for every step that a row has been through, in order; tokens are those bought, not those
+"""One entry for every step that a row has passed, in order; tokens are those paid for, not those
 replayed."""
 
 CORE = pa.schema(
@@ -49,8 +49,8 @@ CORE = pa.schema(
 
 ``messages``: the conversation up to the turn to be answered; ``answer``: what answers it; ``reasoning``:
 the trace before the answer, apart from it; ``reference``: the known right answer, as text; ``extra``: the
-source's other columns as a JSON object; ``outcome``, ``stopped_at``, ``reason``: what became of the row in
-the last phase it entered, at which step and why.
+source's other columns as a JSON object; ``outcome``, ``stopped_at``, ``reason``: the row's outcome in the
+last phase it entered, at which step and why.
 """
 
 _NAMED = {
@@ -63,7 +63,7 @@ _NAMED = {
 
 
 def column_type(name: str) -> pa.DataType:
-    """The Arrow type that a step means by ``"string"``, ``"int"``, ``"float"``, ``"bool"``, ``"messages"`` or
+    """The Arrow type for a step's ``"string"``, ``"int"``, ``"float"``, ``"bool"``, ``"messages"`` or
     ``"list<...>"`` of one of them."""
     if name.startswith("list<") and name.endswith(">"):
         return pa.list_(column_type(name[5:-1]))
