@@ -1,4 +1,4 @@
-"""Checkpoints: what a Hugging Face checkpoint is: its files, identity, tokenizer, chat template and labels."""
+"""Hugging Face checkpoints: their files, identity, tokenizer, chat template and labels."""
 
 import lazy_loader
 

@@ -46,7 +46,7 @@ def has_tokenizer(folder: Path) -> bool:
 
 
 def read_config(folder: Path, shown: str) -> dict[str, Any]:
-    """The config.json in ``folder``. Raises :class:`NotACheckpoint`, with the path as ``shown``, where it is absent or
+    """The config.json in ``folder``. Raises :class:`NotACheckpoint`, with the path as ``shown``, if it is absent or
     broken."""
     file = folder / CONFIG
     if not file.is_file():

@@ -16,7 +16,7 @@ class NotACheckpoint(InputError, ValueError):
 
 
 def resolve_path(path: str) -> str:
-    """The local directory of ``path``, or ``path`` itself where it is a Hugging Face name.
+    """The local directory of ``path``, or ``path`` itself if it is a Hugging Face name.
 
     ``package://PACKAGE/DIR`` is a directory inside an installed package; a URI of a pyarrow filesystem is copied to
     this node. Resolve on the node that loads the weights.
@@ -77,7 +77,7 @@ def _content_id(root: str, listing: tuple[tuple[str, int, int], ...]) -> str:
 
 
 def checkpoint_address(store: Store, path: str) -> str:
-    """Where a checkpoint of a run is, as engines and trainers take it: a directory, or a URI that they copy from."""
+    """The address of a run's checkpoint for engines and trainers: a directory, or a URI that they copy from."""
     if store.local:
         return store.full(path)
     root, mark, query = store.uri.partition("?")

@@ -1,9 +1,9 @@
-"""What a sequence classifier's checkpoint says about itself: its labels, and which parts of a row it reads.
+"""The labels of a sequence classifier's checkpoint, and the parts of a row that it reads.
 
     config.json: {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "maths", "1": "code"},
                   "distilray": {"reads": ["conversation"], "max_length": 512, "long_rows": "truncate"}, ...}
 
-A row is sent as its parts, and the engine takes those that the classifier was trained on, so training and labelling
+A row is sent as its parts, and the engine uses those that the classifier was trained on, so training and labelling
 cannot disagree about what it sees. Checkpoints made elsewhere read the conversation alone.
 """
 
@@ -38,7 +38,7 @@ class Reading:
     """What happens to longer texts; truncate cuts their end."""
 
     def text(self, parts: Mapping[str, str]) -> str:
-        """The text, from a row's parts. Raises :class:`KeyError` with the part that the row does not have."""
+        """The text, from a row's parts. Raises :class:`KeyError` with a part that the row lacks."""
         return "\n\n".join(parts[part] for part in self.reads)
 
     def document(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class LabelSet:
 def label_set(config: Mapping[str, Any], path: str) -> LabelSet:
     """From a classifier's ``config.json``; ``path`` is for the errors.
 
-    Raises :class:`NotACheckpoint` where it has no classification head, or gives several labels at once.
+    Raises :class:`NotACheckpoint` if it has no classification head, or assigns several labels at once.
     """
     found = config.get("architectures") or []
     if not any(name.endswith(HEAD) for name in found):
@@ -78,14 +78,14 @@ def label_set(config: Mapping[str, Any], path: str) -> LabelSet:
 
 
 def check_classifier(path: str) -> None:
-    """Raise :class:`NotACheckpoint` where the checkpoint at ``path`` is here and cannot give labels."""
+    """Raise :class:`NotACheckpoint` if the checkpoint at ``path`` is local and cannot assign labels."""
     config = local_config(path)
     if config is not None:
         label_set(config, path)
 
 
 def refuse_classifier(path: str) -> None:
-    """Raise :class:`NotACheckpoint` where the checkpoint at ``path`` is here and gives labels, not answers."""
+    """Raise :class:`NotACheckpoint` if the checkpoint at ``path`` is local and assigns labels instead of answering."""
     found = (local_config(path) or {}).get("architectures") or []
     if any(name.endswith(HEAD) for name in found):
         raise NotACheckpoint(f"{path}: {found[0]} gives labels, not answers; set `kind: classifier` on the model")

@@ -36,7 +36,7 @@ QWEN2_5: dict[str, dict[str, Any]] = {
 
 
 def published_config(name: str) -> dict[str, Any] | None:
-    """The sizes of the model that the hub calls ``name`` (``Qwen/Qwen2.5-7B-Instruct``), where they are known here."""
+    """The sizes of the model that the hub calls ``name`` (``Qwen/Qwen2.5-7B-Instruct``), if known here."""
     family, _, rest = name.partition("Qwen2.5-")
     if family != "Qwen/" or not rest:
         return None

@@ -28,7 +28,7 @@ class Student:
 
 
 def positions_of(config: Mapping[str, Any]) -> int | None:
-    """Most tokens of one text. RoBERTa and its relatives count positions from behind the pad token's id."""
+    """Most tokens of one text. RoBERTa and its relatives count positions from the one after the pad token's id."""
     positions = config.get("max_position_embeddings")
     if positions is not None and config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl"):
         return positions - config.get("pad_token_id", 1) - 1
@@ -37,7 +37,7 @@ def positions_of(config: Mapping[str, Any]) -> int | None:
 
 def local_student(path: str) -> str:
     """The directory on this node of the checkpoint at ``path``: a directory, ``package://...``, a URI, or a hub name,
-    which is downloaded. Raises :class:`NotACheckpoint` where it cannot be had."""
+    which is downloaded. Raises :class:`NotACheckpoint` if it is not available."""
     try:
         resolved = resolve_path(path)
         if is_local(path):

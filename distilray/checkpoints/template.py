@@ -1,7 +1,7 @@
 """The chat template of a checkpoint, identified by its hash.
 
-A student asked in another template than the one it was trained with answers worse without any error. So a model can be
-served with the hash of the intended template, and a replica that finds another one refuses to start.
+A student asked with another template than the one it was trained with answers worse, without any error. So a model can
+be served with the hash of the intended template, and a replica that finds another one refuses to start.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def template_hash(checkpoint: Path) -> str | None:
 
 
 def check_template(checkpoint: Path, wanted: str | None) -> None:
-    """Raise :class:`TemplateChanged` where ``checkpoint`` has another template than ``wanted`` (None: any)."""
+    """Raise :class:`TemplateChanged` if ``checkpoint`` has another template than ``wanted`` (None: any)."""
     found = template_hash(checkpoint)
     if wanted is not None and found != wanted:
         raise TemplateChanged(

@@ -23,9 +23,9 @@ def check_tokenizer(path: str) -> None:
 
 
 def load_tokenizer(path: str, *, pads: bool = True) -> PreTrainedTokenizerBase:
-    """The tokenizer of the checkpoint at ``path`` (anything that :func:`resolve_path` takes).
+    """The tokenizer of the checkpoint at ``path`` (anything that :func:`resolve_path` accepts).
 
-    Raises :class:`NotACheckpoint` where there is none, or where it has no pad token and ``pads``.
+    Raises :class:`NotACheckpoint` if there is none, or if ``pads`` and it has no pad token.
     """
     from transformers import AutoTokenizer  # takes seconds to import
 
