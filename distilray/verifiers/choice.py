@@ -105,7 +105,7 @@ def _chosen(answer: str, labelled: dict[str, str], several: bool) -> tuple[set[s
 
 
 def _labels_in(part: str, labels: set[str], labelled: dict[str, str], several: bool) -> set[str]:
-    """The labels that a short phrase names; the option's text where it names none."""
+    """The labels that a short phrase names; otherwise by the option's text."""
     part = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1", part).strip(" *_`$.\"'")
     bare = part.strip("()[]{}.:、 ")
     if _label(bare, labels):
@@ -141,7 +141,7 @@ def _label(text: str, labels: set[str]) -> str:
 
 
 def _by_text(place: str, labelled: dict[str, str]) -> set[str]:
-    """The one option whose text stands in `place`; none where several do and none contains the others."""
+    """The one option whose text occurs in `place`; none if several do and none contains the others."""
     said = _plain(place)
     named = {label: _plain(text) for label, text in labelled.items() if _plain(text) and _stands_in(_plain(text), said)}
     texts = set(named.values())

@@ -1,4 +1,4 @@
-r"""Find the final answer in a text that explains itself, in English or Chinese.
+r"""Find the final answer in a text with explanations, in English or Chinese.
 
 In this order: `\boxed{}`, `####`, an `<answer>` tag, a phrase that announces it ("the answer is", 答案是), the last
 formula in display, and, as a last resort that the verdict names, the last number.
@@ -40,7 +40,7 @@ class Found(NamedTuple):
 
 
 def extract_final_answer(text: str, kind: str = "math") -> str | None:
-    """The answer that `text` settles on, without its surroundings; None where it states none.
+    """The answer that `text` settles on, without its surroundings; None if it states none.
 
     `kind` "numeric" or "math" falls back on the last number; "text" does not.
     """
@@ -49,7 +49,9 @@ def extract_final_answer(text: str, kind: str = "math") -> str | None:
 
 
 def find(text: str, numbers: bool = True) -> Found | None:
-    """Like extract_final_answer, and says by which rule. Reasoning up to `</think>` counts only if nothing follows."""
+    """Like extract_final_answer, and returns the rule, too. Reasoning up to `</think>` counts only if nothing
+    follows.
+    """
     _, closed, after = text.rpartition("</think>")
     if closed:
         return _search(after, numbers) or _search(text, numbers)

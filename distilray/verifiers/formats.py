@@ -6,7 +6,7 @@ A reference is a mapping with a `type`:
   {"type": "list", "items": 5, "style": "numbered"}   that many top-level items ("bulleted", "numbered" or any)
   {"type": "regex", "pattern": "..."}                 the whole reply matches
   {"type": "ifeval", "instruction_id_list": [...], "kwargs": [...], "prompt": "..."}   lm-evaluation-harness's checks
-Just "json", or an IFEval row without `type`, will do as well.
+Just "json", or an IFEval row without `type`, is accepted as well.
 """
 
 from __future__ import annotations

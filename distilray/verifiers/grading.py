@@ -3,7 +3,7 @@
     verdict = await grade("math", r"... so \\boxed{\\frac34}", "0.75")
     verdict.right, verdict.reason       # True, "\\frac34 equals 0.75"
 
-All that a process grades goes through one pool of workers, started on first use; its workers die with the process.
+A process grades everything through one pool of workers, started on first use; its workers die with the process.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ def _pool(process: int) -> VerifierPool:
 
 
 async def grade(kind: str, answer: str, reference: Any, **settings: Any) -> Verdict:
-    """The verdict of the verifier ``kind`` (or ``package.module:name``): at once where it is quick, else from the pool.
+    """The verdict of the verifier ``kind`` (or ``package.module:name``): in this process if it is quick, else from the
+    pool.
 
-    Raises ValueError for an unknown kind; everything that goes wrong with an answer or a reference is a verdict.
+    Raises ValueError for an unknown kind; any problem with an answer or a reference is a verdict.
     """
     if kind in VERIFIERS and VERIFIERS[kind].quick:
         return verify_now(kind, answer, reference, **settings)
@@ -54,4 +55,4 @@ def comparison(*words: str) -> BeforeValidator:
 
 
 COMPARISONS = f"{', '.join(COMPARING)}, or your own function as package.module:name"
-"""What such a setting may say, for its description."""
+"""The valid values of such a setting, for its description."""

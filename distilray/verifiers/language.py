@@ -1,4 +1,4 @@
-"""Which language a text is in: by script where that settles it, else by py3langid's model."""
+"""The language of a text: by script if that settles it, else by py3langid's model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}")
 
 
 def detect_language(text: str) -> str:
-    """An ISO 639-1 code ("en", "zh", ...), or "unknown" where too little text is left without code and formulas."""
+    """An ISO 639-1 code ("en", "zh", ...), or "unknown" if too little text is left without code and formulas."""
     said = re.sub(r"\\[a-zA-Z]+", " ", _CODE.sub(" ", text[: 2 * _LONGEST]))[:_LONGEST]
     letters = len(_LETTER.findall(said))
     counts = {name: len(script.findall(said)) for name, script in _SCRIPTS}
@@ -40,7 +40,7 @@ def detect_language(text: str) -> str:
 
 
 def verify_language(answer: str, reference: str | Sequence[str]) -> Verdict:
-    """Whether `answer` is written in the language `reference` (a code, or several that will do)."""
+    """Whether `answer` is written in the language `reference` (a code, or several acceptable ones)."""
     wanted = [reference] if isinstance(reference, str) else list(reference)
     found = detect_language(answer)
     if found == "unknown":

@@ -22,7 +22,7 @@ _PROSE = re.compile(r"[A-Za-z]{3,}(?:\s+[A-Za-z]+)+|[一-鿿]")
 
 
 def verify_maths(answer: str, reference: str | int | float | Sequence[str], *, relative: float = 0.0) -> Verdict:
-    """Whether `answer` (a text that ends in an answer, or just the answer) says the same as `reference`.
+    """Whether `answer` (a text that ends in an answer, or just the answer) is equivalent to `reference`.
 
     `reference` may be a worked solution itself (its box or `####` line counts), or a list of references, one of
     which must be met. `relative` widens what counts as equal numbers, 0.01 for one percent.
@@ -93,7 +93,7 @@ def same(one: Value, other: Value, relative: float = 0.0) -> bool:
 def _same_kind(one: Group, other: Group) -> bool:
     kinds = {one.kind, other.kind}
     if "interval" in kinds:
-        # (1, 2) reads as a tuple until an inequality or an infinity beside it says that it is an interval.
+        # (1, 2) reads as a tuple unless an inequality or an infinity on the other side shows that it is an interval.
         return kinds <= {"interval", "tuple", "bracket"} and one.ends == other.ends
     if kinds == {"matrix"}:
         return one.ends == other.ends
@@ -200,7 +200,7 @@ def _with_i(part):
 
 
 def _mathematical(text: str) -> bool:
-    """Something that a parser of formulas can be asked about: no prose, no Chinese."""
+    """Whether a parser of formulas can handle it: no prose, no Chinese."""
     words = re.sub(r"\\[a-zA-Z]+", "", text)
     return bool(re.search(r"[\d\\a-zA-Z]", text)) and not re.search(r"[一-鿿]|[a-zA-Z]{4,}", words)
 

@@ -1,4 +1,4 @@
-"""One way to write: answers from LaTeX, Unicode, Markdown and Chinese typography brought to plain LaTeX."""
+"""Normalised notation: answers from LaTeX, Unicode, Markdown and Chinese typography brought to plain LaTeX."""
 
 from __future__ import annotations
 

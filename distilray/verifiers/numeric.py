@@ -25,7 +25,7 @@ _MARKS = (
         re.compile(r"answer\s*(?:is|:|=)|答案\s*(?:是|为|[:：=])|(?:^|\n)答\s*[:：]", re.IGNORECASE),
     ),
 )
-"""Words of which a text must hold one, lower case, before it is worth a search for the mark."""
+"""Lower-case words of which a text must contain one to be worth a search for the mark."""
 _SIGNS = str.maketrans({"−": "-", "–": "-", "，": ",", "．": ".", "＋": "+"})
 
 

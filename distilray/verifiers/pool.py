@@ -1,9 +1,9 @@
-"""Verifiers in worker processes, so that no event loop waits on CPU work and no check can hold one up.
+"""Verifiers in worker processes, so that no event loop waits for CPU work and no check can block one.
 
 A worker takes a batch of small checks in one message and answers them one by one. The check it is at has a deadline:
 past it, the worker is killed and replaced, that check is undecided, and the rest of the batch goes to another. Workers
 are plain child processes started on first use (no fork of a process with threads), and die with the thread that
-started them. Everything here runs on the event loop that awaits `verify`, in whichever thread that lives.
+started them. Everything here runs on the event loop that awaits `verify`, in whichever thread that runs.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class VerifierPool:
         self.replaced = 0  # workers killed or lost so far
 
     async def verify(self, kind: str, answer: str, reference: Any, **settings: Any) -> Verdict:
-        """Decide in a worker. `reference` and `settings` are what the kind's verifier takes and must pickle.
+        """Decide in a worker. `reference` and `settings` are the arguments of the kind's verifier and must pickle.
 
-        Raises ValueError for an unknown kind; everything that a check itself does wrong is a Verdict.
+        Raises ValueError for an unknown kind; any failure of a check itself is a Verdict.
         """
         own_deadline_s = verifier_of(kind).deadline_s
         self._settle_on(asyncio.get_running_loop())
@@ -127,7 +127,7 @@ class VerifierPool:
             while self._waiting:
                 try:
                     worker = await self._take_worker()
-                except OSError as error:  # no process to be had: whoever waits must hear of it
+                except OSError as error:  # no process available: waiting callers must learn of it
                     self._fail_waiting(error)
                     return
                 if await self._serve(worker, self._take_batch()):

@@ -1,6 +1,6 @@
 """Code: does a Python program pass its tests? Run in the sandbox, judged outside it.
 
-References, in the forms data sets have them:
+References, in the forms that data sets use:
   [{"input": "1 2", "output": "3"}, ...]                                    a script between stdin and stdout
   [{"function": "add", "args": [1, 2], "expected": 3}, ...]                 function calls (`kwargs` too)
   {"inputs": [...], "outputs": [...], "fn_name": "add"}                     APPS, LiveCodeBench (no fn_name: stdin)
@@ -59,7 +59,7 @@ def verify_code(
 ) -> Verdict:
     """Run `answer`'s program against every test; right if all pass. `detail["tests"]` has each test's result.
 
-    `timeout_s` is per test, `total_s` for all of them. `stop_at_first` ends at the first failure, where a partial
+    `timeout_s` is per test, `total_s` for all of them. `stop_at_first` ends at the first failure, if a partial
     result is not wanted.
     """
     tests = read_tests(reference)
@@ -312,7 +312,7 @@ def same_value(value: Any, expected: Any) -> bool:
 
 
 def same_output(printed: str, expected: str) -> bool:
-    """Equal line by line but for space at line ends and blank last lines; or word by word, floats to 1e-6."""
+    """Equal line by line except for space at line ends and blank last lines; or word by word, floats to 1e-6."""
     lines, wanted = ([line.rstrip() for line in text.rstrip().splitlines()] for text in (printed, expected))
     if lines == wanted:
         return True

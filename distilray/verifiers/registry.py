@@ -1,4 +1,4 @@
-"""Verifiers by their kind, ours and those that users bring: everything that lists kinds is derived from here.
+"""Verifiers by their kind, built in or supplied by users: everything that lists kinds is derived from here.
 
 A verifier is a plain function. A recipe, or ``distilray verify --kind``, names a user's own as ``package.module:name``:
 
@@ -34,7 +34,7 @@ from distilray.verifiers.verdict import Verdict, undecided
 
 @dataclass(frozen=True)
 class Verifier:
-    """A verifying function and what whoever runs it has to know."""
+    """A verifying function and what its caller has to know."""
 
     check: Callable[..., Verdict]
     """``(answer, reference, **settings)``."""
@@ -76,7 +76,7 @@ _sandbox: Sandbox | None = None
 
 
 def verifier_of(kind: str) -> Verifier:
-    """The verifier of a kind, or the one that ``package.module:name`` names. Raises ValueError where there is none."""
+    """The verifier of a kind, or the one that ``package.module:name`` names. Raises ValueError if there is none."""
     if kind in VERIFIERS:
         return VERIFIERS[kind]
     if ":" not in kind:
@@ -85,7 +85,7 @@ def verifier_of(kind: str) -> Verifier:
 
 
 def choices(names: tuple[str, ...]) -> str:
-    """What may be written instead, for an error's text."""
+    """The valid alternatives, for an error's text."""
     return f"known are {', '.join(names)}, or your own function as package.module:name"
 
 

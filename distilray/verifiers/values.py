@@ -1,4 +1,4 @@
-"""What an answer is made of: a number with its unit, an expression, a set, a tuple, an interval, a matrix, a list."""
+"""The parts of an answer: a number with its unit, an expression, a set, a tuple, an interval, a matrix, a list."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 class Verdict:
     """`right` is None where it cannot be decided (nothing to extract, no reference, out of time).
 
-    `reason` is one line ("3/4 equals 0.75"); `detail` holds what led there: the extracted answer, results per test.
+    `reason` is one line ("3/4 equals 0.75"); `detail` holds the evidence: the extracted answer, results per test.
     """
 
     right: bool | None
@@ -31,6 +31,6 @@ def undecided(reason: str, **detail: Any) -> Verdict:
 
 
 def shorten(text: object, length: int = 60) -> str:
-    """`text` on one line and no longer than a reason can bear."""
+    """`text` on one line, cut to the length of a reason."""
     line = " ".join(str(text).split())
     return line if len(line) <= length else line[: length - 1] + "…"

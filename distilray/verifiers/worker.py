@@ -1,4 +1,4 @@
-"""The process in which checks run: reads a request, decides, answers, one after another, until its parent goes.
+"""The process in which checks run: reads a request, decides, answers, one after another, until its parent exits.
 
 Started by pool.py in a fresh interpreter. Messages are four bytes of length and pickle, both ways
 over one socket pair between a process and its own child.
@@ -20,7 +20,7 @@ from distilray.verifiers.registry import verifier_of, verify_now
 from distilray.verifiers.sandbox.syscalls import die_with_parent
 from distilray.verifiers.verdict import Verdict, undecided
 
-RETIRE_MB = 1500  # a worker that has grown past this says so, and the pool replaces it between two checks
+RETIRE_MB = 1500  # a worker that has grown beyond this reports it, and the pool replaces it between two checks
 _MEMORY_MB = 8192
 _LOOK_EVERY = 256
 
@@ -32,10 +32,10 @@ class Late(BaseException):
 def main(descriptor: int) -> None:
     die_with_parent()
     if os.getppid() == 1:
-        return  # the parent went before we could ask to follow it
+        return  # the parent exited before we could ask to follow it
     os.environ.setdefault("PYTHONHASHSEED", "0")
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_MB << 20, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.signal(signal.SIGALRM, _late)
     link = socket.socket(fileno=descriptor)
     reader = link.makefile("rb")

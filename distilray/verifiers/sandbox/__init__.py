@@ -1,1 +1,1 @@
-"""Runs Python programs that nobody trusts: ``client`` runs them, ``protections`` tells how well they are confined."""
+"""Runs untrusted Python programs: ``client`` runs them, ``protections`` tells how well they are confined."""

@@ -120,7 +120,7 @@ class Sandbox:
         try:
             return self._start(self._without)
         except SandboxError as error:
-            # Some machines let a process make a user namespace and then refuse it all that makes one useful.
+            # Some machines let a process create a user namespace and then refuse everything that makes one useful.
             if NAMESPACES in self._without:
                 raise
             self.close()
@@ -187,7 +187,7 @@ class Sandbox:
         return box
 
     def _follow(self, run: _Run, link: socket.socket, readers: dict[str, int]) -> None:
-        """Collect output until the launcher says that the run has ended, ending it ourselves where it must."""
+        """Collect output until the launcher says that the run has ended, ending it ourselves if it must."""
         with selectors.DefaultSelector() as selector:
             selector.register(link, selectors.EVENT_READ, "link")
             for name, reader in readers.items():
@@ -268,7 +268,7 @@ def _result(run: _Run) -> RunResult:
 
 
 def _parse(data: bytearray) -> list[dict[str, Any]]:
-    """The lines that are JSON objects. The program can write here too; what is not a report is not one."""
+    """The lines that are JSON objects. The program can write here too; other lines are ignored."""
     found = []
     for line in bytes(data).splitlines():
         try:

@@ -1,4 +1,4 @@
-"""Where a program lives: a file system of its own, no network, no privileges, ceilings on what it uses.
+"""The confinement of a program: its own file system, no network, no privileges, limits on what it uses.
 
 Two layers, each used where the kernel allows it. *Namespaces* (once per launcher): an empty network, a root that
 holds Python and the system libraries read-only and nothing else. *The process itself*: another user where
@@ -41,7 +41,7 @@ def enter_namespaces() -> None:
 
 
 def map_ids(pid: int) -> None:
-    """From outside: say who the users in `pid`'s new user namespace are (user_namespaces(7))."""
+    """From outside: map the users of `pid`'s new user namespace (user_namespaces(7))."""
     outsider = f"{OUTSIDER} {OUTSIDER} 1\n" if os.geteuid() == 0 else ""
     for name, own in (("uid_map", os.geteuid()), ("gid_map", os.getegid())):
         if name == "gid_map" and os.geteuid() != 0:
@@ -93,7 +93,7 @@ def fresh_box(limits: Limits) -> None:
 
 
 def can_drop_user() -> bool:
-    """Whether root can become nobody and still import: every folder above Python must be open to others."""
+    """Whether root can become the user nobody and still import: every folder above Python must be open to others."""
     for path in (sys.prefix, sys.base_prefix):
         while path != "/":
             if not os.stat(path).st_mode & stat.S_IXOTH:

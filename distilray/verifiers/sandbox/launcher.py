@@ -61,7 +61,8 @@ def _prepare(link: socket.socket, root: str, without: list[str]) -> dict[str, ob
         "landlock": version,
         "seccomp": filtered,
         "user": "nobody" if nobody else "root" if os.geteuid() == 0 else "own",
-        # RLIMIT_NPROC counts a user's processes: ours alone in a user namespace or as nobody, else everybody's.
+        # RLIMIT_NPROC counts a user's processes: only ours in a user namespace or as user nobody, else all of the
+        # user's.
         "count processes": separated or nobody,
         "why": why,
     }

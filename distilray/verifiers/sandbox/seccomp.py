@@ -1,6 +1,6 @@
 """A seccomp filter in classic BPF, written out here because it must work with Python's standard library alone.
 
-It is a list of refusals: everything a test solution has no business with answers EPERM. Signals and limits
+It is a list of refusals: everything that a test solution does not need fails with EPERM. Signals and limits
 may be aimed at the program itself only, and threads may always be started, processes if `fork` allows.
 """
 

@@ -1,4 +1,4 @@
-"""The few Linux calls that Python has no name for, through ctypes. Standard library only: the launcher loads it."""
+"""The few Linux calls that Python does not wrap, through ctypes. Standard library only: the launcher loads it."""
 
 from __future__ import annotations
 

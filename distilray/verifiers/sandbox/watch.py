@@ -1,4 +1,4 @@
-"""What rlimits cannot bound, looked at from outside: memory and disk of a whole family of processes."""
+"""Limits that rlimits cannot enforce, checked from outside: memory and disk of a whole process family."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def send(link: socket.socket, message: dict[str, Any], descriptors: tuple[int, .
 
 
 def receive(link: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
-    """The next message and its descriptors; (None, []) when the other side has gone."""
+    """The next message and its descriptors; (None, []) when the other side has closed."""
     head, descriptors, _, _ = socket.recv_fds(link, _LENGTH.size, 4)
     body = head and _exactly(link, _LENGTH.unpack(head + _exactly(link, _LENGTH.size - len(head)))[0])
     if not body:
