@@ -69,7 +69,7 @@ def _tables(store: Store, units: Sequence[UnitInput]) -> Iterator[pa.Table]:
 
 
 def _flow(store: Store) -> str:
-    """Every step's counts, a line each."""
+    """Every step's counts, one line each."""
     lines = []
     for stage in list_stages(store):
         manifest = Manifest.read(store, stage.folder)

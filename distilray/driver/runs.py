@@ -1,4 +1,4 @@
-"""Running a recipe: sources, stages, trainings, evaluations; finished work is not repeated."""
+"""Runs a recipe: sources, stages, trainings, evaluations; finished work is not repeated."""
 
 from __future__ import annotations
 

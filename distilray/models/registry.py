@@ -50,8 +50,8 @@ def model_class(uses: str) -> type[ModelSettings]:
 
 
 def _brought(value: Any) -> ModelSettings:
-    """``uses`` is kept in ``kind``, so that the model is written down as it was named; one built in Python has its
-    class's place there."""
+    """``uses`` is kept in ``kind``, so that the model is written as it was named; one built in Python has its class's
+    import path there."""
     if isinstance(value, ModelSettings):
         return value if value.kind else value.model_copy(update={"kind": _place(value)})
     settings = dict(value)

@@ -4,7 +4,7 @@
     -> ids [[17, 4], [9, 17]]  log_probs [[-.1, -2.6], [-.5, -1.2]]  rest [.02, .09]
 
 The entry of position ``i`` is the distribution of token ``i``, given all before it. Scores are packed in the engine's
-actor, so that no Python object per token travels: 6 bytes a token and rank, 4 for the mass of all other tokens.
+actor, so that no Python object per token travels: 6 bytes per token and rank, 4 for the mass of all other tokens.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Messages between a client and an engine: a batch of requests out, lists of answers back, as msgpack bytes.
 
-One small bytes object a message: Ray sends it inline, and neither side pickles thousands of little objects. Sampling
+One small bytes object per message: Ray sends it inline, and neither side pickles thousands of little objects. Sampling
 settings and constraints, which a batch mostly shares, travel once; affinities, which only routing needs, not at all.
 """
 

@@ -1,6 +1,6 @@
 """A global step on the cluster: one task reads the columns that the step needs, DuckDB decides, ids come out.
 
-The rows' text stays in its shards: what is written is one small decision file a unit.
+The rows' text stays in its shards: what is written is one small decision file per unit.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str
 
 
 def _by_unit(reader: pa.RecordBatchReader) -> Iterator[tuple[int, pa.Table]]:
-    """Decisions in the order of units, one table a unit."""
+    """Decisions in the order of units, one table per unit."""
     held: list[pa.RecordBatch] = []
     current: int | None = None
     for batch in reader:

@@ -125,7 +125,7 @@ class VLLMModel(GenerativeModel):
         return self.pipeline_parallel > 1 and self.gpus > 0
 
     def scoring(self, top_k: int) -> VLLMModel:
-        """These settings for an engine that may be asked for ``top_k`` log-probabilities a token (vLLM's default: at
+        """These settings for an engine that may be asked for ``top_k`` log-probabilities per token (vLLM's default: at
         most 20)."""
         most = max(top_k, self.engine.get("max_logprobs", 20))
         return self.model_copy(update={"engine": {**self.engine, "max_logprobs": most}})

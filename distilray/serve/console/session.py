@@ -43,7 +43,7 @@ def chat(
 
     A run or checkpoint that is served on ``port`` of this machine is asked there; otherwise it is loaded into this
     process. ``once`` asks one question and returns. ``before_after`` asks the student before training too.
-    Questions come from stdin, one a line, replies go to stdout and everything else to stderr. Returns the exit
+    Questions come from stdin, one per line, replies go to stdout and everything else to stderr. Returns the exit
     status: 0; 1 if a question from a pipe or ``once`` got no answer; 2 if the input must be changed.
     """
     try:

@@ -38,7 +38,7 @@ from distilray.train.settings import TrainResources, TrainSettings, accumulation
 
 GIB = 2**30
 NF4 = 0.5 + 4 / 64
-"""Bytes a number in 4 bits with one fp32 scale for 64 of them (Dettmers et al. 2023, without double quantisation)."""
+"""Bytes per number in 4 bits with one fp32 scale for 64 of them (Dettmers et al. 2023, without double quantisation)."""
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 """TRL's fused head projects this many positions onto this many tokens of the vocabulary at once."""
 TILE_COPIES_ON_CPU = 29
@@ -48,7 +48,7 @@ GPU_OVERHEAD = int(1.5 * GIB)
 DISTILL_LOGITS = 1 << 25
 """Logits that distillation has at once."""
 DISTILL_COPIES, DISTILL_COPIES_WHOLE = 25, 22
-"""Bytes a logit of distillation: what is kept for its gradient, and the gradient; over k tokens, over all of them."""
+"""Bytes per logit of distillation: kept for its gradient, and the gradient; over k tokens, over all of them."""
 CPU_OVERHEAD = int(0.75 * GIB)
 """Resident memory of a worker that has imported torch, transformers, TRL and Ray, before it loads a student."""
 
@@ -62,7 +62,7 @@ class Costs:
     is_generative: bool = True
     """Whether tokens are projected onto the vocabulary, as a classifier's are not."""
     distill_copies: int = 0
-    """Bytes a logit where whole distributions are compared, tile by tile; 0 elsewhere."""
+    """Bytes per logit where whole distributions are compared, tile by tile; 0 elsewhere."""
     beside: tuple[str, ...] = ()
     """Names of the models that workers hold in addition to the student."""
     reference: bool = False

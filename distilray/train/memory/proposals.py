@@ -20,7 +20,7 @@ def proposals(
     beside: Sequence[Mapping[str, Any]] = (),
     costs: Costs = ALIKE,
 ) -> list[tuple[str, MemoryPlan]]:
-    """Changes to a training that needs more than ``limit`` bytes a worker, each of which makes it fit, mildest first:
+    """Changes to a training that needs more than ``limit`` bytes per worker, each of which makes it fit, mildest first:
     changes that cost only speed come before those that change the result. They are written as recipe settings."""
     found = []
     for words, changed, used in _changes(config, settings, resources):

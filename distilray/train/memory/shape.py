@@ -9,7 +9,7 @@ from typing import Any
 from distilray.train.settings import LoraSettings
 
 FP32, BF16 = 4, 2
-"""Bytes a number."""
+"""Bytes per number."""
 UNGATED = {"bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet", "deberta-v2", "xlm-roberta-xl"}
 """Models (``model_type``) whose MLP has no gate."""
 

@@ -1,7 +1,7 @@
 """A reference's log-probabilities of pairs, computed once and kept: one file for each token file, keyed by row id.
 
     <training>/tokens/unit-000000.parquet       id, prompt_ids, chosen_ids, rejected_ids, ...
-    <training>/reference/unit-000000.parquet    id, reference_chosen, reference_rejected: one number a token
+    <training>/reference/unit-000000.parquet    id, reference_chosen, reference_rejected: one number per token
 
 The training's workers and engines write the same files; an existing one, made from the same tokens, is not made
 again, so a killed training continues where it was.

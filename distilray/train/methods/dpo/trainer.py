@@ -107,8 +107,8 @@ def measures(
     """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has moved from the reference.
 
     ``kl`` is the k2 estimate (Schulman 2020), the mean over the completions' tokens of half the squared log-ratio, in
-    nats a token. The tokens are the rows', not sampled from the student, so it compares steps of a training and is not
-    the true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
+    nats per token. The tokens are the rows', not sampled from the student, so it compares steps of a training and is
+    not the true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
     """
     counted = completions[:, 1:]
     chosen, rejected = completions.sum(1).float().chunk(2)
