@@ -20,7 +20,7 @@ Entry = StepEntry | RepeatEntry | TrainEntry
 
 
 def parse_entry(item: Any) -> Entry:
-    """One entry in any form: YAML, an object, or already parsed. Raises pydantic's ``ValidationError``."""
+    """One entry in any form: YAML's, an object, or parsed already. Raises pydantic's ``ValidationError``."""
     match item:
         case Repeat() | RepeatEntry():
             return parse_repeat(item)
