@@ -128,7 +128,7 @@ def _collect(
             ray.get(monitor.stop.remote("the lease on the run was lost"))
             raise RunStopped(
                 f"the lease on the run was lost ({context.lease.why_lost}); this driver stopped without touching it "
-                "further. Unless another one has it now, the same command goes on: nothing is asked twice"
+                "further. Unless another driver holds it now, the same command resumes it: no request is repeated"
             )
     return stopped
 

@@ -70,7 +70,7 @@ class TrainResources(Settings):
     min_workers: int | None = Field(
         default=None,
         ge=1,
-        description="fewest workers to start or continue with where there is no room for all; default: workers",
+        description="fewest workers to start or continue with when not all fit; default: workers",
     )
     sequence_parallel: int = Field(
         default=1, ge=1, description="workers that share every row, each with its part of the tokens: for long traces"
