@@ -105,7 +105,7 @@ def _run_missing(
             )
         if stopped:
             why = reports(monitor)["stop"]
-            raise RunStopped(f"{why}; raise it and run the same command again: nothing is asked twice")
+            raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
 
 
 def _collect(
