@@ -106,7 +106,7 @@ def main() -> None:
     import ray
 
     from distilray.storage import Store
-    from tests.support.tiny import make_student
+    from tests.support.checkpoints import make_student
 
     record.share_imports()
     results = record.earlier(options.out, "trainings") or {}

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+from tests.support.checkpoints import byte_tokenizer, random_qwen2, save
 
 SIZES = {
     # 49.3 M parameters, 4.2 M of them tied embeddings
@@ -33,35 +29,11 @@ def random_model(size: str, path: Path, tokenizer: Path | None = None) -> int:
     ``tokenizer`` is a folder with one, whose vocabulary the model then has; by default a byte-level one is made.
     """
     import torch
-    from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
+    from transformers import AutoTokenizer, Qwen2ForCausalLM
 
     if not (path / "config.json").exists():
         taken = AutoTokenizer.from_pretrained(tokenizer) if tokenizer else byte_tokenizer()
-        torch.manual_seed(0)
-        settings = {"tie_word_embeddings": True, **SIZES[size]}
-        config = Qwen2Config(
-            **{**settings, "vocab_size": max(settings["vocab_size"], -(-len(taken) // 64) * 64)},
-            max_position_embeddings=2048,
-            eos_token_id=taken.eos_token_id,
-            pad_token_id=taken.pad_token_id,
-            bos_token_id=None,
-        )
-        Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(path)
-        taken.save_pretrained(path)
+        vocabulary = max(SIZES[size]["vocab_size"], -(-len(taken) // 64) * 64)
+        shape = {**SIZES[size], "vocab_size": vocabulary, "max_position_embeddings": 2048}
+        save(path, random_qwen2(taken, **shape).to(torch.bfloat16), taken)
     return Qwen2ForCausalLM.from_pretrained(path).num_parameters()
-
-
-def byte_tokenizer() -> Any:
-    """Bytes alone, and the marks of the chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    byte_level = Tokenizer(models.BPE())
-    byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    byte_level.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    byte_level.train_from_iterator([""], trainers.BpeTrainer(vocab_size=256, initial_alphabet=alphabet))
-    byte_level.add_special_tokens(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=byte_level, eos_token="<|im_end|>", pad_token="<|endoftext|>", chat_template=CHAT_TEMPLATE
-    )

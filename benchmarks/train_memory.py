@@ -124,7 +124,7 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     from distilray.train.loop.context import WorkerContext
     from distilray.train.loop.student import adapters
     from distilray.train.spec import Job
-    from tests.support.tiny import make_tokenizer
+    from tests.support.checkpoints import make_tokenizer
 
     PartialState._reset_state()
     folder, on_cpu = tempfile.mkdtemp(), resources.gpus_per_worker == 0

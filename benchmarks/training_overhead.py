@@ -55,9 +55,10 @@ def prepare(folder: Path, kind: str) -> None:
     from distilray.storage import Store
     from distilray.train import parse_settings
     from distilray.train.data.tokens import tokenize_unit
+    from tests.support.checkpoints import make_student
     from tests.support.pairs import pair_units, pairs
     from tests.support.specs import spec_of
-    from tests.support.tiny import make_student, rows, write_units
+    from tests.support.tiny import rows, write_units
 
     settings = parse_settings(SETTINGS[kind])
     student = make_student(folder / "student", hidden=192, layers=6)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distilray.checkpoints import NotACheckpoint, check_checkpoint, known_config, local_config, weights_bytes
-from tests.support.models import copy_of
+from tests.support.checkpoints import copy_of
 
 
 def why(path) -> str:

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from distilray.checkpoints import NotACheckpoint, check_checkpoint, checkpoint_id, resolve_path
-from tests.support.models import copy_of
+from tests.support.checkpoints import copy_of
 
 
 def test_a_hub_name_is_left_to_the_node_that_loads_it():

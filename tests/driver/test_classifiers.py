@@ -10,7 +10,8 @@ import pytest
 from distilray.driver import run
 from distilray.driver.outputs import outputs
 from distilray.ledger import Manifest, kept_rows
-from tests.support.encoder import make_encoder, problems
+from tests.support.checkpoints import make_encoder
+from tests.support.encoder import problems
 
 FIT = """
 name: fit

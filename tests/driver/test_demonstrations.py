@@ -17,7 +17,7 @@ from distilray.steps import Demonstration, Step
 from distilray.steps.shorten_trace import ShortenTrace
 from distilray.storage import Store
 from distilray.train import LearnSettings
-from tests.support.planted_models import GOOD, LONG, problem
+from tests.support.planted import GOOD, LONG, problem
 
 SHORTEN = ShortenTrace(model="big")
 

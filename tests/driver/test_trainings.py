@@ -13,7 +13,7 @@ from distilray.driver.trainings import Trainings
 from distilray.planning import Available, TrainingStage, plan
 from distilray.recipe import parse
 from distilray.storage import Store
-from tests.support.tiny import make_student
+from tests.support.checkpoints import make_student
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from distilray.evaluate import BenchmarkStep
 from distilray.models import Reply
 from distilray.rows import Row
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 
 def question(**columns) -> Row:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from distilray.evaluate import BENCHMARKS, BenchmarkEntry, Questions
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 ENTRIES = TypeAdapter(list[BenchmarkEntry])
 PRESENT = """

@@ -9,7 +9,8 @@ import pytest
 
 from distilray.export.compression import compress, compressor_python
 from distilray.train import CannotTrain
-from tests.support.tiny import make_student, make_tokenizer, rows
+from tests.support.checkpoints import make_student, make_tokenizer
+from tests.support.tiny import rows
 
 
 def token_rows() -> list[list[int]]:

@@ -25,8 +25,8 @@ from distilray.storage import Store
 from distilray.train import METHODS, read_metrics
 from distilray.verifiers import VERIFIERS, verify_now
 from tests.house.test_readme import ENVIRONMENT, blocks
+from tests.support.checkpoints import make_student
 from tests.support.paths import ROOT
-from tests.support.tiny import make_student
 
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 MODULES = [block for block in blocks("python", PAGE) if block.startswith("# my_package/")]

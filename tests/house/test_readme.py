@@ -201,7 +201,7 @@ class Planted(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder where commands are typed: recipe.yaml, data, pairs.jsonl and jobs/run.py."""
-    from tests.support.tiny import make_student
+    from tests.support.checkpoints import make_student
 
     folder = tmp_path_factory.mktemp("readme")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Planted)

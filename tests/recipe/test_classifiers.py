@@ -6,7 +6,7 @@ import pytest
 
 from distilray.planning import Available, training_needs
 from distilray.recipe import Recipe, RecipeError, parse
-from tests.support.encoder import make_encoder
+from tests.support.checkpoints import make_encoder
 
 RECIPE = """
 models:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from distilray.recipe import RecipeError, parse
-from tests.support.tiny import make_student
+from tests.support.checkpoints import make_student
 
 
 @pytest.fixture(scope="module")

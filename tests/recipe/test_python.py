@@ -8,9 +8,9 @@ import pytest
 
 import distilray as dr
 from distilray.recipe import Recipe, as_recipe, parse
+from tests.support.checkpoints import make_student
 from tests.support.own_steps import Shout
 from tests.support.paths import RECIPES
-from tests.support.tiny import make_student
 
 MODELS = {"teacher": dr.EchoModel(tokens=3)}
 SOURCES = [dr.Source(name="rows", path="rows.jsonl", keep={"level": "int"})]

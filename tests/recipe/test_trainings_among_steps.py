@@ -14,8 +14,8 @@ from distilray.report.plan_views import plan_view
 from distilray.report.terminal import stdout
 from distilray.runner import GlobalStage, Phase
 from distilray.steps.curriculum_draw import CurriculumDraw
+from tests.support.checkpoints import make_student
 from tests.support.paths import RECIPES
-from tests.support.tiny import make_student
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from distilray.runner import ModelAccess, NamedStep
 from distilray.runner.unit import Crowd, Passage
 from distilray.steps import Models, Step
 from distilray.storage import Store
-from tests.support.planted_client import Answerer, PlantedClient
+from tests.support.planted import Answerer, PlantedClient
 
 
 def parse_number(reply: str) -> int:

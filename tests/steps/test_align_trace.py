@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from distilray.models import Reply
 from distilray.steps import STEPS
 from distilray.steps.align_trace import AlignTrace, goes_back_and_forth
-from tests.support.planted_models import GOOD, LONG, SHORT, WRONG, go, problem
+from tests.support.planted import GOOD, LONG, SHORT, WRONG, go, problem
 
 ALIGN = AlignTrace(judge="judge", rewriter="rewriter")
 

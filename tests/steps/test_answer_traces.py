@@ -8,7 +8,7 @@ import pytest
 
 from distilray.models import Reply
 from distilray.steps.answer import Answer
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 QUESTION = problem(reasoning=None, answer=None)
 

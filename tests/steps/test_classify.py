@@ -12,7 +12,7 @@ from distilray.models import BadReply, LabelReply
 from distilray.prompts import label_prompt, parts_of
 from distilray.rows import Row
 from distilray.steps import STEPS
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 Label, Classify = STEPS["label"], STEPS["classify"]
 TASKS = {"maths": "numbers", "code": "programs"}

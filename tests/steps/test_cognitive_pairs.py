@@ -11,7 +11,7 @@ from distilray.runner import NamedStep
 from distilray.runner.unit import Crowd, Passage
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.storage import Store
-from tests.support.planted_models import GOOD, LONG, WRONG, Planted, desk, go, problem
+from tests.support.planted import GOOD, LONG, WRONG, Planted, desk, go, problem
 
 PAIRS = CognitivePairs(model="student", samples=2)
 ALIGNED = {"reasoning": GOOD, "traces": [LONG, GOOD], "ratings": ["hard", "medium"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distilray.steps.inline_trace import InlineTrace
-from tests.support.planted_models import GOOD, LONG, WRONG, go, problem
+from tests.support.planted import GOOD, LONG, WRONG, go, problem
 
 
 def test_an_answer_that_the_trace_ends_on_is_not_said_twice(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from distilray.models import BadReply, ModelError, Reply
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.shared.rating import majority, probabilities
-from tests.support.planted_models import LONG, go, problem
+from tests.support.planted import LONG, go, problem
 
 
 def said(*words: str) -> list[Reply]:

@@ -8,7 +8,7 @@ import pytest
 
 from distilray.models import Reply
 from distilray.steps.score_student import ScoreStudent
-from tests.support.planted_models import GOOD, WRONG, go, problem
+from tests.support.planted import GOOD, WRONG, go, problem
 
 JUDGED = '{"check": "seen", "accuracy": 6, "relevance": 9, "helpfulness": 9, "detail": 9}'
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
 from distilray.steps.shared.student_sizes import SUITS
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 
 def decided(step: Select, *rows: tuple) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ import pytest
 
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.separate_trace import SeparateTrace
-from tests.support.planted_models import GOOD, go, problem
+from tests.support.planted import GOOD, go, problem
 
 
 @pytest.mark.parametrize(

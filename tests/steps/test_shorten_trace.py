@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from distilray.steps.shorten_trace import ShortenTrace
-from tests.support.planted_models import GOOD, LONG, WRONG, go, problem
+from tests.support.planted import GOOD, LONG, WRONG, go, problem
 
 SHORTEN = ShortenTrace(model="rewriter")
 

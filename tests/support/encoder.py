@@ -1,42 +1,18 @@
-"""A tiny encoder with random weights and the practice world's tokenizer, and practice problems with their labels."""
+"""Practice problems with their labels, and settings for learning them; for tests that train a classifier."""
 
 from __future__ import annotations
 
 import random
-import shutil
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from distilray.checkpoints import resolve_path
-from distilray.ledger import UnitCounts, UnitInput, write_unit
+from distilray.ledger import UnitInput
 from distilray.practice.arithmetic import Split, draw_problem, record
 from distilray.rows import schema_with
 from distilray.storage import Store
 from distilray.train import ClassifySettings
+from tests.support import tiny
 
-TOKENIZER = "package://distilray.practice/checkpoints/student_blank"
 SCHEMA = schema_with({"operation": "string", "level": "int", "share": "float"})
-
-
-def make_encoder(folder: Path, *, hidden: int = 48, layers: int = 2) -> str:
-    """A random BERT of about 0.2 M parameters without a head, saved to ``folder``."""
-    import torch
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    source = Path(resolve_path(TOKENIZER))
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    config = BertConfig(
-        vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=layers,
-        num_attention_heads=2, max_position_embeddings=160, pad_token_id=tokenizer.pad_token_id,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    BertModel(config).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(source / name, folder)
-    return str(folder)
 
 
 def problems(count: int, *, seed: int = 0, split: Split = "train") -> list[dict[str, Any]]:
@@ -51,12 +27,7 @@ def problems(count: int, *, seed: int = 0, split: Split = "train") -> list[dict[
 
 
 def write_units(store: Store, made: list[dict[str, Any]], *, size: int = 100) -> list[UnitInput]:
-    inputs = []
-    for start in range(0, len(made), size):
-        path = f"steps/01-label/unit-{start // size:06d}.parquet"
-        write_unit(store, path, pa.Table.from_pylist(made[start : start + size], SCHEMA), SCHEMA, UnitCounts())
-        inputs.append(UnitInput(path))
-    return inputs
+    return tiny.write_units(store, made, size=size, step="01-label", schema=SCHEMA)
 
 
 def settings(**changes: Any) -> ClassifySettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import yaml
 
 from distilray.ledger import Manifest
 from distilray.storage import Store
-from tests.support.tiny import make_student
+from tests.support.checkpoints import make_student
 
 SYSTEM = "You add numbers."
 CONTEXT = 512
@@ -41,11 +40,6 @@ def finished_run(folder: Path) -> Path:
     small_student(run / "training" / "sft" / "final")
     Manifest(name="sft", kind="training", fingerprint="f", finished="2026-01-01").write(store, "training/sft")
     return run
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def ready_status(url: str) -> int:

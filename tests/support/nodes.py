@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.ports import free_port
+
 RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
 # Nodes that share a machine must not hand out the same ports to their workers.
 PORTS = ["--min-worker-port=0", "--max-worker-port=0", f"--object-store-memory={200 * 2**20}"]
@@ -23,12 +25,6 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = 300) -
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What tests of trainings share: a training of which only the interesting parts are said."""
+"""A training's spec and settings with short defaults, for tests of trainings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from typing import Any
 
 from distilray.storage import Store
 from distilray.train import TrainingSpec, TrainSettings, method_named
+
+SHORT: dict[str, Any] = {
+    "student": "tiny", "max_steps": 12, "max_length": 256, "batch_size": 16, "micro_batch_size": 8, "precision": "fp32",
+    "log_every": 1, "save_every": 4,
+}  # fmt: skip
 
 
 def spec_of(store: Store, settings: TrainSettings, student: str, out: str = "training/t", **more: Any) -> TrainingSpec:

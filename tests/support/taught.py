@@ -1,4 +1,4 @@
-"""What tests of distillation share: a teacher's scores of token files, made by transformers in place of an engine."""
+"""A teacher's scores of token files, made by transformers in place of an engine; for tests of distillation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from distilray.models import VLLMModel
 from distilray.models.scores import pack
 from distilray.storage import Store
-from distilray.train.data.order import batch_order
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import open_feed, write_feed
-from distilray.train.distributed import cpu, sharding
-from distilray.train.loop.callbacks import Sharded, StopAt
-from distilray.train.loop.context import WorkerContext
 from distilray.train.methods.distill.divergence import Objective, top_k_of
 from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.settings import DistillSettings
@@ -31,9 +26,10 @@ from distilray.train.scoring.scores import (
 )
 from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
+from tests.support.trainer import BATCH, arguments_in, model_at, trained_here
 
 K = 8
-STEPS, BATCH = 8, 8
+STEPS = 8
 FORWARD = Objective({"forward_kl": 1.0})
 
 
@@ -42,10 +38,6 @@ def settings(**changes: Any) -> DistillSettings:
     if "teachers" not in changes:
         base["teacher"] = "teacher"
     return DistillSettings.model_validate({**base, **changes})
-
-
-def model_at(path: str) -> Any:
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
 
 
 def logits_of(model: Any, row: dict[str, Any]) -> torch.Tensor:
@@ -110,35 +102,5 @@ def trained(
     job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=models, resources=resources)
     feed_in(store, paths, folder / "feed", holdout=0.1, source=chosen.source)
     feed = open_feed(str(folder / "feed"), packed=False)
-    common = {
-        "output_dir": str(folder / "out"), "max_steps": STEPS, "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": BATCH // micro // workers, "learning_rate": 3e-3, "use_cpu": True, "bf16": False,
-        "report_to": "none", "disable_tqdm": True, "logging_steps": 1, "save_strategy": "no", "seed": 0,
-        "gradient_checkpointing": False, "lr_scheduler_type": "constant", "eval_strategy": "steps", "eval_steps": STEPS,
-        "per_device_eval_batch_size": 4,
-    }  # fmt: skip
-    arguments = Distill().arguments(chosen, common | (more or {}))
-    sharding.keep_precision(arguments, chosen)
-    if workers > 1:
-        cpu.before_trainer("fsdp", workers)
-    trainer = Distill().trainer(
-        WorkerContext(
-            job=job,
-            arguments=arguments,
-            model=model_at(student),
-            tokenizer=AutoTokenizer.from_pretrained(student),
-            feed=feed,
-            order=batch_order(feed.lengths, STEPS, BATCH, seed=0, by_length=True),
-            adapters=None,
-        )
-    )
-    if workers > 1:
-        trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
-    if stop:
-        trainer.add_callback(StopAt(stop))
-    trainer.train(resume_from_checkpoint=resume)
-    return trainer
-
-
-def logged(trainer: Any, name: str) -> list[float]:
-    return [record[name] for record in trainer.state.log_history if name in record]
+    arguments = arguments_in(folder, steps=STEPS, micro=micro, workers=workers, evaluate=True) | (more or {})
+    return trained_here(Distill(), job, arguments, feed, student, workers=workers, stop=stop, resume=resume)

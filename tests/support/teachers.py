@@ -1,10 +1,12 @@
+"""The teacher that tests of distillation and DPO share."""
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.tiny import make_student
+from tests.support.checkpoints import make_student
 
 
 @pytest.fixture(scope="session")

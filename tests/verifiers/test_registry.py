@@ -12,7 +12,7 @@ from distilray.evaluate import BenchmarkStep, Questions
 from distilray.rows import Row
 from distilray.steps import Check, ShortenTrace
 from distilray.verifiers import KINDS, VERIFIERS, Verdict, VerifierPool, grade, verifier_of, verify_now
-from tests.support.planted_models import go, problem
+from tests.support.planted import go, problem
 
 BROUGHT = """
 from distilray.verifiers import Verdict

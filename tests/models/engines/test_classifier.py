@@ -23,7 +23,7 @@ from distilray.models import (
 )
 from distilray.models.engines.classifier import ClassifierEngine
 from distilray.models.wire import decode_answers, encode_batch
-from tests.support.encoder import make_encoder
+from tests.support.checkpoints import make_encoder
 from tests.support.models import request as prompt
 
 LABELS = {0: "code", 1: "maths", 2: "writing"}

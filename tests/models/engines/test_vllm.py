@@ -20,7 +20,8 @@ from distilray.models import (
     RequestTimedOut,
     VLLMModel,
 )
-from tests.support.models import copy_of, request, with_client
+from tests.support.checkpoints import copy_of
+from tests.support.models import request, with_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 

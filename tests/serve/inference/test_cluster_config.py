@@ -23,12 +23,12 @@ from tests.support.hosted import (
     START_WITHIN_S,
     SYSTEM,
     family,
-    free_port,
     ready_status,
     small_student,
     statuses_until_ready,
 )
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 

@@ -26,10 +26,10 @@ from tests.support.hosted import (
     SYSTEM,
     family,
     finished_run,
-    free_port,
     ready_status,
     statuses_until_ready,
 )
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

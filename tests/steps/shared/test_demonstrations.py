@@ -15,7 +15,7 @@ from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.shorten_trace import ShortenTrace
-from tests.support.planted_models import GOOD, LONG, SHORT, Planted, go, problem
+from tests.support.planted import GOOD, LONG, SHORT, Planted, go, problem
 
 JUDGED = '{"check": "2+9=11 ok", "accuracy": 9, "relevance": 8, "helpfulness": 7, "detail": 6}'
 

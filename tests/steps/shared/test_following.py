@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from distilray.steps.shared.following import without_conclusion
-from tests.support.planted_models import GOOD
+from tests.support.planted import GOOD
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from distilray.checkpoints import NotACheckpoint
 from distilray.train import CannotTrain, SFTSettings
 from distilray.train.data.chat import ChatFormat, Rendered, load_chat
 from distilray.train.settings import IGNORED
-from tests.support.tiny import TEMPLATE, WITHOUT_MARKS, WITHOUT_STOP, make_tokenizer
+from tests.support.checkpoints import TEMPLATE, WITHOUT_MARKS, WITHOUT_STOP, make_tokenizer
 
 ASK = [{"role": "user", "content": "What is 2 plus 3?"}]
 

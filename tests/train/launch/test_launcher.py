@@ -23,7 +23,7 @@ from distilray.storage import Store
 from distilray.train import CannotTrain, SFTSettings, TrainProgress, TrainResources, fit, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
 from tests.support.paths import SUPPORT
-from tests.support.specs import spec_of
+from tests.support.specs import SHORT, spec_of
 from tests.support.tiny import rows, write_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -34,18 +34,7 @@ ONE = TrainResources(workers=1, cpus_per_worker=0.5)
 
 
 def settings(**changes: Any) -> SFTSettings:
-    base: dict[str, Any] = {
-        "student": "tiny",
-        "max_steps": 12,
-        "max_length": 256,
-        "batch_size": 16,
-        "micro_batch_size": 8,
-        "learning_rate": 3e-3,
-        "precision": "fp32",
-        "log_every": 1,
-        "save_every": 4,
-    }
-    return SFTSettings.model_validate({**base, **changes})
+    return SFTSettings.model_validate({**SHORT, "learning_rate": 3e-3, **changes})
 
 
 def train(

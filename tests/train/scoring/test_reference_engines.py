@@ -16,7 +16,8 @@ from distilray.train import CannotTrain, Engines, TokenManifest, TrainingSpec, p
 from distilray.train.methods.dpo.method import DPO
 from distilray.train.methods.dpo.reference_scores import score_by_workers
 from distilray.train.scoring.references import CHOSEN, REJECTED, missing, reference_path
-from tests.support.pairs import alone, pair_units
+from tests.support.pairs import pair_units
+from tests.support.ranks import alone
 from tests.support.specs import spec_of
 from tests.train.methods.dpo.test_fit import STUDENT, chosen_settings, practice_pairs
 from tests.train.methods.dpo.test_trainer import job

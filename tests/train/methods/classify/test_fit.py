@@ -22,7 +22,8 @@ from distilray.steps import STEPS
 from distilray.storage import Store
 from distilray.train import TrainProgress, TrainResources, prepare_tokens
 from distilray.train.loop.metrics import read_metrics
-from tests.support.encoder import make_encoder, problems, settings, write_units
+from tests.support.checkpoints import make_encoder
+from tests.support.encoder import problems, settings, write_units
 from tests.support.specs import spec_of
 from tests.train.launch.test_launcher import training_workers
 

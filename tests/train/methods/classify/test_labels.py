@@ -18,7 +18,8 @@ from distilray.train.data.training_data import held_out
 from distilray.train.methods.classify.counts import LabelCounts, count_labels, read_labels
 from distilray.train.methods.classify.scores import confusion_of, scores
 from distilray.train.methods.classify.text import label_of, load_text
-from tests.support.encoder import SCHEMA, make_encoder, problems, settings
+from tests.support.checkpoints import make_encoder
+from tests.support.encoder import SCHEMA, problems, settings
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from distilray.train.methods.distill.settings import DistillSettings
 from distilray.train.scoring.scores import read_scores, scores_path, token_rows
 from tests.support import tiny
 from tests.support.specs import spec_of
-from tests.support.taught import FORWARD, K, logits_of, model_at, settings
+from tests.support.taught import FORWARD, K, logits_of, settings
+from tests.support.trainer import model_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 

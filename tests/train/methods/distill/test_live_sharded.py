@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,8 @@ import torch
 import torch.multiprocessing as mp
 
 from distilray.train.methods.distill.live import LiveTeachers
+from tests.support.ports import free_port
+from tests.support.ranks import one_of
 from tests.support.taught import K
 
 pytestmark = pytest.mark.slow
@@ -26,25 +26,17 @@ def inputs_of(worker: int) -> dict[str, Any]:
 
 
 def read(worker: int, workers: int, teacher: str, port: int, out: str) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", rank=worker, world_size=workers)
-    taught = LiveTeachers({teacher: 1.0}, K, workers, torch.device("cpu"))
-    [model] = taught.models
-    [first] = taught(inputs_of(worker))
-    [again] = taught(inputs_of(worker))  # the second time its layers are gathered anew
-    held = sum(parameter.to_local().numel() for parameter in model.parameters())
-    whole = sum(parameter.numel() for parameter in model.parameters())
-    torch.save(
-        {"hidden": first.hidden, "again": again.hidden, "head": first.head, "share": held / whole}, f"{out}/{worker}"
-    )
-    torch.distributed.destroy_process_group()
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with one_of(workers, worker, port):
+        taught = LiveTeachers({teacher: 1.0}, K, workers, torch.device("cpu"))
+        [model] = taught.models
+        [first] = taught(inputs_of(worker))
+        [again] = taught(inputs_of(worker))  # the second time its layers are gathered anew
+        held = sum(parameter.to_local().numel() for parameter in model.parameters())
+        whole = sum(parameter.numel() for parameter in model.parameters())
+        torch.save(
+            {"hidden": first.hidden, "again": again.hidden, "head": first.head, "share": held / whole},
+            f"{out}/{worker}",
+        )
 
 
 def test_a_sharded_teacher_expects_what_a_whole_one_does(teacher: str, tmp_path: Path) -> None:

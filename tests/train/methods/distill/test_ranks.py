@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
-import torch
 import torch.multiprocessing as mp
 
 from distilray.storage import Store
 from distilray.train.distributed import cpu, sharding
-from tests.support.taught import logged, scored_run, settings, trained
-from tests.train.methods.distill.test_live_sharded import free_port
+from tests.support.ports import free_port
+from tests.support.ranks import one_of
+from tests.support.taught import scored_run, settings, trained
+from tests.support.trainer import logged
 
 pytestmark = pytest.mark.slow
 FIGURES = ("loss", "lm_loss", "divergence")
@@ -30,19 +30,13 @@ def one_of_two(
     port: int,
     out: str,
 ):
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(worker), "LOCAL_RANK": str(worker),
-        "WORLD_SIZE": "2",
-    }  # fmt: skip
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", rank=worker, world_size=2)
-    told = {"source": source, "precision": precision}
-    more = {**sharding.arguments(settings(**told), 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
-    more["bf16"] = precision == "bf16"
-    folder = Path(out) / str(worker)
-    trainer = trained((Store(run), paths), student, folder, micro=2, workers=2, teacher=teacher, more=more, **told)
-    (folder / "figures.json").write_text(json.dumps({name: logged(trainer, name) for name in FIGURES}))
-    torch.distributed.destroy_process_group()
+    with one_of(2, worker, port):
+        told = {"source": source, "precision": precision}
+        more = {**sharding.arguments(settings(**told), 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
+        more["bf16"] = precision == "bf16"
+        folder = Path(out) / str(worker)
+        trainer = trained((Store(run), paths), student, folder, micro=2, workers=2, teacher=teacher, more=more, **told)
+        (folder / "figures.json").write_text(json.dumps({name: logged(trainer, name) for name in FIGURES}))
 
 
 @pytest.mark.parametrize(

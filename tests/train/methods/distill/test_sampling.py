@@ -12,7 +12,8 @@ from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.sampling import Round, answer_start
 from distilray.train.scoring.scores import ScoreCounts, counts_of, read_scores, scores_path, write_scores
 from distilray.train.settings import IGNORED
-from tests.support.taught import feed_in, model_at, score, settings
+from tests.support.taught import feed_in, score, settings
+from tests.support.trainer import model_at
 
 IDS = [f"row:{number}" for number in range(2000)]
 

@@ -25,8 +25,9 @@ from distilray.train.scoring.scores import (
     write_scores,
 )
 from tests.support.specs import spec_of
-from tests.support.taught import FORWARD, K, feed_in, logits_of, model_at, score, settings
+from tests.support.taught import FORWARD, K, feed_in, logits_of, score, settings
 from tests.support.tiny import rows, write_units
+from tests.support.trainer import model_at
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import torch
 from distilray.storage import Store
 from distilray.train.methods.distill.divergence import whole_vocabulary
 from distilray.train.scoring.scores import token_rows
-from tests.support.taught import FORWARD, STEPS, logged, logits_of, model_at, scored_run, trained
+from tests.support.taught import FORWARD, STEPS, logits_of, scored_run, trained
+from tests.support.trainer import logged, model_at
 
 
 @pytest.fixture(scope="module")

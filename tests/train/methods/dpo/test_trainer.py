@@ -35,9 +35,10 @@ from distilray.train.scoring.references import (
     write_reference,
 )
 from distilray.train.spec import Job
-from tests.support.pairs import alone, pair_units, pairs, settings
+from tests.support.checkpoints import make_student
+from tests.support.pairs import pair_units, pairs, settings
+from tests.support.ranks import alone
 from tests.support.specs import spec_of
-from tests.support.tiny import make_student
 
 TOKENS = "training/dpo/tokens/unit-000000.parquet"
 ONE = TrainResources()

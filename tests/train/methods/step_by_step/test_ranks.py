@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
-import torch
 import torch.multiprocessing as mp
 
 from distilray.storage import Store
 from distilray.train.distributed import cpu, sharding
-from tests.support.two_targets import logged, settings, trained, written
-from tests.train.methods.distill.test_live_sharded import free_port
+from tests.support.ports import free_port
+from tests.support.ranks import one_of
+from tests.support.trainer import logged
+from tests.support.two_targets import settings, trained, written
 from tests.train.methods.step_by_step.test_trainer import FIGURES
 
 pytestmark = pytest.mark.slow
 
 
 def one_of_two(worker: int, run: str, paths: list[str], student: str, port: int, out: str) -> None:
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(worker), "LOCAL_RANK": str(worker),
-        "WORLD_SIZE": "2",
-    }  # fmt: skip
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", rank=worker, world_size=2)
-    more = {**sharding.arguments(settings(), 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
-    folder = Path(out) / str(worker)
-    trainer = trained(
-        (Store(run), paths), student, folder, micro=2, workers=2, more=more, holdout=0.2, rationale_weight=0.5
-    )
-    names = [*FIGURES, *(f"eval_{name}" for name in FIGURES)]
-    (folder / "figures.json").write_text(json.dumps({name: logged(trainer, name) for name in names}))
-    torch.distributed.destroy_process_group()
+    with one_of(2, worker, port):
+        more = {**sharding.arguments(settings(), 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
+        folder = Path(out) / str(worker)
+        trainer = trained(
+            (Store(run), paths), student, folder, micro=2, workers=2, more=more, holdout=0.2, rationale_weight=0.5
+        )
+        names = [*FIGURES, *(f"eval_{name}" for name in FIGURES)]
+        (folder / "figures.json").write_text(json.dumps({name: logged(trainer, name) for name in names}))
 
 
 def test_two_workers_have_the_losses_of_one(student: str, tmp_path: Path) -> None:

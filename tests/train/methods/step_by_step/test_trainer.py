@@ -13,7 +13,8 @@ from distilray.storage import Store
 from distilray.train.data.training_data import kept_tokens
 from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 from distilray.train.methods.step_by_step.trainer import TargetCollator, sequences_of
-from tests.support.two_targets import BATCH, logged, trained, written
+from tests.support.trainer import BATCH, logged
+from tests.support.two_targets import trained, written
 
 FIGURES = ("loss", "label_loss", "rationale_loss")
 

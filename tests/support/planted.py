@@ -1,8 +1,9 @@
-"""A planted engine: models say what a test wrote down for them; everything around them is real.
+"""Engines whose replies a test writes down, everything around them real; for tests of steps and of units.
 
     outcome, engine = go(tmp_path, RateTrace(model="judge"), row, judge=["medium"])
 
-ModelAccess, seeds, reply log, retries, parsers and verifiers are those of a run.
+ModelAccess, seeds, reply log, retries, parsers and verifiers are those of a run. ``PlantedClient`` takes a function of
+the request instead, for replies that a real engine gives too rarely to test.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from distilray.ledger import ReplyLog
-from distilray.models import EchoModel, LabelReply, Reply, Request
+from distilray.models import EchoModel, GenerateRequest, LabelReply, Reply, Request
 from distilray.rows import Outcome, Row
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import Step
@@ -22,6 +23,7 @@ from distilray.storage import Store
 
 Script = Sequence[str | Reply | LabelReply] | Callable[[str], str]
 """Replies in the order in which they are asked for, or what is said to a user's turn."""
+Answerer = Callable[[GenerateRequest], str | Reply | Exception]
 
 
 @dataclass
@@ -51,6 +53,22 @@ class Planted:
     def questions(self, model: str) -> list[str]:
         """The user's turns that ``model`` got."""
         return [request.messages[-1]["content"] for name, request in self.asked if name == model]
+
+
+@dataclass
+class PlantedClient:
+    """Counts every request that really reached it."""
+
+    answer: Answerer
+    requests: list[GenerateRequest] = field(default_factory=list)
+
+    async def ask(self, model: str, request: GenerateRequest) -> list[Reply]:
+        self.requests.append(request)
+        said = self.answer(request)
+        if isinstance(said, Exception):
+            raise said
+        reply = said if isinstance(said, Reply) else Reply(said, "stop", tokens_in=5, tokens_out=3)
+        return [reply] * request.n
 
 
 def desk(engine: Planted) -> ModelAccess:
