@@ -1,4 +1,4 @@
-"""A training method of a user's own, as a recipe names it by ``uses``."""
+"""A training method of a user's own, named in a recipe by ``uses``; for tests of recipes and trainings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``distilray run`` on the two nodes, as a process of its own."""
+"""``distilray run`` on the two nodes, as a process of its own; for tests on a cluster."""
 
 from __future__ import annotations
 

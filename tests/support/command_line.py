@@ -1,4 +1,4 @@
-"""The command line in this process: what it prints and which exit code it ends with."""
+"""The command line in this process, its output and exit code; for tests of commands."""
 
 from __future__ import annotations
 

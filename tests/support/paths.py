@@ -1,4 +1,4 @@
-"""Where things lie in the checkout that tests run in."""
+"""Where things lie in the checkout; for tests that read recipes, pages or scripts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Two nodes for the tests of this folder."""
+"""The two nodes as a fixture, for tests on a cluster."""
 
 from __future__ import annotations
 
