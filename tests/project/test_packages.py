@@ -39,7 +39,7 @@ def sample_package(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_package_imports_only_from_packages_below_it_and_through_their_front_doors() -> None:
+def test_packages_import_downwards_and_through_front_doors() -> None:
     result = lint(ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
 

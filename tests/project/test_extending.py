@@ -24,7 +24,7 @@ from distilray.steps import STEPS
 from distilray.storage import Store
 from distilray.train import METHODS, read_metrics
 from distilray.verifiers import VERIFIERS, verify_now
-from tests.house.test_readme import ENVIRONMENT, blocks
+from tests.project.test_readme import ENVIRONMENT, blocks
 from tests.support.checkpoints import make_student
 from tests.support.paths import ROOT
 

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from distilray.recipe import load_recipe
 from distilray.report.run_status import status
 from distilray.storage import Store
 from tests.support.paths import ROOT
+from tests.support.ports import free_port
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MEASURED = (ROOT / "docs" / "measured.md").read_text(encoding="utf-8")
@@ -63,17 +63,17 @@ COVERED = {
     "distilray run recipe.yaml models.teacher.sampling.temperature=0.7 steps.answer.n=2": "long walk",
     # run by other tests
     "ray job submit --working-dir . -- python jobs/run.py recipe.yaml --run s3://bucket/runs/first": (
-        "tests/house/test_readme.py::test_a_job_is_submitted_to_a_cluster"
+        "tests/project/test_readme.py::test_a_job_is_submitted_to_a_cluster"
     ),
     "distilray plan recipe.yaml --machines 2x8x80": "tests/planning/test_trainings.py::test_machines_are_read",
     "distilray export runs/first --compress int8 --push owner/name": (
         "tests/export/test_students.py::test_a_student_is_pushed_file_by_file"
     ),
-    "make demo": "tests/house/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
-    "make test": "tests/house/test_readme.py::test_make_runs_what_the_readme_says",
-    "make test-long": "tests/house/test_readme.py::test_make_runs_what_the_readme_says",
-    "make lint": "tests/house/test_packages.py::test_every_package_imports_only_from_packages_below_it_and_through_their_front_doors",
-    "make setup": "tests/house/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
+    "make demo": "tests/project/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
+    "make test": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
+    "make test-long": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
+    "make lint": "tests/project/test_packages.py::test_packages_import_downwards_and_through_front_doors",
+    "make setup": "tests/project/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
     ".venv/bin/distilray doctor": "tests/cli/test_doctor.py::test_this_machine_is_usable_and_fits_on_one_screen",
     "distilray serve runs/first --port 8000": f"{TEST_SERVING}::test_it_is_ready_only_when_it_answers",
     "serve deploy cluster/serve/student.yaml": f"{TEST_CONFIG}::test_serve_deploy_serves_the_student",
@@ -294,11 +294,6 @@ def test_the_commands_that_take_longer_do_so_too(here: Path, bucket: dict[str, s
     assert json.loads(again)["state"] == "finished"
     twice = status(Store(str(here / "runs" / "run")))
     assert twice["models"][0]["replies"] >= 80
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 @pytest.mark.long
