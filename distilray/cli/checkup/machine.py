@@ -29,6 +29,8 @@ def check_machine() -> Iterator[Finding]:
     if shared.exists():
         yield check_shared_memory(shutil.disk_usage(shared).total)
     yield check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if platform.system() == "Linux":
+        yield check_lscpu(shutil.which("lscpu"))
     yield check_compiler(shutil.which("c++") or shutil.which("g++") or shutil.which("clang++"))
 
 
@@ -72,6 +74,12 @@ def check_open_files(soft: int) -> Finding:
     if 0 <= soft < 4096:
         return Finding("open files", str(soft), "look", "ulimit -n 65536 before starting Ray")
     return Finding("open files", "unlimited" if soft < 0 else str(soft))
+
+
+def check_lscpu(path: str | None) -> Finding:
+    if path is None:
+        return Finding("lscpu", "none", "stop", "vLLM on CPUs asks it for the cores: apt install util-linux")
+    return Finding("lscpu", path)
 
 
 def check_compiler(path: str | None) -> Finding:

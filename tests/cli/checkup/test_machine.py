@@ -8,6 +8,7 @@ from distilray.cli.checkup.machine import (
     GB,
     check_compiler,
     check_disk,
+    check_lscpu,
     check_memory,
     check_open_files,
     check_shared_memory,
@@ -31,6 +32,11 @@ def test_a_container_with_64_megabytes_of_shared_memory_is_told_how_to_get_more(
 @pytest.mark.parametrize(("soft", "mark"), [(1024, "look"), (65536, "ok"), (-1, "ok")])
 def test_few_open_files_are_told(soft: int, mark: str) -> None:
     assert check_open_files(soft).mark == mark
+
+
+def test_without_lscpu_no_engine_starts_on_cpus() -> None:
+    missing = check_lscpu(None)
+    assert (missing.mark, "util-linux" in missing.remedy) == ("stop", True)
 
 
 def test_a_missing_compiler_stops_nothing() -> None:
