@@ -197,8 +197,7 @@ def environment(settings: VLLMModel) -> dict[str, str]:
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus))),
             # vLLM compiles its count of likelier tokens even when it runs eagerly, at the first request for
-            # log-probabilities: half a minute of a C++ compiler, and on a machine without `openssl` or a compiler the
-            # engine's death.
+            # log-probabilities: seconds of a C++ compiler, and the engine's death on a machine without `openssl`.
             "TORCH_COMPILE_DISABLE": "1",
         }
         if settings.world_size == 1:
