@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distilray.checkpoints import resolve_path
+from distilray.models.cpu_variables import VLLM_ON_CPUS
 from distilray.models.engines.base import Engine, EngineInfo, Launch
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
@@ -192,14 +193,7 @@ def environment(settings: VLLMModel) -> dict[str, str]:
     """Environment variables that vLLM reads, set before it is imported."""
     variables = {"VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "INFO"), "TOKENIZERS_PARALLELISM": "false"}
     if not settings.gpus:
-        variables |= {
-            # With the default, independent engines all bind themselves to the same first core.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-            "OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus))),
-            # vLLM compiles its count of likelier tokens even when it runs eagerly, at the first request for
-            # log-probabilities: seconds of a C++ compiler, and the engine's death on a machine without `openssl`.
-            "TORCH_COMPILE_DISABLE": "1",
-        }
+        variables |= VLLM_ON_CPUS | {"OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus)))}
         if settings.world_size == 1:
             # The core then runs the model itself, without a separate worker process.
             variables["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"

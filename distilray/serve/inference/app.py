@@ -16,6 +16,7 @@ from ray.serve import Application
 from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from distilray.checkpoints import local_config
+from distilray.models import VLLM_ON_CPUS
 from distilray.serve.inference.ingress import ModelCard, ingress_class
 from distilray.serve.inference.server import StudentServer
 from distilray.serve.settings import ServedModel, ServeSettings
@@ -46,11 +47,7 @@ def llm_config(model: ServedModel, settings: ServeSettings, accelerator: str) ->
     variables = {"VLLM_NO_USAGE_STATS": "1", "RAY_worker_niceness": "0"}
     if accelerator == "cpu":
         engine |= {"enforce_eager": True}
-        variables |= {
-            "VLLM_CPU_KVCACHE_SPACE": str(settings.cpu_kv_cache_gib),
-            # vLLM's own binding pins every independent engine to the same first cores.
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        }
+        variables |= VLLM_ON_CPUS | {"VLLM_CPU_KVCACHE_SPACE": str(settings.cpu_kv_cache_gib)}
         placement = {"bundles": [{"CPU": 0}]}
     elif model.gpus < 1:
         engine |= {"gpu_memory_utilization": round(0.9 * model.gpus, 3)}
