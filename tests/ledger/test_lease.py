@@ -25,7 +25,8 @@ print("lost", lease.why_lost, flush=True)
 
 CONTENDER = """
 import sys
-from distilray.ledger import Lease, RunIsHeld, Store
+from distilray.ledger import Lease, RunIsHeld
+from distilray.storage import Store
 store = Store(sys.argv[1])
 for trial in range(int(sys.argv[2])):
     print("ready", flush=True)
