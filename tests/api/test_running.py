@@ -70,6 +70,7 @@ def test_the_examples_of_the_page_run_one_after_another(
         exec(compile(example, f"docs/python.md, example {number}", "exec"), names)
 
 
+@pytest.mark.long
 def test_the_notebook_script_trains_a_student_and_shows_what_it_did(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     command = [sys.executable, str(ROOT / "jobs" / "python_api.py"), "--run", str(tmp_path / "run")]
