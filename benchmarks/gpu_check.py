@@ -51,11 +51,11 @@ def main() -> None:
         "--reserve", type=float, default=RESERVE_S, help=f"seconds kept of them; default: {RESERVE_S:g}"
     )
     parser.add_argument("--stages", help="other stages: package.module:NAME; benchmarks.gpu.stages:MORE has some")
+    parser.add_argument("--without", default="", help="packages that must not be needed: a,b,c")
     options = parser.parse_args()
     results: list[dict[str, Any]] = []
-    for result in run(
-        chosen(options), rehearsed=options.rehearse, seconds=60 * options.minutes, reserve=options.reserve
-    ):
+    time = {"seconds": 60 * options.minutes, "reserve": options.reserve}
+    for result in run(chosen(options), rehearsed=options.rehearse, without=options.without, **time):
         results.append(result)
         print(json.dumps(result), flush=True)
         if options.out or not options.rehearse:

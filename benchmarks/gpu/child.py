@@ -1,9 +1,10 @@
 """The process of one stage: imports what all stages need, waits for its turn, then runs the stage.
 
-    python -m benchmarks.gpu.child FD REHEARSED FUNCTION ARGUMENTS
+    python -m benchmarks.gpu.child FD REHEARSED FUNCTION ARGUMENTS [WITHOUT]
 
 It writes JSON lines to the file descriptor FD, so that whatever libraries print does not get between them. While one
-stage runs, the process of the next one imports; it touches no GPU before its turn.
+stage runs, the process of the next one imports; it touches no GPU before its turn. Packages in WITHOUT (separated by
+commas) cannot be imported: a rehearsal shows that a machine without them will do.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def main() -> None:
-    out, rehearsed, function, arguments = sys.argv[1:]
+    out, rehearsed, function, arguments, without = sys.argv[1:]
+    sys.modules |= {name: None for name in without.split(",") if name}  # type: ignore[dict-item]
     lines = os.fdopen(int(out), "w", buffering=1)
 
     def write(line: str) -> None:

@@ -73,20 +73,23 @@ class _Process:
         self.log.unlink()
 
 
-def run(stages: Sequence[Stage], *, rehearsed: bool, seconds: float, reserve: float) -> Iterator[dict[str, Any]]:
-    """What became of each stage, as soon as it is known; all within ``seconds``, of which ``reserve`` are kept."""
+def run(
+    stages: Sequence[Stage], *, rehearsed: bool, seconds: float, reserve: float, without: str = ""
+) -> Iterator[dict[str, Any]]:
+    """What became of each stage, as soon as it is known; all within ``seconds``, of which ``reserve`` are kept.
+    ``without``: packages that stages must do without, separated by commas."""
     end = time.monotonic() + seconds - reserve
     processes: list[_Process] = []
     try:
         for place, stage in enumerate(stages):
-            process = processes.pop() if processes else _start(stage, rehearsed)
+            process = processes.pop() if processes else _start(stage, rehearsed, without)
             processes.append(process)
             began = time.monotonic()
             while "ready" not in process.found and not process.ended and process.read(end):
                 pass
             imported = time.monotonic() - began
             if place + 1 < len(stages):
-                processes.insert(0, _start(stages[place + 1], rehearsed))
+                processes.insert(0, _start(stages[place + 1], rehearsed, without))
             yield {**_turn(process, end), "waited_for_imports": round(imported, 2)}
             processes.pop().close()
     finally:
@@ -136,11 +139,11 @@ def _outcome(process: _Process, limit: float) -> str:
     return "wrong" if found["findings"] else "passed"
 
 
-def _start(stage: Stage, rehearsed: bool) -> _Process:
+def _start(stage: Stage, rehearsed: bool, without: str) -> _Process:
     mine, its = os.pipe()
     log = tempfile.NamedTemporaryFile(prefix="gpu-check-", suffix=".log", delete=False)  # noqa: SIM115
     command = [sys.executable, "-m", "benchmarks.gpu.child", str(its), str(rehearsed), stage.function]
-    command.append(json.dumps(dict(stage.arguments)))
+    command += [json.dumps(dict(stage.arguments)), without]
     with log:
         popen = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **stage.environment}, stdin=subprocess.PIPE, stdout=log,

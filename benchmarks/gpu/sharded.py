@@ -161,6 +161,9 @@ def _look(check: Check, trainer: Any, offload: bool) -> None:
     )  # fmt: skip
     check.expect(len(sharded) == len(weights), f"FSDP shards {len(sharded)} of {len(weights)} parameters")
     check.expect({w.dtype for w in weights} == {torch.float32}, "masters are not fp32")
+    if offload:
+        policy = type(plugin.cpu_offload).__name__
+        check.expect(policy == "CPUOffloadPolicy", f"offload ends in accelerate's {policy}, which offloads nothing")
     if offload and check.device == "cuda":
         check.expect(places == ["cpu"], f"offload leaves weights on {', '.join(places)}")
 
