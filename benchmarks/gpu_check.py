@@ -16,6 +16,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def chosen(options: Any) -> list[Stage]:
     """The stages that the command line asks for."""
     default = "benchmarks.gpu.engines:ENGINES" if options.engines else "benchmarks.gpu.stages:TRAINING"
     module, _, name = (options.stages or default).partition(":")
-    return [stage for stage in getattr(importlib.import_module(module), name) if stage.name.startswith(options.only)]
+    found = [stage for stage in getattr(importlib.import_module(module), name) if stage.name.startswith(options.only)]
+    return [replace(stage, limit_s=stage.limit_s * options.patience) for stage in found]
 
 
 def card_of(results: list[dict[str, Any]]) -> str:
@@ -51,6 +53,7 @@ def main() -> None:
         "--reserve", type=float, default=RESERVE_S, help=f"seconds kept of them; default: {RESERVE_S:g}"
     )
     parser.add_argument("--stages", help="other stages: package.module:NAME; benchmarks.gpu.stages:MORE has some")
+    parser.add_argument("--patience", type=float, default=1.0, help="times each limit, for a slow machine")
     parser.add_argument("--without", default="", help="packages that must not be needed: a,b,c")
     options = parser.parse_args()
     results: list[dict[str, Any]] = []
