@@ -191,7 +191,9 @@ PREFILL_TOKENS = 8192
 
 def environment(settings: VLLMModel) -> dict[str, str]:
     """Environment variables that vLLM reads, set before it is imported."""
-    variables = {"VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "INFO"), "TOKENIZERS_PARALLELISM": "false"}
+    # An engine's log says how it was configured and why it failed. TRL, where it was imported before, sets ERROR.
+    level = "DEBUG" if os.environ.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
+    variables = {"VLLM_LOGGING_LEVEL": level, "TOKENIZERS_PARALLELISM": "false"}
     if not settings.gpus:
         variables |= VLLM_ON_CPUS | {"OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus)))}
         if settings.world_size == 1:

@@ -1,0 +1,21 @@
+"""The environment that vLLM's engines start with."""
+
+from __future__ import annotations
+
+import pytest
+
+from distilray.models import VLLMModel
+from distilray.models.engines.vllm import environment
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(None, "INFO"), ("ERROR", "INFO"), ("DEBUG", "DEBUG")])
+def test_an_engine_writes_its_log_whatever_another_library_asked_for(asked, taken, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("VLLM_LOGGING_LEVEL", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("VLLM_LOGGING_LEVEL", asked)  # as TRL does when it is imported
+    assert environment(VLLMModel(path="model"))["VLLM_LOGGING_LEVEL"] == taken
+
+
+def test_engines_on_cpus_compile_nothing():
+    assert environment(VLLMModel(path="model"))["TORCH_COMPILE_DISABLE"] == "1"
+    assert "TORCH_COMPILE_DISABLE" not in environment(VLLMModel(path="model", gpus=1))
