@@ -20,7 +20,7 @@ from distilray.train.loop.metrics import read_metrics
 from tests.support.cluster_driver import Driver
 from tests.support.nodes import Nodes, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 ROWS, UNIT = 480, 20
 PHASE, TRAINING, TRAINING_STEPS = "steps/01-answer+check", "training/sft", 30
@@ -153,7 +153,6 @@ def kill_driver(nodes: Nodes, driver: Steps) -> None:
     driver.start()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("kill", [kill_core, kill_both_runners, kill_driver])
 def test_any_other_death_changes_nothing_either(
     nodes: Nodes, undisturbed: Steps, tmp_path: Path, kill: Callable[[Nodes, Steps], None]
