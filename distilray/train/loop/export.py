@@ -55,13 +55,22 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
 
 
 def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:
-    model.config.dtype = dtype
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = True
     # Shared weights (a head tied to the embedding) were gathered once for each name.
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     weights = {name: tensor for name, tensor in weights.items() if tied.get(name) not in weights}
     model.save_pretrained(folder, state_dict=weights)
+    _name_precision(folder, dtype)
+
+
+def _name_precision(folder: str, dtype: torch.dtype) -> None:
+    """transformers writes the precision of the model that was trained, fp32 masters, whatever the weights beside it
+    have; readers would then load twice the memory."""
+    path = Path(folder) / "config.json"
+    config = {**json.loads(path.read_text("utf-8")), "dtype": str(dtype).removeprefix("torch.")}
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "
+", "utf-8")
 
 
 def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:
