@@ -69,8 +69,7 @@ def _name_precision(folder: str, dtype: torch.dtype) -> None:
     have; readers would then load twice the memory."""
     path = Path(folder) / "config.json"
     config = {**json.loads(path.read_text("utf-8")), "dtype": str(dtype).removeprefix("torch.")}
-    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "
-", "utf-8")
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:

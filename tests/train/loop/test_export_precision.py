@@ -23,7 +23,7 @@ def test_fp32_masters_are_exported_in_the_students_precision(dtype: torch.dtype,
     _write_model(model, weights, dtype, str(tmp_path))
     assert json.loads((tmp_path / "config.json").read_text("utf-8"))["dtype"] == str(dtype).removeprefix("torch.")
     with safe_open(tmp_path / "model.safetensors", "pt") as written:
-        assert {written.get_tensor(name).dtype for name in written.keys()} == {dtype}
+        assert {written.get_tensor(name).dtype for name in weights} == {dtype}
 
 
 def test_what_is_read_back_has_that_precision(tmp_path: Path):
