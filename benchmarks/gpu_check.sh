@@ -28,12 +28,15 @@ fetch() { # fetch FOLDER PIP-ARGUMENTS...
 fetch "$wheels/all" pydantic # with what it needs: it takes one version of its core alone
 fetch "$wheels/all" --no-deps $(sed '/^#/d; /^pydantic$/d' benchmarks/gpu/wheels.txt)
 if [ "${1:-}" = --engines ]; then
-  # vLLM asks for one version of torch: the machine's, so VLLM is the version that asks for that.
-  fetch "$wheels/all" "ray[default,serve,data]==2.60.0" httpx psutil
+  # VLLM: the version that asks for the torch of that machine (0.25.1 for 2.11). What torch brings is there already;
+  # kernels that vLLM does not need for a Qwen2 and codecs of pictures stay behind: three quarters of all bytes.
+  heavy='^(torch|nvidia|triton|numba|flashinfer|tilelang|tokenspeed|opencv|pynvvideocodec|nixl|cuda|apache.tvm|quack)'
+  there='^(numpy|pandas|pyarrow|pillow|sympy|mpmath|hf.xet|virtualenv)-' # on every machine with torch and transformers
   fetch "$wheels/all" --no-deps "vllm==${VLLM:-0.29.0}"
-  fetch "$wheels/all" $(unzip -p "$wheels"/all/vllm-*.whl '*/METADATA' | sed -n 's/^Requires-Dist: //p' |
-    grep -v -e ';.*extra' -e '^torch' -e '^nvidia' -e '^numba' -e '^opencv' | sed 's/;.*//; s/ //g')
-  rm -f "$wheels"/all/torch-* "$wheels"/all/nvidia_* "$wheels"/all/triton-*
+  needed=$(unzip -p "$wheels"/all/vllm-*.whl '*/METADATA' | sed -n 's/^Requires-Dist: //p' |
+    grep -v 'extra ==' | grep -Evi "$heavy|^transformers" | sed 's/;.*//; s/ //g')
+  fetch "$wheels/all" "ray[default,serve,data]==2.60.0" $(grep '^transformers' benchmarks/gpu/wheels.txt) $needed
+  (cd "$wheels/all" && ls | grep -Ei "$heavy|$there" | xargs -r rm)
 fi
 
 # A wheel larger than a part is cut into pieces, which the machine puts together again.
