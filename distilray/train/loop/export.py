@@ -1,8 +1,8 @@
 """The result of a training: one plain Hugging Face checkpoint that transformers and vLLM load.
 
 Weights are gathered from all workers and written by the first, in the precision of the checkpoint that the training
-began with; the tokenizer's files are copied byte for byte, since a tokenizer that is loaded and saved again may come
-back with other ids.
+began with; the tokenizer's files are copied, since a tokenizer that is loaded and saved again may come back with other
+ids.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES
+from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES, make_portable
 from distilray.train.distributed import sharding
 from distilray.train.spec import Job
 
@@ -50,6 +50,7 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
     for source in Path(student_path).iterdir():  # the student's license goes where its weights go
         if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))
+    make_portable(folder)
     for path in Path(folder).rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes its files unreadable for other users, servers included
 
