@@ -98,9 +98,7 @@ def _tokenizer_config(config: dict[str, Any], template: Path) -> dict[str, Any]:
 def _without_marks(template: str) -> str:
     """``template`` without generation marks, which readers that know no chat_template.jinja do not know either; a
     condition in their place leaves the white space around them as it is."""
-    return GENERATION_MARK.sub(
-        lambda mark: f"{{%{mark[1]} {'endif' if mark[2] else 'if true'} {mark[3]}%}}", template
-    )
+    return GENERATION_MARK.sub(lambda mark: f"{{%{mark[1]} {'endif' if mark[2] else 'if true'} {mark[3]}%}}", template)
 
 
 def _joined_merges(tokenizer: dict[str, Any]) -> dict[str, Any]:
