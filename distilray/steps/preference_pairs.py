@@ -39,11 +39,11 @@ class Candidate:
 
 
 class PreferencePairs(TraceStep):
-    """Makes one pair of a row and the student's answers; the reason of a row without one is the guard that its likeliest
-    pair failed: ``both right``, ``both wrong``, ``the chosen answer is wrong``, ``scores too close``, ``chosen equals
-    rejected``, ``near-identical``, ``lengths too different``, ``cannot be verified``, ``no answer``, or why what the
-    student wrote is no answer. An answer that was cut by length, or whose thoughts have no end, is on neither side: its
-    end would be learned as one."""
+    """Makes one pair of a row and the student's answers. The reason of a row without one is the guard that its
+    likeliest pair failed: ``both right``, ``both wrong``, ``the chosen answer is wrong``, ``scores too close``,
+    ``chosen equals rejected``, ``near-identical``, ``lengths too different``, ``cannot be verified``, ``no answer``, or
+    why what the student wrote is no answer. An answer that was cut by length, or whose thoughts have no end, is on
+    neither side: its end would be learned as one."""
 
     reads: ClassVar = ("messages",)
     writes: ClassVar = {
