@@ -88,7 +88,7 @@ class PreferencePairs(TraceStep):
                 own.append(made)
             else:
                 problems.append(made)
-        scores = {"student_score": sum(made.score for made in own) / len(replies) if own else None}
+        scores: dict[str, Any] = {"student_score": sum(made.score for made in own) / len(replies) if own else None}
         if not own:
             return self._without(problems[0], scores)
         best = max(own, key=lambda made: made.score) if self.chosen == "own" else await self._of_row(row, models)
