@@ -63,7 +63,8 @@ def finish(spec: TrainingSpec, manifest: Manifest) -> Manifest:
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
     manifest.details = {**manifest.details, **details(spec)}
     manifest.write(spec.store, spec.out)
-    spec.store.delete_dir(f"{spec.out}/checkpoints")
+    for folder in ("checkpoints", "best"):
+        spec.store.delete_dir(f"{spec.out}/{folder}")
     return manifest
 
 

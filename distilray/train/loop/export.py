@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,19 @@ from typing import Any
 import torch
 
 from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES, make_portable
+from distilray.storage import upload
 from distilray.train.distributed import sharding
 from distilray.train.spec import Job
+
+
+def export_student(trainer: Any, job: Job, place: str) -> None:
+    """Publishes the student as it is now at ``place`` in the store; all workers call it together."""
+    weights = gathered_weights(trainer)
+    if trainer.is_world_process_zero():
+        folder = os.path.join(job.scratch, f"export-{time.time_ns()}")
+        write_checkpoint(trainer, weights, job, folder)
+        upload(job.store, folder, place)
+        shutil.rmtree(folder)
 
 
 def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
