@@ -15,6 +15,7 @@ from .labels import Reading as Reading
 from .labels import check_classifier as check_classifier
 from .labels import label_set as label_set
 from .labels import refuse_classifier as refuse_classifier
+from .portable import make_portable as make_portable
 from .published import known_config as known_config
 from .published import published_config as published_config
 from .student import Student as Student

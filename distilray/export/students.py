@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from distilray.checkpoints import checkpoint_address, resolve_path
+from distilray.checkpoints import checkpoint_address, make_portable, resolve_path
 from distilray.export.compression import Scheme, calibration_rows, compress
 from distilray.ledger import Manifest
 from distilray.runner import RunStopped
@@ -42,6 +42,7 @@ def export_student(store: Store, out: str | None, *, training: str | None = None
             if card.is_file():
                 note = f"\n## Compressed\n\n{scheme}, by llm-compressor, calibrated on rows of this training.\n"
                 (Path(made) / "README.md").write_text(card.read_text("utf-8") + note, "utf-8")
+        make_portable(made)
         if out is None:
             upload(store, made, f"{folder}/final-{scheme}")
             return checkpoint_address(store, f"{folder}/final-{scheme}")

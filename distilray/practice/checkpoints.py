@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from transformers import Qwen2ForCausalLM
 
+from distilray.checkpoints import make_portable
 from distilray.practice.examples import PROMPTS, ROLES
 from distilray.practice.tokenizer import CHAT_TEMPLATE
 
@@ -44,6 +45,7 @@ def save(model: Qwen2ForCausalLM, tokenizer: Any, out: Path, card: dict[str, Any
         # Copied, not saved: transformers writes another file for each class that it loads the tokenizer as.
         for file in TOKENIZER_FILES:
             shutil.copyfile(learned / file, out / file)
+    make_portable(out)
     (out / "card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 

@@ -17,6 +17,7 @@ from .global_step import quoted as quoted
 from .inline_trace import InlineTrace as InlineTrace
 from .judge import Judge as Judge
 from .label import Label as Label
+from .preference_pairs import PreferencePairs as PreferencePairs
 from .rate_trace import RateTrace as RateTrace
 from .registry import STEPS as STEPS
 from .registry import StepClass as StepClass

@@ -14,6 +14,7 @@ from distilray.steps.global_step import GlobalStep
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
 from distilray.steps.label import Label
+from distilray.steps.preference_pairs import PreferencePairs
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.score_student import ScoreStudent
 from distilray.steps.score_trace import ScoreTrace
@@ -34,6 +35,7 @@ STEPS: dict[str, StepClass] = {
     "inline_trace": InlineTrace,
     "judge": Judge,
     "label": Label,
+    "preference_pairs": PreferencePairs,
     "rate_trace": RateTrace,
     "score_trace": ScoreTrace,
     "select": Select,

@@ -14,14 +14,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from distilray.models import Reply
-from distilray.prompts import JUDGE, PLAIN, Prompt
+from distilray.prompts import PLAIN, Prompt
 from distilray.rows import MalformedRecord, Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.reasoning import split_reply
 from distilray.steps.shared.trace import TraceStep
-
-HIGHEST = 9
-"""A judge's highest score."""
 
 
 class ScoreStudent(TraceStep):
@@ -62,13 +59,7 @@ class ScoreStudent(TraceStep):
             return 0.0, str(malformed)
         if not answer:
             return 0.0, "empty answer"
-        verdict = await self._verified(row.having(reasoning=None), answer)
-        if verdict.right is not None:
-            return float(verdict.right), verdict.reason
-        if self.checker is None:
-            return None, verdict.reason
-        judged = await models[self.checker].ask(JUDGE, row, answer=answer)
-        return judged.accuracy / HIGHEST, f"the checker gives accuracy {judged.accuracy}"
+        return await self.score(row, answer, models)
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (PLAIN, *super().prompts_used())

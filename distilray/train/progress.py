@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilray.train.spec import Job
+
+WARNINGS = "warnings.json"
+"""File below a training's folder: what it warned of, a list of texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class ProgressBoard:
     def __init__(self) -> None:
         self.newest: dict[str, Any] | None = None
         self.stopped: str | None = None
+        self.said: list[str] = []
 
     def show(self, record: dict[str, Any]) -> None:
         self.newest = record
@@ -64,5 +71,22 @@ class ProgressBoard:
     def why_stopped(self) -> str | None:
         return self.stopped
 
+    def warn(self, text: str) -> None:
+        self.said.append(text)
+
+    def warnings(self) -> list[str]:
+        return self.said
+
     def look(self) -> dict[str, Any] | None:
         return self.newest
+
+
+def warn(job: Job, text: str) -> None:
+    """Called in one worker: the driver logs ``text``, and the training's manifest keeps it. The same text is said
+    once, also by a training that was killed and continues."""
+    path = f"{job.out}/{WARNINGS}"
+    said = job.store.read_json(path) if job.store.exists(path) else []
+    if text not in said:
+        job.store.write_json(path, [*said, text])
+        if job.board is not None:  # none where a trainer runs without a launch
+            job.board.warn.remote(text)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from distilray.planning import Available, RepeatStage, TrainingStage, plan
-from distilray.recipe import RecipeError, load_recipe, parse
+from distilray.recipe import RecipeError, column_problems, load_recipe, parse
 from distilray.report.plan_views import plan_view
 from distilray.report.terminal import stdout
 from distilray.runner import GlobalStage, Phase
@@ -177,3 +177,21 @@ def test_the_practice_recipes_fit_on_two_cpus(name: str) -> None:
     found = plan(loaded, "s", Available(2, 0, 8))
     assert found.stages
     assert len(loaded.all_trainings()) == 1
+
+
+def test_pairs_are_made_of_the_student_as_trained_so_far_in_every_round(base: dict[str, Any]) -> None:
+    own = {"kind": "dpo", "name": "tuned", "student": "student", "start_from": "learner", "max_steps": 5}
+    body = [
+        {"train": {"kind": "sft", "name": "learner", "student": "student", "start_from": "learner", "max_steps": 5}},
+        {"preference_pairs": {"model": "learner", "unpaired": "keep"}},
+        {"train": own},
+    ]
+    steps = [base["steps"][0], {"repeat": {"name": "rounds", "carry_over": "kept", "steps": body}}]
+    stages = planned({**base, "steps": steps}).stages
+    assert [type(stage) for stage in stages[1].body] == [TrainingStage, Phase, TrainingStage]
+
+
+def test_a_training_on_pairs_that_nothing_makes_is_told_which_steps_do(base: dict[str, Any]) -> None:
+    recipe = read({**base, "train": [{"kind": "dpo", "student": "student", "max_steps": 5}]})
+    problems = [str(problem) for problem in column_problems(recipe, {"answer"})]
+    assert any("add a `preference_pairs` or `cognitive_pairs` step" in problem for problem in problems), problems

@@ -17,6 +17,8 @@ from distilray.rows import Row
 from distilray.steps.base import ModelName, ModelRole, Models, Step
 from distilray.verifiers import Verdict
 
+HIGHEST = 9
+"""A judge's highest score."""
 _CALCULATED = {"math", "physics", "chemistry", "economy", "reasoning"}
 _LETTER = re.compile(r"\(?[A-J]\)?\.?")
 _NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+\s*%?")
@@ -94,6 +96,17 @@ class TraceStep(Step):
         if kind == "code" and row["reasoning"]:
             return Verdict(None, "thoughts about code cannot be run")
         return await verifiers.grade(kind, trace, row["reference"])
+
+    async def score(self, row: Row, answer: str, models: Models) -> tuple[float | None, str]:
+        """How right ``answer``, without thoughts before it, is: 1 or 0 where a verifier can decide, else the checker's
+        accuracy over 9, None without either; and the reason."""
+        verdict = await self._verified(row.having(reasoning=None), answer)
+        if verdict.right is not None:
+            return float(verdict.right), verdict.reason
+        if self.checker is None:
+            return None, verdict.reason
+        judged = await models[self.checker].ask(JUDGE, row, answer=answer)
+        return judged.accuracy / HIGHEST, f"the checker gives accuracy {judged.accuracy}"
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (*self.prompts, *((JUDGE,) if self.checker is not None else ()))

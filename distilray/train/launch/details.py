@@ -6,7 +6,7 @@ import itertools
 import statistics
 from typing import Any
 
-from distilray.train.loop.metrics import DEVICE, read_metrics
+from distilray.train.loop.metrics import BEST_RECORD, DEVICE, read_metrics
 from distilray.train.spec import TrainingSpec
 
 
@@ -16,7 +16,7 @@ def details(spec: TrainingSpec) -> dict[str, Any]:
     written = read_metrics(store, out)
     records = [record for record in written if "loss" in record]
     held_out = [record["held_out_loss"] for record in written if "held_out_loss" in record]
-    last = records[-1]
+    last, best = records[-1], f"{out}/{BEST_RECORD}"
     counts = [record.get("workers", spec.resources.workers) for record in records]
     return {
         "checkpoint": f"{out}/final",
@@ -36,6 +36,7 @@ def details(spec: TrainingSpec) -> dict[str, Any]:
         "mfu": _median([record["mfu"] for record in records if record.get("mfu") is not None]),
         **(store.read_json(f"{out}/{DEVICE}") if store.exists(f"{out}/{DEVICE}") else {}),
         "held_out_loss": min(held_out, default=None),
+        "exported_step": store.read_json(best)["step"] if store.exists(best) else last["step"],
         "system": settings.system,
         "think": settings.think,
         **spec.method.details(store, out),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from importlib.metadata import version
@@ -21,6 +22,7 @@ from distilray.train.spec import Job, StepRange, TrainingSpec
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
+logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.5
 RESTARTS = 3
 """Times that killed workers are replaced, each time from the last whole checkpoint."""
@@ -61,7 +63,8 @@ def finish(spec: TrainingSpec, manifest: Manifest) -> Manifest:
     manifest.versions = {name: version(name) for name in ("torch", "ray", "trl", "transformers", "accelerate")}
     manifest.details = {**manifest.details, **details(spec)}
     manifest.write(spec.store, spec.out)
-    spec.store.delete_dir(f"{spec.out}/checkpoints")
+    for folder in ("checkpoints", "best"):
+        spec.store.delete_dir(f"{spec.out}/{folder}")
     return manifest
 
 
@@ -133,14 +136,24 @@ def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress
     thread = threading.Thread(target=run, daemon=True, name=f"train-{name}")
     thread.start()
     shown: dict[str, Any] | None = None
+    warned = 0
     while thread.is_alive():
         thread.join(LOOK_EVERY_S)
         newest = ray.get(board.look.remote())
         if on_progress is not None and newest is not None and newest != shown:
             shown = newest
             on_progress(TrainProgress.of(name, newest))
+        warned = _warn(name, ray.get(board.warnings.remote()), warned)
+    _warn(name, ray.get(board.warnings.remote()), warned)
     if failure:
         raise TrainingFailed.because(name, failure[0]) from failure[0]
     stopped = ray.get(board.why_stopped.remote())
     if stopped is not None:
         raise TrainingFailed(f"train {name!r} stopped: {stopped}. Checkpoints up to the last one are kept")
+
+
+def _warn(name: str, said: list[str], before: int) -> int:
+    """Logs what the workers warned of since the first ``before`` warnings; returns how many there are."""
+    for text in said[before:]:
+        logger.warning("train %r: %s", name, text)
+    return len(said)

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import Trainer, TrainerCallback
 
 from distilray.train.distributed import sharding
+from distilray.train.loop.best import evaluations_since_best
 
 
 class EarlyStop(TrainerCallback):
@@ -17,8 +18,7 @@ class EarlyStop(TrainerCallback):
         self.patience = patience
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        losses = [record["eval_loss"] for record in state.log_history if "eval_loss" in record]
-        if len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+        if evaluations_since_best(state) >= self.patience:
             control.should_training_stop = True
 
 

@@ -1,8 +1,8 @@
 """The result of a training: one plain Hugging Face checkpoint that transformers and vLLM load.
 
 Weights are gathered from all workers and written by the first, in the precision of the checkpoint that the training
-began with; the tokenizer's files are copied byte for byte, since a tokenizer that is loaded and saved again may come
-back with other ids.
+began with; the tokenizer's files are copied, since a tokenizer that is loaded and saved again may come back with other
+ids.
 """
 
 from __future__ import annotations
@@ -10,15 +10,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES
+from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES, make_portable
+from distilray.storage import upload
 from distilray.train.distributed import sharding
 from distilray.train.spec import Job
+
+
+def export_student(trainer: Any, job: Job, place: str) -> None:
+    """Publishes the student as it is now at ``place`` in the store; all workers call it together."""
+    weights = gathered_weights(trainer)
+    if trainer.is_world_process_zero():
+        folder = os.path.join(job.scratch, f"export-{time.time_ns()}")
+        write_checkpoint(trainer, weights, job, folder)
+        upload(job.store, folder, place)
+        shutil.rmtree(folder)
 
 
 def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
@@ -50,6 +62,7 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
     for source in Path(student_path).iterdir():  # the student's license goes where its weights go
         if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))
+    make_portable(folder)
     for path in Path(folder).rglob("*.safetensors"):
         path.chmod(0o644)  # safetensors makes its files unreadable for other users, servers included
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from ray.train import Checkpoint
 from transformers import AutoTokenizer, PrinterCallback, Trainer
 
 from distilray.checkpoints import local_student, read_student
-from distilray.storage import upload
 from distilray.train.data.order import batch_order, total_steps
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
@@ -22,9 +20,10 @@ from distilray.train.distributed.sequence import SequenceGroup, sequence_group, 
 from distilray.train.errors import CannotTrain
 from distilray.train.loop import checkpoints
 from distilray.train.loop.arguments import common_arguments
+from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
-from distilray.train.loop.export import gathered_weights, write_checkpoint
+from distilray.train.loop.export import export_student
 from distilray.train.loop.metrics import DEVICE, read_metrics
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.student import adapters, load_student
@@ -94,6 +93,8 @@ def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, tokens_a
     trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
+        if job.step_range is None:  # a round ends where the next one goes on
+            trainer.add_callback(KeepBest(trainer, job))
     if settings.sharding == "fsdp" and workers > 1:
         trainer.add_callback(Sharded(trainer, workers))
     if job.step_range:
@@ -153,11 +154,11 @@ def _train(job: Job, trainer: Trainer) -> None:
 
 
 def _export(job: Job, trainer: Trainer) -> None:
-    weights = gathered_weights(trainer)
-    if ray.train.get_context().get_world_rank() == 0:
-        folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
-        write_checkpoint(trainer, weights, job, folder)
-        upload(job.store, folder, job.final)
+    """The student of the best evaluation, where one was kept, or of the last step."""
+    found = [ray.train.get_context().get_world_rank() == 0 and export_best(job)]
+    torch.distributed.broadcast_object_list(found)
+    if not found[0]:
+        export_student(trainer, job, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:
         shutil.rmtree(job.scratch)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distilray.ledger import fingerprint
-from distilray.models import EnginePools, ModelError, PoolHandles, ScoreRequest
+from distilray.models import EnginePools, ModelError, PoolHandles, ScoreRequest, VLLMModel
 from distilray.runner import UnitAsker, ask_units
 from distilray.train.data.tokens import made_of
 from distilray.train.errors import CannotTrain
@@ -21,6 +21,7 @@ from distilray.train.scoring.scores import (
     trained_positions,
     write_scores,
 )
+from distilray.train.scoring.teacher_check import check_replicas, probe_rows, trainer_pass
 from distilray.train.spec import TrainingSpec
 
 NAMED = 5
@@ -30,8 +31,9 @@ NAMED = 5
 def score_tokens(spec: TrainingSpec, paths: Sequence[str], longest: int, teachers: Iterable[str], top_k: int) -> None:
     """Writes the scores of each token file in ``paths`` by each of ``teachers`` next to it (see :func:`scores_path`).
 
-    ``longest``: tokens of the longest row. One pool after another is started and stopped. Raises :class:`CannotTrain`
-    with the rows that a teacher cannot score.
+    ``longest``: tokens of the longest row. One pool after another is started, tested on a few rows (see
+    :mod:`distilray.train.scoring.teacher_check`) and stopped. Raises :class:`CannotTrain` where the test fails, or with
+    the rows that a teacher cannot score.
     """
     store, training = spec.store, spec.settings.name
     for name in teachers:
@@ -40,11 +42,36 @@ def score_tokens(spec: TrainingSpec, paths: Sequence[str], longest: int, teacher
         counts = {path: counts_of(store, scores_path(path, name), key) for path, key in keys.items()}
         missing = {path: key for path, key in keys.items() if counts[path] is None}
         if missing:
+            rows, expected = _before_engines(spec, name, teacher, paths)
             with EnginePools(spec.engines.run, spec.engines.logs) as pools:
                 handles = pools.start({name: teacher})
                 _check_context(training, name, handles, longest)
+                _check_teacher(spec, name, teacher, handles, rows, expected)
                 counts |= dict(ask_units(Scorer, ScoreCounts, store, name, handles, missing, top_k))
         _refuse_missing(training, name, [found for found in counts.values() if found is not None])
+
+
+def _before_engines(spec: TrainingSpec, name: str, teacher: VLLMModel, paths: Sequence[str]) -> tuple[Any, Any]:
+    """Rows to test the teacher on, and what the trainer gives for them; no rows for one that is tested already."""
+    place = _tested(spec, name)
+    if spec.store.exists(place) and spec.store.read_json(place)["weights"] == teacher.weights_id():
+        return [], None
+    rows = probe_rows(spec.store, paths)
+    return rows, trainer_pass(teacher, rows) if rows else None
+
+
+def _check_teacher(
+    spec: TrainingSpec, name: str, teacher: VLLMModel, handles: PoolHandles, rows: Any, expected: Any
+) -> None:
+    """Stops unless all replicas agree, and records that they do."""
+    if rows:
+        found = check_replicas(spec, name, handles, rows, expected)
+        tested = {"weights": teacher.weights_id(), "rows": [row.id for row in rows], "nats_per_token": found}
+        spec.store.write_json(_tested(spec, name), tested)
+
+
+def _tested(spec: TrainingSpec, name: str) -> str:
+    return f"{spec.out}/teacher-{name}.json"
 
 
 def _check_context(training: str, name: str, handles: PoolHandles, longest: int) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pyarrow as pa
 
 from distilray.rows import MalformedRecord, split_reasoning
+from distilray.storage import Store
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
@@ -20,6 +21,8 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
+from distilray.train.progress import WARNINGS
+from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
 from distilray.train.settings import IGNORED
@@ -114,6 +117,10 @@ class DPO(TrainingMethod):
             from distilray.train.methods.dpo.reference_scores import score_by_workers
 
             score_by_workers(job)
+        if job.settings.reference_by != "live":
+            from distilray.train.methods.dpo.advice import report_reference
+
+            report_reference(job)
 
     @contextmanager
     def joins(self, job: Job, folder: str) -> Iterator[Join]:
@@ -136,17 +143,25 @@ class DPO(TrainingMethod):
         )
 
     def trainer(self, context: WorkerContext) -> Trainer:
+        from distilray.train.methods.dpo.advice import ChosenFalls
         from distilray.train.methods.dpo.collate import PairCollator
         from distilray.train.methods.dpo.reference import live_reference
         from distilray.train.methods.dpo.trainer import PreferenceTrainer
 
         settings = context.job.settings
-        return PreferenceTrainer(
+        trainer = PreferenceTrainer(
             **context.trainer_inputs(),
             data_collator=PairCollator(context.tokenizer.pad_token_id, settings.beta, settings.row_beta),
             adapters=context.adapters,
             reference=live_reference(context) if settings.reference_by == "live" else None,
         )
+        trainer.add_callback(ChosenFalls(context.job))
+        return trainer
+
+    def details(self, store: Store, out: str) -> dict[str, Any]:
+        """How the reference ranked the pairs, and what the training warned of."""
+        found = {"reference": f"{out}/{RANKING}", "warnings": f"{out}/{WARNINGS}"}
+        return {name: store.read_json(path) for name, path in found.items() if store.exists(path)}
 
 
 def _check_reference(spec: TrainingSpec) -> None:
