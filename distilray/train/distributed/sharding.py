@@ -25,9 +25,9 @@ def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[
                 "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
                 "transformer_layer_cls_to_wrap": layers,
                 "state_dict_type": "SHARDED_STATE_DICT",  # every rank writes its own shard of a checkpoint
-                "cpu_ram_efficient_loading": settings.lora is None,  # one rank a node reads the weights
+                "cpu_ram_efficient_loading": True,  # the first worker's weights are sent to the others
                 "activation_checkpointing": checkpointing,
-                "offload_params": settings.offload,
+                "cpu_offload": settings.offload,
             },
             "gradient_checkpointing": False,  # FSDP has its own, which does not gather weights twice
         }
