@@ -21,6 +21,8 @@ from distilray.train.spec import Job, StepRange, TrainingSpec
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
+BACKENDS = "cpu:gloo,cuda:nccl"
+"""Of workers with GPUs: what is offloaded to the host's memory, such as gradients to clip, is reduced there."""
 LOOK_EVERY_S = 0.5
 RESTARTS = 3
 """Times that killed workers are replaced, each time from the last whole checkpoint."""
@@ -83,6 +85,7 @@ def launch(spec: TrainingSpec, tokens: list[str], step_range: StepRange | None =
 def _trainer(job: Job) -> Any:
     """Ray Train's trainer, with as many workers as there may be."""
     from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig
 
     from distilray.train.distributed.elastic import ElasticTrainer
 
@@ -92,6 +95,7 @@ def _trainer(job: Job) -> Any:
         enter,
         worker_counts=counts,
         train_loop_config={"job": job},
+        torch_config=TorchConfig(backend=BACKENDS if gpus else "gloo", timeout_s=resources.timeout_s),
         scaling_config=ScalingConfig(
             num_workers=(counts[0], counts[-1]) if resources.elastic else resources.workers,
             use_gpu=gpus > 0,
@@ -115,7 +119,10 @@ def _environment(job: Job) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",  # TRL's trainers would tell its makers
     }
-    return common if job.resources.gpus_per_worker else {**common, **cpu.worker_environment(job.settings.sharding)}
+    if job.resources.gpus_per_worker:
+        # Rows of many lengths leave gaps between segments of fixed size, which nothing else fits into.
+        return {**common, "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    return {**common, **cpu.worker_environment(job.settings.sharding)}
 
 
 def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress | None) -> None:

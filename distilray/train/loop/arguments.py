@@ -43,7 +43,7 @@ def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
         seed=settings.seed,
-        **sharding.arguments(settings, workers, layers),
+        **sharding.arguments(settings, workers, layers, on_cpu=on_cpu),
         **(cpu.arguments(settings.sharding) if on_cpu else {}),
     )
 
