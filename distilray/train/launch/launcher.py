@@ -14,6 +14,7 @@ from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
 from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
+from distilray.train.loop.scratch import remove
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
 from distilray.train.settings import worker_counts
 from distilray.train.spec import Job, StepRange, TrainingSpec
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BACKENDS = "cpu:gloo,cuda:nccl"
 """Of workers with GPUs: what is offloaded to the host's memory, such as gradients to clip, is reduced there."""
 LOOK_EVERY_S = 0.5
+REMOVING_S = 10.0
 RESTARTS = 3
 """Times that killed workers are replaced, each time from the last whole checkpoint."""
 
@@ -76,15 +78,33 @@ def launch(spec: TrainingSpec, tokens: list[str], step_range: StepRange | None =
     checkpoints.clear_rest(spec.store, folder, keep=checkpoints.newest(spec.store, folder))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = ray.remote(num_cpus=0, scheduling_strategy=here)(ProgressBoard).remote()  # a lost node does not take it
+    job = Job.of(spec, tokens, board, step_range)
     try:
-        _follow(_trainer(Job.of(spec, tokens, board, step_range)), board, spec.settings.name, spec.on_progress)
+        _follow(_trainer(job), board, spec.settings.name, spec.on_progress)
     finally:
         ray.kill(board)
+        _remove_scratch(job.scratch)
+
+
+def _remove_scratch(folder: str) -> None:
+    """On every node: workers that were killed for good have left it there. What cannot be removed now, the next
+    training on that node removes."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    removing = [
+        ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))(
+            remove
+        ).remote(folder)
+        for node in nodes
+    ]
+    ray.wait(removing, num_returns=len(removing), timeout=REMOVING_S)
 
 
 def _trainer(job: Job) -> Any:
     """Ray Train's trainer, with as many workers as there may be."""
-    from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig
 
     from distilray.train.distributed.elastic import ElasticTrainer
@@ -106,7 +126,6 @@ def _trainer(job: Job) -> Any:
             storage_path=job.store.full(job.out),
             storage_filesystem=job.store.filesystem,
             failure_config=FailureConfig(max_failures=RESTARTS),
-            checkpoint_config=CheckpointConfig(num_to_keep=settings.save_total_limit),
             worker_runtime_env={"env_vars": _environment(job)},
             logging_config=LoggingConfig(log_level="WARNING"),
         ),

@@ -1,8 +1,8 @@
 """What a training reports while it runs: records, progress and checkpoints, from inside the trainer's loop.
 
 Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
-then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker per node hands
-its files to Ray Train, and the checkpoint counts only when all files are there.
+then leaves a checkpoint with a torn optimizer file. Here every worker sends its own part, and the checkpoint counts
+only when all parts are there.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import ray.train
 import torch
-from ray.train import Checkpoint
 from transformers import TrainerCallback
 
-from distilray.train.loop import checkpoints
 from distilray.train.loop.metrics import MetricsLog
+from distilray.train.loop.saving import Uploads
 from distilray.train.loop.trackers import Tracked
 from distilray.train.memory.flops import Peak
 from distilray.train.spec import Job
@@ -41,6 +40,15 @@ class Reporting(TrainerCallback):
         self.log: MetricsLog | None = None
         self.settings, self.flops, self.peak = job.settings, flops, peak
         self.tracked: Tracked | None = None
+        self.uploads = Uploads(
+            self.store,
+            f"{self.out}/checkpoints",
+            worker=self.context.get_world_rank(),
+            workers=self.context.get_world_size(),
+            place=self.context.get_local_rank(),
+            neighbours=self.context.get_local_world_size(),
+            keep=job.settings.save_total_limit,
+        )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.first:
@@ -52,6 +60,7 @@ class Reporting(TrainerCallback):
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.uploads.check()
         if state.global_step >= state.max_steps:
             control.should_log = True  # the last step too, where it is not a multiple of log_every
 
@@ -103,23 +112,13 @@ class Reporting(TrainerCallback):
         return round(self.flops * tokens / seconds / (devices * self.peak.tflops * 1e12), 4)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        name = checkpoints.name_of(state.global_step)
-        folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-        torch.distributed.barrier()  # all ranks of this node have written
-        mine = Checkpoint.from_directory(folder) if self.context.get_local_rank() == 0 else None
-        ray.train.report(
-            {"step": state.global_step},
-            checkpoint=mine,
-            checkpoint_dir_name=name,
-            delete_local_checkpoint_after_upload=True,  # the store has it; scratch disks are small
-        )
-        torch.distributed.barrier()  # all nodes have handed over
         if self.log is not None:
-            self.log.flush()
-            checkpoints.mark_complete(self.store, f"{self.out}/checkpoints/{name}", state.global_step)
+            self.log.flush()  # so that records and checkpoint agree
+        self.uploads.begin(state.global_step, os.path.join(args.output_dir, f"checkpoint-{state.global_step}"))
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.uploads.wait()
         if self.log is not None and self.tracked is not None:
             self.log.close()
             self.tracked.close()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from dataclasses import replace
 
 import numpy as np
 import ray.train
 import torch
-from ray.train import Checkpoint
 from transformers import AutoTokenizer, PrinterCallback, Trainer
 
 from distilray.checkpoints import local_student, read_student
-from distilray.storage import upload
+from distilray.storage import download_folder, upload
 from distilray.train.data.order import batch_order, total_steps
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
 from distilray.train.distributed.sequence import SequenceGroup, sequence_group, split_attention
-from distilray.train.errors import CannotTrain
-from distilray.train.loop import checkpoints
+from distilray.train.errors import CannotTrain, StopTraining
+from distilray.train.loop import checkpoints, scratch
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
@@ -38,18 +36,29 @@ def train(job: Job) -> None:
     job = replace(job, student_path=local_student(job.student_path), resources=resources)
     if resources.gpus_per_worker == 0:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
-    job.method.prepare_in_workers(job)
-    feed = _feed(job)
-    steps, stop, order, tokens_at = _schedule(job, feed)
-    context = _context(job, feed, order, steps)
-    group = _sequence_group(context)
-    trainer = job.method.trainer(context)
-    if group is not None:
-        trainer.slice_rows(group)
-    _add_callbacks(trainer, context, stop, tokens_at)
-    _train(job, trainer)
-    job.method.finish_in_workers(job, trainer)
-    _export(job, trainer)
+    with scratch.held(job.scratch, first=ray.train.get_context().get_local_rank() == 0):
+        _clear(job)
+        job.method.prepare_in_workers(job)
+        feed = _feed(job)
+        steps, stop, order, tokens_at = _schedule(job, feed)
+        context = _context(job, feed, order, steps)
+        group = _sequence_group(context)
+        trainer = job.method.trainer(context)
+        if group is not None:
+            trainer.slice_rows(group)
+        reporting = _reporting(job, context.feed, tokens_at)
+        _add_callbacks(trainer, context, stop, reporting)
+        _train(job, trainer, reporting)
+        job.method.finish_in_workers(job, trainer)
+        _export(job, trainer)
+
+
+def _clear(job: Job) -> None:
+    """Removes what killed workers of this launch have left of a checkpoint; nobody resumes before that."""
+    if ray.train.get_context().get_world_rank() == 0:
+        folder = f"{job.out}/checkpoints"
+        checkpoints.clear_rest(job.store, folder, keep=checkpoints.newest(job.store, folder))
+    torch.distributed.barrier()
 
 
 def _schedule(job: Job, feed: TrainingData) -> tuple[int, int, np.ndarray, np.ndarray]:
@@ -86,11 +95,11 @@ def _context(job: Job, feed: TrainingData, order: np.ndarray, steps: int) -> Wor
     )
 
 
-def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, tokens_at: np.ndarray) -> None:
+def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, reporting: Reporting) -> None:
     """Reports, checks and early stops, alike for all methods."""
     job, settings, workers = context.job, context.job.settings, context.job.resources.workers
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
-    trainer.add_callback(_reporting(job, context.feed, tokens_at))
+    trainer.add_callback(reporting)
     trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
@@ -138,18 +147,29 @@ def _feed(job: Job) -> TrainingData:
     return open_feed(folder, packed=pack_to is not None)
 
 
-def _train(job: Job, trainer: Trainer) -> None:
+def _train(job: Job, trainer: Trainer, reporting: Reporting) -> None:
     resume = checkpoints.newest(job.store, f"{job.out}/checkpoints")
     if job.step_range and checkpoints.step_of_path(resume) < job.step_range.start:
         raise CannotTrain(
             f"train {job.settings.name!r}: its checkpoint of step {job.step_range.start}, from which this round "
             f"continues, is missing or damaged; delete {job.out} in the run to start it again"
         )
-    if resume is None:
-        trainer.train()
-        return
-    with Checkpoint(job.store.full(resume), job.store.filesystem).as_directory() as folder:
-        trainer.train(resume_from_checkpoint=folder)
+    try:
+        trainer.train(resume_from_checkpoint=None if resume is None else _on_this_node(job, resume))
+    except StopTraining:
+        reporting.uploads.wait()  # what a session with other settings continues from
+        raise
+
+
+def _on_this_node(job: Job, checkpoint: str) -> str:
+    """A local folder with the files of ``checkpoint`` (a path in the store), fetched once for all workers here."""
+    if job.store.local:
+        return job.store.full(checkpoint)
+    folder = os.path.join(job.scratch, "resumed")
+    if ray.train.get_context().get_local_rank() == 0:
+        download_folder(job.store, checkpoint, folder)
+    torch.distributed.barrier()
+    return folder
 
 
 def _export(job: Job, trainer: Trainer) -> None:
@@ -160,4 +180,4 @@ def _export(job: Job, trainer: Trainer) -> None:
         upload(job.store, folder, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:
-        shutil.rmtree(job.scratch)
+        scratch.remove(job.scratch)
