@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 
 from distilray.train.loop.metrics import MetricsLog
 from distilray.train.loop.saving import Uploads
+from distilray.train.loop.steps import Work
 from distilray.train.loop.trackers import Tracked
 from distilray.train.memory.flops import Peak
 from distilray.train.spec import Job
@@ -27,18 +28,18 @@ GIB = 2**30
 
 
 class Reporting(TrainerCallback):
-    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` the number of rows, ``flops``
-    the operations of one token, ``peak`` the peak of a worker's device."""
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` the number of rows, ``work``
+    their operations, ``peak`` the peak of a worker's device."""
 
     def __init__(
-        self, job: Job, tokens_at: np.ndarray, rows: int, flops: float | None = None, peak: Peak | None = None
+        self, job: Job, tokens_at: np.ndarray, rows: int, work: Work | None = None, peak: Peak | None = None
     ) -> None:
         self.store, self.out, self.board, self.names = job.store, job.out, job.board, job.method.metrics
         self.tokens_at, self.rows, self.batch_size = tokens_at, rows, job.settings.batch_size
         self.context = ray.train.get_context()
         self.first = self.context.get_world_rank() == 0
         self.log: MetricsLog | None = None
-        self.settings, self.flops, self.peak = job.settings, flops, peak
+        self.settings, self.work, self.peak = job.settings, work, peak
         self.tracked: Tracked | None = None
         self.uploads = Uploads(
             self.store,
@@ -87,7 +88,7 @@ class Reporting(TrainerCallback):
             "grad_norm": logs.get("grad_norm"),
             "tokens": int(self.tokens_at[step]),
             "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
-            "mfu": self._mfu(tokens, seconds),
+            "mfu": self._mfu(step, seconds),
             "seconds": round(self.log.seconds + seconds, 3),
             "memory_gib": round(_peak_memory() / GIB, 3),
             "workers": self.context.get_world_size(),
@@ -104,12 +105,12 @@ class Reporting(TrainerCallback):
         self.log.add(record)
         self.tracked.add(record)
 
-    def _mfu(self, tokens: int, seconds: float) -> float | None:
+    def _mfu(self, step: int, seconds: float) -> float | None:
         """Share of the peak of all workers' devices that the last steps reached."""
-        if self.flops is None or self.peak is None or not seconds:
+        if self.work is None or self.peak is None or not seconds:
             return None
-        devices = self.context.get_world_size()
-        return round(self.flops * tokens / seconds / (devices * self.peak.tflops * 1e12), 4)
+        peak = self.context.get_world_size() * self.peak.tflops * 1e12
+        return round(self.work.between(self._marked_step, step) / seconds / peak, 4)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.log is not None:
@@ -125,7 +126,7 @@ class Reporting(TrainerCallback):
 
 
 def _peak_memory() -> int:
-    """Bytes at the peak: of the GPU, or of this process."""
+    """Bytes at the peak: of the GPU, gaps between tensors included, or of this process."""
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+        return torch.cuda.max_memory_reserved()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
