@@ -6,4 +6,6 @@ from .parquet import read_parquet_footer as read_parquet_footer
 from .parquet import write_parquet as write_parquet
 from .store import Store as Store
 from .store import StoreError as StoreError
+from .uploads import download_folder as download_folder
 from .uploads import upload as upload
+from .uploads import upload_file as upload_file

@@ -1,4 +1,4 @@
-"""Uploads a local folder, such as a checkpoint, to a store."""
+"""Copies files and folders, such as a checkpoint, to a store and back, without holding them in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,32 @@ import shutil
 import uuid
 from pathlib import Path
 
+import pyarrow.fs as pafs
+
 from distilray.storage.store import Store
+
+CHUNK = 64 << 20
+"""Bytes that are read and sent at once."""
+
+
+def upload_file(store: Store, file: str | os.PathLike[str], target: str) -> None:
+    """Copies the local ``file`` to ``target`` in ``store``, replacing an earlier one; on a local disk whole or not at
+    all. On an object store an interrupted copy may leave a shorter file: record its size elsewhere when it is done."""
+    final = store.full(target)
+    if not store.local:
+        pafs.copy_files(os.fspath(file), final, pafs.LocalFileSystem(), store.filesystem, chunk_size=CHUNK)
+        return
+    folder, name = os.path.split(final)
+    os.makedirs(folder, exist_ok=True)
+    arriving = os.path.join(folder, f".{name}.{uuid.uuid4().hex}")
+    try:
+        shutil.copyfile(file, arriving)
+        with open(arriving, "rb") as copied:
+            os.fsync(copied.fileno())
+        os.replace(arriving, final)
+    except BaseException:
+        Path(arriving).unlink(missing_ok=True)
+        raise
 
 
 def upload(store: Store, folder: str, target: str, *, last: str = "config.json") -> None:
@@ -24,4 +49,10 @@ def upload(store: Store, folder: str, target: str, *, last: str = "config.json")
         return
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path.name == last):
-        store.write(f"{target}/{path.relative_to(folder)}", path.read_bytes())
+        upload_file(store, path, f"{target}/{path.relative_to(folder)}")
+
+
+def download_folder(store: Store, folder: str, target: str) -> None:
+    """Copies everything in ``folder`` of ``store`` to the local folder ``target``."""
+    os.makedirs(target)
+    pafs.copy_files(store.full(folder), target, store.filesystem, pafs.LocalFileSystem(), chunk_size=CHUNK)

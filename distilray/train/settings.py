@@ -82,6 +82,11 @@ class TrainResources(Settings):
         gt=0,
         description="peak TFLOP/s of one worker's device, for MFU; default: its data sheet, measured on CPUs",
     )
+    timeout_s: int = Field(
+        default=7200,
+        ge=60,
+        description="seconds that workers wait for each other before they are restarted from the last checkpoint",
+    )
 
     @model_validator(mode="after")
     def _no_more_than_all(self) -> TrainResources:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
+from distilray.train.loop.scratch import scratch_of
 from distilray.train.progress import OnProgress
 from distilray.train.settings import TrainResources
 
@@ -90,4 +89,4 @@ class Job(TrainingSpec):
 
     @property
     def scratch(self) -> str:
-        return os.path.join(tempfile.gettempdir(), f"distilray-train-{self.token}")
+        return scratch_of(self.token)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from distilray.storage import Store, upload
+from distilray.storage import Store, download_folder, upload, upload_file, uploads
+from tests.support.residency import Residency
 
 
 @pytest.fixture
@@ -26,7 +27,28 @@ def test_the_folder_replaces_what_was_there(store: Store, folder: str):
 
 def test_an_object_store_gets_the_config_last(s3_store: Store, folder: str, monkeypatch):
     written = []
-    write = Store.write
-    monkeypatch.setattr(Store, "write", lambda self, path, data: (written.append(path), write(self, path, data)))
+    send = uploads.upload_file
+    monkeypatch.setattr(uploads, "upload_file", lambda *told: (written.append(told[2]), send(*told)))
     upload(s3_store, folder, "final")
     assert written[-1] == "final/config.json" and len(written) == 3
+
+
+def test_a_large_file_is_not_read_into_memory(local_store: Store, tmp_path):
+    file = tmp_path / "model.safetensors"
+    with open(file, "wb") as sparse:
+        sparse.truncate(400 * 2**20)
+    residency = Residency()
+    upload_file(local_store, file, "final/model.safetensors")
+    assert residency.peak() < 100 * 2**20
+
+
+def test_a_folder_comes_back_as_it_went(store: Store, folder: str, tmp_path):
+    upload(store, folder, "final")
+    download_folder(store, "final", str(tmp_path / "back"))
+    assert (tmp_path / "back" / "adapter" / "weights").read_text() == "adapter/weights"
+
+
+def test_a_file_that_cannot_be_sent_leaves_nothing(local_store: Store, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        upload_file(local_store, tmp_path / "missing", "final/model.safetensors")
+    assert not list((tmp_path / "run" / "final").iterdir())

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 
-def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[str, Any]:
-    """Training arguments for ``settings.sharding``; ``layers`` are the classes of the model's repeated blocks."""
-    checkpointing = settings.activation_checkpointing
+def arguments(settings: TrainSettings, workers: int, layers: list[str], *, on_cpu: bool = False) -> dict[str, Any]:
+    """Training arguments for ``settings.sharding``; ``layers`` are the classes of the model's repeated blocks. On CPUs
+    everything is in the host's memory already, so nothing is offloaded."""
+    checkpointing, offload = settings.activation_checkpointing, settings.offload and not on_cpu
     if workers == 1 and not settings.sharding.startswith("zero"):
         return {"gradient_checkpointing": checkpointing}  # no other worker to share with
     if settings.sharding == "fsdp":
@@ -25,16 +26,16 @@ def arguments(settings: TrainSettings, workers: int, layers: list[str]) -> dict[
                 "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
                 "transformer_layer_cls_to_wrap": layers,
                 "state_dict_type": "SHARDED_STATE_DICT",  # every rank writes its own shard of a checkpoint
-                "cpu_ram_efficient_loading": settings.lora is None,  # one rank a node reads the weights
+                "cpu_ram_efficient_loading": True,  # the first worker's weights are sent to the others
                 "activation_checkpointing": checkpointing,
-                "offload_params": settings.offload,
+                "cpu_offload": offload,
             },
             "gradient_checkpointing": False,  # FSDP has its own, which does not gather weights twice
         }
     if settings.sharding == "ddp":
         return {"gradient_checkpointing": checkpointing, "ddp_find_unused_parameters": False}
     return {
-        "deepspeed": _deepspeed(int(settings.sharding[-1]), settings.offload),
+        "deepspeed": _deepspeed(int(settings.sharding[-1]), offload),
         "gradient_checkpointing": checkpointing,
     }
 

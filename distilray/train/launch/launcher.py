@@ -15,6 +15,7 @@ from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
 from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
+from distilray.train.loop.scratch import remove
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
 from distilray.train.settings import worker_counts
 from distilray.train.spec import Job, StepRange, TrainingSpec
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
 logger = logging.getLogger(__name__)
+BACKENDS = "cpu:gloo,cuda:nccl"
+"""Of workers with GPUs: what is offloaded to the host's memory, such as gradients to clip, is reduced there."""
 LOOK_EVERY_S = 0.5
+REMOVING_S = 10.0
 RESTARTS = 3
 """Times that killed workers are replaced, each time from the last whole checkpoint."""
 
@@ -77,15 +81,34 @@ def launch(spec: TrainingSpec, tokens: list[str], step_range: StepRange | None =
     checkpoints.clear_rest(spec.store, folder, keep=checkpoints.newest(spec.store, folder))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     board = ray.remote(num_cpus=0, scheduling_strategy=here)(ProgressBoard).remote()  # a lost node does not take it
+    job = Job.of(spec, tokens, board, step_range)
     try:
-        _follow(_trainer(Job.of(spec, tokens, board, step_range)), board, spec.settings.name, spec.on_progress)
+        _follow(_trainer(job), board, spec.settings.name, spec.on_progress)
     finally:
         ray.kill(board)
+        _remove_scratch(job.scratch)
+
+
+def _remove_scratch(folder: str) -> None:
+    """On every node: workers that were killed for good have left it there. What cannot be removed now, the next
+    training on that node removes."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    removing = [
+        ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))(
+            remove
+        ).remote(folder)
+        for node in nodes
+    ]
+    ray.wait(removing, num_returns=len(removing), timeout=REMOVING_S)
 
 
 def _trainer(job: Job) -> Any:
     """Ray Train's trainer, with as many workers as there may be."""
-    from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig
 
     from distilray.train.distributed.elastic import ElasticTrainer
 
@@ -95,6 +118,7 @@ def _trainer(job: Job) -> Any:
         enter,
         worker_counts=counts,
         train_loop_config={"job": job},
+        torch_config=TorchConfig(backend=BACKENDS if gpus else "gloo", timeout_s=resources.timeout_s),
         scaling_config=ScalingConfig(
             num_workers=(counts[0], counts[-1]) if resources.elastic else resources.workers,
             use_gpu=gpus > 0,
@@ -105,7 +129,6 @@ def _trainer(job: Job) -> Any:
             storage_path=job.store.full(job.out),
             storage_filesystem=job.store.filesystem,
             failure_config=FailureConfig(max_failures=RESTARTS),
-            checkpoint_config=CheckpointConfig(num_to_keep=settings.save_total_limit),
             worker_runtime_env={"env_vars": _environment(job)},
             logging_config=LoggingConfig(log_level="WARNING"),
         ),
@@ -118,7 +141,10 @@ def _environment(job: Job) -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",  # TRL's trainers would tell its makers
     }
-    return common if job.resources.gpus_per_worker else {**common, **cpu.worker_environment(job.settings.sharding)}
+    if job.resources.gpus_per_worker:
+        # Rows of many lengths leave gaps between segments of fixed size, which nothing else fits into.
+        return {**common, "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    return {**common, **cpu.worker_environment(job.settings.sharding)}
 
 
 def _follow(trainer: Any, board: ActorHandle, name: str, on_progress: OnProgress | None) -> None:

@@ -32,7 +32,6 @@ def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
         bf16=settings.precision == "bf16",
         save_strategy="steps",
         save_steps=settings.save_every,
-        save_total_limit=1,
         logging_strategy="steps",
         logging_steps=settings.log_every,
         logging_first_step=True,
@@ -43,7 +42,7 @@ def common_arguments(job: Job, steps: int, on_cpu: bool) -> dict[str, Any]:
         disable_tqdm=True,
         dataloader_pin_memory=not on_cpu,
         seed=settings.seed,
-        **sharding.arguments(settings, workers, layers),
+        **sharding.arguments(settings, workers, layers, on_cpu=on_cpu),
         **(cpu.arguments(settings.sharding) if on_cpu else {}),
     )
 

@@ -1,17 +1,21 @@
 """Checkpoints that a killed training resumes from: complete and verified, or absent.
 
-``<out>/checkpoints/step-00000200/`` is written by every node's first worker; when all have finished, the first
-worker of all writes ``complete.json`` into it, with the size of every file. A folder without it, or with a file of
-another size, was left by a killed training, and is not resumed from.
+Every worker writes its own part of ``<out>/checkpoints/step-00000200/``, and when that is there, ``part-00003.json``
+with the size of every file in it and the number of workers. The checkpoint is whole when the parts of all workers are
+there and all files have their sizes, so no worker waits for another. Any other folder was left by a killed training, or
+is still being written, and is not resumed from.
 """
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
 
 import pyarrow.fs as pafs
 
 from distilray.storage import Store
 
-COMPLETE = "complete.json"
+PART = re.compile(r"part-(\d{5})\.json")
 
 
 def name_of(step: int) -> str:
@@ -27,17 +31,21 @@ def step_of_path(path: str | None) -> int:
     return 0 if path is None else step_of(path.rpartition("/")[2])
 
 
-def mark_complete(store: Store, folder: str, step: int) -> None:
-    """Marks the checkpoint in ``folder`` (a path in ``store``) as whole; no worker may still be writing to it."""
-    store.write_json(f"{folder}/{COMPLETE}", {"step": step, "files": _sizes(store, folder)})
+def mark_written(store: Store, folder: str, files: Mapping[str, int], *, worker: int = 0, workers: int = 1) -> None:
+    """Records that ``worker`` of ``workers`` has written its part of the checkpoint in ``folder`` (a path in
+    ``store``): ``files``, with their sizes in bytes."""
+    store.write_json(f"{folder}/part-{worker:05d}.json", {"workers": workers, "files": files})
 
 
 def newest(store: Store, folder: str) -> str | None:
     """Path of the newest whole checkpoint below ``folder``; ``None`` where there is none."""
-    for name in reversed(_names(store, folder)):
-        if _is_whole(store, f"{folder}/{name}"):
-            return f"{folder}/{name}"
-    return None
+    return next(_whole(store, folder), None)
+
+
+def prune(store: Store, folder: str, keep: int) -> None:
+    """Removes whole checkpoints below ``folder`` but the newest ``keep``."""
+    for path in list(_whole(store, folder))[keep:]:
+        store.delete_dir(path)
 
 
 def clear_rest(store: Store, folder: str, keep: str | None) -> None:
@@ -52,20 +60,22 @@ def clear_rest(store: Store, folder: str, keep: str | None) -> None:
             store.delete(path)
 
 
-def _names(store: Store, folder: str) -> list[str]:
-    return [name for name in store.names(folder) if name.startswith("step-")]
+def _whole(store: Store, folder: str) -> Iterator[str]:
+    """Paths of whole checkpoints, newest first."""
+    for name in reversed(store.names(folder)):
+        if name.startswith("step-") and _is_whole(store, f"{folder}/{name}"):
+            yield f"{folder}/{name}"
 
 
 def _is_whole(store: Store, folder: str) -> bool:
-    if not store.exists(f"{folder}/{COMPLETE}"):
-        return False
-    wanted = store.read_json(f"{folder}/{COMPLETE}")["files"]
     found = _sizes(store, folder)
-    return all(found.get(name) == size for name, size in wanted.items())
+    parts = [store.read_json(f"{folder}/{name}") for name in found if PART.fullmatch(name)]
+    if not parts or len(parts) != parts[0]["workers"]:
+        return False
+    return all(found.get(name) == size for part in parts for name, size in part["files"].items())
 
 
 def _sizes(store: Store, folder: str) -> dict[str, int]:
     base = store.full(folder)
     infos = store.filesystem.get_file_info(pafs.FileSelector(base, recursive=True, allow_not_found=True))
-    files = {info.path.removeprefix(base).lstrip("/"): info.size for info in infos if info.is_file}
-    return {name: size for name, size in sorted(files.items()) if name != COMPLETE}
+    return {info.path.removeprefix(base).lstrip("/"): info.size for info in infos if info.is_file}

@@ -1,8 +1,8 @@
 """What a training reports while it runs: records, progress and checkpoints, from inside the trainer's loop.
 
 Ray Train's own callback for transformers copies the shared output folder from every rank, with no barrier; a kill
-then leaves a checkpoint with a torn optimizer file. Here all ranks wait for each other, one worker per node hands
-its files to Ray Train, and the checkpoint counts only when all files are there.
+then leaves a checkpoint with a torn optimizer file. Here every worker sends its own part, and the checkpoint counts
+only when all parts are there.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import ray.train
 import torch
-from ray.train import Checkpoint
 from transformers import TrainerCallback
 
-from distilray.train.loop import checkpoints
 from distilray.train.loop.metrics import MetricsLog
+from distilray.train.loop.saving import Uploads
+from distilray.train.loop.steps import Work
 from distilray.train.loop.trackers import Tracked
 from distilray.train.memory.flops import Peak
 from distilray.train.spec import Job
@@ -28,19 +28,28 @@ GIB = 2**30
 
 
 class Reporting(TrainerCallback):
-    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` the number of rows, ``flops``
-    the operations of one token, ``peak`` the peak of a worker's device."""
+    """``tokens_at[k]`` are the tokens of the first ``k`` steps over all workers, ``rows`` the number of rows, ``work``
+    their operations, ``peak`` the peak of a worker's device."""
 
     def __init__(
-        self, job: Job, tokens_at: np.ndarray, rows: int, flops: float | None = None, peak: Peak | None = None
+        self, job: Job, tokens_at: np.ndarray, rows: int, work: Work | None = None, peak: Peak | None = None
     ) -> None:
         self.store, self.out, self.board, self.names = job.store, job.out, job.board, job.method.metrics
         self.tokens_at, self.rows, self.batch_size = tokens_at, rows, job.settings.batch_size
         self.context = ray.train.get_context()
         self.first = self.context.get_world_rank() == 0
         self.log: MetricsLog | None = None
-        self.settings, self.flops, self.peak = job.settings, flops, peak
+        self.settings, self.work, self.peak = job.settings, work, peak
         self.tracked: Tracked | None = None
+        self.uploads = Uploads(
+            self.store,
+            f"{self.out}/checkpoints",
+            worker=self.context.get_world_rank(),
+            workers=self.context.get_world_size(),
+            place=self.context.get_local_rank(),
+            neighbours=self.context.get_local_world_size(),
+            keep=job.settings.save_total_limit,
+        )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.first:
@@ -52,6 +61,7 @@ class Reporting(TrainerCallback):
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.uploads.check()
         if state.global_step >= state.max_steps:
             control.should_log = True  # the last step too, where it is not a multiple of log_every
 
@@ -78,7 +88,7 @@ class Reporting(TrainerCallback):
             "grad_norm": logs.get("grad_norm"),
             "tokens": int(self.tokens_at[step]),
             "tokens_per_second": round(tokens / seconds, 1) if seconds else None,
-            "mfu": self._mfu(tokens, seconds),
+            "mfu": self._mfu(step, seconds),
             "seconds": round(self.log.seconds + seconds, 3),
             "memory_gib": round(_peak_memory() / GIB, 3),
             "workers": self.context.get_world_size(),
@@ -95,38 +105,28 @@ class Reporting(TrainerCallback):
         self.log.add(record)
         self.tracked.add(record)
 
-    def _mfu(self, tokens: int, seconds: float) -> float | None:
+    def _mfu(self, step: int, seconds: float) -> float | None:
         """Share of the peak of all workers' devices that the last steps reached."""
-        if self.flops is None or self.peak is None or not seconds:
+        if self.work is None or self.peak is None or not seconds:
             return None
-        devices = self.context.get_world_size()
-        return round(self.flops * tokens / seconds / (devices * self.peak.tflops * 1e12), 4)
+        peak = self.context.get_world_size() * self.peak.tflops * 1e12
+        return round(self.work.between(self._marked_step, step) / seconds / peak, 4)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        name = checkpoints.name_of(state.global_step)
-        folder = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-        torch.distributed.barrier()  # all ranks of this node have written
-        mine = Checkpoint.from_directory(folder) if self.context.get_local_rank() == 0 else None
-        ray.train.report(
-            {"step": state.global_step},
-            checkpoint=mine,
-            checkpoint_dir_name=name,
-            delete_local_checkpoint_after_upload=True,  # the store has it; scratch disks are small
-        )
-        torch.distributed.barrier()  # all nodes have handed over
         if self.log is not None:
-            self.log.flush()
-            checkpoints.mark_complete(self.store, f"{self.out}/checkpoints/{name}", state.global_step)
+            self.log.flush()  # so that records and checkpoint agree
+        self.uploads.begin(state.global_step, os.path.join(args.output_dir, f"checkpoint-{state.global_step}"))
         self._mark, self._marked_step = time.monotonic(), state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.uploads.wait()
         if self.log is not None and self.tracked is not None:
             self.log.close()
             self.tracked.close()
 
 
 def _peak_memory() -> int:
-    """Bytes at the peak: of the GPU, or of this process."""
+    """Bytes at the peak: of the GPU, gaps between tensors included, or of this process."""
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+        return torch.cuda.max_memory_reserved()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

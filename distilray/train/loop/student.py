@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 import transformers
 from transformers import AutoConfig, PreTrainedModel
 
+from distilray.train.distributed.loading import allocate, load
 from distilray.train.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -19,19 +21,23 @@ def load_student(
 ) -> PreTrainedModel:
     """The student at the local ``path``: fp32 masters where its weights are trained; with adapters, frozen weights in
     the compute precision, or in 4 bits. ``head``: of :meth:`TrainingMethod.head`; new weights are
-    initialised at random from the seed, alike in all workers."""
-    auto = getattr(transformers, method.auto)
+    initialised at random from the seed, alike in all workers.
+
+    Under FSDP all workers call it together, and only the first reads weights: the others' are not initialised, and
+    accelerate sends them their shards."""
     if head:
         torch.manual_seed(settings.seed)
         head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels is replaced by a new one
     frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-    if settings.lora is None:
-        return auto.from_pretrained(path, dtype=torch.float32, **head)
-    if settings.lora.quantize is None:
-        return auto.from_pretrained(path, dtype=frozen, **head)
+    if settings.lora is None or settings.lora.quantize is None:
+        dtype = torch.float32 if settings.lora is None else frozen
+        once = settings.sharding == "fsdp" and dist.is_initialized() and dist.get_world_size() > 1
+        model = load(method.auto, path, dtype, once=once, **head)
+        allocate(model)
+        return model
     from transformers import BitsAndBytesConfig
 
-    return auto.from_pretrained(
+    return getattr(transformers, method.auto).from_pretrained(
         path,
         dtype=frozen,
         **head,

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 
-import numpy as np
 import ray.train
 import torch
-from ray.train import Checkpoint
 from transformers import AutoTokenizer, PrinterCallback, Trainer
 
 from distilray.checkpoints import local_student, read_student
-from distilray.train.data.order import batch_order, total_steps
+from distilray.storage import download_folder
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
 from distilray.train.distributed.sequence import SequenceGroup, sequence_group, split_attention
-from distilray.train.errors import CannotTrain
-from distilray.train.loop import checkpoints
+from distilray.train.errors import CannotTrain, StopTraining
+from distilray.train.loop import checkpoints, scratch
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.export import export_student
-from distilray.train.loop.metrics import DEVICE, read_metrics
+from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
+from distilray.train.loop.steps import Steps, Work, steps_of
 from distilray.train.loop.student import adapters, load_student
-from distilray.train.memory.flops import device_peak, flops_per_token
+from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 
 
@@ -37,40 +35,34 @@ def train(job: Job) -> None:
     job = replace(job, student_path=local_student(job.student_path), resources=resources)
     if resources.gpus_per_worker == 0:
         torch.set_num_threads(max(1, int(resources.cpus_per_worker)))
-    job.method.prepare_in_workers(job)
-    feed = _feed(job)
-    steps, stop, order, tokens_at = _schedule(job, feed)
-    context = _context(job, feed, order, steps)
-    group = _sequence_group(context)
-    trainer = job.method.trainer(context)
-    if group is not None:
-        trainer.slice_rows(group)
-    _add_callbacks(trainer, context, stop, tokens_at)
-    _train(job, trainer)
-    job.method.finish_in_workers(job, trainer)
-    _export(job, trainer)
+    with scratch.held(job.scratch, first=ray.train.get_context().get_local_rank() == 0):
+        _clear(job)
+        job.method.prepare_in_workers(job)
+        feed = _feed(job)
+        steps = steps_of(job, feed)
+        context = _context(job, feed, steps)
+        group = _sequence_group(context)
+        trainer = job.method.trainer(context)
+        if group is not None:
+            trainer.slice_rows(group)
+        reporting = _reporting(job, feed, steps)
+        _add_callbacks(trainer, context, steps.stop, reporting)
+        _train(job, trainer, reporting)
+        job.method.finish_in_workers(job, trainer)
+        _export(job, trainer)
 
 
-def _schedule(job: Job, feed: TrainingData) -> tuple[int, int, np.ndarray, np.ndarray]:
-    """Steps of the whole training, the step to stop at, the order of rows, and the tokens up to every step."""
-    settings = job.settings
-    steps = total_steps(len(feed.lengths), settings.batch_size, epochs=settings.epochs, max_steps=settings.max_steps)
-    start, stop = (job.step_range.start, job.step_range.stop) if job.step_range else (0, steps)
-    order = batch_order(
-        feed.lengths, stop - start, settings.batch_size, seed=settings.seed, by_length=settings.group_by_length
-    )
-    tokens_at = np.concatenate(
-        [np.full(start + 1, _tokens_at(job, start)), feed.lengths[order].reshape(stop - start, -1).sum(1)]
-    )
-    tokens_at[start:] = tokens_at[start:].cumsum()
-    # Steps of earlier rounds are skipped when a training continues: any row can fill their places.
-    order = np.concatenate([np.zeros(start * settings.batch_size, np.int64), order])
-    return steps, stop, order, tokens_at
+def _clear(job: Job) -> None:
+    """Removes what killed workers of this launch have left of a checkpoint; nobody resumes before that."""
+    if ray.train.get_context().get_world_rank() == 0:
+        folder = f"{job.out}/checkpoints"
+        checkpoints.clear_rest(job.store, folder, keep=checkpoints.newest(job.store, folder))
+    torch.distributed.barrier()
 
 
-def _context(job: Job, feed: TrainingData, order: np.ndarray, steps: int) -> WorkerContext:
+def _context(job: Job, feed: TrainingData, steps: Steps) -> WorkerContext:
     settings, method, on_cpu = job.settings, job.method, job.resources.gpus_per_worker == 0
-    arguments = method.arguments(settings, common_arguments(job, steps, on_cpu))
+    arguments = method.arguments(settings, common_arguments(job, steps.total, on_cpu))
     sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, job.resources.workers)
@@ -80,16 +72,16 @@ def _context(job: Job, feed: TrainingData, order: np.ndarray, steps: int) -> Wor
         model=load_student(job.student_path, settings, on_cpu, method, method.head(job)),
         tokenizer=AutoTokenizer.from_pretrained(job.student_path),
         feed=feed,
-        order=order,
+        order=steps.order,
         adapters=adapters(settings, method),
     )
 
 
-def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, tokens_at: np.ndarray) -> None:
+def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, reporting: Reporting) -> None:
     """Reports, checks and early stops, alike for all methods."""
     job, settings, workers = context.job, context.job.settings, context.job.resources.workers
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
-    trainer.add_callback(_reporting(job, context.feed, tokens_at))
+    trainer.add_callback(reporting)
     trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
@@ -111,22 +103,16 @@ def _sequence_group(context: WorkerContext) -> SequenceGroup | None:
     return group
 
 
-def _reporting(job: Job, feed: TrainingData, tokens_at: np.ndarray) -> Reporting:
+def _reporting(job: Job, feed: TrainingData, steps: Steps) -> Reporting:
     config = read_student(job.student_path).config
     try:
-        flops = flops_per_token(config, job.settings.lora, float(feed.lengths.mean()), head=job.method.is_generative)
+        work = Work.of(config, job.settings.lora, steps, head=job.method.is_generative)
     except KeyError:  # not a dense transformer: no MFU
-        flops = None
-    peak = device_peak(job.resources.peak_tflops, job.resources.gpus_per_worker == 0) if flops is not None else None
+        work = None
+    peak = device_peak(job.resources.peak_tflops, job.resources.gpus_per_worker == 0) if work is not None else None
     if peak is not None and ray.train.get_context().get_world_rank() == 0:
         job.store.write_json(f"{job.out}/{DEVICE}", {"peak_tflops": round(peak.tflops, 3), "peak": peak.name})
-    return Reporting(job, tokens_at, len(feed.lengths), flops, peak)
-
-
-def _tokens_at(job: Job, step: int) -> int:
-    """Tokens of all rows up to ``step``, as an earlier step_range recorded them."""
-    records = [record for record in read_metrics(job.store, job.out) if record["step"] <= step and "tokens" in record]
-    return records[-1]["tokens"] if records else 0
+    return Reporting(job, steps.tokens_at, len(feed.lengths), work, peak)
 
 
 def _feed(job: Job) -> TrainingData:
@@ -139,18 +125,29 @@ def _feed(job: Job) -> TrainingData:
     return open_feed(folder, packed=pack_to is not None)
 
 
-def _train(job: Job, trainer: Trainer) -> None:
+def _train(job: Job, trainer: Trainer, reporting: Reporting) -> None:
     resume = checkpoints.newest(job.store, f"{job.out}/checkpoints")
     if job.step_range and checkpoints.step_of_path(resume) < job.step_range.start:
         raise CannotTrain(
             f"train {job.settings.name!r}: its checkpoint of step {job.step_range.start}, from which this round "
             f"continues, is missing or damaged; delete {job.out} in the run to start it again"
         )
-    if resume is None:
-        trainer.train()
-        return
-    with Checkpoint(job.store.full(resume), job.store.filesystem).as_directory() as folder:
-        trainer.train(resume_from_checkpoint=folder)
+    try:
+        trainer.train(resume_from_checkpoint=None if resume is None else _on_this_node(job, resume))
+    except StopTraining:
+        reporting.uploads.wait()  # what a session with other settings continues from
+        raise
+
+
+def _on_this_node(job: Job, checkpoint: str) -> str:
+    """A local folder with the files of ``checkpoint`` (a path in the store), fetched once for all workers here."""
+    if job.store.local:
+        return job.store.full(checkpoint)
+    folder = os.path.join(job.scratch, "resumed")
+    if ray.train.get_context().get_local_rank() == 0:
+        download_folder(job.store, checkpoint, folder)
+    torch.distributed.barrier()
+    return folder
 
 
 def _export(job: Job, trainer: Trainer) -> None:
@@ -161,4 +158,4 @@ def _export(job: Job, trainer: Trainer) -> None:
         export_student(trainer, job, job.final)
     torch.distributed.barrier()
     if ray.train.get_context().get_local_rank() == 0:
-        shutil.rmtree(job.scratch)
+        scratch.remove(job.scratch)

@@ -25,7 +25,7 @@ def test_checkpoints_on_an_object_store_are_whole_or_not_there(s3_store: Store) 
         folder = f"{OUT}/checkpoints/{checkpoints.name_of(step)}"
         s3_store.write(f"{folder}/model.bin", b"weights" * step)
         if step < 12:
-            checkpoints.mark_complete(s3_store, folder, step)
+            checkpoints.mark_written(s3_store, folder, {"model.bin": 7 * step})
     newest = checkpoints.newest(s3_store, f"{OUT}/checkpoints")
     assert newest is not None and newest.endswith("step-00000008")
     s3_store.write(f"{newest}/model.bin", b"torn")

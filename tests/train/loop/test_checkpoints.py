@@ -18,9 +18,10 @@ def store(tmp_path: Path) -> Store:
 def write(store: Store, step: int, *, complete: bool = True) -> str:
     folder = f"{FOLDER}/{checkpoints.name_of(step)}"
     store.write(f"{folder}/optimizer.bin", b"12345")
-    store.write(f"{folder}/pytorch_model_fsdp_0/__0_0.distcp", b"123")
+    store.write(f"{folder}/state/__0_0.distcp", b"123")
+    checkpoints.mark_written(store, folder, {"optimizer.bin": 5}, worker=0, workers=2)
     if complete:
-        checkpoints.mark_complete(store, folder, step)
+        checkpoints.mark_written(store, folder, {"state/__0_0.distcp": 3}, worker=1, workers=2)
     return folder
 
 
@@ -40,7 +41,7 @@ def test_a_checkpoint_with_a_torn_or_missing_file_is_passed_over(store: Store) -
     whole = write(store, 10)
     torn, lost = write(store, 20), write(store, 30)
     store.write(f"{torn}/optimizer.bin", b"123")
-    store.delete(f"{lost}/pytorch_model_fsdp_0/__0_0.distcp")
+    store.delete(f"{lost}/state/__0_0.distcp")
     assert checkpoints.newest(store, FOLDER) == whole
 
 
@@ -54,3 +55,11 @@ def test_what_a_killed_training_left_is_cleared_away(store: Store) -> None:
     store.write(f"{FOLDER}/checkpoint_manager_snapshot.json", b"{")
     checkpoints.clear_rest(store, FOLDER, keep=whole)
     assert store.names(FOLDER) == ["step-00000010"]
+
+
+def test_only_the_newest_whole_checkpoints_are_kept(store: Store) -> None:
+    for step in (10, 20, 30):
+        write(store, step)
+    write(store, 40, complete=False)
+    checkpoints.prune(store, FOLDER, 2)
+    assert store.names(FOLDER) == ["step-00000020", "step-00000030", "step-00000040"]

@@ -1,7 +1,7 @@
 """Teachers that the student's workers load, and that read the same tokens in the same step.
 
 Sharded layer by layer over all workers (FSDP2), however the student is sharded: only one layer of a teacher is whole at
-a time. Each worker reads the checkpoint into its host's memory before it is sharded.
+a time. The first worker alone reads the checkpoint, into its host's memory.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from transformers import AutoModelForCausalLM
 
 from distilray.train.distributed import sharding
+from distilray.train.distributed.loading import load, shard
 from distilray.train.methods.distill.head import Live, head_of
 from distilray.train.settings import IGNORED
 
@@ -42,17 +40,10 @@ class LiveTeachers:
 def load_teacher(path: str, dtype: torch.dtype, workers: int, device: torch.device) -> Any:
     """The model at ``path``, which returns its last hidden states at the trained positions, ``(n, width)``."""
     with sharding.whole():
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval().requires_grad_(False)
+        model = load("AutoModelForCausalLM", path, dtype, once=workers > 1)
+    model.eval().requires_grad_(False)
     model.forward = types.MethodType(functools.wraps(type(model).forward)(_read), model)
-    if workers == 1:
-        return model.to(device)
-    mesh = init_device_mesh(device.type, (workers,))
-    layers = set(model._no_split_modules)
-    for module in model.modules():
-        if type(module).__name__ in layers:
-            fully_shard(module, mesh=mesh)
-    fully_shard(model, mesh=mesh, reshard_after_forward=True)
-    return model
+    return model.to(device) if workers == 1 else shard(model, device)
 
 
 def _read(self: Any, *args: Any, labels: torch.Tensor, **kwargs: Any) -> torch.Tensor:

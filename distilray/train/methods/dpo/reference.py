@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from transformers import AutoModelForCausalLM
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from trl.trainer.utils import add_fused_lm_head, use_adapter
 
 from distilray.checkpoints import local_student
 from distilray.train.distributed import sharding
+from distilray.train.distributed.loading import load, shard
 from distilray.train.loop.context import WorkerContext
 from distilray.train.settings import IGNORED, TrainSettings
 from distilray.train.spec import Job
@@ -28,28 +29,15 @@ def load_reference(job: Job, device: torch.device) -> Any:
     """The reference model, which returns log-probabilities; all workers call it together."""
     settings = job.settings
     path = job.student_path if settings.reference is None else local_student(job.models[settings.reference].path)
+    shared_out = dist.get_world_size() > 1 and settings.sharding not in ("ddp", "zero2")
     with sharding.whole():
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval().requires_grad_(False)
+        model = load("AutoModelForCausalLM", path, torch.float32, once=shared_out)
+    model.eval().requires_grad_(False)
     add_fused_lm_head(model)
-    if dist.get_world_size() == 1 or settings.sharding in ("ddp", "zero2"):
+    if not shared_out:
         return model.to(device)
-    return shard(model, settings, device)
-
-
-def shard(model: Any, settings: TrainSettings, device: torch.device) -> Any:
-    """``model`` over all workers, each of its blocks by itself (FSDP2)."""
-    from torch.distributed.device_mesh import init_device_mesh
-    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-
-    options: dict[str, Any] = {"mesh": init_device_mesh(device.type, (dist.get_world_size(),))}
-    if settings.precision == "bf16":
-        options["mp_policy"] = MixedPrecisionPolicy(param_dtype=torch.bfloat16)
-    blocks = set(model._no_split_modules)
-    for module in model.modules():
-        if type(module).__name__ in blocks:
-            fully_shard(module, **options)
-    fully_shard(model, reshard_after_forward=True, **options)  # no backward pass would do it
-    return model
+    options = {"mp_policy": MixedPrecisionPolicy(param_dtype=torch.bfloat16)} if settings.precision == "bf16" else {}
+    return shard(model, device, **options)
 
 
 def token_log_probs(model: Any, batch: dict[str, torch.Tensor], settings: TrainSettings) -> torch.Tensor:
