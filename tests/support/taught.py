@@ -88,19 +88,27 @@ def trained(
     micro: int = BATCH,
     workers: int = 1,
     teacher: str = "",
+    models: dict[str, str] | None = None,
     more: dict[str, Any] | None = None,
-    stop: int | None = None,
-    resume: str | None = None,
+    how: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Any:
-    """The trainer after ``STEPS`` steps, or ``stop``; from the checkpoint ``resume``, where there is one. Each of
-    ``workers`` calls it, with a folder of its own."""
+    """The trainer after ``STEPS`` steps, with ``how`` of :func:`trained_here`. Each of ``workers`` calls it, with a
+    folder of its own."""
     store, paths = run
     chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
-    models = {"teacher": VLLMModel(path=teacher)}
+    known = {name: VLLMModel(path=path) for name, path in (models or {"teacher": teacher}).items()}
     resources = SimpleNamespace(workers=workers)
-    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=models, resources=resources)
-    feed_in(store, paths, folder / "feed", holdout=0.1, source=chosen.source)
-    feed = open_feed(str(folder / "feed"), packed=False)
+    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=known, resources=resources)
+    feed_in(
+        store,
+        paths,
+        folder / "feed",
+        packed=chosen.packing,
+        holdout=0.1,
+        source=chosen.source,
+        teachers=chosen.teachers,
+    )
+    feed = open_feed(str(folder / "feed"), packed=chosen.packing)
     arguments = arguments_in(folder, steps=STEPS, micro=micro, workers=workers, evaluate=True) | (more or {})
-    return trained_here(Distill(), job, arguments, feed, student, workers=workers, stop=stop, resume=resume)
+    return trained_here(Distill(), job, arguments, feed, student, workers=workers, **(how or {}))

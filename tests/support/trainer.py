@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def trained_here(
     workers: int = 1,
     stop: int | None = None,
     resume: str | None = None,
+    by_length: bool = True,
+    callbacks: Sequence[Any] = (),
 ) -> Any:
     """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one."""
     made = method.arguments(job.settings, arguments)
@@ -56,12 +59,14 @@ def trained_here(
             model=model_at(student),
             tokenizer=AutoTokenizer.from_pretrained(student),
             feed=feed,
-            order=batch_order(feed.lengths, arguments["max_steps"], BATCH, seed=0, by_length=True),
+            order=batch_order(feed.lengths, arguments["max_steps"], BATCH, seed=0, by_length=by_length),
             adapters=None,
         )
     )
     if workers > 1:
         trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
+    for callback in callbacks:
+        trainer.add_callback(callback)
     if stop:
         trainer.add_callback(StopAt(stop))
     trainer.train(resume_from_checkpoint=resume)

@@ -58,12 +58,10 @@ class Live:
         return (self.hidden[tile],)
 
     def compared(self, logits: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
+        with torch.no_grad():  # the teacher's part alone: the comparison is where the student's gradient begins
             teacher = F.linear(hidden, self.head, self.bias).float()
-            if self.top_k is None:
-                return whole_vocabulary(logits, teacher)
-            top = top_k_of(teacher, self.top_k)
-        return top.of(logits)
+            top = None if self.top_k is None else top_k_of(teacher, self.top_k)
+        return whole_vocabulary(logits, teacher) if top is None else top.of(logits)
 
 
 Teacher = Stored | Live

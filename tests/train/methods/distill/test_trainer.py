@@ -62,8 +62,9 @@ def test_a_training_in_two_stretches_has_the_losses_of_one(
     run: tuple[Store, list[str]], student: str, tmp_path: Path
 ) -> None:
     whole = trained(run, student, tmp_path / "whole")
-    first = trained(run, student, tmp_path / "first", stop=4)
+    first = trained(run, student, tmp_path / "first", how={"stop": 4})
     assert first.state.global_step == 4
-    second = trained(run, student, tmp_path / "second", resume=str(tmp_path / "first" / "out" / "checkpoint-4"))
+    resume = str(tmp_path / "first" / "out" / "checkpoint-4")
+    second = trained(run, student, tmp_path / "second", how={"resume": resume})
     assert logged(first, "loss") == logged(whole, "loss")[:4]
     assert logged(second, "loss") == logged(whole, "loss")
