@@ -18,11 +18,15 @@ from .labels import refuse_classifier as refuse_classifier
 from .portable import make_portable as make_portable
 from .published import known_config as known_config
 from .published import published_config as published_config
+from .stops import declare_stop as declare_stop
+from .stops import declared_stops as declared_stops
+from .stops import stop_ids as stop_ids
 from .student import Student as Student
 from .student import local_student as local_student
 from .student import positions_of as positions_of
 from .student import read_student as read_student
 from .template import TemplateChanged as TemplateChanged
+from .template import chat_template as chat_template
 from .template import check_template as check_template
 from .template import template_hash as template_hash
 from .tokenizer import check_tokenizer as check_tokenizer

@@ -2,31 +2,33 @@
 
     format = load_chat("checkpoints/student", settings)
     format.render([{"role": "user", "content": "2+3?"}], "5", None)
-    # Rendered(input_ids=[..., 20, 151645, 198], labels=[-100, ..., 20, 151645, -100])
+    # Rendered(input_ids=[..., 20, 151645, 198], labels=[-100, ..., 20, 151645, -100], start=14, stop=16)
 
-A template marks the assistant's text with ``{% generation %}``; the token that ends its turn must be inside, or
-the student never learns to stop.
+The tokens before an answer are those that the student is asked with later, and the answer's own are tokenized apart
+from them, as sampling sees them; the token that ends the turn is the last that is trained.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilray.checkpoints import load_tokenizer
+from distilray.checkpoints import load_tokenizer, resolve_path, stop_ids
 from distilray.rows import join_reasoning
+from distilray.train.data.ends import Ends
+from distilray.train.data.marks import Marks, has_marks
+from distilray.train.data.probe import ANSWER, ASK, WITHOUT_TEMPLATE, probe
+from distilray.train.data.template import TEMPLATE, Template, Turns, template_text
+from distilray.train.data.turns import Misrendered, TurnFormat, Written, conversation
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import IGNORED, TrainSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-PROBE = [{"role": "user", "content": "What is 2 + 3?"}]
-PROBE_ANSWER = "It is 5."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,10 @@ class Rendered:
 
     input_ids: list[int]
     labels: list[int]
+    start: int
+    """Where the answer begins: before it are the tokens that it is asked with."""
+    stop: int
+    """Behind the token that ends the answer."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +48,64 @@ class ChatFormat:
     """The student's tokenizer with the template, system prompt and form of answers that it is trained with."""
 
     tokenizer: PreTrainedTokenizerBase
-    template: str
-    """With generation marks; renders the same text as the tokenizer's own."""
+    turns: TurnFormat
+    marks: Marks | None
     system: str | None
     think: bool
     loss_on: str
-    stop_ids: frozenset[int]
+    splits: bool
+    """Whether the tokens of a text after a prompt are those of the text alone; else it is tokenized with the prompt."""
     hash: str
     """Of the template, the system prompt and the form of answers (12 hex digits)."""
 
+    @property
+    def ends(self) -> Ends:
+        return self.turns.ends
+
+    @property
+    def stop_id(self) -> int:
+        """The token that ends the assistant's turn."""
+        return int(self.tokenizer.convert_tokens_to_ids(self.ends.token))  # pyright: ignore[reportArgumentType]
+
     def render(self, messages: Sequence[dict[str, str]], answer: str, reasoning: str | None) -> Rendered:
-        """Tokens of the whole conversation. Raises :class:`jinja2.TemplateError` if the template refuses it."""
-        turns = [*self.prompt(messages), {"role": "assistant", "content": self.assistant(answer, reasoning)}]
-        encoded = self.tokenizer.apply_chat_template(
-            turns, chat_template=self.template, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
-        )
-        ids, mask = encoded["input_ids"], encoded["assistant_masks"]
-        start = _last_turn(mask) if self.loss_on == "answer" else 0
-        labels = [token if on and i >= start else IGNORED for i, (token, on) in enumerate(zip(ids, mask, strict=True))]
-        return Rendered(list(ids), labels)
+        """Tokens of the whole conversation. Raises :class:`Misrendered` where they would not be those of sampling, and
+        :class:`jinja2.TemplateError` if the template refuses the conversation."""
+        turns = conversation(self.prompt(messages), self.assistant(answer, reasoning))
+        written = self.turns.written(turns, every=self.loss_on == "assistant")
+        pieces = self._encoded(written)
+        silent = self.marks.unmarked(turns, written) if self.marks and self.turns.opens is None else {}
+        ids: list[int] = []
+        labels: list[int] = []
+        start = stop = 0
+        for place, piece in enumerate(pieces):
+            if place in written.by_assistant:
+                start, stop = len(ids), len(ids) + len(piece)
+                skipped = frozenset(silent.get(place, ()))
+                labels += [IGNORED if k in skipped else token for k, token in enumerate(piece)]
+            else:
+                labels += [IGNORED] * len(piece)
+            ids += piece
+        return Rendered(ids, labels, start, stop)
+
+    def _encoded(self, written: Written) -> list[list[int]]:
+        """Token ids of every piece."""
+        encoded = self._ids(list(written.pieces))
+        answer = written.by_assistant[-1]
+        if len(written.by_assistant) > 1:  # earlier turns were sampled too: then the prompt must be made of their tokens
+            (prompt,) = self._ids([written.prompt])
+            if prompt != [token for piece in encoded[:answer] for token in piece]:
+                raise Misrendered("tokens of an earlier turn change once the conversation goes on")
+        if not self.splits:
+            prompt, whole = self._ids([written.prompt, written.prompt + written.pieces[answer]])
+            if whole[: len(prompt)] != prompt:
+                raise Misrendered("its prompt and its answer share a token")
+            encoded[answer] = whole[len(prompt) :]
+        if encoded[answer].index(self.stop_id) != len(encoded[answer]) - 1:
+            raise Misrendered("its answer contains the token that ends it")
+        return encoded
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        return self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]  # pyright: ignore[reportReturnType]
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
         """The turns up to the answer, with the student's system prompt in place of any other."""
@@ -73,87 +118,76 @@ class ChatFormat:
         """The assistant's turn; with ``think``, its reasoning in a block before the answer."""
         return join_reasoning(reasoning if self.think else None, answer)
 
-    def stops(self, rendered: Rendered) -> bool:
-        """Whether the last trained token is the one that ends the turn."""
-        trained = [label for label in rendered.labels if label != IGNORED]
-        return bool(trained) and any(label in self.stop_ids for label in trained[-3:])  # some end a turn with a newline
 
+def load_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any] | None = None) -> ChatFormat:
+    """The chat format of the checkpoint at ``path``; :class:`CannotTrain` if rows could not be trained on.
 
-def load_chat(path: str, settings: TrainSettings) -> ChatFormat:
-    """The chat format of the checkpoint at ``path``; :class:`CannotTrain` if rows could not be trained on."""
-    tokenizer = load_tokenizer(path)
-    template = _marked_template(path, tokenizer)
-    digest = hashlib.blake2b(digest_size=6)
-    for part in (template, settings.system or "", str(settings.think), settings.trained_turns):
-        digest.update(part.encode() + b"\0")
+    ``variables`` are for the chat template: the model's ``chat_template_kwargs``.
+    """
+    tokenizer, variables, shown = load_tokenizer(path), dict(variables or {}), f"student {path!r}"
+    text = template_text(tokenizer.chat_template, variables)
+    if not text:
+        raise CannotTrain(f"{shown}: {WITHOUT_TEMPLATE}")
+    variables.pop(TEMPLATE, None)
+    turns = probe(_template(path, tokenizer, text, variables), settings, shown)
     chat = ChatFormat(
         tokenizer=tokenizer,
-        template=template,
+        turns=turns,
+        marks=Marks(tokenizer, text, variables) if has_marks(text) else None,
         system=settings.system,
         think=settings.think,
         loss_on=settings.trained_turns,
-        stop_ids=_stop_ids(path, tokenizer),
-        hash=digest.hexdigest(),
+        splits=_splits(tokenizer, turns),
+        hash=_hash(text, settings, variables),
     )
-    _check(path, chat)
+    _check(shown, chat)
     return chat
 
 
-def _marked_template(path: str, tokenizer: Any) -> str:
-    own = tokenizer.chat_template
-    if not own:
-        raise CannotTrain(
-            f"student {path!r}: its tokenizer has no chat template; add one as chat_template.jinja in that folder"
-        )
-    own = own["default"] if isinstance(own, dict) else own
-    if "{% generation" in own or "{%- generation" in own:
-        return own
-    from trl.chat_template_utils import get_training_chat_template
+def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variables: Mapping[str, Any]) -> Template:
+    """The template as the tokenizer renders it."""
 
-    try:
-        return get_training_chat_template(tokenizer) or own  # the families that TRL knows
-    except ValueError as error:
-        raise CannotTrain(
-            f"student {path!r}: its chat template has no generation marks, which say which tokens the "
-            "assistant wrote. Put {% generation %} before what the assistant says and {% endgeneration %} after the "
-            "token that ends its turn, in chat_template.jinja"
-        ) from error
-
-
-def _stop_ids(path: str, tokenizer: Any) -> frozenset[int]:
-    ids = {tokenizer.eos_token_id}
-    generation = Path(path) / "generation_config.json"
-    if generation.is_file():
-        named = json.loads(generation.read_text("utf-8")).get("eos_token_id")
-        ids.update(named if isinstance(named, list) else [named])
-    return frozenset(token for token in ids if token is not None)
-
-
-def _check(path: str, chat: ChatFormat) -> None:
-    """Renders a probe, so that a wrong template is reported before anything starts."""
-    rendered = chat.render(PROBE, PROBE_ANSWER, None)
-    if all(label == IGNORED for label in rendered.labels):
-        raise CannotTrain(f"student {path!r}: its chat template has generation marks around no token")
-    if not chat.stops(rendered):
-        last = chat.tokenizer.decode([label for label in rendered.labels if label != IGNORED][-1:])
-        raise CannotTrain(
-            f"student {path!r}: its chat template trains up to {last!r} but not the token that ends the turn "
-            f"({chat.tokenizer.eos_token!r}), so the student would never stop; move {{% endgeneration %}} after it"
-        )
-    turns = chat.prompt(PROBE)
-    asked = chat.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=True, return_dict=True)
-    prompt_ids = list(asked["input_ids"])
-    if rendered.input_ids[: len(prompt_ids)] != prompt_ids:
-        raise CannotTrain(
-            f"student {path!r}: its chat template renders a prompt differently when an answer follows it, so the "
-            "student would be prompted in a format that it was not trained on; make the template the same for both"
+    def render(turns: Turns, ask: bool) -> str:
+        return tokenizer.apply_chat_template(  # pyright: ignore[reportReturnType]
+            [dict(turn) for turn in turns], chat_template=text, tokenize=False, add_generation_prompt=ask, **variables
         )
 
+    folder = Path(resolve_path(path))
+    stops = {tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(stop_ids(folder))}
+    added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+    return Template(render, frozenset(added), frozenset(token for token in stops if token))
 
-def _last_turn(mask: Sequence[int]) -> int:
-    """Where the last run of ones in ``mask`` begins."""
-    end = max((i for i, on in enumerate(mask) if on), default=0)
-    start = end
-    while start > 0 and mask[start - 1]:
-        start -= 1
-    return start
+
+def _hash(text: str, settings: TrainSettings, variables: Mapping[str, Any]) -> str:
+    digest = hashlib.blake2b(digest_size=6)
+    for part in (text, settings.system or "", str(settings.think), settings.trained_turns):
+        digest.update(part.encode() + b"\0")
+    if variables:
+        digest.update(json.dumps(variables, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _splits(tokenizer: PreTrainedTokenizerBase, turns: TurnFormat) -> bool:
+    """Some tokenizers begin every text with a space of its own."""
+    answer = ANSWER + turns.ends.end
+    prompt = turns.render([ASK], True)
+    together, before, after = tokenizer([prompt + answer, prompt, answer], add_special_tokens=False)["input_ids"]  # pyright: ignore
+    return together == before + after
+
+
+def _check(shown: str, chat: ChatFormat) -> None:
+    """Renders a probe with the tokenizer, so that a wrong one is reported before anything starts."""
+    if chat.stop_id == chat.tokenizer.unk_token_id or len(chat._ids([chat.ends.token])[0]) != 1:
+        raise CannotTrain(
+            f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as one "
+            "token, so the student would never stop; add it as a special token, or write another one in the template"
+        )
+    rendered = chat.render([ASK], ANSWER, "2 and 3 make 5.")
+    trained = [label for label in rendered.labels if label != IGNORED]
+    if not trained:
+        raise CannotTrain(f"{shown}: its chat template has generation marks around no token")
+    if trained[-1] != chat.stop_id:
+        raise CannotTrain(
+            f"{shown}: its chat template trains up to {chat.tokenizer.decode(trained[-1:])!r} but not the token that "
+            f"ends the turn ({chat.ends.token!r}), so the student would never stop; move {{% endgeneration %}} after it"
+        )
