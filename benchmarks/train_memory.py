@@ -49,6 +49,7 @@ CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "tiny lora": (TINY, 1, {**ALONE, **ROWS4, "lora": {"r": 16}}),
     "tiny bf16, fsdp x2": (TINY, 2, {**ROWS4, "batch_size": 8}),
     "tiny fp32, fsdp x2": (TINY, 2, {**ROWS4, **FP32, "batch_size": 8}),
+    "tiny fp32, fsdp x2, two micro batches": (TINY, 2, {**ROWS4, **FP32, "batch_size": 8, "micro_batch_size": 2}),
     "tiny fp32, ddp x2": (TINY, 2, {**ROWS4, **FP32, **ALONE, "batch_size": 8}),
     "tiny dpo": (TINY, 1, {**ALONE, **FP32, **ROWS2, **DPO}),
     "tiny dpo, fsdp x2": (TINY, 2, {**FP32, **ROWS2, **DPO, "batch_size": 4}),
@@ -117,15 +118,22 @@ def train(config: dict[str, Any], settings: Any, resources: Any) -> list[int]:
     return peaks
 
 
-def measure(name: str) -> dict[str, Any]:
-    """One case, in processes of its own."""
+def planned(name: str) -> Any:
+    """What the plan says of a case."""
     from distilray.train import TrainResources, memory_plan, method_named
 
-    config, workers, written = CASES[name]
+    config, workers, _ = CASES[name]
     settings = settings_of(name)
     costs = method_named(settings.kind).costs(settings)
     beside = [config for _ in costs.beside]
-    plan = memory_plan(config, settings, TrainResources(workers=workers), beside=beside, costs=costs)
+    resources = TrainResources(workers=workers)
+    return memory_plan(config, settings, resources, beside=beside, costs=costs, padded=False)
+
+
+def measure(name: str) -> dict[str, Any]:
+    """One case, in processes of its own."""
+    config, workers, written = CASES[name]
+    plan = planned(name)
     port = str(20000 + os.getpid() % 20000)
     processes = []
     for rank in range(workers):

@@ -60,9 +60,9 @@ class PlannedRecipe:
 def plan(recipe: RecipeLike, machine: str | Available | None = None, overrides: Sequence[str] = ()) -> PlannedRecipe:
     """The plan of ``recipe`` (its path or URI, its sections, or itself) on ``machine``; nothing is started.
 
-    ``machine``: GPUs x GiB (``"8x80"``), nodes x GPUs x GiB (``"2x8x80"``), or what a cluster has; default: this
-    machine. Raises :class:`RecipeError` if the recipe is wrong or does not fit, :class:`ValueError` for another
-    ``machine``.
+    ``machine``: GPUs x GiB (``"8x80"``), nodes x GPUs x GiB (``"2x8x80"``), each with more of what is known
+    (``"2x8x80,host=1500,storage=2"``), or what a cluster has; default: this machine. Raises :class:`RecipeError` if the
+    recipe is wrong or does not fit, :class:`ValueError` for another ``machine``.
     """
     recipe = as_recipe(recipe, overrides)
     if machine is None:

@@ -3,16 +3,19 @@
 distilray plan recipe.yaml
 distilray plan recipe.yaml --pilot 200
 distilray plan recipe.yaml --machines 2x8x80
+distilray plan recipe.yaml --machines 2x8x80,host=1500,storage=2 --json
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import sys
 
 from distilray.api import plan
 from distilray.cli.exit_codes import UsageError
-from distilray.planning import Available, parse_machines
+from distilray.planning import Available, needs_as_json, parse_machines, this_machine
 from distilray.recipe import load_recipe
 from distilray.report import TerminalView, forecast_view, stdout
 from distilray.runner import Resources
@@ -21,7 +24,9 @@ from distilray.runner import Resources
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", help="path or URI of the recipe")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="dotted keys of the recipe to set")
-    parser.add_argument("--machines", metavar="8x80", help="plan for these: GPUs x GiB, or nodes x GPUs x GiB")
+    parser.add_argument("--machines", metavar="8x80", help="plan for these: GPUs x GiB, or nodes x GPUs x GiB; and "
+                        "GiB of memory and GB/s of storage of each: 8x80,host=1500,storage=2")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="write the needs of the trainings as JSON")
     parser.add_argument("--pilot", type=int, metavar="N", help="run N rows and predict time, tokens and cost")
     parser.add_argument("--gpu-hour", type=float, metavar="PRICE", help="what an hour of one GPU costs, for the pilot")
 
@@ -30,6 +35,11 @@ def call(options: argparse.Namespace) -> int:
     console = stdout()
     recipe = load_recipe(options.recipe, options.overrides)
     machine = _machine(options.machines)
+    if options.json:
+        machine = machine or this_machine(recipe.resources.num_cpus)
+        json.dump(needs_as_json(recipe, machine), sys.stdout, indent=1, ensure_ascii=False)
+        print()
+        return 0
     plan(recipe, machine).show(console)
     if options.pilot:
         from distilray.driver import pilot  # ray

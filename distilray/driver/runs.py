@@ -118,7 +118,16 @@ def available() -> Available:
     """What the connected cluster has."""
     resources = ray.cluster_resources()
     memory = resources.get("memory", 0) / 2**30
-    return Available(resources.get("CPU", 0), resources.get("GPU", 0), memory, gpu_gib_of(resources))
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [node for node in alive if node.get("GPU")] or alive
+    return Available(
+        resources.get("CPU", 0),
+        resources.get("GPU", 0),
+        memory,
+        gpu_gib_of(resources),
+        nodes=max(1, len(nodes)),
+        host_gib=min((node.get("memory", 0) / 2**30 for node in nodes), default=None),
+    )
 
 
 def _record(store: Store, recipe: Recipe, limit: int | None) -> dict:

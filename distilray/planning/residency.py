@@ -11,6 +11,9 @@ from distilray.runner import Resources, size
 
 T = TypeVar("T")
 
+STORAGE_GB_S = 1.0
+"""Assumed of storage whose speed is not given: a common network file system or bucket, one machine alone."""
+
 
 @dataclass(frozen=True)
 class Available:
@@ -21,6 +24,12 @@ class Available:
     memory_gib: float | None = None
     gpu_gib: float | None = None
     """Memory of the smallest GPU; None if unknown."""
+    nodes: int = 1
+    """Machines that have GPUs, or all if none has; they are taken to be alike."""
+    host_gib: float | None = None
+    """Memory of the smallest of those machines, in addition to its GPUs'; None if unknown."""
+    storage_gb_s: float = STORAGE_GB_S
+    """GB (10^9 bytes) that each machine reads from or writes to the run's storage in a second."""
 
 
 def needs(models: Mapping[str, ModelSettings]) -> dict[str, float]:

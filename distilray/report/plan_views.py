@@ -43,7 +43,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
     if recipe.models:
         parts += [Text(""), _models(recipe.models)]
     if recipe.all_trainings():
-        parts += [Text(""), _trainings(training_needs(recipe, available))]
+        needed = training_needs(recipe, available)
+        parts += [Text(""), _trainings(needed), Text(""), _machines(needed, available.storage_gb_s)]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
@@ -130,6 +131,24 @@ def _trainings(needs: list[TrainingNeed]) -> Table:
         gib = need.memory.gib()
         numbers = [f"{gib[part]:.1f}" for part in shown]
         table.add_row(need.entry.name, *numbers, f"{gib['total']:.1f}", room)
+    return table
+
+
+def _machines(needs: list[TrainingNeed], storage: float) -> Table:
+    """GiB of the machine that needs most, GB of files and the time that they take."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    columns = ("loading", "offloaded", "export", "in all", "of", "to read", "checkpoint", "student")
+    for column in (f"training, GiB a machine; files at {storage:g} GB/s", *columns):
+        table.add_column(column, justify="left" if column.startswith("training") else "right")
+    for need in needs:
+        if need.host is None or need.files is None:
+            table.add_row(need.entry.name, *("?" for _ in columns))
+            continue
+        gib, files = need.host.gib(), need.files.gb()
+        room = "?" if need.host_room is None else f"{need.host_room / GIB:.0f}"
+        host = [f"{gib[part]:.1f}" for part in ("loading", "offloaded", "exporting", "total")]
+        written = [f"{files[name]:.1f} GB, {duration(files[f'{name}_s'])}" for name in ("read", "checkpoint", "export")]
+        table.add_row(need.entry.name, *host, room, *written)
     return table
 
 

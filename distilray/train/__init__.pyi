@@ -16,6 +16,10 @@ from .loop.context import WorkerContext as WorkerContext
 from .loop.metrics import read_metrics as read_metrics
 from .memory.estimate import MemoryPlan as MemoryPlan
 from .memory.estimate import memory_plan as memory_plan
+from .memory.nodes import FilesPlan as FilesPlan
+from .memory.nodes import HostPlan as HostPlan
+from .memory.nodes import files_plan as files_plan
+from .memory.nodes import host_plan as host_plan
 from .memory.proposals import proposals as proposals
 from .methods.base import TrainingMethod as TrainingMethod
 from .methods.classify.settings import ClassifySettings as ClassifySettings

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from distilray.planning import Available, parse_machines, plan, training_needs
+from distilray.planning import Available, needs_as_json, parse_machines, plan, training_needs
 from distilray.recipe import RecipeError, parse
 
 RECIPE = """
@@ -74,7 +76,62 @@ def test_machines_are_read(text: str, gpus: int, gib: float) -> None:
     assert (read.gpus, read.gpu_gib) == (gpus, gib)
 
 
-@pytest.mark.parametrize("text", ["", "8", "0x80", "8*80", "axb"])
+def test_a_machine_has_memory_and_storage_of_its_own() -> None:
+    assumed, given = parse_machines("2x8x80"), parse_machines("2x8x80,host=1500,storage=2.5")
+    assert (assumed.nodes, assumed.host_gib, assumed.storage_gb_s) == (2, 1280, 1.0)
+    assert (given.nodes, given.host_gib, given.storage_gb_s) == (2, 1500, 2.5)
+
+
+def test_a_gpu_that_is_large_enough_does_not_help_a_machine_that_is_not() -> None:
+    refusal = (
+        r"'sft' cannot fit: a machine needs about 634\.\d GiB of its own memory \(processes 24, loading 122\.05, "
+        r"offloaded 488\.2\d, exporting 61\.03\) and has 500\.0 GiB\. What would fit: offload: false"
+    )
+    with pytest.raises(RecipeError, match=refusal):
+        planned("8x80,host=500", "train.0.offload=true")
+    assert planned("8x80,host=700", "train.0.offload=true").stages == ()
+
+
+def test_more_machines_share_what_is_offloaded() -> None:
+    changes = ("train.0.offload=true", "train.0.resources.workers=16")
+    one = training_needs(parse(RECIPE, "r.yaml", changes[:1]), parse_machines("8x80"))[0].host
+    two = training_needs(parse(RECIPE, "r.yaml", changes), parse_machines("2x8x80"))[0].host
+    assert one is not None and two is not None
+    assert two.offloaded == pytest.approx(one.offloaded / 2, rel=1e-6)
+    assert two.loading == one.loading
+
+
+def test_weights_that_every_worker_reads_are_offered_to_be_sharded() -> None:
+    changes = ("train.0.sharding=ddp", "models.student.path=Qwen/Qwen2.5-7B")
+    with pytest.raises(RecipeError, match=r"a machine needs about 251.* What would fit: sharding: fsdp \("):
+        planned("8x192,host=200", *changes)
+
+
+def test_a_live_reference_is_offered_to_be_cached() -> None:
+    changes = ("train.0.kind=dpo", "train.0.reference_by=live")
+    with pytest.raises(RecipeError, match=r"What would fit: reference_by: workers \("):
+        planned("8x80", *changes)
+    with pytest.raises(RecipeError, match=r"own memory .* What would fit: reference_by: workers \("):
+        planned("8x141,host=200", *changes)
+
+
+def test_where_no_setting_helps_the_refusal_says_so() -> None:
+    with pytest.raises(RecipeError, match="No setting of this training makes it fit"):
+        planned("8x80,host=20")
+
+
+def test_the_needs_are_written_as_json() -> None:
+    found = needs_as_json(parse(RECIPE, "r.yaml"), parse_machines("8x80,storage=2"))
+    assert found["machines"] == {"nodes": 1, "gpus": 8, "gpu_gib": 80, "host_gib": 1280, "storage_gb_s": 2}
+    (training,) = found["trainings"]
+    assert json.loads(json.dumps(training)) == training
+    assert training["fits"] and training["would_fit"] == {}
+    assert training["host_gib"]["loading"] == 122.05 and training["host_room_gib"] == 1280
+    assert training["files_gb"]["checkpoint"] == 393.17 and training["files_gb"]["checkpoint_s"] == 196.6
+    assert training["files_gb"]["export"] == training["files_gb"]["read"] == 65.53
+
+
+@pytest.mark.parametrize("text", ["", "8", "0x80", "8*80", "axb", "8x80,host=0", "8x80,disk=3", "8x80,host", "8x80,"])
 def test_any_other_text_is_not_a_machine_spec(text: str) -> None:
     with pytest.raises(ValueError, match="is not a machine spec; write GPUs x GiB"):
         parse_machines(text)

@@ -31,6 +31,8 @@ def arguments(settings: TrainSettings, workers: int, layers: list[str], *, on_cp
                 "cpu_offload": offload,
             },
             "gradient_checkpointing": False,  # FSDP has its own, which does not gather weights twice
+            # Else every worker adds up whole gradients over the micro batches of a step: 131 GB of a 32B student.
+            "accelerator_config": {"gradient_accumulation_kwargs": {"sync_each_batch": True}},
         }
     if settings.sharding == "ddp":
         return {"gradient_checkpointing": checkpointing, "ddp_find_unused_parameters": False}

@@ -8,7 +8,11 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
   belongs to no layer; elsewhere, in bf16, a copy of every layer, which lives from forward to backward;
 * activations kept for the backward pass: the tensors that a pre-norm decoder with a gated MLP and fused attention
   saves, counted operation by operation (the method of Korthikanti et al. 2022, "Reducing activation recomputation",
-  without the attention matrix). Checkpointing keeps each layer's input and one layer's activations;
+  without the attention matrix). Checkpointing keeps each layer's input and one layer's activations. Where attention
+  needs a mask (rows of different lengths in a micro batch, packing), each layer also keeps a copy of it in the compute
+  precision, and keys and values repeated for every head;
+* buffers through which FSDP2 sums gradients: a layer, the head or the embeddings whole, in the compute precision and in
+  fp32. It sums after every micro batch, so that no worker holds whole gradients longer;
 * logits: a tile of ``min(N, 4096)`` by ``min(V, 32768)`` (TRL's fused head never has all of them), which on GPUs is
   turned into its gradient in place and on CPUs by way of fp32 copies; distillation, which compares whole distributions,
   has tiles of some positions by V, in several fp32 copies; the gradient of the head's whole matrix in fp32;
@@ -16,8 +20,9 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
 * memory of libraries and the allocator.
 
 They do not all exist at once, so the peak is the largest of these moments: a reference or a teacher reads, before the
-student does; the loss (all activations and logits, and gradients only where micro batches accumulate); the backward
-pass of the last layer when activations are recomputed; and its end (all gradients). ``benchmarks/train_memory.py``
+student does; the loss (all activations and logits, and gradients only where micro batches accumulate); the sum of the
+head's gradients; the backward pass of the last layer when activations are recomputed; and its end (all gradients, and
+the sum of the embeddings'). ``benchmarks/train_memory.py``
 compares this with measured peaks.
 
 With ``offload`` masters, gradients and moments are in the host's memory, and only gathered weights on the GPU.
@@ -34,11 +39,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from distilray.train.memory.shape import BF16, FP32, Shape
+from distilray.train.memory.state import Layout, State, state_of
 from distilray.train.settings import TrainResources, TrainSettings, accumulation
 
 GIB = 2**30
-NF4 = 0.5 + 4 / 64
-"""Bytes per number in 4 bits with one fp32 scale for 64 of them (Dettmers et al. 2023, without double quantisation)."""
 TILE_TOKENS, TILE_VOCABULARY = 4096, 32768
 """TRL's fused head projects this many positions onto this many tokens of the vocabulary at once."""
 TILE_COPIES_ON_CPU = 29
@@ -68,6 +72,12 @@ class Costs:
     reference: bool = False
     """Whether those are references: fp32 and sharded as the student is. Teachers are always sharded, and kept in their
     compute precision."""
+    reference_first: bool = False
+    """Whether workers load a reference, ask it and let it go before they load the student."""
+    packed: bool = False
+    """Whether rows are packed into sequences of ``max_length``."""
+    instead: str = ""
+    """The setting with which workers do not hold those models: ``reference_by: workers``."""
 
 
 ALIKE = Costs()
@@ -105,30 +115,27 @@ def memory_plan(
     *,
     beside: Sequence[Mapping[str, Any]] = (),
     costs: Costs = ALIKE,
+    padded: bool = True,
 ) -> MemoryPlan:
     """What one worker of this training needs, with rows as long as ``max_length`` allows.
 
-    ``beside``: configs of the models that are in the same workers, by the method's ``costs``. Raises
+    ``beside``: configs of the models that are in the same workers, by the method's ``costs``. ``padded``: whether rows
+    of a micro batch may differ in length, so that its attention needs a mask. Raises
     :class:`ValueError` where the workers cannot share a batch.
     """
-    shape, on_gpu = Shape.of(config), resources.gpus_per_worker > 0
-    if not costs.is_generative:
-        shape = replace(shape, tied=True)
-    layout = _Layout.of(settings, resources)
-    state, batch = _state(shape, settings, layout), _batch(shape, settings, resources, layout, costs)
+    shape, on_gpu = shape_of(config, costs), resources.gpus_per_worker > 0
+    layout = Layout.of(settings, resources)
+    state, batch = state_of(shape, settings, layout), _batch(shape, settings, resources, layout, costs, padded)
     others = [_beside(Shape.of(model), settings, resources, costs.reference) for model in beside]
     other = sum(there for there, _ in others)
-    moments = _moments(shape, settings, layout, state, batch, max((gathered for _, gathered in others), default=0))
-    weights, gradients = state.weights, state.gradients
     if settings.offload and on_gpu:
-        away = weights + 3 * gradients
-        moments = [max(0, moment - away) for moment in moments]
-        weights = gradients = 0
+        state = replace(state, weights=0, gradients=0)
+    moments = _moments(shape, settings, layout, state, batch, max((gathered for _, gathered in others), default=0))
     return MemoryPlan(
-        weights=weights,
-        gradients=gradients,
-        optimizer=2 * gradients,
-        gathered=state.gathered + state.buckets,
+        weights=state.weights,
+        gradients=state.gradients,
+        optimizer=2 * state.gradients,
+        gathered=state.gathered + state.buckets + max(state.summed_layer, state.summed_embedding),
         activations=batch.kept + batch.last + (batch.a_layer if settings.activation_checkpointing else 0),
         logits=batch.logits + batch.head,
         beside=other,
@@ -137,74 +144,10 @@ def memory_plan(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How state is shared by workers, and in what precision they compute."""
-
-    workers: int
-    width: int
-    """Bytes per number in the compute precision."""
-    bf16: bool
-    zero: bool
-    sharded: bool
-    """Whether weights are shared: FSDP2 or ZeRO-3 over several workers."""
-    ddp: bool
-
-    @classmethod
-    def of(cls, settings: TrainSettings, resources: TrainResources) -> _Layout:
-        bf16, workers = settings.precision == "bf16", resources.workers
-        return cls(
-            workers=workers,
-            width=BF16 if bf16 else FP32,
-            bf16=bf16,
-            zero=settings.sharding.startswith("zero"),
-            sharded=settings.sharding in ("fsdp", "zero3") and workers > 1,
-            ddp=settings.sharding == "ddp",
-        )
-
-    @property
-    def gathers(self) -> bool:
-        return self.sharded or self.zero
-
-    @property
-    def autocast(self) -> bool:
-        return self.bf16 and not self.sharded and not self.zero
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Bytes of the state that persists between steps, and of the weights in the compute precision."""
-
-    weights: int
-    copy: int
-    gathered: int
-    gradients: int
-    buckets: int
-
-
-def _state(shape: Shape, settings: TrainSettings, layout: _Layout) -> _State:
-    width, lora = layout.width, settings.lora
-    state_shards = 1 if layout.ddp else layout.workers
-    weight_shards = layout.workers if layout.sharded else 1
-    whole, layers = shape.parameters, shape.layers * shape.layer_parameters
-    trained = whole if lora is None else shape.adapter_parameters(lora)
-    if lora is None:
-        weights = FP32 * whole // (state_shards if layout.zero else weight_shards)
-        copy = width * whole if layout.zero else BF16 * layers if layout.bf16 else 0
-    elif lora.quantize:
-        weights = int(NF4 * layers) + width * shape.embedding_parameters + FP32 * trained
-        copy = 2 * width * shape.layer_parameters  # dequantised as it is used
-    else:
-        weights = (width * whole + FP32 * trained) // weight_shards
-        copy = 0
-    outside = width * shape.embedding_parameters
-    return _State(
-        weights=weights,
-        copy=copy,
-        gathered=outside + 2 * width * shape.layer_parameters if layout.sharded else copy,
-        gradients=FP32 * trained // state_shards,
-        buckets=FP32 * trained if layout.ddp and layout.workers > 1 else 0,
-    )
+def shape_of(config: Mapping[str, Any], costs: Costs) -> Shape:
+    """The student's sizes; a classifier has no second matrix of the vocabulary."""
+    shape = Shape.of(config)
+    return shape if costs.is_generative else replace(shape, tied=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +157,7 @@ class _Batch:
     a_layer: int
     """Activations of one layer."""
     kept: int
-    """Activations that are kept from forward to backward."""
+    """Activations that are kept from forward to backward, and the attention mask."""
     last: int
     """The last norm, and what the head reads."""
     logits: int
@@ -224,11 +167,16 @@ class _Batch:
     """Whether a step is more than one micro batch."""
 
 
-def _batch(shape: Shape, settings: TrainSettings, resources: TrainResources, layout: _Layout, costs: Costs) -> _Batch:
+def _batch(
+    shape: Shape, settings: TrainSettings, resources: TrainResources, layout: Layout, costs: Costs, padded: bool
+) -> _Batch:
     width, bf16, autocast = layout.width, layout.bf16, layout.autocast
     micro, accumulate = accumulation(settings, resources.groups)
-    tokens = micro * math.ceil(settings.max_length / resources.sequence_parallel) * costs.sequences
-    a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast)
+    rows, length = micro * costs.sequences, math.ceil(settings.max_length / resources.sequence_parallel)
+    tokens = rows * length
+    mask = 0 if resources.sequence_parallel > 1 else _mask(rows, length, packed=costs.packed, padded=padded)
+    a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast, masked=mask > 0)
+    a_layer += mask * width
     stream = tokens * shape.hidden * (BF16 if bf16 and not autocast else FP32)
     tile = min(tokens, TILE_TOKENS) * min(shape.vocabulary, TILE_VOCABULARY)
     on_gpu = resources.gpus_per_worker > 0
@@ -242,7 +190,7 @@ def _batch(shape: Shape, settings: TrainSettings, resources: TrainResources, lay
         logits = head = 0
     return _Batch(
         a_layer=a_layer,
-        kept=stream * shape.layers if settings.activation_checkpointing else a_layer * shape.layers,
+        kept=mask + (stream if settings.activation_checkpointing else a_layer) * shape.layers,
         last=3 * stream + (tokens * shape.hidden * BF16 if autocast else 0),
         logits=logits,
         head=head,
@@ -250,8 +198,19 @@ def _batch(shape: Shape, settings: TrainSettings, resources: TrainResources, lay
     )
 
 
+def _mask(rows: int, length: int, *, packed: bool, padded: bool) -> int:
+    """Places of the attention mask of a micro batch; 0 where attention is merely causal.
+
+    transformers makes one, of a byte a place, where rows differ in length or several are packed into a sequence, then
+    the whole micro batch is one. PyTorch's attention turns it into numbers of the compute precision in every layer.
+    """
+    if packed:
+        return (rows * length) ** 2
+    return rows * length**2 if padded and rows > 1 else 0
+
+
 def _moments(
-    shape: Shape, settings: TrainSettings, layout: _Layout, state: _State, batch: _Batch, reading: int
+    shape: Shape, settings: TrainSettings, layout: Layout, state: State, batch: _Batch, reading: int
 ) -> list[int]:
     """Bytes at each moment that could be the peak; ``reading``: what a reference or teacher gathers as it reads."""
     recomputes, gathers, gradients = settings.activation_checkpointing, layout.gathers, state.gradients
@@ -259,11 +218,14 @@ def _moments(
     before = gradients if batch.accumulates else 0  # of earlier micro batches
     used_later = 0 if gathers or recomputes else state.copy
     loss = held + before + used_later + batch.kept + batch.last + batch.logits + batch.head
-    end = held + gradients + batch.a_layer + (batch.head if shape.tied else 0)
+    summed = held + before + batch.kept + batch.last + state.summed_head
+    of_head = batch.head // layout.workers if state.summed_layer else batch.head
+    end = held + gradients + max(batch.a_layer + state.summed_layer, state.summed_embedding)
+    end += batch.head if shape.tied and not state.summed_layer else 0
     forward = held + before + batch.kept + batch.last + (0 if gathers else state.copy)
-    recompute = held + max(before, batch.head) + batch.kept + batch.a_layer
+    recompute = held + max(before, of_head) + batch.kept + batch.a_layer + state.summed_layer
     recompute += 2 * layout.width * shape.layer_parameters if layout.autocast else 0
-    return [loss, end, recompute if recomputes else 0, forward, held + reading]
+    return [loss, summed, end, recompute if recomputes else 0, forward, held + reading]
 
 
 def _beside(shape: Shape, settings: TrainSettings, resources: TrainResources, reference: bool) -> tuple[int, int]:

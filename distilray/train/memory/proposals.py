@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from distilray.train.memory.estimate import ALIKE, Costs, MemoryPlan, memory_plan
+from distilray.train.memory.nodes import host_plan
 from distilray.train.settings import LoraSettings, TrainResources, TrainSettings
 
 SHARED_ROWS = "resources.sequence_parallel"
@@ -15,20 +18,44 @@ def proposals(
     config: Mapping[str, Any],
     settings: TrainSettings,
     resources: TrainResources,
-    limit: int,
+    limit: float | None,
     *,
     beside: Sequence[Mapping[str, Any]] = (),
     costs: Costs = ALIKE,
+    nodes: int = 1,
+    host_limit: float | None = None,
 ) -> list[tuple[str, MemoryPlan]]:
-    """Changes to a training that needs more than ``limit`` bytes per worker, each of which makes it fit, mildest first:
-    changes that cost only speed come before those that change the result. They are written as recipe settings."""
-    found = []
-    for words, changed, used in _changes(config, settings, resources):
-        plan = memory_plan(config, changed, used, beside=beside, costs=costs)
+    """Changes to a training that needs more than ``limit`` bytes per worker, or more than ``host_limit`` on each of its
+    ``nodes`` machines, each of which makes it fit, mildest first: changes that cost only speed come before those that
+    change the result. They are written as recipe settings. None: no limit."""
+    found: list[tuple[str, MemoryPlan]] = []
+    for words, changed, used, models, needs in _candidates(config, settings, resources, beside, costs):
+        plan = memory_plan(config, changed, used, beside=models, costs=needs)
         adapters = [other.total for other_words, other in found if "lora" in other_words]
-        if plan.total <= limit and plan.total < min(adapters, default=limit + 1):
+        if (limit is not None and plan.total > limit) or plan.total >= min(adapters, default=math.inf):
+            continue
+        host = host_plan(config, changed, used, beside=models, costs=needs, nodes=nodes)
+        if host_limit is None or host.total <= host_limit:
             found.append((words, plan))
     return found
+
+
+def _candidates(
+    config: Mapping[str, Any],
+    settings: TrainSettings,
+    resources: TrainResources,
+    beside: Sequence[Mapping[str, Any]],
+    costs: Costs,
+) -> Iterator[tuple[str, TrainSettings, TrainResources, Sequence[Mapping[str, Any]], Costs]]:
+    """What is changed, and what then is planned; models that need not be in the workers leave them first."""
+    gone = replace(costs, beside=(), reference_first=costs.reference)
+    leaves = bool(beside and costs.instead)
+    if leaves:
+        yield costs.instead, settings, resources, (), gone
+    for words, changed, used in _changes(config, settings, resources):
+        yield words, changed, used, beside, costs
+        if leaves:
+            yield f"{costs.instead}, {words}", changed, used, (), gone
 
 
 def _changes(
@@ -38,6 +65,7 @@ def _changes(
     recompute = {} if settings.activation_checkpointing else {"activation_checkpointing": True}
     smallest = {} if settings.micro_batch_size == 1 else {"micro_batch_size": 1}
     offload = {"offload": True} if resources.gpus_per_worker and not settings.offload else {}
+    stay = {"offload": False} if settings.offload else {}
     adapters = settings.lora or LoraSettings()
     lora = {} if settings.lora else {"lora": adapters}
     qlora = {"lora": adapters.model_copy(update={"quantize": "nf4"}), "sharding": "ddp", "offload": False}
@@ -45,6 +73,8 @@ def _changes(
     offered: list[dict[str, Any]] = []
     for changes in (
         shard,
+        stay,
+        {**stay, **recompute},
         recompute,
         smallest,
         {**recompute, **smallest},

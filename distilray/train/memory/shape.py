@@ -92,13 +92,15 @@ class Shape:
         and after its activation."""
         return (4 if self.gated else 2) * self.intermediate
 
-    def layer_activations(self, precision: str, *, cast_inputs: bool) -> int:
+    def layer_activations(self, precision: str, *, cast_inputs: bool, masked: bool = False) -> int:
         """Bytes per token that one layer keeps for its backward pass.
 
         ``cast_inputs``: the residual stream is fp32 and each linear map keeps a bf16 copy of its input (autocast over
-        fp32 weights); under FSDP2 the stream itself is bf16, and maps that share an input keep one.
+        fp32 weights); under FSDP2 the stream itself is bf16, and maps that share an input keep one. ``masked``:
+        attention has a mask, and then keys and values once for every head.
         """
-        attention = 2 * self.queries + 2 * self.keys  # queries, keys and values as rotated, and the result
+        keys = self.queries if masked else self.keys
+        attention = 2 * self.queries + 2 * keys  # queries, keys and values as rotated, and the result
         if precision == "fp32":
             return FP32 * (6 * self.hidden + attention + self.inner)
         inner = BF16 * (attention + self.inner)

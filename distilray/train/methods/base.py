@@ -100,7 +100,8 @@ class TrainingMethod(ABC):
 
     def costs(self, settings: Any) -> Costs:
         """What its workers' memory depends on, in addition to what every training's does."""
-        return Costs(sequences=self.sequences, is_generative=self.is_generative)
+        packed = self.pack_to(settings) is not None
+        return Costs(sequences=self.sequences, is_generative=self.is_generative, packed=packed)
 
     # What the driver does.
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from benchmarks import record, train_memory
 from distilray.checkpoints.published import QWEN2_5, published_config
 from distilray.train import DPOSettings, SFTSettings, TrainResources
 from distilray.train.memory.estimate import GIB, memory_plan
@@ -12,6 +14,7 @@ from distilray.train.memory.shape import Shape
 from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.distill.settings import DistillSettings
 from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.sft.method import SFT
 
 QWEN_7B = QWEN2_5["7B"]
 EIGHT = TrainResources(workers=8, gpus_per_worker=1)
@@ -137,3 +140,46 @@ def test_one_small_gpu_is_offered_adapters_over_four_bits() -> None:
 
 def test_nothing_is_proposed_where_nothing_helps() -> None:
     assert proposals(QWEN_7B, settings(), ONE, 4 * GIB) == []
+
+
+def test_rows_of_different_lengths_need_a_mask_and_keys_for_every_head() -> None:
+    rows = settings(micro_batch_size=8, activation_checkpointing=False)
+    padded, even = (memory_plan(QWEN_7B, rows, EIGHT, padded=padded) for padded in (True, False))
+    tokens, shape = 8 * 4096, Shape.of(QWEN_7B)
+    keys = 2 * (shape.queries - shape.keys) * 2 * tokens  # keys and values, in bf16
+    masks = 8 * 4096**2
+    assert padded.activations - even.activations == shape.layers * (keys + 2 * masks) + masks
+    one = settings(micro_batch_size=1)
+    assert memory_plan(QWEN_7B, one, EIGHT) == memory_plan(QWEN_7B, one, EIGHT, padded=False)
+
+
+def test_a_packed_micro_batch_is_one_sequence_to_its_mask() -> None:
+    packed = settings(micro_batch_size=2, packing=True, max_length=16384, activation_checkpointing=True)
+    costs = SFT().costs(packed)
+    more = (
+        memory_plan(QWEN_7B, packed, EIGHT, costs=costs).activations - memory_plan(QWEN_7B, packed, EIGHT).activations
+    )
+    assert costs.packed
+    assert more == 3 * (32768**2 - 2 * 16384**2)  # a byte a place, and in bf16 for the layer that is recomputed
+
+
+def test_gradients_that_are_summed_count_whole() -> None:
+    plan = memory_plan(QWEN2_5["32B"], settings(activation_checkpointing=True), EIGHT)
+    shape = Shape.of(QWEN2_5["32B"])
+    buffers = 6 * max(shape.layer_parameters, shape.head_parameters)
+    assert plan.gathered == 2 * (shape.embedding_parameters + 3 * shape.layer_parameters) + buffers
+    assert plan.total < 80 * GIB
+
+
+def test_what_is_offloaded_leaves_the_gpu_whether_micro_batches_accumulate_or_not() -> None:
+    whole = [settings(batch_size=size, activation_checkpointing=True) for size in (8, 64)]
+    one, more = (memory_plan(QWEN_7B, chosen.model_copy(update={"offload": True}), EIGHT) for chosen in whole)
+    assert one.peak == more.peak
+    assert one.weights == one.gradients == one.optimizer == 0
+
+
+def test_the_committed_measurements_are_within_a_tenth_of_the_plan() -> None:
+    measured = json.loads((record.RESULTS / "train_memory.json").read_text())["cases"]
+    ratios = {case["case"]: train_memory.planned(case["case"]).peak / GIB / case["measured_gib"] for case in measured}
+    assert len(ratios) >= 24
+    assert {name: round(ratio, 3) for name, ratio in ratios.items() if abs(ratio - 1) > 0.1} == {}

@@ -35,7 +35,12 @@ class Distill(AnswerMethod):
     def costs(self, settings: DistillSettings) -> Costs:
         live = settings.source == "live"
         copies = DISTILL_COPIES if settings.top_k else DISTILL_COPIES_WHOLE
-        return Costs(distill_copies=copies, beside=tuple(settings.weights) if live else ())
+        return Costs(
+            distill_copies=copies,
+            beside=tuple(settings.weights) if live else (),
+            packed=settings.packing,
+            instead="source: stored" if settings.top_k else "",
+        )
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
         """With ``on_policy`` in rounds, each on the student's own samples."""

@@ -102,7 +102,13 @@ class DPO(TrainingMethod):
         # A student with adapters is its own reference without them.
         if settings.reference_by == "live" and (settings.reference or settings.lora is None):
             beside = (settings.reference or settings.student,)
-        return Costs(sequences=self.sequences, beside=beside, reference=True)
+        return Costs(
+            sequences=self.sequences,
+            beside=beside,
+            reference=True,
+            reference_first=settings.reference_by == "workers",
+            instead="reference_by: workers",
+        )
 
     def prepare_in_driver(self, spec: TrainingSpec, tokens: TokenManifest) -> None:
         if spec.settings.reference is not None:
