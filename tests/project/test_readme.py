@@ -302,6 +302,7 @@ def test_a_job_is_submitted_to_a_cluster(here: Path, bucket: dict[str, str]):
     gcs, dashboard = free_port(), free_port()
     short = tempfile.mkdtemp(prefix="ray-")  # sockets lie below it, and their paths are limited to 107 characters
     start = f"ray start --head --port {gcs} --dashboard-port {dashboard} --num-cpus 2 --temp-dir {short}"
+    start += f" --dashboard-agent-listen-port {free_port()}"  # the other tests' cluster has the usual one
     node = subprocess.Popen(
         [*shlex.split(start), "--object-store-memory", "200000000", "--disable-usage-stats", "--block"],
         env=ENVIRONMENT | bucket, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
