@@ -20,11 +20,12 @@ from distilray.train.loop import checkpoints, scratch
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
-from distilray.train.loop.export import gathered_weights, write_checkpoint
+from distilray.train.loop.export import dtype_of, write_checkpoint
 from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.steps import Steps, Work, steps_of
 from distilray.train.loop.student import adapters, load_student
+from distilray.train.loop.weights import gathered_weights
 from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 
@@ -149,7 +150,7 @@ def _on_this_node(job: Job, checkpoint: str) -> str:
 
 
 def _export(job: Job, trainer: Trainer) -> None:
-    weights = gathered_weights(trainer)
+    weights = gathered_weights(trainer, dtype_of(job.student_path))
     if ray.train.get_context().get_world_rank() == 0:
         folder = os.path.join(job.scratch, f"final-{time.time_ns()}")
         write_checkpoint(trainer, weights, job, folder)
