@@ -45,13 +45,14 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
 
 
 def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtype, folder: str) -> None:
-    model.config.dtype = dtype
     if hasattr(model.config, "use_cache"):
         model.config.use_cache = True
     # Shared weights (a head tied to the embedding) were gathered once for each name.
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     weights = {name: tensor for name, tensor in weights.items() if tied.get(name) not in weights}
     model.save_pretrained(folder, state_dict=weights, max_shard_size=SHARD_SIZE)
+    model.config.dtype = dtype  # not that of the masters, which save_pretrained writes
+    model.config.save_pretrained(folder)
 
 
 def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from distilray.train.loop import export
 from distilray.train.loop.student import adapters, load_student
 from distilray.train.loop.weights import gathered_weights, merge_adapters
 from distilray.train.methods.registry import method_named
@@ -73,3 +74,18 @@ def test_adapters_are_merged_as_in_fp32(tmp_path: Path) -> None:
         assert torch.equal(merged[0][name], expected), name
         assert torch.equal(merged[1][name], expected), name
     assert changed > 10
+
+
+def test_an_export_is_as_precise_as_it_says_and_its_files_are_small(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Masters are in fp32; a training that starts from the export asks its config for the precision to export in."""
+    monkeypatch.setattr(export, "SHARD_SIZE", "100KB")
+    model = model_at(student)
+    weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
+    export._write_model(model, weights, torch.bfloat16, str(tmp_path / "export"))
+    assert export.dtype_of(str(tmp_path / "export")) == torch.bfloat16
+    files = list((tmp_path / "export").glob("*.safetensors"))
+    assert len(files) > 1 and max(file.stat().st_size for file in files) < 120_000
+    again = model_at(str(tmp_path / "export")).state_dict()
+    assert all(torch.equal(again[name], tensor.float()) for name, tensor in weights.items())
