@@ -14,8 +14,8 @@ from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
 from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
-from distilray.train.loop.scratch import remove
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
+from distilray.train.scratch import remove
 from distilray.train.settings import worker_counts
 from distilray.train.spec import Job, StepRange, TrainingSpec
 

@@ -12,11 +12,12 @@ from transformers import AutoTokenizer, PrinterCallback, Trainer
 
 from distilray.checkpoints import local_student, read_student
 from distilray.storage import download_folder, upload
+from distilray.train import scratch
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
 from distilray.train.distributed.sequence import SequenceGroup, sequence_group, split_attention
 from distilray.train.errors import CannotTrain, StopTraining
-from distilray.train.loop import checkpoints, scratch
+from distilray.train.loop import checkpoints
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
