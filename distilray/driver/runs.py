@@ -11,12 +11,13 @@ import ray
 
 from distilray.driver.evaluations import run_evaluations
 from distilray.driver.events import Event, Listener
+from distilray.driver.machines import cluster_gpu_gib
 from distilray.driver.outputs import record_outputs
 from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
-from distilray.planning import Available, all_columns, gpu_gib_of, plan
+from distilray.planning import Available, all_columns, plan
 from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
 from distilray.runner import Context, RunStopped, cluster, run_sources, sources_identity, versions
 from distilray.sources import SourceFile, check_source
@@ -124,7 +125,7 @@ def available() -> Available:
         resources.get("CPU", 0),
         resources.get("GPU", 0),
         memory,
-        gpu_gib_of(resources),
+        cluster_gpu_gib(),
         nodes=max(1, len(nodes)),
         host_gib=min((node.get("memory", 0) / 2**30 for node in nodes), default=None),
     )

@@ -1,7 +1,8 @@
 from .evaluations import evaluation_phase as evaluation_phase
 from .evaluations import side_by_side as side_by_side
+from .gpus import gpu_gib_of as gpu_gib_of
+from .gpus import installed_gpu_gib as installed_gpu_gib
 from .machines import engine_gib as engine_gib
-from .machines import gpu_gib_of as gpu_gib_of
 from .machines import parse_machines as parse_machines
 from .machines import this_machine as this_machine
 from .machines import weights_gib as weights_gib

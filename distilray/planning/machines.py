@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
 from distilray.checkpoints import weights_bytes
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
+from distilray.planning.gpus import installed_gpu_gib
 from distilray.planning.residency import STORAGE_GB_S, Available
 
 ENGINE_GIB = 1.5
@@ -38,7 +36,11 @@ def this_machine(num_cpus: int | None = None) -> Available:
     gpus = len([path for path in Path("/dev").glob("nvidia[0-9]*") if path.name.removeprefix("nvidia").isdigit()])
     memory = psutil.virtual_memory().available / 2**30
     return Available(
-        num_cpus or os.cpu_count() or 1, gpus, memory, _gpu_gib() if gpus else None, host_gib=memory if gpus else None
+        num_cpus or os.cpu_count() or 1,
+        gpus,
+        memory,
+        installed_gpu_gib() if gpus else None,
+        host_gib=memory if gpus else None,
     )
 
 
@@ -65,30 +67,6 @@ def parse_machines(text: str) -> Available:
         host_gib=options.get("host", HOST_SHARE * each * gpu_gib),
         storage_gb_s=options.get("storage", STORAGE_GB_S),
     )
-
-
-def _gpu_gib() -> float | None:
-    """Memory of this machine's smallest GPU, GiB; None if there is no nvidia-smi."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    sizes = [float(line) for line in asked.stdout.split() if line.strip().isdigit()]
-    return min(sizes) / 1024 if sizes else None
-
-
-GPU_GIB = {
-    "T4": 15, "V100": 16, "A10G": 22, "L4": 22, "A100-40G": 40, "A100": 40, "L40S": 44, "A100-80G": 79, "H100": 79,
-    "H20": 95, "H200": 139, "B200": 178,
-}  # fmt: skip
-"""Memory of GPUs by the names that Ray gives them (resource ``accelerator_type:H100``); of two sizes the smaller."""
-
-
-def gpu_gib_of(resources: Iterable[str]) -> float | None:
-    """Memory of a cluster's smallest GPU by the names of its resources; None if Ray does not name its GPUs."""
-    names = [name.removeprefix("accelerator_type:") for name in resources if name.startswith("accelerator_type:")]
-    sizes = [GPU_GIB[name] for name in names if name in GPU_GIB]
-    return float(min(sizes)) if sizes else None
 
 
 def weights_gib(model: ModelSettings) -> float | None:

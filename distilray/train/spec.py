@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
-from distilray.train.loop.scratch import scratch_of
 from distilray.train.progress import OnProgress
+from distilray.train.scratch import scratch_of
 from distilray.train.settings import TrainResources
 
 if TYPE_CHECKING:

@@ -115,5 +115,8 @@ def _replace(modules: Iterable[nn.Module], make: Callable[[nn.Parameter], torch.
                 continue
             if id(parameter) not in made:
                 kept.append(parameter)
-                made[id(parameter)] = nn.Parameter(make(parameter), requires_grad=parameter.requires_grad)
+                new = make(parameter)
+                made[id(parameter)] = (
+                    parameter if new is parameter else nn.Parameter(new, requires_grad=parameter.requires_grad)
+                )
             module._parameters[name] = made[id(parameter)]

@@ -15,8 +15,8 @@ from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
 from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
-from distilray.train.loop.scratch import remove
 from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
+from distilray.train.scratch import remove
 from distilray.train.settings import worker_counts
 from distilray.train.spec import Job, StepRange, TrainingSpec
 
@@ -95,13 +95,11 @@ def _remove_scratch(folder: str) -> None:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
-    removing = [
-        ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))(
-            remove
-        ).remote(folder)
-        for node in nodes
-    ]
+    removing = []
+    for node in ray.nodes():
+        if node["Alive"]:
+            there: Any = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            removing.append(ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=there)(remove).remote(folder))
     ray.wait(removing, num_returns=len(removing), timeout=REMOVING_S)
 
 

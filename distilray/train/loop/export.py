@@ -20,12 +20,13 @@ import torch
 from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES, make_portable
 from distilray.storage import upload
 from distilray.train.distributed import sharding
+from distilray.train.loop.weights import SHARD_SIZE, gathered_weights, merge_adapters
 from distilray.train.spec import Job
 
 
 def export_student(trainer: Any, job: Job, place: str) -> None:
     """Publishes the student as it is now at ``place`` in the store; all workers call it together."""
-    weights = gathered_weights(trainer)
+    weights = gathered_weights(trainer, dtype_of(job.student_path))
     if trainer.is_world_process_zero():
         folder = os.path.join(job.scratch, f"export-{time.time_ns()}")
         write_checkpoint(trainer, weights, job, folder)
@@ -33,22 +34,11 @@ def export_student(trainer: Any, job: Job, place: str) -> None:
         shutil.rmtree(folder)
 
 
-def gathered_weights(trainer: Any) -> dict[str, torch.Tensor]:
-    """The whole model's weights on the CPU; all workers must call it; only the first is guaranteed to get them."""
-    accelerator = trainer.accelerator
-    if trainer.is_fsdp_enabled:
-        accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-        return accelerator.get_state_dict(trainer.model)
-    wrapped = trainer.model_wrapped if trainer.is_deepspeed_enabled else trainer.model
-    return accelerator.get_state_dict(wrapped)
-
-
 def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, folder: str) -> None:
     """Writes the trained student into the local ``folder``; merged, if it was trained with adapters."""
     lora, student_path = job.settings.lora, job.student_path
     model = trainer.accelerator.unwrap_model(trainer.model)
-    dtype = _dtype_of(student_path)
-    weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    dtype = dtype_of(student_path)
     if lora is None:
         _write_model(model, weights, dtype, folder)
     else:
@@ -73,16 +63,9 @@ def _write_model(model: Any, weights: dict[str, torch.Tensor], dtype: torch.dtyp
     # Shared weights (a head tied to the embedding) were gathered once for each name.
     tied = getattr(model, "all_tied_weights_keys", None) or {}
     weights = {name: tensor for name, tensor in weights.items() if tied.get(name) not in weights}
-    model.save_pretrained(folder, state_dict=weights)
-    _name_precision(folder, dtype)
-
-
-def _name_precision(folder: str, dtype: torch.dtype) -> None:
-    """transformers writes the precision of the model that was trained, fp32 masters, whatever the weights beside it
-    have; readers would then load twice the memory."""
-    path = Path(folder) / "config.json"
-    config = {**json.loads(path.read_text("utf-8")), "dtype": str(dtype).removeprefix("torch.")}
-    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    model.save_pretrained(folder, state_dict=weights, max_shard_size=SHARD_SIZE)
+    model.config.dtype = dtype  # not that of the masters, which save_pretrained writes
+    model.config.save_pretrained(folder)
 
 
 def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config: Any, head: Mapping[str, Any]) -> None:
@@ -97,14 +80,15 @@ def _merge(student_path: str, folder: str, dtype: torch.dtype, auto: str, config
             shutil.move(os.path.join(folder, name), os.path.join(adapter, name))
     with sharding.whole():
         base = getattr(transformers, auto).from_pretrained(
-            student_path, dtype=torch.float32, **head, **({"ignore_mismatched_sizes": True} if head else {})
+            student_path, dtype=dtype, **head, **({"ignore_mismatched_sizes": True} if head else {})
         )
     if hasattr(config, CHECKPOINT_KEY):
         setattr(base.config, CHECKPOINT_KEY, getattr(config, CHECKPOINT_KEY))
-    merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
-    _write_model(merged.to(dtype), {k: v.contiguous() for k, v in merged.state_dict().items()}, dtype, folder)
+    merged = merge_adapters(PeftModel.from_pretrained(base, adapter), dtype)
+    _write_model(merged, {k: v.contiguous() for k, v in merged.state_dict().items()}, dtype, folder)
 
 
-def _dtype_of(student_path: str) -> torch.dtype:
+def dtype_of(student_path: str) -> torch.dtype:
+    """The precision of the checkpoint at ``student_path``, by its config."""
     config = json.loads((Path(student_path) / "config.json").read_text("utf-8"))
     return getattr(torch, config.get("dtype") or config.get("torch_dtype") or "float32")

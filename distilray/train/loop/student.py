@@ -33,7 +33,8 @@ def load_student(
         dtype = torch.float32 if settings.lora is None else frozen
         once = settings.sharding == "fsdp" and dist.is_initialized() and dist.get_world_size() > 1
         model = load(method.auto, path, dtype, once=once, **head)
-        allocate(model)
+        if once:
+            allocate(model)
         return model
     from transformers import BitsAndBytesConfig
 

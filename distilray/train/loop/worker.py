@@ -11,11 +11,12 @@ from transformers import AutoTokenizer, PrinterCallback, Trainer
 
 from distilray.checkpoints import local_student, read_student
 from distilray.storage import download_folder
+from distilray.train import scratch
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.distributed import cpu, sharding
 from distilray.train.distributed.sequence import SequenceGroup, sequence_group, split_attention
 from distilray.train.errors import CannotTrain, StopTraining
-from distilray.train.loop import checkpoints, scratch
+from distilray.train.loop import checkpoints
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
@@ -25,6 +26,7 @@ from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.steps import Steps, Work, steps_of
 from distilray.train.loop.student import adapters, load_student
+from distilray.train.loop.weights import gathered_weights
 from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 

@@ -29,21 +29,22 @@ def some(**changes: Any) -> SFTSettings:
     return SFTSettings.model_validate({"student": "s", "max_steps": 1, "precision": "fp32"} | changes)
 
 
-def sharded(model: Any, settings: SFTSettings, folder: str, workers: int) -> Any:
-    """``model`` after accelerate has sharded it, as a trainer's is, with its optimizer's parameters."""
+def trainer_of(model: Any, settings: SFTSettings, folder: str, workers: int) -> Any:
+    """A trainer whose model accelerate has sharded, with its optimizer's parameters."""
     from transformers import Trainer, TrainingArguments
 
-    told = {**sharding.arguments(settings, workers, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
+    told = {**sharding.arguments(settings, workers, ["Qwen2DecoderLayer"]), **cpu.arguments(settings.sharding)}
     arguments = TrainingArguments(folder, report_to="none", bf16=settings.precision == "bf16", **told)
     sharding.keep_precision(arguments, settings)
-    cpu.before_trainer("fsdp", workers)
+    cpu.before_trainer(settings.sharding, workers)
     trainer = Trainer(model, arguments)
     trainer.create_optimizer()
     prepared, optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
-    sharding.assert_sharded(prepared, workers)
+    if settings.sharding == "fsdp":
+        sharding.assert_sharded(prepared, workers)
     trained = {id(parameter) for parameter in prepared.parameters() if parameter.requires_grad}
     assert {id(p) for group in optimizer.param_groups for p in group["params"]} == trained
-    return prepared
+    return trainer
 
 
 def weights_of(worker: int, workers: int, student: str, changes: dict[str, Any], port: int, out: str) -> None:
@@ -55,7 +56,7 @@ def weights_of(worker: int, workers: int, student: str, changes: dict[str, Any],
 
             model = get_peft_model(model, adapters(settings, method))
         untouched = sum(parameter.is_meta for parameter in model.parameters())
-        sharded(model, settings, out, workers)
+        model = trainer_of(model, settings, out, workers).model
         weights = {
             name.replace("_checkpoint_wrapped_module.", ""): tensor.full_tensor()
             for name, tensor in model.state_dict().items()
@@ -113,7 +114,7 @@ def residency_of(worker: int, workers: int, student: str, what: str, port: int, 
         else:
             model = load_student(student, some(), True, method_named("sft"), {})
             loading = residency.peak()
-            model = sharded(model, some(), out, workers)
+            model = trainer_of(model, some(), out, workers).model
             sharding_peak = residency.peak()
         dist.barrier()
         held = sum(p.to_local().numel() * p.element_size() for p in model.parameters())

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from distilray.train.loop import scratch
+from distilray.train import scratch
 from tests.support.paths import ROOT
 
 PROGRAM = """
 import sys, time
-from distilray.train.loop import scratch
+from distilray.train import scratch
 with scratch.held(scratch.scratch_of(sys.argv[1]), first=True):
     print("in", flush=True)
     time.sleep(60)
