@@ -91,6 +91,7 @@ def trained(
     more: dict[str, Any] | None = None,
     stop: int | None = None,
     resume: str | None = None,
+    prepared: Any = None,
     **changes: Any,
 ) -> Any:
     """The trainer after ``STEPS`` steps, or ``stop``; from the checkpoint ``resume``, where there is one. Each of
@@ -103,4 +104,5 @@ def trained(
     feed_in(store, paths, folder / "feed", holdout=0.1, source=chosen.source)
     feed = open_feed(str(folder / "feed"), packed=False)
     arguments = arguments_in(folder, steps=STEPS, micro=micro, workers=workers, evaluate=True) | (more or {})
-    return trained_here(Distill(), job, arguments, feed, student, workers=workers, stop=stop, resume=resume)
+    where: dict[str, Any] = {"workers": workers, "stop": stop, "resume": resume, "prepared": prepared}
+    return trained_here(Distill(), job, arguments, feed, student, **where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,10 @@ def trained_here(
     workers: int = 1,
     stop: int | None = None,
     resume: str | None = None,
+    prepared: Callable[[Any], None] | None = None,
 ) -> Any:
-    """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one."""
+    """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one.
+    ``prepared`` gets the trainer before its first step."""
     made = method.arguments(job.settings, arguments)
     if made.bf16:
         sharding.keep_precision(made, job.settings)
@@ -64,6 +67,8 @@ def trained_here(
         trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
     if stop:
         trainer.add_callback(StopAt(stop))
+    if prepared:
+        prepared(trainer)
     trainer.train(resume_from_checkpoint=resume)
     return trainer
 
