@@ -55,6 +55,8 @@ class KeepBest(TrainerCallback):
             last = next(record for record in reversed(state.log_history) if "eval_loss" in record)
             right = {"held_out_right": last["eval_right"]} if "eval_right" in last else {}
             found = {"step": state.global_step, "held_out_loss": last["eval_loss"], **right}
+            if hasattr(self.trainer, "measured"):  # a classifier's figures, of the student that is exported
+                found["measured"] = self.trainer.measured
             store.write_json(f"{self.job.out}/{BEST_RECORD}", found)
             for other in store.names(f"{self.job.out}/{BEST}"):
                 if other != name:
