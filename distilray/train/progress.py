@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from distilray.train.spec import Job
+from typing import Any
 
 WARNINGS = "warnings.json"
 """File below a training's folder: what it warned of, a list of texts."""
@@ -79,14 +76,3 @@ class ProgressBoard:
 
     def look(self) -> dict[str, Any] | None:
         return self.newest
-
-
-def warn(job: Job, text: str) -> None:
-    """Called in one worker: the driver logs ``text``, and the training's manifest keeps it. The same text is said
-    once, also by a training that was killed and continues."""
-    path = f"{job.out}/{WARNINGS}"
-    said = job.store.read_json(path) if job.store.exists(path) else []
-    if text not in said:
-        job.store.write_json(path, [*said, text])
-        if job.board is not None:  # none where a trainer runs without a launch
-            job.board.warn.remote(text)

@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from distilray import verifiers
 
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
 
@@ -61,6 +63,19 @@ class LoraSettings(Settings):
         description="nf4 holds the frozen weights in 4 bits (QLoRA, through bitsandbytes): the extra `qlora`",
     )
     merge: bool = Field(default=True, description="export one merged checkpoint; false exports the adapter alone")
+
+
+class GenerationSettings(Settings):
+    """At each evaluation the student answers held-out prompts, and its answers are verified.
+
+    generate: {prompts: 64, verifier: numeric}
+    """
+
+    prompts: int = Field(default=32, ge=1, description="held-out rows that the student answers at each evaluation")
+    max_tokens: int = Field(default=512, ge=1, description="most tokens of an answer; longer ones are wrong")
+    verifier: Annotated[str, verifiers.comparison()] = Field(
+        default="math", description=f"how results are compared with those of the rows' answers: {verifiers.COMPARISONS}"
+    )
 
 
 class TrainResources(Settings):
@@ -181,8 +196,15 @@ class TrainSettings(Settings):
     )
     evaluate_every: int | None = Field(default=None, ge=1, description="steps between losses on held-out rows")
     holdout: float = Field(default=0.0, ge=0, lt=1, description="share of the rows held out of training, chosen by id")
+    generate: GenerationSettings | None = Field(
+        default=None,
+        description="verify the student's answers to held-out prompts too; the best student by them is exported",
+    )
     patience: int | None = Field(
-        default=None, ge=1, description="stop when the held-out loss has not fallen for so many evaluations"
+        default=None,
+        ge=1,
+        description="stop when the held-out loss has not fallen (with generate: no more answers are right) for so many "
+        "evaluations, and export the best student",
     )
     group_by_length: bool = Field(
         default=True, description="batches of rows of like length: less padding, random order kept"
@@ -197,6 +219,8 @@ class TrainSettings(Settings):
             raise ValueError("evaluate_every and holdout go together: rows to evaluate on, and how often")
         if self.patience is not None and self.evaluate_every is None:
             raise ValueError("patience counts evaluations: set evaluate_every and holdout too")
+        if self.generate is not None and self.evaluate_every is None:
+            raise ValueError("generate answers held-out prompts at each evaluation: set evaluate_every and holdout too")
         if self.min_lr_ratio and self.schedule not in ("cosine", "wsd"):
             raise ValueError(f"min_lr_ratio needs schedule: cosine or wsd, not {self.schedule}")
         if self.offload and self.sharding == "ddp":

@@ -35,6 +35,7 @@ IN_FUNCTIONS = {
         "distilray.train.scoring.teacher_engines": "ray",
     },
     "distilray.train.methods.dpo.method": {
+        "distilray.train.methods.dpo.advice": "torch",
         "distilray.train.methods.dpo.collate": "torch",
         "distilray.train.methods.dpo.reference": "torch",
         "distilray.train.methods.dpo.reference_scores": "torch",

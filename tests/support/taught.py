@@ -91,6 +91,9 @@ def trained(
     models: dict[str, str] | None = None,
     more: dict[str, Any] | None = None,
     how: dict[str, Any] | None = None,
+    stop: int | None = None,
+    resume: str | None = None,
+    prepared: Any = None,
     **changes: Any,
 ) -> Any:
     """The trainer after ``STEPS`` steps, with ``how`` of :func:`trained_here`. Each of ``workers`` calls it, with a
@@ -111,4 +114,5 @@ def trained(
     )
     feed = open_feed(str(folder / "feed"), packed=chosen.packing)
     arguments = arguments_in(folder, steps=STEPS, micro=micro, workers=workers, evaluate=True) | (more or {})
-    return trained_here(Distill(), job, arguments, feed, student, workers=workers, **(how or {}))
+    where: dict[str, Any] = {"workers": workers, "stop": stop, "resume": resume, "prepared": prepared, **(how or {})}
+    return trained_here(Distill(), job, arguments, feed, student, **where)

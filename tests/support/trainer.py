@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,10 @@ def trained_here(
     resume: str | None = None,
     by_length: bool = True,
     callbacks: Sequence[Any] = (),
+    prepared: Callable[[Any], None] | None = None,
 ) -> Any:
-    """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one."""
+    """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one.
+    ``prepared`` gets the trainer before its first step."""
     made = method.arguments(job.settings, arguments)
     if made.bf16:
         sharding.keep_precision(made, job.settings)
@@ -69,6 +71,8 @@ def trained_here(
         trainer.add_callback(callback)
     if stop:
         trainer.add_callback(StopAt(stop))
+    if prepared:
+        prepared(trainer)
     trainer.train(resume_from_checkpoint=resume)
     return trainer
 

@@ -9,6 +9,8 @@ again.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch.distributed as dist
@@ -23,13 +25,20 @@ BEST = "best"
 
 
 def evaluations_since_best(state: Any) -> int:
-    """How many evaluations ago the held-out loss was lowest; 0: the last one is the best so far."""
-    losses = [record["eval_loss"] for record in state.log_history if "eval_loss" in record]
-    return len(losses) - 1 - losses.index(min(losses))
+    """How many evaluations ago the student was best; 0: the last one is the best so far."""
+    found = [_standing(record) for record in state.log_history if "eval_loss" in record]
+    return len(found) - 1 - found.index(max(found))
+
+
+def _standing(record: Mapping[str, float]) -> tuple[float, float]:
+    """Higher is better: the share of right answers, where the student generates any, then the held-out loss."""
+    loss = record["eval_loss"]
+    return record.get("eval_right", 0.0), -loss if math.isfinite(loss) else -math.inf
 
 
 class KeepBest(TrainerCallback):
-    """Exports the student to the store whenever the held-out loss is the lowest so far; all workers take part."""
+    """Exports the student to the store whenever an evaluation is the best so far: by right answers, or else by the
+    held-out loss; all workers take part."""
 
     def __init__(self, trainer: Any, job: Job) -> None:
         self.trainer, self.job = trainer, job
@@ -43,8 +52,12 @@ class KeepBest(TrainerCallback):
         store, name = self.job.store, checkpoints.name_of(state.global_step)
         export_student(self.trainer, self.job, f"{self.job.out}/{BEST}/{name}")
         if state.is_world_process_zero:
-            loss = next(record["eval_loss"] for record in reversed(state.log_history) if "eval_loss" in record)
-            store.write_json(f"{self.job.out}/{BEST_RECORD}", {"step": state.global_step, "held_out_loss": loss})
+            last = next(record for record in reversed(state.log_history) if "eval_loss" in record)
+            right = {"held_out_right": last["eval_right"]} if "eval_right" in last else {}
+            found = {"step": state.global_step, "held_out_loss": last["eval_loss"], **right}
+            if hasattr(self.trainer, "measured"):  # a classifier's figures, of the student that is exported
+                found["measured"] = self.trainer.measured
+            store.write_json(f"{self.job.out}/{BEST_RECORD}", found)
             for other in store.names(f"{self.job.out}/{BEST}"):
                 if other != name:
                     store.delete_dir(f"{self.job.out}/{BEST}/{other}")

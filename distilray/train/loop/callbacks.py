@@ -11,7 +11,7 @@ from distilray.train.loop.best import evaluations_since_best
 
 
 class EarlyStop(TrainerCallback):
-    """Stops when the held-out loss has not fallen for ``patience`` evaluations; its state is part of the trainer's, so
+    """Stops when the student has not become better for ``patience`` evaluations; its state is part of the trainer's, so
     that a resumed training stops where an uninterrupted one does."""
 
     def __init__(self, patience: int) -> None:

@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 from distilray.train.data.training_data import TrainingData
 from distilray.train.distributed.resharding import Resharding
 from distilray.train.distributed.sequence import SequenceGroup, SliceCollator
+from distilray.train.loop.generation import HeldOutAnswers
 from distilray.train.loop.loss_guard import LossGuard
 
 
@@ -41,6 +42,16 @@ class FixedOrderMixin(Resharding):
 
     group: SequenceGroup | None = None
     """Workers that share rows with this one."""
+
+    answers: HeldOutAnswers | None = None
+    """Also measures the student's own answers at each evaluation."""
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        output = super().evaluation_loop(*args, **kwargs)
+        if self.answers is not None:
+            prefix = kwargs.get("metric_key_prefix", "eval")
+            output.metrics.update({f"{prefix}_{name}": value for name, value in self.answers.measure().items()})
+        return output
 
     def slice_rows(self, group: SequenceGroup) -> None:
         """Workers of ``group`` get the same rows from now on, each its slice of them."""

@@ -21,7 +21,8 @@ METRICS = "metrics.jsonl"
 DEVICE = "device.json"
 """The denominator of MFU: ``{"peak_tflops": ..., "peak": where the number is from}``."""
 BEST_RECORD = "best.json"
-"""Which evaluation was best, where its student is kept: ``{"step": 40, "held_out_loss": 0.612}``."""
+"""Which evaluation was best, where its student is kept: ``{"step": 40, "held_out_loss": 0.612}``
+and, where the student generates answers, ``held_out_right``."""
 FLUSH_EVERY_S = 5.0
 
 

@@ -22,11 +22,11 @@ from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.export import export_student
+from distilray.train.loop.generation import HeldOutAnswers
 from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.steps import Steps, Work, steps_of
 from distilray.train.loop.student import adapters, load_student
-from distilray.train.loop.weights import gathered_weights
 from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 
@@ -83,12 +83,15 @@ def _add_callbacks(trainer: Trainer, context: WorkerContext, stop: int, reportin
     """Reports, checks and early stops, alike for all methods."""
     job, settings, workers = context.job, context.job.settings, context.job.resources.workers
     trainer.remove_callback(PrinterCallback)  # records go to metrics.jsonl
+    if settings.generate is not None and job.method.is_generative:
+        trainer.answers = HeldOutAnswers(trainer, job, context.tokenizer)
+        reporting.names = {**reporting.names, "right": "right", "answer_tokens": "answer_tokens"}
     trainer.add_callback(reporting)
     trainer.reshards = settings.sharding == "fsdp"
     if settings.patience is not None:
         trainer.add_callback(EarlyStop(settings.patience))
-        if job.step_range is None:  # a round ends where the next one goes on
-            trainer.add_callback(KeepBest(trainer, job))
+    if job.step_range is None and (settings.patience or settings.generate):  # a round ends where the next one goes on
+        trainer.add_callback(KeepBest(trainer, job))
     if settings.sharding == "fsdp" and workers > 1:
         trainer.add_callback(Sharded(trainer, workers))
     if job.step_range:

@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 import torch
+import torch.multiprocessing as mp
 
 from distilray.storage import Store
 from distilray.train import method_named
+from distilray.train.distributed import cpu, sharding
 from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop
 from distilray.train.loop.metrics import BEST_RECORD
 from distilray.train.spec import Job
+from tests.support.ports import free_port
+from tests.support.ranks import one_of
 from tests.support.specs import SHORT, spec_of
-from tests.support.trainer import model_at
+from tests.support.taught import scored_run, settings, trained
+from tests.support.trainer import logged, model_at
 
 OUT = "training/sft"
 PATIENCE = 2
@@ -87,3 +92,36 @@ def test_a_loss_that_is_no_number_is_never_the_best(student: str, tmp_path: Path
 
     history = [{"eval_loss": loss} for loss in (2.0, 1.5, math.nan)]
     assert evaluations_since_best(SimpleNamespace(log_history=history)) == 1
+
+
+def one_of_two(worker: int, run: str, paths: list[str], student: str, port: int, out: str) -> None:
+    """One of two workers under FSDP2, which keep the best of four evaluations."""
+    with one_of(2, worker, port):
+        more = {**sharding.arguments(settings(), 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp"), "eval_steps": 2}
+        keep = job(Store(out), student)
+        trainer = trained(
+            (Store(run), paths), student, Path(out) / str(worker), micro=2, workers=2, more=more,
+            prepared=lambda trainer: trainer.add_callback(KeepBest(trainer, keep)),
+        )  # fmt: skip
+        if worker == 0:
+            Store(out).write_json("losses.json", [logged(trainer, "loss"), logged(trainer, "eval_loss")])
+
+
+@pytest.mark.long
+def test_two_workers_keep_the_best_student_and_train_as_if_they_did_not(
+    student: str, teacher: str, tmp_path: Path
+) -> None:
+    store, paths = scored_run(tmp_path / "run", student, teacher)
+    alone = trained((store, paths), student, tmp_path / "alone", micro=4, more={"eval_steps": 2})
+    out = Store(tmp_path / "two")
+    mp.spawn(one_of_two, (str(tmp_path / "run"), paths, student, free_port(), str(tmp_path / "two")), nprocs=2)
+    losses, held_out = out.read_json("losses.json")
+    assert losses == pytest.approx(logged(alone, "loss"), abs=1e-3)
+    kept = out.read_json(f"{OUT}/{BEST_RECORD}")
+    assert kept["held_out_loss"] == pytest.approx(min(held_out))
+    assert kept["step"] == 2 * (held_out.index(min(held_out)) + 1) == 8
+    assert export_best(job(out, student))
+    exported = model_at(out.full(f"{OUT}/final")).state_dict()
+    for name, weights in alone.model.state_dict().items():
+        if name in exported:
+            torch.testing.assert_close(exported[name], weights, atol=2e-3, rtol=0)

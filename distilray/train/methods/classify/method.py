@@ -16,6 +16,7 @@ from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join
 from distilray.train.loop.context import WorkerContext
+from distilray.train.loop.metrics import BEST_RECORD
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.classify.counts import count_labels, read_labels
 from distilray.train.methods.classify.settings import ClassifySettings
@@ -100,6 +101,11 @@ class Classify(TrainingMethod):
 
     def finish_in_workers(self, job: Job, trainer: Any) -> None:
         if trainer.eval_dataset is None:
+            return
+        best = f"{job.out}/{BEST_RECORD}"
+        if job.store.exists(best):
+            if trainer.is_world_process_zero():
+                job.store.write_json(f"{job.out}/{HELD_OUT}", job.store.read_json(best)["measured"])
             return
         trainer.predict(trainer.eval_dataset)  # which, unlike an evaluation, writes no second record of the last step
         if trainer.is_world_process_zero():
