@@ -34,6 +34,7 @@ from .methods.registry import settings_as_written as settings_as_written
 from .methods.sft.method import SFT as SFT
 from .methods.sft.settings import SFTSettings as SFTSettings
 from .methods.shared.trainer import StudentTrainer as StudentTrainer
+from .methods.simpo.settings import SimPOSettings as SimPOSettings
 from .methods.step_by_step.settings import StepByStepSettings as StepByStepSettings
 from .progress import OnProgress as OnProgress
 from .progress import TrainProgress as TrainProgress

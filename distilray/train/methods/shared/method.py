@@ -36,6 +36,7 @@ class AnswerMethod(TrainingMethod):
             **common,
             packing=settings.packing,
             max_length=settings.max_length,
+            neftune_noise_alpha=settings.neftune_alpha,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
 
