@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from distilray.storage import Store
 from distilray.train import TrainResources, TrainSettings, method_named
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.loop.context import WorkerContext
+from distilray.train.loop.student import adapters, load_student
 from distilray.train.scoring.references import CHOSEN, REJECTED
 from distilray.train.spec import Job
 from tests.support import losses_written_out as written
@@ -70,26 +71,26 @@ def trainer_on(
 ) -> Any:
     """Four steps of four pairs, in the order of the rows; ``changes`` are of transformers' arguments."""
     common = {
-        "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "bf16": False, "max_steps": 4,
-        "learning_rate": chosen.learning_rate, "per_device_train_batch_size": 4, "save_strategy": "no",
-        "logging_steps": 1, "logging_nan_inf_filter": False, "disable_tqdm": True, "gradient_checkpointing": False,
-        "dataloader_pin_memory": False,
+        "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "max_steps": 4,
+        "bf16": chosen.precision == "bf16", "learning_rate": chosen.learning_rate, "per_device_train_batch_size": 4,
+        "save_strategy": "no", "logging_steps": 1, "logging_nan_inf_filter": False, "disable_tqdm": True,
+        "gradient_checkpointing": False, "dataloader_pin_memory": False,
     }  # fmt: skip
     work = replace(job(store, student, chosen), models=models or {})
     session = WorkerContext(
         job=work,
         arguments=work.method.arguments(chosen, common | changes),
-        model=AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32),
+        model=load_student(student, chosen, True, work.method, {}),
         tokenizer=AutoTokenizer.from_pretrained(student),
         feed=feed,
         order=np.tile(np.arange(PAIRS), 2),
-        adapters=None,
+        adapters=adapters(chosen, work.method),
     )
     return work.method.trainer(session)
 
 
-def unreferenced(store: Store, folder: Path, work: Job) -> TrainingData:
-    """The feed of a method that joins nothing to its pairs."""
+def joined_feed(store: Store, folder: Path, work: Job) -> TrainingData:
+    """The feed as the method of ``work`` joins it."""
     with work.method.joins(work, str(folder)) as join:
         return feed_of(store, folder, join)
 

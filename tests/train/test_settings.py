@@ -37,7 +37,7 @@ def test_adapters_take_ten_times_the_rate() -> None:
     ("changes", "resources", "words"),
     [
         (
-            {"precision": "fp32"},
+            {},
             {},
             "attention: flex_attention needs GPUs, and gpus_per_worker is 0; set attention: sdpa",
         ),

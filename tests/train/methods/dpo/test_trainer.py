@@ -32,7 +32,7 @@ from distilray.train.scoring.references import (
 )
 from tests.support.checkpoints import make_student
 from tests.support.pairs import pair_units, pairs, settings
-from tests.support.preferred import TOKENS, feed_of, job, made_up, tokenized_pairs, trainer_on
+from tests.support.preferred import TOKENS, feed_of, job, joined_feed, made_up, tokenized_pairs, trainer_on
 from tests.support.ranks import alone
 from tests.support.specs import spec_of
 
@@ -135,6 +135,23 @@ def test_a_cached_reference_and_a_live_one_give_the_same_training(student: str, 
         losses.append([record["loss"] for record in trainer.state.log_history if "loss" in record])
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert losses[0][0] != losses[0][-1]
+
+
+@pytest.mark.parametrize("by", ["workers", "live"])
+def test_adapters_in_bf16_begin_where_their_reference_stands(
+    student: str, store: Store, tmp_path: Path, by: str
+) -> None:
+    """Both read the weights in bf16; a reference in fp32 would be .01 nats per token away."""
+    chosen = settings(lora={"r": 4}, precision="bf16", reference_by=by, learning_rate=3e-3)
+    work = job(store, student, chosen)
+    DPO().prepare_in_workers(work)
+    feed = joined_feed(store, tmp_path / "feed", work)
+    trainer = trainer_on(store, student, feed, tmp_path, chosen)
+    trainer.train()
+    logged = [record for record in trainer.state.log_history if "loss" in record]
+    assert logged[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert logged[0]["kl"] < 1e-7
+    assert logged[-1]["kl"] > 10 * logged[0]["kl"]
 
 
 def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_nothing(
