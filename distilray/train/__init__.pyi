@@ -23,6 +23,7 @@ from .methods.distill.settings import DistillSettings as DistillSettings
 from .methods.distill.settings import OnPolicySettings as OnPolicySettings
 from .methods.distill.settings import TeacherSettings as TeacherSettings
 from .methods.dpo.settings import DPOSettings as DPOSettings
+from .methods.kto.settings import KTOSettings as KTOSettings
 from .methods.registry import DEFAULT_KIND as DEFAULT_KIND
 from .methods.registry import METHODS as METHODS
 from .methods.registry import brought_method as brought_method

@@ -41,6 +41,10 @@ IN_FUNCTIONS = {
         "distilray.train.methods.dpo.trainer": "torch",
         "distilray.train.scoring.reference_engines": "ray",
     },
+    "distilray.train.methods.kto.method": {
+        "distilray.train.methods.dpo.reference": "torch",
+        "distilray.train.methods.kto.trainer": "torch",
+    },
     "distilray.train.methods.shared.method": {"distilray.train.methods.shared.trainer": "torch"},
     "distilray.train.methods.simpo.method": {
         "distilray.train.methods.dpo.collate": "torch",

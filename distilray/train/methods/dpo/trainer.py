@@ -47,7 +47,7 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
         set_seed(args.seed)  # adapters begin at random
         model.config.pad_token_id = kwargs["processing_class"].pad_token_id
         if adapters is not None:
-            model = _with_adapters(model, adapters, args)
+            model = with_adapters(model, adapters, args)
         disable_dropout_in_model(model)
         super(DPOTrainer, self).__init__(model=model, args=args, **kwargs)
         self._as_trl_left_it(args)
@@ -76,7 +76,7 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
             reference = self.reference(self, inputs)
         counted = reference if self.ld_alpha is None else reference * tail_weights(inputs, self.ld_alpha)
         inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = counted.sum(1).chunk(2)
-        watched, accelerator = _Watched(model), self.accelerator
+        watched, accelerator = Watched(model), self.accelerator
         self.beta, self.accelerator = beta, _Alone(accelerator)
         try:
             loss = self._compute_loss(watched, inputs, return_outputs)
@@ -131,7 +131,7 @@ def lengths(completions: torch.Tensor) -> dict[str, float]:
     return {"length/chosen": chosen.mean().item(), "length/rejected": rejected.mean().item()}
 
 
-class _Watched:
+class Watched:
     """Calls a model and keeps the log-probabilities that it returned."""
 
     def __init__(self, model: Any) -> None:
@@ -159,7 +159,7 @@ class _Alone:
         return getattr(self._accelerator, name)
 
 
-def _with_adapters(model: Any, adapters: Any, args: Any) -> Any:
+def with_adapters(model: Any, adapters: Any, args: Any) -> Any:
     from peft import get_peft_model
 
     stage = getattr(args.deepspeed_plugin, "zero_stage", 0) if args.deepspeed_plugin is not None else 0
