@@ -8,7 +8,6 @@ layer is sharded by itself and only one is whole at a time, under ZeRO-3 too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,11 +18,9 @@ from distilray.checkpoints import local_student
 from distilray.train.distributed import sharding
 from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.student import load_student
+from distilray.train.methods.shared.referenced import Reference
 from distilray.train.settings import IGNORED, TrainSettings
 from distilray.train.spec import Job
-
-Reference = Callable[[Any, dict[str, torch.Tensor]], torch.Tensor]
-"""From the trainer's model and a batch of pairs to log-probabilities, shape ``(2 B, length - 1)``."""
 
 
 def load_reference(job: Job, device: torch.device) -> Any:

@@ -9,24 +9,14 @@ TRL's loss is used as it is; its constructor is not, for the reasons of :mod:`di
 
 from __future__ import annotations
 
-import contextlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from transformers import set_seed
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference, KTOTrainer
-from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
-from distilray.train.data.training_data import TrainingData
-from distilray.train.loop.fixed_order import FixedOrderMixin
-from distilray.train.methods.dpo.reference import Reference
-from distilray.train.methods.dpo.trainer import Watched, with_adapters
+from distilray.train.methods.shared.referenced import ReferencedMixin, Watched
 from distilray.train.settings import IGNORED
-
-FIELDS = ("log_probs", "entropy", "mean_logits")
-"""Values of every completion token that TRL's loss and measures use."""
 
 
 class KTOCollator:
@@ -51,44 +41,19 @@ class KTOCollator:
         )
 
 
-class SingleAnswerTrainer(FixedOrderMixin, KTOTrainer):
-    model: Any
+class SingleAnswerTrainer(ReferencedMixin, KTOTrainer):
+    skipped: ClassVar = KTOTrainer
+    fields: ClassVar = ("log_probs", "entropy", "mean_logits")
 
-    def __init__(
-        self,
-        *,
-        model: Any,
-        args: Any,
-        adapters: Any,
-        reference: Reference,
-        order: Any,
-        feed: TrainingData,
-        **kwargs: Any,
-    ) -> None:
-        self.take_order(order, feed)
-        self.reference = reference
-        set_seed(args.seed)  # adapters begin at random
-        model.config.pad_token_id = kwargs["processing_class"].pad_token_id
-        if adapters is not None:
-            model = with_adapters(model, adapters, args)
-        disable_dropout_in_model(model)
-        super(KTOTrainer, self).__init__(model=model, args=args, **kwargs)
-        self._as_trl_left_it(args)
-        add_fused_lm_head(model if adapters is None else model.get_base_model(), outputs=FIELDS)
-
-    def _as_trl_left_it(self, args: Any) -> None:
-        """What TRL's own constructor sets and its loss reads."""
-        self.ref_model, self.precompute_ref_logps = None, True  # the reference is asked before the loss
-        self.loss_type, self.beta, self.calculate_KL = args.loss_type, args.beta, True
+    def as_trl_left_it(self, args: Any) -> None:
+        super().as_trl_left_it(args)
+        self.loss_type, self.calculate_KL = args.loss_type, True
         self.desirable_weight, self.undesirable_weight = args.desirable_weight, args.undesirable_weight
-        self.aux_loss_enabled = False
-        self.maybe_activation_offload_context = contextlib.nullcontext()
-        self._metrics = {"train": defaultdict(list), "eval": defaultdict(list)}
-        self._total_train_tokens, self._tp_size, self._is_vision_dataset = 0, 1, False
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        assert self.reference is not None, "KTO's reference is live"
         inputs = dict(inputs)
         for prefix in ("", "KL_"):
             batch = {name: inputs[prefix + name] for name in ("input_ids", "completion_mask")}
