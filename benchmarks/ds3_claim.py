@@ -99,7 +99,13 @@ def trainings(variant: str, seed: int, steps: int, cogpo_steps: int) -> list[dr.
         **common,
     )
     cogpo = dr.train.DPOSettings(
-        name="cogpo", start_from="before-cogpo", max_steps=cogpo_steps, learning_rate=1e-4, save_every=50, **common
+        name="cogpo",
+        start_from="before-cogpo",
+        max_steps=cogpo_steps,
+        learning_rate=1e-4,
+        warmup=0.03,
+        save_every=50,
+        **common,
     )
     return [dr.TrainEntry(settings, RESOURCES) for settings in ([sft, cogpo] if with_cogpo else [sft])]
 

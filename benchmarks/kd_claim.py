@@ -115,7 +115,7 @@ def on_policy(common: dict[str, Any], steps: int) -> Trainings:
 
 
 def dpo(common: dict[str, Any], steps: int, learning_rate: float = 3e-5) -> Trainings:
-    preferred = common | {"start_from": "sft", "learning_rate": learning_rate}
+    preferred = common | {"start_from": "sft", "learning_rate": learning_rate, "warmup": 0.03}
     return [*sft(common, steps * 3 // 4), dr.train.DPOSettings(max_steps=steps // 4, **preferred)]
 
 

@@ -32,8 +32,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "sft": {"kind": "sft", "learning_rate": 3e-3},
     "sft, LoRA": {"kind": "sft", "learning_rate": 3e-3, "lora": {"r": 8}},
     "sft, bf16": {"kind": "sft", "learning_rate": 3e-3, "precision": "bf16"},
-    "dpo": {"kind": "dpo", "learning_rate": 3e-4, "reference_by": "live"},
-    "dpo, bf16": {"kind": "dpo", "learning_rate": 3e-4, "reference_by": "live", "precision": "bf16"},
+    "dpo": {"kind": "dpo", "learning_rate": 3e-4, "warmup": 0.03, "reference_by": "live"},
+    "dpo, bf16": {
+        "kind": "dpo",
+        "learning_rate": 3e-4,
+        "warmup": 0.03,
+        "reference_by": "live",
+        "precision": "bf16",
+    },
     "distill": {"kind": "distill", "learning_rate": 3e-3, "teacher": "teacher", "source": "live"},
     "distill, bf16": {
         "kind": "distill",

@@ -27,6 +27,7 @@ from .methods.distill.settings import DistillSettings as DistillSettings
 from .methods.distill.settings import OnPolicySettings as OnPolicySettings
 from .methods.distill.settings import TeacherSettings as TeacherSettings
 from .methods.dpo.settings import DPOSettings as DPOSettings
+from .methods.kto.settings import KTOSettings as KTOSettings
 from .methods.registry import DEFAULT_KIND as DEFAULT_KIND
 from .methods.registry import METHODS as METHODS
 from .methods.registry import brought_method as brought_method
@@ -38,6 +39,7 @@ from .methods.registry import settings_as_written as settings_as_written
 from .methods.sft.method import SFT as SFT
 from .methods.sft.settings import SFTSettings as SFTSettings
 from .methods.shared.trainer import StudentTrainer as StudentTrainer
+from .methods.simpo.settings import SimPOSettings as SimPOSettings
 from .methods.step_by_step.settings import StepByStepSettings as StepByStepSettings
 from .progress import OnProgress as OnProgress
 from .progress import TrainProgress as TrainProgress

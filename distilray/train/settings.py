@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -24,6 +25,10 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from distilray import verifiers
 
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
+Attention = Literal["sdpa", "flash_attention_2", "flex_attention"]
+
+LORA_RATE = 10
+"""Adapters take about ten times the learning rate of all weights (Schulman et al. 2025, "LoRA Without Regret")."""
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """Valid names of trainings: a folder's name."""
@@ -150,7 +155,9 @@ class TrainSettings(Settings):
 
     epochs: float | None = Field(default=None, gt=0, description="passes over the rows; this or max_steps")
     max_steps: int | None = Field(default=None, ge=1, description="optimizer steps; this or epochs")
-    learning_rate: float = Field(default=2e-5, gt=0, description="peak learning rate of AdamW")
+    learning_rate: float = Field(
+        default=2e-5, gt=0, description="peak learning rate of AdamW; with lora the default is ten times as much"
+    )
     schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
         default="cosine",
         description="learning rate schedule after warm-up; wsd stays at the peak until it decays at the end",
@@ -174,6 +181,11 @@ class TrainSettings(Settings):
 
     sharding: Sharding = Field(default="fsdp", description="fsdp (FSDP2), ddp, or DeepSpeed's zero2 and zero3")
     precision: Literal["bf16", "fp32"] = Field(default="bf16", description="bf16 computes in bf16 over fp32 masters")
+    attention: Attention = Field(
+        default="sdpa",
+        description="kernels of the attention: sdpa (PyTorch's); on GPUs also flash_attention_2 (the package "
+        "flash-attn) and flex_attention",
+    )
     activation_checkpointing: bool = Field(
         default=False, description="recompute activations: less memory, 1/3 more work"
     )
@@ -211,6 +223,18 @@ class TrainSettings(Settings):
     )
     seed: int = Field(default=0, ge=0, description="seeds the order of the rows, the adapters and dropout")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_by_choice(cls, values: Any) -> Any:
+        return {**cls.defaults(values), **values} if isinstance(values, dict) else values
+
+    @classmethod
+    def defaults(cls, written: Mapping[str, Any]) -> dict[str, Any]:
+        """Defaults that depend on other settings, as a recipe has ``written`` them."""
+        if written.get("lora") is None:
+            return {}
+        return {"learning_rate": LORA_RATE * cls.model_fields["learning_rate"].default}
+
     @model_validator(mode="after")
     def _how_long(self) -> TrainSettings:
         if (self.epochs is None) == (self.max_steps is None):
@@ -227,6 +251,8 @@ class TrainSettings(Settings):
             raise ValueError("offload needs sharding: fsdp, zero2 or zero3; ddp keeps everything on the GPU")
         if self.lora is not None and self.lora.quantize and self.sharding != "ddp":
             raise ValueError("lora.quantize needs sharding: ddp; weights in 4 bits are not sharded")
+        if self.attention == "flash_attention_2" and self.precision == "fp32":
+            raise ValueError("attention: flash_attention_2 computes in bf16: set precision: bf16, or attention: sdpa")
         return self
 
     @model_serializer(mode="wrap")
@@ -293,6 +319,16 @@ def worker_counts(settings: TrainSettings, resources: TrainResources) -> list[in
         raise ValueError(
             f"train {settings.name!r}: held-out losses are not supported where workers share rows; set holdout: 0 and "
             "evaluate_every: null, or sequence_parallel: 1"
+        )
+    if settings.attention != "sdpa" and resources.gpus_per_worker == 0:
+        raise ValueError(
+            f"train {settings.name!r}: attention: {settings.attention} needs GPUs, and gpus_per_worker is 0; set "
+            "attention: sdpa"
+        )
+    if settings.attention != "sdpa" and resources.sequence_parallel > 1:
+        raise ValueError(
+            f"train {settings.name!r}: workers that share rows have an attention of their own; set attention: sdpa, "
+            f"not {settings.attention}, or sequence_parallel: 1"
         )
     share = resources.sequence_parallel
     for workers in {resources.workers, resources.fewest}:

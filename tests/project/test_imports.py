@@ -42,7 +42,15 @@ IN_FUNCTIONS = {
         "distilray.train.methods.dpo.trainer": "torch",
         "distilray.train.scoring.reference_engines": "ray",
     },
+    "distilray.train.methods.kto.method": {
+        "distilray.train.methods.dpo.reference": "torch",
+        "distilray.train.methods.kto.trainer": "torch",
+    },
     "distilray.train.methods.shared.method": {"distilray.train.methods.shared.trainer": "torch"},
+    "distilray.train.methods.simpo.method": {
+        "distilray.train.methods.dpo.collate": "torch",
+        "distilray.train.methods.simpo.trainer": "torch",
+    },
     "distilray.train.methods.step_by_step.method": {"distilray.train.methods.step_by_step.trainer": "torch"},
 }
 """Every import of our own modules inside a function: importer, imported, and the heavy package that it defers."""

@@ -41,7 +41,7 @@ def reverse_kl(p: Tensor, q: Tensor) -> Tensor:
 
 
 def jsd(p: Tensor, q: Tensor, beta: float) -> Tensor:
-    """Generalised Jensen-Shannon divergence (Agarwal et al. 2024, eq. 1)."""
+    """Generalised Jensen-Shannon divergence (GKD, Agarwal et al. 2024)."""
     m = beta * p + (1 - beta) * q
     return beta * forward_kl(p, m) + (1 - beta) * forward_kl(q, m)
 
@@ -78,7 +78,7 @@ def dpo(
     if kind == "sigmoid":  # Rafailov et al. 2023, eq. 7
         return torch.log(1 + torch.exp(-beta * (good - bad)))
     good, bad = good / len(chosen), bad / len(rejected)
-    if kind == "sigmoid_norm":  # Lambert et al. 2024, eq. 6
+    if kind == "sigmoid_norm":  # per token, Lambert et al. 2024
         return torch.log(1 + torch.exp(-beta * (good - bad)))
     if kind == "ipo":  # Azar et al. 2023, eq. 17, per token
         return (good - bad - 1 / (2 * beta)) ** 2
@@ -96,6 +96,6 @@ def simpo(chosen: Tensor, rejected: Tensor, beta: float, margin: float) -> Tenso
 
 
 def kto(ratio: Tensor, good: bool, beta: float, zero: Tensor) -> Tensor:
-    """One answer's loss (Ethayarajh et al. 2024, eq. 8) from its log-ratio; ``zero`` is the reference point."""
+    """One answer's loss (Ethayarajh et al. 2024) from its log-ratio; ``zero`` is the reference point."""
     sign = 1 if good else -1
     return 1 - 1 / (1 + torch.exp(-sign * beta * (ratio - zero)))

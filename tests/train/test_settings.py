@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 from pydantic import ValidationError
 
-from distilray.train import SFTSettings, TrainResources
+from distilray.train import CannotTrain, SFTSettings, TrainResources, parse_settings, worker_counts
+from distilray.train.launch.checks import check_extras
 from distilray.train.settings import TrainSettings, accumulation
 
 
@@ -22,6 +25,42 @@ def test_unknown_settings_are_refused() -> None:
 def test_held_out_rows_and_how_often_to_look_at_them_go_together() -> None:
     with pytest.raises(ValidationError, match="go together"):
         SFTSettings(student="blank", epochs=1, evaluate_every=10)
+
+
+def test_adapters_take_ten_times_the_rate() -> None:
+    assert SFTSettings(student="blank", epochs=1).learning_rate == 2e-5
+    assert parse_settings({"student": "blank", "epochs": 1, "lora": {"r": 8}}).learning_rate == pytest.approx(2e-4)
+    assert parse_settings({"student": "b", "epochs": 1, "lora": {}, "learning_rate": 5e-5}).learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "resources", "words"),
+    [
+        (
+            {},
+            {},
+            "attention: flex_attention needs GPUs, and gpus_per_worker is 0; set attention: sdpa",
+        ),
+        ({}, {"workers": 2, "sequence_parallel": 2, "gpus_per_worker": 1}, "an attention of their own"),
+    ],
+)
+def test_an_attention_that_cannot_run_is_refused_with_the_remedy(changes: dict, resources: dict, words: str) -> None:
+    settings = SFTSettings.model_validate({"student": "b", "epochs": 1, "attention": "flex_attention", **changes})
+    with pytest.raises(ValueError, match=words):
+        worker_counts(settings, TrainResources(**resources))
+
+
+def test_flash_attention_has_no_fp32() -> None:
+    flash = {"student": "b", "epochs": 1, "attention": "flash_attention_2"}
+    with pytest.raises(ValidationError, match="set precision: bf16, or attention: sdpa"):
+        parse_settings({**flash, "precision": "fp32"})
+    assert worker_counts(parse_settings(flash), TrainResources(gpus_per_worker=1)) == [1]
+
+
+@pytest.mark.skipif(find_spec("flash_attn") is not None, reason="flash-attn is installed")
+def test_an_attention_that_is_not_installed_is_refused_with_the_package() -> None:
+    with pytest.raises(CannotTrain, match="needs the package flash-attn.* or set attention: sdpa"):
+        check_extras(parse_settings({"student": "b", "epochs": 1, "attention": "flash_attention_2"}))
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -29,6 +29,11 @@ def check_extras(settings: TrainSettings) -> None:
     needed = [(f"report_to: [{name}]", name, name) for name in settings.report_to]
     if settings.lora is not None and settings.lora.quantize:
         needed.append((f"lora.quantize: {settings.lora.quantize}", "bitsandbytes", "qlora"))
+    if settings.attention == "flash_attention_2" and find_spec("flash_attn") is None:
+        raise CannotTrain(
+            f"train {settings.name!r}: attention: flash_attention_2 needs the package flash-attn, which is not "
+            "installed; install it with: pip install flash-attn --no-build-isolation, or set attention: sdpa"
+        )
     for setting, package, extra in needed:
         if find_spec(package) is None:
             raise CannotTrain(

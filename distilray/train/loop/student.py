@@ -28,6 +28,8 @@ def load_student(
     if head:
         torch.manual_seed(settings.seed)
         head = {**head, "ignore_mismatched_sizes": True}  # a head for other labels is replaced by a new one
+    if settings.attention != "sdpa":  # transformers' own choice, where a model has it
+        head = {**head, "attn_implementation": settings.attention}
     frozen = torch.bfloat16 if settings.precision == "bf16" else torch.float32
     if settings.lora is None or settings.lora.quantize is None:
         dtype = torch.float32 if settings.lora is None else frozen

@@ -13,13 +13,17 @@ from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.classify.method import Classify
 from distilray.train.methods.distill.method import Distill
 from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.kto.method import KTO
 from distilray.train.methods.sft.method import SFT
+from distilray.train.methods.simpo.method import SimPO
 from distilray.train.methods.step_by_step.method import StepByStep
 from distilray.train.settings import TrainSettings
 
 METHODS: dict[str, TrainingMethod] = {
     "sft": SFT(),
     "dpo": DPO(),
+    "simpo": SimPO(),
+    "kto": KTO(),
     "distill": Distill(),
     "step_by_step": StepByStep(),
     "classify": Classify(),

@@ -11,7 +11,7 @@ vocabulary.
 Forward and reverse KL, and the generalised Jensen-Shannon divergence of GKD (Agarwal et al. 2024, "On-Policy
 Distillation of Language Models"): beta KL(p || m) + (1 - beta) KL(q || m) with m = beta p + (1 - beta) q. A temperature
 flattens both distributions as they are, and the divergence is multiplied by its square, so that the gradient keeps
-its size (Hinton et al. 2015, section 2.1); TRL's GKD trainer leaves the square out, so at T = 2 the same divergence has a
+its size (Hinton et al. 2015, section 2.1); TRL's GKD trainer leaves the square out, so at T = 2 its divergence has a
 quarter of the weight there. All in nats; plain PyTorch.
 """
 

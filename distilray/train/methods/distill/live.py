@@ -16,6 +16,7 @@ import torch
 from distilray.train.distributed import sharding
 from distilray.train.distributed.loading import load, shard
 from distilray.train.methods.distill.head import Live, head_of
+from distilray.train.methods.shared.padding import unmasked
 from distilray.train.settings import IGNORED
 
 
@@ -31,7 +32,7 @@ class LiveTeachers:
         taught = []
         for model, weight in zip(self.models, self.weights, strict=True):
             with torch.no_grad():
-                hidden = model(**inputs)
+                hidden = model(**unmasked(inputs))
                 head, bias = head_of(model)
             taught.append(Live(weight, hidden, head, bias, self.top_k))
         return taught

@@ -10,6 +10,7 @@ import torch
 from distilray.train.methods.distill.divergence import Objective
 from distilray.train.methods.distill.head import DistillTarget, Teacher
 from distilray.train.methods.distill.stored import POINTERS
+from distilray.train.methods.shared.padding import unmasked
 from distilray.train.methods.shared.trainer import StudentTrainer
 from distilray.train.settings import IGNORED
 
@@ -37,7 +38,7 @@ class DistillTrainer(StudentTrainer):
         teachers = self.taught(inputs)
         if return_outputs:  # held-out rows: the LM loss, which can be compared with other methods'
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        out = model(**inputs, target=DistillTarget(self.objective, teachers))
+        out = model(**unmasked(inputs), target=DistillTarget(self.objective, teachers))
         losses = -(1 - self.kd_weight) * out["log_probs"] + self.kd_weight * out["divergences"]
         trained = inputs["labels"][:, 1:] != IGNORED
         self.note(torch.zeros(trained.shape, device=losses.device).masked_scatter(trained, losses.detach()), trained)

@@ -144,6 +144,7 @@ class DPO(TrainingMethod):
             loss_weights=list(settings.loss.values()),
             beta=settings.beta,
             label_smoothing=settings.label_smoothing,
+            ld_alpha=settings.ld_alpha,
             max_length=None,  # token files hold nothing longer
             remove_unused_columns=False,
         )

@@ -15,6 +15,7 @@ Methods that are settings of this one:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -30,6 +31,10 @@ Loss = Literal[
 """TRL's names."""
 SORTING = {"aot", "aot_unpaired"}
 """Losses that compare sorted log-ratios, which would mix one pair's own beta with another's."""
+PER_TOKEN = "sigmoid_norm"
+PER_TOKEN_BETA = 5.0
+"""open-instruct's for ``dpo_norm``: log-ratios per token are some hundred times smaller than a row's."""
+LEAST_PER_TOKEN_BETA = 0.5
 SMOOTHED = {"robust", "exo_pair"}
 
 
@@ -39,13 +44,29 @@ class DPOSettings(TrainSettings):
     kind: Literal["dpo"] = Field(default="dpo", description="preference optimisation")
     name: str = Field(default="dpo", pattern=NAME, description="folder below training/")
     rows: str = Field(default=PAIRS, description="which rows to train on: a condition over their columns, in SQL")
-    learning_rate: float = Field(default=1e-6, gt=0, description="peak learning rate of AdamW")
+    learning_rate: float = Field(
+        default=1e-6, gt=0, description="peak learning rate of AdamW; with lora the default is 1e-5"
+    )
+    warmup: float = Field(default=0.1, ge=0, description="warm-up steps; below 1 a share of all steps")
     loss: dict[Loss, float] = Field(
         default={"sigmoid": 1.0}, description="TRL's name of the loss, or several with weights"
     )
-    beta: float = Field(default=0.1, gt=0, description="how strongly the student is held to the reference (ipo: tau)")
+    beta: float = Field(
+        default=0.1,
+        gt=0,
+        description="how strongly the student is held to the reference (ipo: tau); the default is 5 with sigmoid_norm",
+    )
     row_beta: bool = Field(
-        default=True, description="rows that have a `beta` of their own take it (CogPO); false: all take beta"
+        default=True,
+        description="rows that have a `beta` of their own take it (CogPO); false, the default with sigmoid_norm: all "
+        "take beta",
+    )
+    ld_alpha: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="what tokens count beyond the shorter answer's length, against length bias (LD-DPO, Liu et al. "
+        "2024); null: 1",
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=0.5, description="assumed share of pairs whose answers are swapped; robust, exo_pair"
@@ -65,6 +86,12 @@ class DPOSettings(TrainSettings):
     def _one_loss(cls, value: Any) -> Any:
         return {value: 1.0} if isinstance(value, str) else value
 
+    @classmethod
+    def defaults(cls, written: Mapping[str, Any]) -> dict[str, Any]:
+        loss = written.get("loss")
+        named = loss == PER_TOKEN or (isinstance(loss, Mapping) and PER_TOKEN in loss)
+        return super().defaults(written) | ({"beta": PER_TOKEN_BETA, "row_beta": False} if named else {})
+
     @model_validator(mode="after")
     def _losses_can_be_computed(self) -> DPOSettings:
         if not self.loss or min(self.loss.values()) <= 0:
@@ -72,6 +99,12 @@ class DPOSettings(TrainSettings):
         if self.row_beta and SORTING & set(self.loss):
             raise ValueError(
                 f"loss {'/'.join(sorted(SORTING & set(self.loss)))} has one beta for all: set row_beta: false"
+            )
+        if PER_TOKEN in self.loss and self.beta < LEAST_PER_TOKEN_BETA:
+            raise ValueError(
+                f"beta {self.beta:g} with loss {PER_TOKEN}, which compares log-ratios per token: a gap of 1 nat per "
+                "token would still leave beta 0.1 a loss of 0.644, so nothing holds the student back; set beta: "
+                f"{PER_TOKEN_BETA:g} or leave it out"
             )
         if SMOOTHED & set(self.loss) and self.label_smoothing == 0:
             raise ValueError("robust and exo_pair need label_smoothing above 0 (robust: 0.1, exo_pair: 0.001)")

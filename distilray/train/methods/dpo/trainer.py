@@ -7,61 +7,27 @@ pairs, and the means are shared when a line is written.
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
-from transformers import Trainer, set_seed
+from transformers import Trainer
 from trl import DPOTrainer
-from trl.trainer.utils import add_fused_lm_head, disable_dropout_in_model
 
-from distilray.train.data.training_data import TrainingData
-from distilray.train.loop.fixed_order import FixedOrderMixin
-from distilray.train.methods.dpo.reference import Reference
-
-FIELDS = ("log_probs", "entropy", "mean_logits", "is_top1")
-"""Values of every completion token that TRL's loss and measures use."""
+from distilray.train.methods.shared.referenced import ReferencedMixin, Watched
 
 
-class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
-    """``reference``: asked in every step; None where batches have its log-probabilities already."""
+class PreferenceTrainer(ReferencedMixin, DPOTrainer):
+    skipped: ClassVar = DPOTrainer
+    fields: ClassVar = ("log_probs", "entropy", "mean_logits", "is_top1")
 
-    model: Any
-
-    def __init__(
-        self,
-        *,
-        model: Any,
-        args: Any,
-        adapters: Any,
-        reference: Reference | None,
-        order: Any,
-        feed: TrainingData,
-        **kwargs: Any,
-    ) -> None:
-        self.take_order(order, feed)
-        self.reference = reference
-        set_seed(args.seed)  # adapters begin at random
-        model.config.pad_token_id = kwargs["processing_class"].pad_token_id
-        if adapters is not None:
-            model = _with_adapters(model, adapters, args)
-        disable_dropout_in_model(model)
-        super(DPOTrainer, self).__init__(model=model, args=args, **kwargs)
-        self._as_trl_left_it(args)
-        add_fused_lm_head(model if adapters is None else model.get_base_model(), outputs=FIELDS)
-
-    def _as_trl_left_it(self, args: Any) -> None:
-        """What TRL's own constructor sets and its loss reads."""
-        self.ref_model, self.precompute_ref_logps = None, True  # batches bring the reference's log-probabilities
+    def as_trl_left_it(self, args: Any) -> None:
+        super().as_trl_left_it(args)
         self.loss_types, self.loss_weights = args.loss_type, args.loss_weights
-        self.beta, self.label_smoothing, self.ld_alpha = args.beta, args.label_smoothing, None
+        self.label_smoothing, self.ld_alpha = args.label_smoothing, args.ld_alpha
         self.f_divergence_type, self.f_alpha_divergence_coef = "reverse_kl", 0.5
-        self.use_weighting, self.aux_loss_enabled = False, False
-        self.maybe_activation_offload_context = contextlib.nullcontext()
-        self._metrics = {"train": defaultdict(list), "eval": defaultdict(list)}
-        self._total_train_tokens, self._tp_size, self._is_vision_dataset = 0, 1, False
+        self.use_weighting = False
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -73,19 +39,34 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
                 "a batch has no reference log-probabilities, and the trainer has no reference"
             )
             reference = self.reference(self, inputs)
-        inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = reference.sum(1).chunk(2)
-        watched, accelerator = _Watched(model), self.accelerator
+        counted = reference if self.ld_alpha is None else reference * tail_weights(inputs, self.ld_alpha)
+        inputs["ref_chosen_logps"], inputs["ref_rejected_logps"] = counted.sum(1).chunk(2)
+        watched, accelerator = Watched(model), self.accelerator
         self.beta, self.accelerator = beta, _Alone(accelerator)
         try:
             loss = self._compute_loss(watched, inputs, return_outputs)
         finally:
             self.beta, self.accelerator = self.args.beta, accelerator
         mode = "train" if self.model.training else "eval"
-        for name, value in measures(watched.log_probs, reference, inputs["completion_mask"], beta).items():
+        for name, value in self.measures(watched.log_probs, reference, inputs["completion_mask"], beta).items():
             self._metrics[mode][name].append(value)
         chosen, rejected = (watched.log_probs - reference).sum(1).chunk(2)
         self.note_rows(beta * (rejected - chosen), loss)
         return loss
+
+    def measures(
+        self, log_probs: torch.Tensor, reference: torch.Tensor, completions: torch.Tensor, beta: torch.Tensor
+    ) -> dict[str, float]:
+        """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has moved from the reference.
+
+        ``kl`` is the k2 estimate (Schulman 2020), the mean over the completions' tokens of half the squared log-ratio,
+        in nats per token. The tokens are the rows', not sampled from the student, so it compares steps of a training
+        and is not the true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside
+        completions.
+        """
+        counted = completions[:, 1:]
+        squares = 0.5 * (log_probs.detach() - reference).square() * counted
+        return lengths(completions) | {"beta": beta.mean().item(), "kl": (squares.sum() / counted.sum()).item()}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         mode = "train" if self.model.training else "eval"
@@ -101,37 +82,18 @@ class PreferenceTrainer(FixedOrderMixin, DPOTrainer):
         Trainer.log(self, logs, start_time)
 
 
-def measures(
-    log_probs: torch.Tensor, reference: torch.Tensor, completions: torch.Tensor, beta: torch.Tensor
-) -> dict[str, float]:
-    """Of a batch of pairs: lengths in tokens, beta, and ``kl``, how far the student has moved from the reference.
+def tail_weights(inputs: dict[str, torch.Tensor], alpha: float) -> torch.Tensor:
+    """``alpha`` for a pair's tokens beyond the length of its shorter answer and 1 for others, ``(2 B, length - 1)``;
+    TRL weighs the student's log-probabilities in the same way."""
+    completions = inputs["completion_mask"][:, 1:]
+    shared = torch.minimum(*completions.sum(1).chunk(2)).repeat(2)
+    return torch.where(completions.cumsum(1) > shared[:, None], alpha, 1.0)
 
-    ``kl`` is the k2 estimate (Schulman 2020), the mean over the completions' tokens of half the squared log-ratio, in
-    nats per token. The tokens are the rows', not sampled from the student, so it compares steps of a training and is
-    not the true divergence. ``log_probs``, ``reference``: shape ``(2 B, length - 1)``, 0 outside completions.
-    """
-    counted = completions[:, 1:]
+
+def lengths(completions: torch.Tensor) -> dict[str, float]:
+    """Mean tokens of the answers in a batch of pairs."""
     chosen, rejected = completions.sum(1).float().chunk(2)
-    squares = 0.5 * (log_probs.detach() - reference).square() * counted
-    return {
-        "length/chosen": chosen.mean().item(),
-        "length/rejected": rejected.mean().item(),
-        "beta": beta.mean().item(),
-        "kl": (squares.sum() / counted.sum()).item(),
-    }
-
-
-class _Watched:
-    """Calls a model and keeps the log-probabilities that it returned."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.log_probs: torch.Tensor
-
-    def __call__(self, **inputs: Any) -> Any:
-        out = self.model(**inputs)
-        self.log_probs = out.log_probs.detach().float()
-        return out
+    return {"length/chosen": chosen.mean().item(), "length/rejected": rejected.mean().item()}
 
 
 class _Alone:
@@ -147,13 +109,3 @@ class _Alone:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._accelerator, name)
-
-
-def _with_adapters(model: Any, adapters: Any, args: Any) -> Any:
-    from peft import get_peft_model
-
-    stage = getattr(args.deepspeed_plugin, "zero_stage", 0) if args.deepspeed_plugin is not None else 0
-    model = get_peft_model(model, adapters, autocast_adapter_dtype=stage != 3)  # ZeRO-3 gathers one precision
-    if args.gradient_checkpointing:
-        model.enable_input_require_grads()
-    return model

@@ -11,7 +11,7 @@ from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.loop.context import WorkerContext
 from distilray.train.methods.base import TrainingMethod
-from distilray.train.methods.shared.answers import render_answer
+from distilray.train.methods.shared.answers import BAD, render_answer
 from distilray.train.methods.shared.settings import AnswerSettings
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 class AnswerMethod(TrainingMethod):
     """The loss is the mean over the tokens that the assistant writes."""
 
-    reads: ClassVar = ("messages", "answer", "reasoning")
+    reads: ClassVar = ("messages", "answer", "reasoning", "label")
     needs: ClassVar = ("answer",)
     token_columns: ClassVar = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
     """``labels`` are -100 where nothing is trained."""
 
     def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: AnswerSettings) -> Tokens | UntrainableRow:
-        return render_answer(row, chat, settings)
+        return BAD if row["label"] is False else render_answer(row, chat, settings)
 
     def arguments(self, settings: AnswerSettings, common: dict[str, Any]) -> TrainingArguments:
         from trl import SFTConfig
@@ -36,6 +36,7 @@ class AnswerMethod(TrainingMethod):
             **common,
             packing=settings.packing,
             max_length=settings.max_length,
+            neftune_noise_alpha=settings.neftune_alpha,
             dataset_kwargs={"skip_prepare_dataset": True},
         )
 

@@ -22,6 +22,12 @@ class AnswerSettings(TrainSettings):
     packing: bool = Field(
         default=False, description="fill sequences of max_length with whole rows that cannot see each other"
     )
+    neftune_alpha: float | None = Field(
+        default=None,
+        gt=0,
+        description="noise on the embeddings while training, uniform up to alpha / sqrt(tokens * width): 5 to 15 "
+        "(NEFTune, Jain et al. 2023)",
+    )
 
     learn: LearnSettings | None = Field(
         default=None,

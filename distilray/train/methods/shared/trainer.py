@@ -12,6 +12,7 @@ import torch
 from trl import SFTTrainer
 
 from distilray.train.loop.fixed_order import FixedOrderMixin
+from distilray.train.methods.shared.padding import unmasked
 
 
 class StudentTrainer(FixedOrderMixin, SFTTrainer):
@@ -32,7 +33,7 @@ class StudentTrainer(FixedOrderMixin, SFTTrainer):
         if self.aux_loss_enabled or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         # Without a cache the attention mask keeps packed rows apart by their positions.
-        outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
+        outputs = model(**{**unmasked(inputs), "use_cache": False}, fused_lm_head=True)
         losses = self.token_losses(outputs.log_probs)
         self.note(losses, outputs.label_mask)
         trained = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch

@@ -20,7 +20,7 @@ import pyarrow as pa
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.loop.context import WorkerContext
-from distilray.train.methods.shared.answers import render_answer
+from distilray.train.methods.shared.answers import BAD, render_answer
 from distilray.train.methods.shared.method import AnswerMethod
 from distilray.train.methods.step_by_step.settings import StepByStepSettings
 from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class StepByStep(AnswerMethod):
     settings: ClassVar = StepByStepSettings
     description: ClassVar = "distilling step-by-step (labels and rationales)"
-    reads: ClassVar = ("messages", "answer", "reasoning", "language")
+    reads: ClassVar = ("messages", "answer", "reasoning", "language", "label")
     needs: ClassVar = ("answer", "reasoning")
     token_columns: ClassVar = pa.schema([*AnswerMethod.token_columns, ("targets", pa.list_(pa.int8()))])
     """The label's sequence, then the rationale's; ``targets`` marks every token with its sequence."""
@@ -42,6 +42,8 @@ class StepByStep(AnswerMethod):
     def tokenize(
         self, row: Mapping[str, Any], chat: ChatFormat, settings: StepByStepSettings
     ) -> Tokens | UntrainableRow:
+        if row["label"] is False:
+            return BAD
         if not row["reasoning"]:
             return UntrainableRow("rejected", "no reasoning")
         messages = row["messages"] or []

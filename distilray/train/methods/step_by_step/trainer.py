@@ -15,6 +15,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from distilray.train.methods.shared.padding import unmasked
 from distilray.train.methods.shared.trainer import StudentTrainer
 from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
 from distilray.train.settings import IGNORED
@@ -88,7 +89,7 @@ class StepByStepTrainer(StudentTrainer):
         batch, inputs = inputs, {name: value for name, value in inputs.items() if name != TARGETS}
         targets = batch[TARGETS][:, 1:]
         # Without a cache the attention mask keeps packed sequences apart by their positions.
-        outputs = model(**{**inputs, "use_cache": False}, fused_lm_head=True)
+        outputs = model(**{**unmasked(inputs), "use_cache": False}, fused_lm_head=True)
         losses = -outputs.log_probs
         sums = torch.stack([(losses * (targets == target)).sum() for target in (LABEL, RATIONALE)])
         if num_items_in_batch is None:  # held-out rows

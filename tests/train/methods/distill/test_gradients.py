@@ -144,7 +144,7 @@ def test_two_workers_have_the_gradient_of_all_their_rows_together(
     run: tuple[Store, list[str]], student: str, teacher: str, tmp_path: Path
 ) -> None:
     store, paths = run
-    mp.spawn(one_of_two, (store.root, paths, student, teacher, free_port(), str(tmp_path)), nprocs=2)
+    mp.spawn(one_of_two, (store.full(""), paths, student, teacher, free_port(), str(tmp_path)), nprocs=2)
     for worker in range(2):
         rows, found = torch.load(tmp_path / f"{worker}.pt")
         assert apart(found, expected(student, {teacher: 1.0}, rows, source="live", top_k=None)[1]) < CLOSE

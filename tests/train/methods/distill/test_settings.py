@@ -44,11 +44,16 @@ def test_a_divergence_is_a_name_or_a_mix() -> None:
         ({"on_policy": {"rounds": 3}}, "a multiple of its 3 rounds"),
         ({"on_policy": {"rounds": 4}, "packing": True}, "cannot be combined"),
         ({"beta": 1.0}, "beta"),
+        ({"temperature": 2.0}, r"temperature 2 with top_k 32: .* top_k: null"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(changes: dict, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         settings(**changes)
+
+
+def test_a_temperature_flattens_whole_vocabularies() -> None:
+    assert settings(temperature=2.0, source="live", top_k=None).temperature == 2.0
 
 
 def test_settings_can_be_looked_up() -> None:

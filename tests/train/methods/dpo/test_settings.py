@@ -27,12 +27,27 @@ def test_a_loss_may_be_one_name_or_several_with_weights() -> None:
         ({"loss": "robust"}, "label_smoothing above 0"),
         ({"label_smoothing": 0.1}, "the chosen loss ignores it"),
         ({"beta": 0}, "greater than 0"),
+        ({"loss": "sigmoid_norm", "beta": 0.1}, r"beta 0.1 .* set beta: 5 or leave it out"),
+        ({"ld_alpha": 1.5}, "less than or equal to 1"),
         ({"packing": True}, "packing"),
     ],
 )
 def test_what_cannot_be_computed_is_refused_with_the_remedy(wrong: dict, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         settings(**wrong)
+
+
+def test_defaults_follow_the_loss_and_the_adapters() -> None:
+    plain = DPOSettings(student="x", epochs=1)
+    assert (plain.beta, plain.row_beta, plain.learning_rate, plain.warmup) == (0.1, True, 1e-6, 0.1)
+    for loss in ("sigmoid_norm", {"sigmoid_norm": 1.0, "sft": 0.2}):
+        normed = DPOSettings.model_validate({"student": "x", "epochs": 1, "loss": loss})
+        assert (normed.beta, normed.row_beta) == (5.0, False)
+    adapted = DPOSettings.model_validate({"student": "x", "epochs": 1, "lora": {"r": 4}})
+    assert adapted.learning_rate == pytest.approx(1e-5)
+    chosen = DPOSettings.model_validate({"student": "x", "epochs": 1, "lora": {}, "learning_rate": 3e-6})
+    assert chosen.learning_rate == 3e-6
+    assert DPOSettings.model_validate(adapted.model_dump()) == adapted
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -8,19 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
-from distilray.train import DPOSettings, TrainResources
 from distilray.train.data.tokens import TokenCounts, TokenManifest, tokenize_unit
-from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from distilray.train.errors import CannotTrain
-from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.loss_guard import LossExploded
 from distilray.train.methods.dpo.collate import PairCollator
 from distilray.train.methods.dpo.method import DPO
@@ -34,14 +30,11 @@ from distilray.train.scoring.references import (
     reference_path,
     write_reference,
 )
-from distilray.train.spec import Job
 from tests.support.checkpoints import make_student
 from tests.support.pairs import pair_units, pairs, settings
+from tests.support.preferred import TOKENS, feed_of, job, joined_feed, made_up, tokenized_pairs, trainer_on
 from tests.support.ranks import alone
 from tests.support.specs import spec_of
-
-TOKENS = "training/dpo/tokens/unit-000000.parquet"
-ONE = TrainResources()
 
 
 @pytest.fixture(autouse=True)
@@ -53,53 +46,7 @@ def _group_of_one() -> Iterator[None]:
 @pytest.fixture
 def store(student: str, tmp_path: Path) -> Store:
     """Eight pairs as tokens."""
-    store = Store(tmp_path / "run")
-    (unit,) = pair_units(store, pairs(8))
-    tokenize_unit(spec_of(store, settings(), student), unit, TOKENS, "key")
-    return store
-
-
-def job(store: Store, student: str, chosen: DPOSettings) -> Job:
-    return Job(
-        store=store, out="training/dpo", method=DPO(), tokens=[TOKENS], settings=chosen, resources=ONE,
-        student_path=student, board=None, token="x",
-    )  # fmt: skip
-
-
-def made_up(rows: pa.Table) -> pa.Table:
-    """``rows`` beside a reference of random log-probabilities."""
-    dice = np.random.default_rng(0)
-    for name, ids in ((CHOSEN, "chosen_ids"), (REJECTED, "rejected_ids")):
-        numbers = [(-5 * dice.random(len(some))).tolist() for some in rows[ids].to_pylist()]
-        rows = rows.append_column(name, pa.array(numbers, pa.list_(pa.float32())))
-    return rows
-
-
-def feed_of(store: Store, folder: Path, join: Any) -> TrainingData:
-    write_feed(store, [TOKENS], str(folder), holdout=0, pack_to=None, join=join)
-    return open_feed(str(folder), packed=False)
-
-
-def trainer_on(
-    store: Store, student: str, feed: TrainingData, tmp_path: Path, chosen: DPOSettings, models: Any = None
-) -> PreferenceTrainer:
-    common = {
-        "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "bf16": False, "max_steps": 4,
-        "learning_rate": chosen.learning_rate, "per_device_train_batch_size": 4, "save_strategy": "no",
-        "logging_steps": 1, "logging_nan_inf_filter": False, "disable_tqdm": True, "gradient_checkpointing": False,
-        "dataloader_pin_memory": False,
-    }  # fmt: skip
-    model = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32)
-    session = WorkerContext(
-        job=replace(job(store, student, chosen), models=models or {}),
-        arguments=DPO().arguments(chosen, common),
-        model=model,
-        tokenizer=AutoTokenizer.from_pretrained(student),
-        feed=feed,
-        order=np.tile(np.arange(8), 2),
-        adapters=None,
-    )
-    return DPO().trainer(session)  # type: ignore[return-value]
+    return tokenized_pairs(tmp_path / "run", student)
 
 
 def log_prob(model: Any, row: dict, completion: str) -> float:
@@ -151,7 +98,7 @@ def test_a_batch_of_several_betas_is_the_mean_of_its_pairs_with_one_each(
 ) -> None:
     smoothing = {"label_smoothing": 0.1} if loss in ("robust", "exo_pair") else {}
     feed = feed_of(store, tmp_path / "feed", lambda _, rows: made_up(rows))
-    trainer = trainer_on(store, student, feed, tmp_path, settings(loss=loss, **smoothing))
+    trainer = trainer_on(store, student, feed, tmp_path, settings(loss=loss, row_beta=True, **smoothing))
     rows = list(feed.train)
     single = [loss_of(trainer, [row], beta=row["beta"], row_beta=False) for row in rows]
     assert loss_of(trainer, rows) == pytest.approx(sum(single) / len(single), rel=1e-4)
@@ -188,6 +135,23 @@ def test_a_cached_reference_and_a_live_one_give_the_same_training(student: str, 
         losses.append([record["loss"] for record in trainer.state.log_history if "loss" in record])
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     assert losses[0][0] != losses[0][-1]
+
+
+@pytest.mark.parametrize("by", ["workers", "live"])
+def test_adapters_in_bf16_begin_where_their_reference_stands(
+    student: str, store: Store, tmp_path: Path, by: str
+) -> None:
+    """Both read the weights in bf16; a reference in fp32 would be .01 nats per token away."""
+    chosen = settings(lora={"r": 4}, precision="bf16", reference_by=by, learning_rate=3e-3)
+    work = job(store, student, chosen)
+    DPO().prepare_in_workers(work)
+    feed = joined_feed(store, tmp_path / "feed", work)
+    trainer = trainer_on(store, student, feed, tmp_path, chosen)
+    trainer.train()
+    logged = [record for record in trainer.state.log_history if "loss" in record]
+    assert logged[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
+    assert logged[0]["kl"] < 1e-7
+    assert logged[-1]["kl"] > 10 * logged[0]["kl"]
 
 
 def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_nothing(

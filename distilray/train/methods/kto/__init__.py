@@ -1,0 +1,1 @@
+"""Preference optimisation on single answers, each called good or bad (KTO)."""

@@ -1,0 +1,1 @@
+"""Preference optimisation without a reference (SimPO)."""
