@@ -40,7 +40,9 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
 def test_a_layer_of_32b_takes_a_step_and_is_saved(wide: str, tmp_path: Path, sharding: str) -> None:
-    changes: dict[str, Any] = {"max_steps": 1, "save_every": 1, "batch_size": 2, "micro_batch_size": 1}
+    changes: dict[str, Any] = {
+        "max_steps": 1, "save_every": 1, "batch_size": 2, "micro_batch_size": 1, "warmup": 0, "learning_rate": 1e-3,
+    }  # fmt: skip
     chosen = SFTSettings.model_validate({**SHORT, **changes, "sharding": sharding, "precision": "bf16"})
     store = Store(tmp_path)
     spec = spec_of(store, chosen, wide, OUT, resources=TWO)
