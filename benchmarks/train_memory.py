@@ -127,7 +127,7 @@ def planned(name: str) -> Any:
     costs = method_named(settings.kind).costs(settings)
     beside = [config for _ in costs.beside]
     resources = TrainResources(workers=workers)
-    return memory_plan(config, settings, resources, beside=beside, costs=costs, padded=False)
+    return memory_plan(config, settings, resources, beside=beside, costs=costs)
 
 
 def measure(name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import sys
 from distilray.api import plan
 from distilray.cli.exit_codes import UsageError
 from distilray.planning import Available, needs_as_json, parse_machines, this_machine
-from distilray.recipe import load_recipe
+from distilray.recipe import RecipeError, load_recipe
 from distilray.report import TerminalView, forecast_view, stdout
 from distilray.runner import Resources
 
@@ -37,9 +37,10 @@ def call(options: argparse.Namespace) -> int:
     machine = _machine(options.machines)
     if options.json:
         machine = machine or this_machine(recipe.resources.num_cpus)
-        json.dump(needs_as_json(recipe, machine), sys.stdout, indent=1, ensure_ascii=False)
+        needs = needs_as_json(recipe, machine)
+        json.dump(needs, sys.stdout, indent=1, ensure_ascii=False)
         print()
-        return 0
+        return RecipeError.exit_code if needs["problems"] else 0
     plan(recipe, machine).show(console)
     if options.pilot:
         from distilray.driver import pilot  # ray

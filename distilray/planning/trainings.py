@@ -65,7 +65,7 @@ def training_needs(recipe: Recipe, available: Available) -> list[TrainingNeed]:
 
 
 def needs_as_json(recipe: Recipe, available: Available) -> dict[str, Any]:
-    """What ``distilray plan --json`` writes: the machines, and each training's needs on them in GiB, GB and seconds.
+    """What ``distilray plan --json`` writes: the machines, each training's needs on them, and why they cannot run.
 
     Sizes of memory are GiB (2^30 bytes), those of files GB (10^9 bytes), as ``storage_gb_s`` is.
     """
@@ -74,6 +74,7 @@ def needs_as_json(recipe: Recipe, available: Available) -> dict[str, Any]:
         "recipe": recipe.name,
         "machines": machines,
         "trainings": [_as_json(need) for need in training_needs(recipe, available)],
+        "problems": [problem.text for problem in training_problems(recipe, available)],
     }
 
 

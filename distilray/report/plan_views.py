@@ -48,7 +48,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
-    parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{memory}")]
+    nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
+    parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{nodes}{memory}")]
     parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
     return Group(*parts)
 

@@ -9,8 +9,8 @@ What one worker holds, in bytes (P parameters, W workers that share them, N toke
 * activations kept for the backward pass: the tensors that a pre-norm decoder with a gated MLP and fused attention
   saves, counted operation by operation (the method of Korthikanti et al. 2022, "Reducing activation recomputation",
   without the attention matrix). Checkpointing keeps each layer's input and one layer's activations. Where attention
-  needs a mask (rows of different lengths in a micro batch, packing), each layer also keeps a copy of it in the compute
-  precision, and keys and values repeated for every head;
+  needs a mask (packed rows, a classifier's rows of different lengths), each layer also keeps a copy of it in the
+  compute precision, and keys and values repeated for every head;
 * buffers through which FSDP2 sums gradients: a layer, the head or the embeddings whole, in the compute precision and in
   fp32. It sums after every micro batch, so that no worker holds whole gradients longer;
 * logits: a tile of ``min(N, 4096)`` by ``min(V, 32768)`` (TRL's fused head never has all of them), which on GPUs is
@@ -115,17 +115,15 @@ def memory_plan(
     *,
     beside: Sequence[Mapping[str, Any]] = (),
     costs: Costs = ALIKE,
-    padded: bool = True,
 ) -> MemoryPlan:
     """What one worker of this training needs, with rows as long as ``max_length`` allows.
 
-    ``beside``: configs of the models that are in the same workers, by the method's ``costs``. ``padded``: whether rows
-    of a micro batch may differ in length, so that its attention needs a mask. Raises
+    ``beside``: configs of the models that are in the same workers, by the method's ``costs``. Raises
     :class:`ValueError` where the workers cannot share a batch.
     """
     shape, on_gpu = shape_of(config, costs), resources.gpus_per_worker > 0
     layout = Layout.of(settings, resources)
-    state, batch = state_of(shape, settings, layout), _batch(shape, settings, resources, layout, costs, padded)
+    state, batch = state_of(shape, settings, layout), _batch(shape, settings, resources, layout, costs)
     others = [_beside(Shape.of(model), settings, resources, costs.reference) for model in beside]
     other = sum(there for there, _ in others)
     if settings.offload and on_gpu:
@@ -167,14 +165,12 @@ class _Batch:
     """Whether a step is more than one micro batch."""
 
 
-def _batch(
-    shape: Shape, settings: TrainSettings, resources: TrainResources, layout: Layout, costs: Costs, padded: bool
-) -> _Batch:
+def _batch(shape: Shape, settings: TrainSettings, resources: TrainResources, layout: Layout, costs: Costs) -> _Batch:
     width, bf16, autocast = layout.width, layout.bf16, layout.autocast
     micro, accumulate = accumulation(settings, resources.groups)
     rows, length = micro * costs.sequences, math.ceil(settings.max_length / resources.sequence_parallel)
     tokens = rows * length
-    mask = 0 if resources.sequence_parallel > 1 else _mask(rows, length, packed=costs.packed, padded=padded)
+    mask = 0 if resources.sequence_parallel > 1 else _mask(rows, length, costs)
     a_layer = tokens * shape.layer_activations(settings.precision, cast_inputs=autocast, masked=mask > 0)
     a_layer += mask * width
     stream = tokens * shape.hidden * (BF16 if bf16 and not autocast else FP32)
@@ -198,15 +194,16 @@ def _batch(
     )
 
 
-def _mask(rows: int, length: int, *, packed: bool, padded: bool) -> int:
+def _mask(rows: int, length: int, costs: Costs) -> int:
     """Places of the attention mask of a micro batch; 0 where attention is merely causal.
 
-    transformers makes one, of a byte a place, where rows differ in length or several are packed into a sequence, then
-    the whole micro batch is one. PyTorch's attention turns it into numbers of the compute precision in every layer.
+    transformers makes one, of a byte a place, where rows are packed, and then the whole micro batch is one sequence;
+    and where a classifier's rows differ in length. A causal model's rows, padded on the right, need none. PyTorch's
+    attention turns it into numbers of the compute precision in every layer.
     """
-    if packed:
+    if costs.packed:
         return (rows * length) ** 2
-    return rows * length**2 if padded and rows > 1 else 0
+    return 0 if costs.is_generative or rows == 1 else rows * length**2
 
 
 def _moments(

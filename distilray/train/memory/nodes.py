@@ -6,8 +6,8 @@ Bytes of the machine that holds the most, with P the student's parameters:
   the compute precision) and sends the others their shards; under ZeRO-3 it holds the files as they are. Under DDP and
   ZeRO-2 every worker reads all of it. A reference or a teacher is read while the student is still there, one at a time;
 * with ``offload``, masters, gradients and moments of all its workers, ``16P`` over all machines;
-* the export: the first worker gathers the weights in the precision that they are written in; with adapters it also
-  merges them into the student in fp32.
+* the export: the first worker gathers the weights in the precision that they are written in; with adapters it reads the
+  student in that precision, to merge them.
 
 A checkpoint to resume from holds what is trained in fp32 and AdamW's two moments, ``12P``, or twelve bytes for each
 number of the adapters; DeepSpeed adds weights in the compute precision. Under DDP the first machine writes it,
@@ -140,7 +140,7 @@ def _exporting(shape: Shape, settings: TrainSettings, written: int) -> int:
     if lora is None:
         return written * shape.parameters
     adapters = FP32 * shape.adapter_parameters(lora)
-    return adapters + ((FP32 + written) * shape.parameters if lora.merge else 0)
+    return adapters + (written * shape.parameters if lora.merge else 0)
 
 
 def _written(config: Mapping[str, Any]) -> int:

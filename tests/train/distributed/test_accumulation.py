@@ -51,5 +51,5 @@ def accumulate(rank: int, port: int, folder: str) -> None:
 
 
 def test_gradients_are_summed_after_every_micro_batch(tmp_path: Path) -> None:
-    mp.spawn(accumulate, (free_port(), str(tmp_path)), nprocs=2)
+    mp.spawn(accumulate, (free_port(), str(tmp_path)), nprocs=2)  # pyright: ignore[reportPrivateImportUsage]
     assert len(list(tmp_path.glob("done-*"))) == 2

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import record, train_memory
 from distilray.checkpoints.published import QWEN2_5, published_config
 from distilray.train import DPOSettings, SFTSettings, TrainResources
-from distilray.train.memory.estimate import GIB, memory_plan
+from distilray.train.memory.estimate import GIB, Costs, memory_plan
 from distilray.train.memory.proposals import proposals
 from distilray.train.memory.shape import Shape
 from distilray.train.methods.distill.method import Distill
@@ -142,15 +142,20 @@ def test_nothing_is_proposed_where_nothing_helps() -> None:
     assert proposals(QWEN_7B, settings(), ONE, 4 * GIB) == []
 
 
-def test_rows_of_different_lengths_need_a_mask_and_keys_for_every_head() -> None:
-    rows = settings(micro_batch_size=8, activation_checkpointing=False)
-    padded, even = (memory_plan(QWEN_7B, rows, EIGHT, padded=padded) for padded in (True, False))
-    tokens, shape = 8 * 4096, Shape.of(QWEN_7B)
-    keys = 2 * (shape.queries - shape.keys) * 2 * tokens  # keys and values, in bf16
-    masks = 8 * 4096**2
-    assert padded.activations - even.activations == shape.layers * (keys + 2 * masks) + masks
-    one = settings(micro_batch_size=1)
-    assert memory_plan(QWEN_7B, one, EIGHT) == memory_plan(QWEN_7B, one, EIGHT, padded=False)
+def test_packed_rows_need_a_mask_and_keys_for_every_head() -> None:
+    rows = settings(activation_checkpointing=False, packing=True)
+    packed, alone = (memory_plan(QWEN_7B, rows, EIGHT, costs=costs) for costs in (SFT().costs(rows), Costs()))
+    shape, masks = Shape.of(QWEN_7B), 4096**2
+    keys = 2 * (shape.queries - shape.keys) * 2 * 4096  # keys and values, in bf16
+    assert packed.activations - alone.activations == shape.layers * (keys + 2 * masks) + masks
+
+
+def test_a_classifier_s_rows_need_a_mask_where_there_are_several() -> None:
+    one, two = (
+        memory_plan(QWEN_7B, settings(micro_batch_size=size), EIGHT, costs=Costs(is_generative=False)).activations
+        for size in (1, 2)
+    )
+    assert two > 2 * one
 
 
 def test_a_packed_micro_batch_is_one_sequence_to_its_mask() -> None:
@@ -159,8 +164,9 @@ def test_a_packed_micro_batch_is_one_sequence_to_its_mask() -> None:
     more = (
         memory_plan(QWEN_7B, packed, EIGHT, costs=costs).activations - memory_plan(QWEN_7B, packed, EIGHT).activations
     )
+    keys = 2 * (Shape.of(QWEN_7B).queries - Shape.of(QWEN_7B).keys) * 2 * 32768
     assert costs.packed
-    assert more == 3 * (32768**2 - 2 * 16384**2)  # a byte a place, and in bf16 for the layer that is recomputed
+    assert more == 3 * 32768**2 + keys  # a byte a place, and in bf16 for the layer that is recomputed
 
 
 def test_gradients_that_are_summed_count_whole() -> None:

@@ -1,0 +1,70 @@
+"""``distilray plan`` of a training: GPUs, machines and files, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support import command_line
+
+RECIPE = """
+models:
+  student: {path: Qwen/Qwen2.5-32B}
+sources:
+  - {name: rows, path: ROWS}
+train:
+  - kind: sft
+    student: student
+    epochs: 1
+    micro_batch_size: 1
+    activation_checkpointing: true
+    resources: {workers: 8, gpus_per_worker: 1}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    rows, path = tmp_path / "rows.jsonl", tmp_path / "recipe.yaml"
+    rows.write_text('{"instruction": "a"}\n')
+    path.write_text(RECIPE.replace("ROWS", str(rows)))
+    return str(path)
+
+
+def test_the_table_has_machines_checkpoints_and_times(recipe: str) -> None:
+    ended = command_line.distilray("plan", recipe, "--machines", "8x80,host=900,storage=2")
+    lines = {tuple(line.split()) for line in ended.out.splitlines()}
+    head = "training, GiB a machine; files at 2 GB/s loading offloaded export in all of to read checkpoint student"
+    row = "sft 122.0 0.0 61.0 146.1 900 65.5 GB, 33 s 393.2 GB, 3:17 65.5 GB, 33 s"
+    assert ended.code == 0
+    assert tuple(head.split()) in lines
+    assert tuple(row.split()) in lines, ended.out
+
+
+def test_json_has_the_same_figures(recipe: str) -> None:
+    ended = command_line.distilray("plan", recipe, "--machines", "8x80,host=900,storage=2", "--json")
+    found = json.loads(ended.out)
+    assert found["machines"]["host_gib"] == 900
+    assert found["trainings"][0]["files_gb"]["checkpoint_s"] == 196.6
+
+
+def test_json_says_what_would_fit(recipe: str) -> None:
+    ended = command_line.distilray("plan", recipe, "train.0.offload=true", "--machines", "8x80,host=500", "--json")
+    found = json.loads(ended.out)
+    (training,), (problem,) = found["trainings"], found["problems"]
+    assert (ended.code, training["fits"]) == (2, False)
+    assert "a machine needs about 634.3 GiB of its own memory" in problem
+    assert "offload: false" in training["would_fit"]
+
+
+def test_json_says_that_gpus_are_too_few(recipe: str) -> None:
+    ended = command_line.distilray("plan", recipe, "--machines", "4x80", "--json")
+    assert ended.code == 2
+    assert "8 workers need 8 CPUs and 8 GPUs" in json.loads(ended.out)["problems"][0]
+
+
+def test_a_machine_spec_that_cannot_be_read_is_wrong_input(recipe: str) -> None:
+    ended = command_line.distilray("plan", recipe, "--machines", "8x80,host")
+    assert ended.code == 2
+    assert "--machines: '8x80,host' is not a machine spec" in ended.err
