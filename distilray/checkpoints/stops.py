@@ -24,7 +24,7 @@ class DeclaredStops:
     ids: Mapping[str, int]
     """Tokens added to the vocabulary, with their ids."""
     declared: frozenset[str]
-    """Tokens that end a reply: the tokenizer's eos, and those of generation_config.json."""
+    """Tokens that end a reply: those of generation_config.json, or the tokenizer's eos where that names none."""
 
 
 def declared_stops(folder: Path) -> DeclaredStops:
@@ -36,7 +36,7 @@ def declared_stops(folder: Path) -> DeclaredStops:
     ids |= _read(folder / "added_tokens.json")
     texts = {token_id: token for token, token_id in ids.items()}
     stops = {texts[token_id] for token_id in stop_ids(folder) if token_id in texts}
-    return DeclaredStops(named, ids, frozenset(stops | ({named[EOS]} if EOS in named else set())))
+    return DeclaredStops(named, ids, frozenset(stops or {named[EOS]} if EOS in named else stops))
 
 
 def stop_ids(folder: Path) -> list[int]:

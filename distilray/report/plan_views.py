@@ -18,6 +18,7 @@ from distilray.planning import (
     TrainingStage,
     engine_gib,
     needs,
+    student_notes,
     training_needs,
     weights_gib,
 )
@@ -48,7 +49,7 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
     parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{memory}")]
-    parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
+    parts += [Text(f"! {warning}", "yellow") for warning in [*_warnings(plan, available), *student_notes(recipe)]]
     return Group(*parts)
 
 

@@ -152,8 +152,7 @@ def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variable
             [dict(turn) for turn in turns], chat_template=text, tokenize=False, add_generation_prompt=ask, **variables
         )
 
-    folder = Path(resolve_path(path))
-    stops = {tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(stop_ids(folder))}
+    stops = tokenizer.convert_ids_to_tokens(stop_ids(Path(resolve_path(path)))) or [tokenizer.eos_token]
     added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
     return Template(render, frozenset(added), frozenset(token for token in stops if token))
 

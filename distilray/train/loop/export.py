@@ -2,7 +2,7 @@
 
 Weights are gathered from all workers and written by the first, in the precision of the checkpoint that the training
 began with; the tokenizer's files are copied byte for byte, since a tokenizer that is loaded and saved again may come
-back with other ids.
+back with other ids. Only the stop token is declared in them where the student was taught a new one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 
 from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES
 from distilray.train.distributed import sharding
+from distilray.train.loop.stops import declare_trained_stop
 from distilray.train.spec import Job
 
 
@@ -47,6 +48,7 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
             shutil.copyfile(source, os.path.join(folder, name))
+    declare_trained_stop(job, folder)
     for source in Path(student_path).iterdir():  # the student's license goes where its weights go
         if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))
