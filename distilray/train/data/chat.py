@@ -124,7 +124,14 @@ def load_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any] |
 
     ``variables`` are for the chat template: the model's ``chat_template_kwargs``.
     """
-    tokenizer, variables, shown = load_tokenizer(path), dict(variables or {}), f"student {path!r}"
+    return chat_format(path, load_tokenizer(path), settings, variables or {})
+
+
+def chat_format(
+    path: str, tokenizer: PreTrainedTokenizerBase, settings: TrainSettings, variables: Mapping[str, Any]
+) -> ChatFormat:
+    """Like :func:`load_chat`, with the checkpoint's ``tokenizer`` loaded already."""
+    variables, shown = dict(variables), f"student {path!r}"
     text = template_text(tokenizer.chat_template, variables)
     if not text:
         raise CannotTrain(f"{shown}: {WITHOUT_TEMPLATE}")
