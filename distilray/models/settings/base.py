@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from distilray.checkpoints import anchored
 from distilray.models.requests import Sampling
 
-
 CheckpointPath = Annotated[str, AfterValidator(anchored)]
 """A checkpoint; a directory is absolute from here on, since workers and engines run in other directories."""
 

@@ -91,7 +91,9 @@ class ChatFormat:
         """Token ids of every piece."""
         encoded = self._ids(list(written.pieces))
         answer = written.by_assistant[-1]
-        if len(written.by_assistant) > 1:  # earlier turns were sampled too: then the prompt must be made of their tokens
+        if (
+            len(written.by_assistant) > 1
+        ):  # earlier turns were sampled too: then the prompt must be made of their tokens
             (prompt,) = self._ids([written.prompt])
             if prompt != [token for piece in encoded[:answer] for token in piece]:
                 raise Misrendered("tokens of an earlier turn change once the conversation goes on")
@@ -159,7 +161,8 @@ def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variable
             [dict(turn) for turn in turns], chat_template=text, tokenize=False, add_generation_prompt=ask, **variables
         )
 
-    stops = tokenizer.convert_ids_to_tokens(stop_ids(Path(resolve_path(path)))) or [tokenizer.eos_token]
+    declared = stop_ids(Path(resolve_path(path)))
+    stops = tokenizer.convert_ids_to_tokens(declared) or [tokenizer.eos_token]  # pyright: ignore[reportOptionalCall]
     added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
     return Template(render, frozenset(added), frozenset(token for token in stops if token))
 
@@ -177,7 +180,8 @@ def _splits(tokenizer: PreTrainedTokenizerBase, turns: TurnFormat) -> bool:
     """Some tokenizers begin every text with a space of its own."""
     answer = ANSWER + turns.ends.end
     prompt = turns.render([ASK], True)
-    together, before, after = tokenizer([prompt + answer, prompt, answer], add_special_tokens=False)["input_ids"]  # pyright: ignore
+    encoded = tokenizer([prompt + answer, prompt, answer], add_special_tokens=False, return_attention_mask=False)
+    together, before, after = encoded["input_ids"]  # pyright: ignore[reportCallIssue, reportArgumentType]
     return together == before + after
 
 
@@ -185,8 +189,8 @@ def _check(shown: str, chat: ChatFormat) -> None:
     """Renders a probe with the tokenizer, so that a wrong one is reported before anything starts."""
     if chat.stop_id == chat.tokenizer.unk_token_id or len(chat._ids([chat.ends.token])[0]) != 1:
         raise CannotTrain(
-            f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as one "
-            "token, so the student would never stop; add it as a special token, or write another one in the template"
+            f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as "
+            "one token, so the student would never stop; add it as a special token, or end turns with another one"
         )
     rendered = chat.render([ASK], ANSWER, "2 and 3 make 5.")
     trained = [label for label in rendered.labels if label != IGNORED]

@@ -144,7 +144,8 @@ class TrainingMethod(ABC):
     def renderer(self, path: str, settings: Any, variables: Mapping[str, Any]) -> Any:
         """The renderer of rows for the student at ``path``, with a ``hash`` of its format; passed to :meth:`tokenize`.
 
-        ``variables`` are those of the student's chat template. Raises :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
+        ``variables`` are those of the student's chat template. Raises
+        :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
         """
         return load_chat(path, settings, variables)
 

@@ -192,7 +192,10 @@ def test_a_plan_reads_the_same_template_from_files(
 def test_a_base_students_stop_token_is_not_declared_and_an_instruct_students_is(
     checkpoint: Callable[[str], str],
 ) -> None:
-    found = {name: check_chat(checkpoint(name), settings_of("dpo"), {}) for name in ("qwen2.5-base", "qwen2.5-instruct", "gemma")}
+    found = {
+        name: check_chat(checkpoint(name), settings_of("dpo"), {})
+        for name in ("qwen2.5-base", "qwen2.5-instruct", "gemma")
+    }
     assert {name: ends.declared for name, ends in found.items() if ends} == {
         "qwen2.5-base": False, "qwen2.5-instruct": True, "gemma": True,
     }  # fmt: skip
