@@ -21,7 +21,7 @@ from distilray.checkpoints import load_tokenizer, resolve_path, stop_ids
 from distilray.rows import join_reasoning
 from distilray.train.data.ends import Ends
 from distilray.train.data.marks import Marks, has_marks
-from distilray.train.data.probe import ANSWER, ASK, WITHOUT_TEMPLATE, probe
+from distilray.train.data.probe import ANSWER, ASK, REASONING, WITHOUT_TEMPLATE, probe
 from distilray.train.data.template import TEMPLATE, Template, Turns, template_text
 from distilray.train.data.turns import Misrendered, TurnFormat, Written, conversation
 from distilray.train.errors import CannotTrain
@@ -66,6 +66,12 @@ class ChatFormat:
     def stop_id(self) -> int:
         """The token that ends the assistant's turn."""
         return int(self.tokenizer.convert_tokens_to_ids(self.ends.token))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def whole_answers(self) -> bool:
+        """Whether an answer is trained from its first token on, as a probe shows."""
+        rendered = self.render([ASK], ANSWER, REASONING)
+        return rendered.labels[rendered.start] != IGNORED
 
     def render(self, messages: Sequence[dict[str, str]], answer: str, reasoning: str | None) -> Rendered:
         """Tokens of the whole conversation. Raises :class:`Misrendered` where they would not be those of sampling, and
@@ -192,7 +198,7 @@ def _check(shown: str, chat: ChatFormat) -> None:
             f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as "
             "one token, so the student would never stop; add it as a special token, or end turns with another one"
         )
-    rendered = chat.render([ASK], ANSWER, "2 and 3 make 5.")
+    rendered = chat.render([ASK], ANSWER, REASONING)
     trained = [label for label in rendered.labels if label != IGNORED]
     if not trained:
         raise CannotTrain(f"{shown}: its chat template has generation marks around no token")

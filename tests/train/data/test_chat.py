@@ -88,6 +88,7 @@ def test_marks_inside_a_turn_narrow_down_what_is_trained(tmp_path: Path) -> None
     chat = load_chat(tokenizer_in(tmp_path, marked), settings())
     rendered = chat.render(ASK, "It is 5", None)
     assert trained_text(chat, rendered).strip() == "It is 5<|im_end|>"
+    assert not chat.whole_answers
     assert chat.tokenizer.decode(rendered.input_ids[rendered.start : rendered.stop]) == "Answer: It is 5<|im_end|>"
 
 
