@@ -169,7 +169,7 @@ def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variable
 
     declared = stop_ids(Path(resolve_path(path)))
     stops = tokenizer.convert_ids_to_tokens(declared) or [tokenizer.eos_token]  # pyright: ignore[reportOptionalCall]
-    added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+    added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}  # pyright: ignore[reportOptionalCall]
     return Template(render, frozenset(added), frozenset(token for token in stops if token))
 
 
