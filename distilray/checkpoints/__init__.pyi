@@ -3,6 +3,7 @@ from .files import check_checkpoint as check_checkpoint
 from .files import local_config as local_config
 from .files import weights_bytes as weights_bytes
 from .identity import NotACheckpoint as NotACheckpoint
+from .identity import anchored as anchored
 from .identity import checkpoint_address as checkpoint_address
 from .identity import checkpoint_id as checkpoint_id
 from .identity import is_local as is_local

@@ -38,7 +38,7 @@ TOKENIZER_FILES = (
     "spm.model",
     "generation_config.json",
 )
-"""All files of a tokenizer, which a student is exported with."""
+"""All files of a tokenizer; a student is exported with copies of them."""
 
 
 def has_tokenizer(folder: Path) -> bool:

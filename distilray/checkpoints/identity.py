@@ -44,6 +44,15 @@ def is_local(path: str) -> bool:
     return path.startswith(("/", "./", "../", "~")) or Path(path).exists() or path.count("/") != 1
 
 
+def anchored(path: str) -> str:
+    """``path`` independent of the current directory, which worker processes do not share: a directory that exists is
+    made absolute, anything else is left as it is."""
+    if "://" in path or not is_local(path):
+        return path
+    folder = Path(path).expanduser()
+    return str(folder.absolute()) if folder.exists() else path
+
+
 def checkpoint_id(path: str, revision: str | None) -> str:
     """Which weights these are: a hash of the contents of a local directory, else ``name@revision``."""
     if not is_local(path):

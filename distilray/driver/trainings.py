@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from distilray.checkpoints import checkpoint_address
 from distilray.driver.demonstrations import prepare_demonstrations
@@ -73,6 +74,7 @@ class Trainings:
             method=entry.method,
             settings=settings,
             student_path=path,
+            template_variables=self._template_variables(entry),
             resources=entry.resources,
             models=self._models_used(entry),
             engines=Engines(self.context.run, self.context.logs),
@@ -100,6 +102,11 @@ class Trainings:
         student = self.recipe.models[entry.settings.student]
         assert isinstance(student, VLLMModel | ClassifierModel)
         return student.path, student.weights_id()
+
+    def _template_variables(self, entry: TrainEntry) -> Mapping[str, Any]:
+        """What the student's chat template is given, in training as in evaluation and service."""
+        student = self.recipe.models[entry.settings.student]
+        return student.chat_template_kwargs if isinstance(student, VLLMModel) else {}
 
     def _demonstrating(self, entry: TrainEntry) -> Step | None:
         """The step whose demonstrations a training learns, in place of the rows' own answers."""

@@ -59,6 +59,8 @@ class GenerateRequest(msgspec.Struct, frozen=True):
     constraint: Constraint | None = None
     tokens: list[int] | None = None
     """The prompt as the model's own token ids, in place of ``messages``."""
+    stop_ids: tuple[int, ...] = ()
+    """Token ids that end a reply besides those of the checkpoint."""
 
 
 class ScoreRequest(msgspec.Struct, frozen=True):

@@ -45,6 +45,7 @@ class _Generate(msgspec.Struct, array_like=True, tag="generate"):
     n: int
     constraint: int
     tokens: list[int] | None
+    stop_ids: tuple[int, ...]
 
 
 class _Score(msgspec.Struct, array_like=True, tag="score"):
@@ -83,7 +84,8 @@ def encode_batch(requests: Sequence[Request]) -> bytes:
                 if request.constraint not in constraints:
                     constraints.append(request.constraint)
                 constraint = constraints.index(request.constraint)
-            asks.append(_Generate(request.messages, sampling, request.seed, request.n, constraint, request.tokens))
+            given = (request.messages, sampling, request.seed, request.n, constraint)
+            asks.append(_Generate(*given, request.tokens, request.stop_ids))
         elif isinstance(request, ScoreRequest):
             asks.append(_Score(request.tokens, request.positions, request.top_k))
         else:
@@ -100,7 +102,8 @@ def decode_batch(payload: bytes) -> list[Request]:
         if isinstance(ask, _Generate):
             constraint = None if ask.constraint < 0 else batch.constraints[ask.constraint]
             sampling = samplings[ask.sampling]
-            requests.append(GenerateRequest(ask.messages, sampling, ask.seed, "", ask.n, constraint, ask.tokens))
+            given = (ask.messages, sampling, ask.seed, "", ask.n, constraint)
+            requests.append(GenerateRequest(*given, ask.tokens, ask.stop_ids))
         elif isinstance(ask, _Score):
             requests.append(ScoreRequest(ask.tokens, ask.positions, "", ask.top_k))
         else:

@@ -14,6 +14,7 @@ from distilray.models import ModelSettings
 from distilray.planning.identity import step_identity
 from distilray.planning.residency import Available, fit_together, grouped, needs, runner_cpus
 from distilray.planning.stages import BodyStage, RepeatStage, Stage, TrainingStage
+from distilray.planning.students import student_problems
 from distilray.planning.trainings import training_problems
 from distilray.recipe import Problem, Recipe, RepeatEntry, StepEntry, TrainEntry
 from distilray.runner import GlobalStage, Phase
@@ -50,9 +51,9 @@ def plan(
 
     ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
     moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a training, does not fit
-    even alone.
+    even alone, or a student cannot be trained under its chat template.
     """
-    if problems := training_problems(recipe, available):
+    if problems := [*student_problems(recipe), *training_problems(recipe, available)]:
         raise recipe.error(problems)
     columns = all_columns(recipe)
     planner = _Planner(recipe, available, columns, {tuple(group) for group in grouping or ()})

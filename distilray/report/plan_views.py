@@ -18,6 +18,7 @@ from distilray.planning import (
     TrainingStage,
     engine_gib,
     needs,
+    student_notes,
     training_needs,
     weights_gib,
 )
@@ -50,7 +51,7 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{nodes}{memory}")]
-    parts += [Text(f"! {warning}", "yellow") for warning in _warnings(plan, available)]
+    parts += [Text(f"! {warning}", "yellow") for warning in [*_warnings(plan, available), *student_notes(recipe)]]
     return Group(*parts)
 
 

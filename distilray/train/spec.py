@@ -39,6 +39,8 @@ class TrainingSpec:
     """Of the class ``method.settings``."""
     student_path: str
     """The checkpoint to start from."""
+    template_variables: Mapping[str, Any] = field(default_factory=dict)
+    """For the student's chat template, as the recipe's model has them in ``chat_template_kwargs``."""
     resources: TrainResources = field(default_factory=TrainResources)
     models: Mapping[str, VLLMModel] = field(default_factory=dict)
     """The recipe's models that the method names in :meth:`TrainingMethod.models`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from distilray.checkpoints import NotACheckpoint, check_checkpoint, checkpoint_id, resolve_path
+from distilray.checkpoints import NotACheckpoint, check_checkpoint, checkpoint_id, local_student, resolve_path
+from distilray.models import VLLMModel
 from tests.support.checkpoints import copy_of
 
 
@@ -28,3 +30,13 @@ def test_a_copy_of_a_checkpoint_has_its_id_and_changed_weights_another(tiny_mode
     weights[-1] ^= 1
     (copy / "model.safetensors").write_bytes(weights)
     assert checkpoint_id(str(copy), None) != checkpoint_id(tiny_model, None)
+
+
+def test_a_directory_means_the_same_wherever_a_process_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "teacher").mkdir()
+    monkeypatch.chdir(tmp_path)
+    teacher = VLLMModel(path="./teacher")
+    assert VLLMModel(path="teacher").path == teacher.path == str(tmp_path / "teacher")
+    assert VLLMModel(path="Qwen/Qwen2.5-7B").path == "Qwen/Qwen2.5-7B"
+    monkeypatch.chdir("/")
+    assert local_student(teacher.path) == str(tmp_path / "teacher")

@@ -260,6 +260,7 @@ def sampling_params(request: GenerateRequest, room: int) -> SamplingParams:
     return SamplingParams(
         **{**sampling, "stop": list(sampling["stop"]), "max_tokens": min(sampling["max_tokens"], room)},
         n=request.n,
+        stop_token_ids=list(request.stop_ids),
         seed=request.seed if sampling["temperature"] else None,  # greedy needs no generator of its own
         structured_outputs=structured,
         output_kind=RequestOutputKind.FINAL_ONLY,

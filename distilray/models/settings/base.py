@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from distilray.checkpoints import anchored
 from distilray.models.requests import Sampling
+
+CheckpointPath = Annotated[str, AfterValidator(anchored)]
+"""A checkpoint; a directory is absolute from here on, since workers and engines run in other directories."""
 
 
 class Price(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from distilray.checkpoints import check_checkpoint, check_classifier, checkpoint_id
-from distilray.models.settings.base import ModelSettings
+from distilray.models.settings.base import CheckpointPath, ModelSettings
 
 
 class ClassifierModel(ModelSettings):
@@ -21,7 +21,9 @@ class ClassifierModel(ModelSettings):
     engine_class: ClassVar = "distilray.models.engines.classifier:ClassifierEngine"
 
     kind: Literal["classifier"] = Field(default="classifier", description="a sequence classifier, on Ray actors")
-    path: str = Field(description="checkpoint: a directory, a Hugging Face name, a URI, or package://PACKAGE/DIR")
+    path: CheckpointPath = Field(
+        description="checkpoint: a directory, a Hugging Face name, a URI, or package://PACKAGE/DIR"
+    )
     revision: str | None = Field(default=None, description="revision of a Hugging Face name")
     gpus: float = Field(default=0, ge=0, le=1, description="GPUs of one engine: 0 on CPU, a fraction to share one")
     cpus: float = Field(default=1, gt=0, description="CPUs reserved for one engine")

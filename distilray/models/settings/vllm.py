@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from distilray.checkpoints import check_checkpoint, checkpoint_id, refuse_classifier
-from distilray.models.settings.base import GenerativeModel
+from distilray.models.settings.base import CheckpointPath, GenerativeModel
 
 # Arguments of vLLM that these settings already decide.
 _DECIDED = {
@@ -47,7 +47,7 @@ class VLLMModel(GenerativeModel):
     engine_class: ClassVar = "distilray.models.engines.vllm:VLLMEngine"
 
     kind: Literal["vllm"] = Field(default="vllm", description="vLLM engines on Ray actors")
-    path: str = Field(description="checkpoint: a directory, a Hugging Face name, or package://PACKAGE/DIR")
+    path: CheckpointPath = Field(description="checkpoint: a directory, a Hugging Face name, or package://PACKAGE/DIR")
     revision: str | None = Field(default=None, description="revision of a Hugging Face name")
     served_name: str | None = Field(default=None, description="the name under which it is served; default: the path")
     tensor_parallel: int = Field(default=1, ge=1, description="devices that share each layer of one engine")

@@ -60,7 +60,7 @@ def _students_of_run(run: Store, model_id: str, before: bool) -> list[ServedMode
     final = f"{address}/training/{training.name}/final{mark}{query}"
     model = _model(recipe, settings)
     student = _served(final, model_id, settings, model)
-    _check_as_trained(run, training.name, final, settings)
+    _check_as_trained(run, training.name, final, settings, model.chat_template_kwargs if model else {})
     if not before:
         return [student]
     if model is None:
@@ -133,12 +133,15 @@ def _model(recipe: Mapping[str, Any], settings: TrainSettings) -> VLLMModel | No
     return model if isinstance(model, VLLMModel) else None
 
 
-def _check_as_trained(run: Store, training: str, final: str, settings: TrainSettings) -> None:
+def _check_as_trained(
+    run: Store, training: str, final: str, settings: TrainSettings, variables: Mapping[str, Any]
+) -> None:
     """Raise :class:`CannotServe` unless the template and system prompt to be served are those of the training."""
     tokens = f"training/{training}/tokens/manifest.json"
     if not run.exists(tokens):
         return  # deleted to save space
-    trained, served = run.read_json(tokens)["renderer_hash"], load_chat(resolve_path(final), settings).hash
+    trained = run.read_json(tokens)["renderer_hash"]
+    served = load_chat(resolve_path(final), settings, variables).hash
     if trained != served:
         raise CannotServe(
             f"{final}: its chat template, or the system prompt in {run.shown}/recipe.yaml, differs from the training's "

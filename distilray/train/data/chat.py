@@ -21,7 +21,7 @@ from distilray.checkpoints import load_tokenizer, resolve_path, stop_ids
 from distilray.rows import join_reasoning
 from distilray.train.data.ends import Ends
 from distilray.train.data.marks import Marks, has_marks
-from distilray.train.data.probe import ANSWER, ASK, WITHOUT_TEMPLATE, probe
+from distilray.train.data.probe import ANSWER, ASK, REASONING, WITHOUT_TEMPLATE, probe
 from distilray.train.data.template import TEMPLATE, Template, Turns, template_text
 from distilray.train.data.turns import Misrendered, TurnFormat, Written, conversation
 from distilray.train.errors import CannotTrain
@@ -66,6 +66,12 @@ class ChatFormat:
     def stop_id(self) -> int:
         """The token that ends the assistant's turn."""
         return int(self.tokenizer.convert_tokens_to_ids(self.ends.token))  # pyright: ignore[reportArgumentType]
+
+    @property
+    def whole_answers(self) -> bool:
+        """Whether an answer is trained from its first token on, as a probe shows."""
+        rendered = self.render([ASK], ANSWER, REASONING)
+        return rendered.labels[rendered.start] != IGNORED
 
     def render(self, messages: Sequence[dict[str, str]], answer: str, reasoning: str | None) -> Rendered:
         """Tokens of the whole conversation. Raises :class:`Misrendered` where they would not be those of sampling, and
@@ -126,7 +132,14 @@ def load_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any] |
 
     ``variables`` are for the chat template: the model's ``chat_template_kwargs``.
     """
-    tokenizer, variables, shown = load_tokenizer(path), dict(variables or {}), f"student {path!r}"
+    return chat_format(path, load_tokenizer(path), settings, variables or {})
+
+
+def chat_format(
+    path: str, tokenizer: PreTrainedTokenizerBase, settings: TrainSettings, variables: Mapping[str, Any]
+) -> ChatFormat:
+    """Like :func:`load_chat`, with the checkpoint's ``tokenizer`` loaded already."""
+    variables, shown = dict(variables), f"student {path!r}"
     text = template_text(tokenizer.chat_template, variables)
     if not text:
         raise CannotTrain(f"{shown}: {WITHOUT_TEMPLATE}")
@@ -154,9 +167,9 @@ def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variable
             [dict(turn) for turn in turns], chat_template=text, tokenize=False, add_generation_prompt=ask, **variables
         )
 
-    folder = Path(resolve_path(path))
-    stops = {tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(stop_ids(folder))}
-    added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+    declared = stop_ids(Path(resolve_path(path)))
+    stops = tokenizer.convert_ids_to_tokens(declared) or [tokenizer.eos_token]  # pyright: ignore[reportOptionalCall]
+    added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}  # pyright: ignore[reportOptionalCall]
     return Template(render, frozenset(added), frozenset(token for token in stops if token))
 
 
@@ -173,7 +186,8 @@ def _splits(tokenizer: PreTrainedTokenizerBase, turns: TurnFormat) -> bool:
     """Some tokenizers begin every text with a space of its own."""
     answer = ANSWER + turns.ends.end
     prompt = turns.render([ASK], True)
-    together, before, after = tokenizer([prompt + answer, prompt, answer], add_special_tokens=False)["input_ids"]  # pyright: ignore
+    encoded = tokenizer([prompt + answer, prompt, answer], add_special_tokens=False, return_attention_mask=False)
+    together, before, after = encoded["input_ids"]  # pyright: ignore[reportCallIssue, reportArgumentType]
     return together == before + after
 
 
@@ -181,10 +195,10 @@ def _check(shown: str, chat: ChatFormat) -> None:
     """Renders a probe with the tokenizer, so that a wrong one is reported before anything starts."""
     if chat.stop_id == chat.tokenizer.unk_token_id or len(chat._ids([chat.ends.token])[0]) != 1:
         raise CannotTrain(
-            f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as one "
-            "token, so the student would never stop; add it as a special token, or write another one in the template"
+            f"{shown}: its chat template ends a turn with {chat.ends.token!r}, which the tokenizer does not read as "
+            "one token, so the student would never stop; add it as a special token, or end turns with another one"
         )
-    rendered = chat.render([ASK], ANSWER, "2 and 3 make 5.")
+    rendered = chat.render([ASK], ANSWER, REASONING)
     trained = [label for label in rendered.labels if label != IGNORED]
     if not trained:
         raise CannotTrain(f"{shown}: its chat template has generation marks around no token")

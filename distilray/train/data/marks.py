@@ -53,7 +53,7 @@ class Marks:
             return_assistant_tokens_mask=True,
             **self.variables,
         )
-        return ranges[0]
+        return ranges[0]  # pyright: ignore[reportReturnType]
 
     def _outside(self, piece: str, marked: Sequence[Range]) -> list[int]:
         encoded = self.tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)

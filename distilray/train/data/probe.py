@@ -37,7 +37,10 @@ def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any])
     folder = Path(resolve_path(path))
     if not is_local(path) or not folder.is_dir():
         return None
-    template = read_template(folder, variables)
+    try:
+        template = read_template(folder, variables)
+    except jinja2.TemplateError as error:
+        raise CannotTrain(f"student {path!r}: its chat template is not valid Jinja: {error}; correct it") from error
     if template is None:
         raise CannotTrain(f"student {path!r}: {WITHOUT_TEMPLATE}")
     return probe(template, settings, f"student {path!r}").ends

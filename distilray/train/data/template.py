@@ -38,7 +38,7 @@ class Template:
     control_tokens: frozenset[str]
     """Texts that the tokenizer reads as one token each."""
     declared: frozenset[str]
-    """Those of them that generation stops at, by the tokenizer and by generation_config.json."""
+    """Those of them that generation stops at, by generation_config.json or the tokenizer."""
 
 
 def template_text(own: Any, variables: Mapping[str, Any]) -> str | None:

@@ -7,6 +7,7 @@ file, made in the same way, is not made again.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -20,6 +21,7 @@ from distilray.ledger import UnitInput, fingerprint, kept_rows, unit_columns
 from distilray.storage import Store, read_parquet_footer, write_parquet
 from distilray.train.data.filter import columns_in, filter_rows
 from distilray.train.data.tokenized import UntrainableRow
+from distilray.train.data.turns import Misrendered
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import TrainSettings
 from distilray.train.spec import TrainingSpec
@@ -92,7 +94,7 @@ def prepare_tokens(spec: TrainingSpec, inputs: Sequence[UnitInput]) -> TokenMani
             f"train {settings.name!r}: max_length {settings.max_length} exceeds the context of the student "
             f"{settings.student!r}, {student.context} tokens; set max_length to {student.context} or less"
         )
-    renderer = spec.method.renderer(student.path, settings)
+    renderer = spec.method.renderer(student.path, settings, spec.template_variables)
     made_of = {
         "kind": settings.uses or settings.kind,
         "chat": renderer.hash,
@@ -144,7 +146,8 @@ def tokenize_unit(spec: TrainingSpec, unit: UnitInput, path: str, key: str) -> T
     have = unit_columns(store, unit)
     wanted = {"id", *method.columns(settings)} & set(have) | set(columns_in(settings.rows, have))
     rows = kept_rows(store, unit, [name for name in have if name in wanted])
-    renderer = _renderer(method, local_student(spec.student_path), settings)
+    variables = json.dumps(dict(spec.template_variables), sort_keys=True)
+    renderer = _renderer(method, local_student(spec.student_path), settings, variables)
     table, counts = tokenize_rows(rows, method, renderer, settings)
     write_tokens(store, path, table, key, counts)
     return counts
@@ -156,8 +159,9 @@ def write_tokens(store: Store, path: str, table: pa.Table, key: str, counts: Tok
 
 
 @lru_cache(maxsize=2)
-def _renderer(method: TrainingMethod, path: str, settings: TrainSettings) -> Any:
-    return method.renderer(path, settings)
+def _renderer(method: TrainingMethod, path: str, settings: TrainSettings, variables: str) -> Any:
+    """``variables`` as JSON, which can be a key of the cache."""
+    return method.renderer(path, settings, json.loads(variables))
 
 
 def counts_of_tokens(store: Store, path: str, key: str) -> TokenCounts | None:
@@ -210,5 +214,7 @@ def _tokenize(row: dict, method: TrainingMethod, renderer: Any, settings: TrainS
 
     try:
         return method.tokenize(row, renderer, settings)
+    except Misrendered as error:
+        return UntrainableRow("failed", str(error))
     except jinja2.TemplateError as error:
         return UntrainableRow("failed", f"the chat template refuses the conversation: {error}")

@@ -2,7 +2,7 @@
 
 Weights are gathered from all workers and written by the first, in the precision of the checkpoint that the training
 began with; the tokenizer's files are copied, since a tokenizer that is loaded and saved again may come back with other
-ids.
+ids. Only the stop token is declared in them where the student was taught a new one, and what older readers look for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 from distilray.checkpoints import CHECKPOINT_KEY, TOKENIZER_FILES, make_portable
 from distilray.storage import upload
 from distilray.train.distributed import sharding
+from distilray.train.loop.stops import declare_trained_stop
 from distilray.train.loop.weights import SHARD_SIZE, gathered_weights, merge_adapters
 from distilray.train.spec import Job
 
@@ -49,6 +50,7 @@ def write_checkpoint(trainer: Any, weights: dict[str, torch.Tensor], job: Job, f
         source = os.path.join(student_path, name)
         if os.path.isfile(source):
             shutil.copyfile(source, os.path.join(folder, name))
+    declare_trained_stop(job, folder)
     for source in Path(student_path).iterdir():  # the student's license goes where its weights go
         if source.is_file() and source.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(source, os.path.join(folder, source.name))

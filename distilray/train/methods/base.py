@@ -40,6 +40,7 @@ from distilray.ledger import Manifest
 from distilray.models import ClassifierModel, VLLMModel
 from distilray.storage import Store
 from distilray.train.data.chat import load_chat
+from distilray.train.data.probe import check_chat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
@@ -103,6 +104,21 @@ class TrainingMethod(ABC):
         packed = self.pack_to(settings) is not None
         return Costs(sequences=self.sequences, is_generative=self.is_generative, packed=packed)
 
+    def check_student(self, path: str, settings: Any, variables: Mapping[str, Any]) -> list[str]:
+        """What a plan has to say about training the checkpoint at ``path``, as far as its files are on this machine;
+        ``variables`` are those of its chat template. Loads no tokenizer.
+
+        Raises :class:`~distilray.train.errors.CannotTrain` if rows could not be rendered for it.
+        """
+        ends = check_chat(path, settings, variables) if self.is_generative else None
+        if ends is None or ends.declared:
+            return []
+        return [
+            f"training {settings.name!r}: {settings.student} ends its turns with {ends.token!r}, at which generation "
+            "does not stop now; it is trained and declared as eos in the tokenizer and generation_config.json of the "
+            "export"
+        ]
+
     # What the driver does.
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
@@ -126,12 +142,13 @@ class TrainingMethod(ABC):
 
     # Rows to tokens, in Ray tasks.
 
-    def renderer(self, path: str, settings: Any) -> Any:
+    def renderer(self, path: str, settings: Any, variables: Mapping[str, Any]) -> Any:
         """The renderer of rows for the student at ``path``, with a ``hash`` of its format; passed to :meth:`tokenize`.
 
-        Raises :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
+        ``variables`` are those of the student's chat template. Raises
+        :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
         """
-        return load_chat(path, settings)
+        return load_chat(path, settings, variables)
 
     @abstractmethod
     def tokenize(self, row: Mapping[str, Any], renderer: Any, settings: Any) -> Tokens | UntrainableRow:

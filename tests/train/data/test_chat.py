@@ -8,6 +8,7 @@ import pytest
 from distilray.checkpoints import NotACheckpoint
 from distilray.train import CannotTrain, SFTSettings
 from distilray.train.data.chat import ChatFormat, Rendered, load_chat
+from distilray.train.data.turns import Misrendered
 from distilray.train.settings import IGNORED
 from tests.support.checkpoints import TEMPLATE, WITHOUT_MARKS, WITHOUT_STOP, make_tokenizer
 
@@ -75,9 +76,50 @@ def test_the_hash_changes_with_template_system_prompt_and_form_of_answers(studen
         load_chat(other, settings())
 
 
-def test_a_template_without_generation_marks_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CannotTrain, match=r"no generation marks.*\{% generation %\}"):
-        load_chat(tokenizer_in(tmp_path, WITHOUT_MARKS), settings())
+def test_a_template_without_generation_marks_trains_the_same_tokens(student: str, tmp_path: Path) -> None:
+    talk = [*ASK, {"role": "assistant", "content": "It is 5"}, {"role": "user", "content": "plus 4?"}]
+    plain, marked = load_chat(tokenizer_in(tmp_path, WITHOUT_MARKS), settings()), load_chat(student, settings())
+    texts = {trained_text(chat, chat.render(talk, "It is 9", None)) for chat in (plain, marked)}
+    assert texts == {"It is 5<|im_end|>It is 9<|im_end|>"}
+
+
+def test_marks_inside_a_turn_narrow_down_what_is_trained(tmp_path: Path) -> None:
+    marked = TEMPLATE.replace("{% generation %}{{ m.content }}", "Answer: {% generation %}{{ m.content }}")
+    chat = load_chat(tokenizer_in(tmp_path, marked), settings())
+    rendered = chat.render(ASK, "It is 5", None)
+    assert trained_text(chat, rendered).strip() == "It is 5<|im_end|>"
+    assert not chat.whole_answers
+    assert chat.tokenizer.decode(rendered.input_ids[rendered.start : rendered.stop]) == "Answer: It is 5<|im_end|>"
+
+
+def test_an_answer_with_the_stop_token_inside_is_refused(student: str) -> None:
+    with pytest.raises(Misrendered, match="contains the token that ends it"):
+        load_chat(student, settings()).render(ASK, "It is<|im_end|> 5", None)
+
+
+def test_a_template_that_ends_no_turn_with_a_token_is_refused(tmp_path: Path) -> None:
+    template = WITHOUT_MARKS.replace("{{ m.content }}<|im_end|>\n", "{{ m.content }}\n\n").replace("<|im_start|>", "# ")
+    with pytest.raises(CannotTrain, match="no special token begins, so the student would never stop"):
+        load_chat(tokenizer_in(tmp_path, template), settings())
+
+
+def test_a_system_prompt_that_the_template_refuses_is_named(tmp_path: Path) -> None:
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + TEMPLATE
+    path = tokenizer_in(tmp_path, refusing)
+    with pytest.raises(CannotTrain, match=r"'You add\.': no system role.*leave `system` out"):
+        load_chat(path, settings(system="You add."))
+
+
+def test_variables_of_the_template_are_those_that_the_student_is_asked_with(tmp_path: Path) -> None:
+    closed = "{% if quiet %}<think>\n\n</think>\n\n{% endif %}"
+    template = TEMPLATE.replace("{% generation %}", closed + "{% generation %}").replace(
+        "assistant\n{% endif %}", "assistant\n" + closed + "{% endif %}"
+    )
+    path = tokenizer_in(tmp_path, template)
+    quiet, loud = load_chat(path, settings(), {"quiet": True}), load_chat(path, settings())
+    assert quiet.tokenizer.decode(quiet.render(ASK, "5", None).input_ids).count("</think>") == 1
+    assert "think" not in loud.tokenizer.decode(loud.render(ASK, "5", None).input_ids)
+    assert quiet.hash != loud.hash
 
 
 def test_a_template_that_does_not_train_the_stop_token_is_refused(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Classify(TrainingMethod):
     def needed(self, settings: ClassifySettings) -> tuple[str, ...]:
         return (settings.column, *(part for part in settings.reads if part != "conversation"))
 
-    def renderer(self, path: str, settings: ClassifySettings) -> TextFormat:
+    def renderer(self, path: str, settings: ClassifySettings, variables: Mapping[str, Any]) -> TextFormat:
         return load_text(path, settings)
 
     def tokenize(self, row: Mapping[str, Any], text: TextFormat, settings: ClassifySettings) -> Tokens | UntrainableRow:

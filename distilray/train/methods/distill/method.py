@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from distilray.checkpoints import local_student
 from distilray.ledger import Manifest
+from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
+from distilray.train.errors import CannotTrain
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import DISTILL_COPIES, DISTILL_COPIES_WHOLE, Costs
 from distilray.train.methods.distill.settings import DistillSettings
@@ -41,6 +43,15 @@ class Distill(AnswerMethod):
             packed=settings.packing,
             instead="source: stored" if settings.top_k else "",
         )
+
+    def renderer(self, path: str, settings: DistillSettings, variables: Mapping[str, Any]) -> ChatFormat:
+        chat = super().renderer(path, settings, variables)
+        if settings.on_policy is not None and not chat.whole_answers:
+            raise CannotTrain(
+                f"student {path!r}: the generation marks of its chat template leave out the beginning of an answer, "
+                "which on-policy distillation samples; let {% generation %} begin where the assistant does"
+            )
+        return chat
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
         """With ``on_policy`` in rounds, each on the student's own samples."""

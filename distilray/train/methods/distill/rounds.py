@@ -18,6 +18,7 @@ from distilray.checkpoints import checkpoint_address, local_student
 from distilray.ledger import Manifest, fingerprint
 from distilray.models import EnginePools
 from distilray.storage import upload
+from distilray.train.data.chat import load_chat
 from distilray.train.data.tokens import TokenCounts, TokenManifest, counts_of_tokens, made_of, schema_of
 from distilray.train.errors import CannotTrain
 from distilray.train.launch.checks import check_training
@@ -42,6 +43,7 @@ class _Rounds:
         self.spec, self.settings, self.own = spec, settings, settings.on_policy
         self.store, self.out, self.tokens = spec.store, spec.out, tokens
         self.student = spec.models[settings.student].model_copy(update={"path": spec.student_path})
+        self.stop_id = load_chat(local_student(spec.student_path), settings, spec.template_variables).stop_id
         self.steps = settings.max_steps // self.own.rounds
 
     def run(self) -> Manifest:
@@ -69,7 +71,7 @@ class _Rounds:
         """Samples, scores and trains; returns the manifest's entry about it."""
         folder, rows = f"{self.out}/round-{number:02d}/tokens", self.tokens.counts.kept
         share = min(1.0, self.steps * self.settings.batch_size / rows)
-        round_ = Round(number, share, folder, self.settings, schema_of(self.spec.method))
+        round_ = Round(number, share, folder, self.settings, schema_of(self.spec.method), self.stop_id)
         clock = [time.monotonic()]
         counts = self.sampled(round_)
         clock.append(time.monotonic())

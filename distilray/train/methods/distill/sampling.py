@@ -33,6 +33,8 @@ class Round:
     settings: DistillSettings
     schema: pa.Schema
     """Of token files."""
+    stop_id: int
+    """The token that ends the student's turn, at which its engines may not stop by themselves yet."""
 
     def path(self, tokens: str) -> str:
         return f"{self.folder}/{tokens.rpartition('/')[2]}"
@@ -85,7 +87,7 @@ class Sampler(UnitAsker):
         seed = int(self.round.draw(row["id"], "seed") * 2**31)
         async with self.gate:
             try:
-                request = GenerateRequest([], sampling, seed, row["id"], tokens=prompt)
+                request = GenerateRequest([], sampling, seed, row["id"], tokens=prompt, stop_ids=(self.round.stop_id,))
                 [reply] = await self.client.ask(self.model, request)
             except ModelError as error:
                 return {"id": row["id"], "outcome": "failed", "reason": f"{type(error).__name__}: {error}"}

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from distilray.rows import MalformedRecord, split_reasoning
 from distilray.storage import Store
-from distilray.train.data.chat import ChatFormat
+from distilray.train.data.chat import ChatFormat, Rendered
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
@@ -25,7 +25,6 @@ from distilray.train.progress import WARNINGS
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
-from distilray.train.settings import IGNORED
 from distilray.train.spec import Job, TrainingSpec
 
 if TYPE_CHECKING:
@@ -70,8 +69,8 @@ class DPO(TrainingMethod):
             rejected = row["rejected_answer"] if chat.think else split_reasoning(row["rejected_answer"])[1]
         except MalformedRecord as error:
             return UntrainableRow("failed", f"rejected answer: {error}")
-        prompt, chosen = _rendered(chat, row["messages"] or [], row["answer"], row["reasoning"])
-        same, other = _rendered(chat, row["messages"] or [], rejected, None)
+        prompt, chosen = _split(chat.render(row["messages"] or [], row["answer"], row["reasoning"]))
+        same, other = _split(chat.render(row["messages"] or [], rejected, None))
         if prompt != same:
             return UntrainableRow("failed", "its prompt is rendered differently before the rejected answer")
         longest = len(prompt) + max(len(chosen), len(other))
@@ -85,9 +84,6 @@ class DPO(TrainingMethod):
             return UntrainableRow("rejected", "nothing to train on", longest)
         if chosen == other:
             return UntrainableRow("rejected", "chosen equals rejected", longest)
-        ends = all(ids[-1] in chat.stop_ids for ids in (chosen, other))
-        if not truncated and not ends:
-            return UntrainableRow("failed", "its end is not trained", longest)
         trained = len(chosen) + len(other)
         values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
         return Tokens(values, 2 * len(prompt) + trained, trained, truncated)
@@ -183,10 +179,6 @@ def _check_reference(spec: TrainingSpec) -> None:
         )
 
 
-def _rendered(chat: ChatFormat, messages: list, answer: str, reasoning: str | None) -> tuple[list[int], list[int]]:
+def _split(rendered: Rendered) -> tuple[list[int], list[int]]:
     """Tokens of the prompt, and those that the student would write, including the end of its turn."""
-    rendered = chat.render(messages, answer, reasoning)
-    trained = [place for place, label in enumerate(rendered.labels) if label != IGNORED]
-    if not trained:
-        return rendered.input_ids, []
-    return rendered.input_ids[: trained[0]], rendered.input_ids[trained[0] : trained[-1] + 1]
+    return rendered.input_ids[: rendered.start], rendered.input_ids[rendered.start : rendered.stop]

@@ -27,7 +27,7 @@ def render_answer(row: Mapping[str, Any], chat: ChatFormat, settings: TrainSetti
         ids, labels = ids[: settings.max_length], labels[: settings.max_length]
     if all(label == IGNORED for label in labels[1:]):
         return UntrainableRow("rejected", "nothing to train on", length)
-    if not truncated and not chat.stops(rendered):
+    if not truncated and labels[rendered.stop - 1] == IGNORED:
         return UntrainableRow("failed", "its end is not trained", length)
     trained = sum(label != IGNORED for label in labels)
     return Tokens({"input_ids": ids, "labels": labels}, len(ids), trained, truncated)

@@ -19,7 +19,7 @@ IDS = [f"row:{number}" for number in range(2000)]
 
 
 def round_(number: int = 1, seed: int = 0) -> Round:
-    return Round(number, 0.25, "training/distill/round-01/tokens", settings(seed=seed), schema_of(Distill()))
+    return Round(number, 0.25, "training/distill/round-01/tokens", settings(seed=seed), schema_of(Distill()), stop_id=2)
 
 
 def drawn(chosen: Round) -> set[str]:

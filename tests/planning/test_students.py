@@ -1,0 +1,58 @@
+"""Students and their chat templates in a plan: refused with the remedy, or noted, before a step is paid for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from distilray.planning import Available, plan, student_notes
+from distilray.recipe import RecipeError, parse
+from tests.support.checkpoints import WITHOUT_MARKS, make_student
+
+RECIPE = """
+models:
+  student: {{path: {path}}}
+sources:
+  - {{name: rows, path: rows.jsonl}}
+train:
+  - {{kind: sft, student: student, epochs: 1, max_length: 64}}
+"""
+HERE = Available(cpus=4, gpus=0, memory_gib=8)
+STRIPPING = WITHOUT_MARKS.replace(
+    "{{ m.content }}", "{% if loop.last and m.role == 'assistant' %}* {% endif %}{{ m.content }}"
+)
+
+
+def recipe_of(folder: Path, template: str, *overrides: str):
+    return parse(RECIPE.format(path=make_student(folder, template=template)), "r.yaml", overrides)
+
+
+def test_a_student_whose_turns_change_later_is_refused_where_all_of_them_are_trained(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"train\[0\]\.student.*renders turn 2.*Set loss_on: answer"):
+        plan(recipe_of(tmp_path / "s", STRIPPING), "rows", HERE)
+    assert plan(recipe_of(tmp_path / "t", STRIPPING, "train.0.loss_on=answer"), "rows", HERE).stages == ()
+
+
+def test_a_plan_says_that_a_base_students_stop_token_becomes_its_eos(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path / "s", WITHOUT_MARKS)
+    assert student_notes(recipe) == []
+    other = WITHOUT_MARKS.replace("<|im_end|>", "<|endoftext|>")
+    (note,) = student_notes(recipe_of(tmp_path / "t", other))
+    assert "student ends its turns with '<|endoftext|>'" in note
+    assert "declared as eos in the tokenizer and generation_config.json of the export" in note
+
+
+def test_the_check_loads_neither_torch_nor_transformers(tmp_path: Path) -> None:
+    path = make_student(tmp_path / "s")
+    code = f"""
+import sys
+from distilray.planning import Available, plan
+from distilray.recipe import parse
+plan(parse({RECIPE.format(path=path)!r}, "r.yaml"), "rows", Available(cpus=4, gpus=0, memory_gib=8))
+print([name for name in ("torch", "ray", "transformers", "vllm") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
