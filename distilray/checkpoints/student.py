@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,17 @@ def local_student(path: str) -> str:
     which is downloaded. Raises :class:`NotACheckpoint` if it is not available."""
     try:
         resolved = resolve_path(path)
-        if is_local(path):
-            return resolved
-        from huggingface_hub import snapshot_download
-
-        return snapshot_download(path)
+        return resolved if is_local(path) else _downloaded(path)
     except (NotACheckpoint, OSError) as error:
         raise NotACheckpoint(f"student {path!r}: {error}") from error
+
+
+@cache
+def _downloaded(name: str) -> str:
+    """Once a process: each call asks the hub for every file's newest version, and units of rows ask often."""
+    from huggingface_hub import snapshot_download
+
+    return snapshot_download(name)
 
 
 def read_student(path: str) -> Student:

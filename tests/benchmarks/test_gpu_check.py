@@ -1,4 +1,4 @@
-"""The GPU check keeps its promises where there is no GPU: every stage's code runs, and whatever becomes of one, the others
+"""The GPU check keeps its promises without a GPU: every stage's code runs, and whatever becomes of one, the others
 report."""
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.checkpoints import NotACheckpoint, read_student
+from distilray.checkpoints import NotACheckpoint, local_student, read_student
 
 
 @pytest.fixture
@@ -44,3 +44,13 @@ def test_a_broken_config_is_refused(copy: Path) -> None:
     (copy / "config.json").write_text("{")
     with pytest.raises(NotACheckpoint, match=r"config\.json is not JSON"):
         read_student(str(copy))
+
+
+def test_a_model_of_the_hub_is_fetched_once_a_process(
+    student: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name: asked.append(name) or student)
+    monkeypatch.chdir(tmp_path)
+    assert [local_student("someone/once-a-process") for _ in range(3)] == [student] * 3
+    assert asked == ["someone/once-a-process"]
