@@ -31,7 +31,8 @@ def exported(folder: Path, theta: float = THETA) -> str:
     """The export of a random student with this base of its rotary positions."""
     from transformers import Trainer, TrainingArguments
 
-    from distilray.train.loop.export import gathered_weights, write_checkpoint
+    from distilray.train.loop.export import dtype_of, write_checkpoint
+    from distilray.train.loop.weights import gathered_weights
 
     tokenizer = make_tokenizer()
     student = random_qwen2(
@@ -43,7 +44,7 @@ def exported(folder: Path, theta: float = THETA) -> str:
     settings = method_named("sft").settings(name="sft", **SHORT)
     job = Job.of(spec_of(Store(folder), settings, path), [], board=None)  # type: ignore[arg-type]
     trainer = Trainer(student, TrainingArguments(str(folder / "out"), use_cpu=True, report_to="none"))
-    write_checkpoint(trainer, gathered_weights(trainer), job, str(folder / "final"))
+    write_checkpoint(trainer, gathered_weights(trainer, dtype_of(path)), job, str(folder / "final"))
     return str(folder / "final")
 
 
