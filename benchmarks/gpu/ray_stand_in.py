@@ -1,30 +1,10 @@
-"""A stand-in for the little of ray.train that a training's worker uses, for a machine without Ray: one worker, whose
-checkpoints are copied to a folder."""
+"""A stand-in for the little of ray.train that a training's worker uses, for a machine without Ray: one worker."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-
-
-class Checkpoint:
-    """A folder with a checkpoint."""
-
-    def __init__(self, path: str, filesystem: Any = None) -> None:
-        self.path, self.filesystem = path, filesystem
-
-    @classmethod
-    def from_directory(cls, path: str) -> Checkpoint:
-        return cls(path)
-
-    @contextmanager
-    def as_directory(self) -> Iterator[str]:
-        yield self.path
 
 
 class Context:
@@ -54,18 +34,9 @@ class Board:
         self.show = types.SimpleNamespace(remote=self.records.append)
 
 
-def install(checkpoints: Path) -> None:
-    """Makes ``import ray.train`` find the stand-in in this process; checkpoints are copied below ``checkpoints``."""
-
-    def report(
-        metrics: dict[str, Any], checkpoint: Checkpoint | None = None, checkpoint_dir_name: str = "", **_: Any
-    ) -> None:
-        if checkpoint is not None:
-            shutil.copytree(checkpoint.path, checkpoints / checkpoint_dir_name, dirs_exist_ok=True)
-
+def install() -> None:
+    """Makes ``import ray.train`` find the stand-in in this process."""
     ray, train = types.ModuleType("ray"), types.ModuleType("ray.train")
-    made = {"Checkpoint": Checkpoint, "get_context": Context, "report": report}
-    for name, value in made.items():
-        setattr(train, name, value)
+    train.get_context = Context  # type: ignore[attr-defined]
     ray.train = train  # type: ignore[attr-defined]
     sys.modules |= {"ray": ray, "ray.train": train}
