@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -28,6 +30,11 @@ def one_of(workers: int, worker: int, port: int) -> Iterator[None]:
         "WORLD_SIZE": str(workers),
     }  # fmt: skip
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", rank=worker, world_size=workers)
+    # A file, and no server whose thread one process may leave behind while another one still asks it: that aborts.
+    place = Path(tempfile.gettempdir(), f"ranks-{os.getppid()}-{port}")
+    store = dist.FileStore(str(place), workers)
+    dist.init_process_group("gloo", store=store, rank=worker, world_size=workers)
     yield
+    dist.barrier()
     dist.destroy_process_group()
+    place.unlink(missing_ok=True)

@@ -95,4 +95,6 @@ def test_vllm_answers_with_the_same_text(here: tuple[str, dict[str, Any]]) -> No
         )
         for engine in ("transformers", "vllm")
     }
-    assert texts["vllm"] == texts["transformers"]
+    # vLLM holds back bytes at the end that may begin a character.
+    said = {engine: [text.rstrip("\ufffd") for text in some] for engine, some in texts.items()}
+    assert said["vllm"] == said["transformers"]

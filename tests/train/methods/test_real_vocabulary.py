@@ -182,7 +182,10 @@ def test_preferences(
 ) -> None:
     student, _ = models
     store = tokenized_pairs(tmp_path / "run", student)
-    feed = feed_of(store, tmp_path / "feed", lambda _, table: made_up(table))
+    if chosen.kind == "dpo":
+        feed = feed_of(store, tmp_path / "feed", lambda _, table: made_up(table))
+    else:
+        feed = joined_feed(store, tmp_path / "feed", pair_job(store, student, chosen))
     value, found = first_step(trainer_on(store, student, feed, tmp_path, chosen, max_grad_norm=0.0))
     loss, exact = pairs_in_fp64(student, list(feed.train)[:4], loss_of)
     assert value == pytest.approx(loss, rel=1e-4)
