@@ -78,7 +78,8 @@ def test_all_rows_are_trained_with_a_gradient_and_the_export_stops_at_the_templa
 ) -> None:
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    # The tests' cluster was started in another directory.
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("pairs.jsonl", str(tmp_path / "pairs.jsonl")))
     store = run("recipe.yaml", directory=str(tmp_path / "run")).store
     for name in ("sft", "dpo", "dpkd", "step_by_step", "live", "stored", "sampled"):
         counts = read_tokens(store, f"training/{name}/tokens").counts
