@@ -97,9 +97,7 @@ class ChatFormat:
         """Token ids of every piece."""
         encoded = self._ids(list(written.pieces))
         answer = written.by_assistant[-1]
-        if (
-            len(written.by_assistant) > 1
-        ):  # earlier turns were sampled too: then the prompt must be made of their tokens
+        if len(written.by_assistant) > 1:  # earlier turns were sampled too: the prompt must be made of their tokens
             (prompt,) = self._ids([written.prompt])
             if prompt != [token for piece in encoded[:answer] for token in piece]:
                 raise Misrendered("tokens of an earlier turn change once the conversation goes on")
