@@ -17,8 +17,9 @@ def resident(field: str) -> int:
     raise LookupError(field)
 
 
-def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> Any:
-    """The trainer that a recipe's training runs, with a student of random weights and random rows of full length."""
+def build(config: dict[str, Any], settings: Any, resources: Any, steps: int, lengths: list[int] | None = None) -> Any:
+    """The trainer that a recipe's training runs, with a student of random weights and random rows, of full length or,
+    step by step, of ``lengths``."""
     import numpy as np
     import torch
     from accelerate import PartialState
@@ -32,7 +33,7 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     from distilray.train.distributed import cpu, sharding
     from distilray.train.loop.arguments import common_arguments
     from distilray.train.loop.context import WorkerContext
-    from distilray.train.loop.student import adapters
+    from distilray.train.loop.student import adapters, compile_blocks
     from distilray.train.spec import Job
     from tests.support.checkpoints import make_tokenizer
 
@@ -55,8 +56,9 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, resources.workers)
-    rows, length = settings.batch_size * steps, settings.max_length
-    numbers = np.random.default_rng(0).integers(0, 300, (rows, length)).tolist()
+    random = np.random.default_rng(0)
+    each = [size for size in lengths or [settings.max_length] * steps for _ in range(settings.batch_size)]
+    rows, numbers = len(each), [random.integers(0, 300, size).tolist() for size in each]
     if settings.kind == "dpo":
         said = [row[4:] for row in numbers]
         columns = {"prompt_ids": [row[:4] for row in numbers], "chosen_ids": said, "rejected_ids": said[::-1]}
@@ -66,7 +68,9 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int) -> 
     frozen = settings.lora is not None and settings.precision == "bf16"
     with torch.device("cpu" if on_cpu else "cuda"):
         model = AutoModelForCausalLM.from_config(made, dtype=torch.bfloat16 if frozen else torch.float32)
-    feed = TrainingData(folder, data, None, np.full(rows, length))
+    if settings.compile:
+        compile_blocks(model, ["Qwen2DecoderLayer"])
+    feed = TrainingData(folder, data, None, np.asarray(each))
     return method.trainer(
         WorkerContext(job, arguments, model, tokenizer, feed, np.arange(rows), adapters(settings, method))
     )

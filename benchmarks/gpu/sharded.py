@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -25,7 +26,7 @@ RESUMED_WITHIN = 1e-6
 
 def sharded(check: Check, size: str = "0.5B", offload: bool = False, backend: str | None = None) -> None:
     """Loads, trains four steps with a checkpoint after two, resumes from it, exports. ``backend``: of the group."""
-    with tempfile.TemporaryDirectory() as folder, forced_sharding():
+    with tempfile.TemporaryDirectory(dir=roomy()) as folder, forced_sharding():
         root = Path(folder)
         ray_stand_in.install()
         with one_rank(check.device, backend):
@@ -36,6 +37,13 @@ def sharded(check: Check, size: str = "0.5B", offload: bool = False, backend: st
                 _resume(check, root, run, first)
         if not offload:
             _exported(check, root)
+
+
+def roomy(gib: float = 40) -> str | None:
+    """Where checkpoints go: into memory where the machine has so much of it free, since the speed of a lent machine's
+    disk is not the question; None: where temporary files go."""
+    shared = "/dev/shm"
+    return shared if os.path.isdir(shared) and shutil.disk_usage(shared).free > gib * GIB else None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ STEPS = 7
 RECOMPUTED = {"activation_checkpointing": True}
 FULL: dict[str, Any] = {"size": "1.5B", "steps": STEPS, "max_length": 4096, "micro_batch_size": 8, **RECOMPUTED}
 LORA: dict[str, Any] = {**FULL, "size": "7B", "lora": {"r": 16}}
+COMPILED = {"compile": True}
 BOTH = "cpu:gloo,cuda:nccl"
 
 
@@ -33,13 +34,20 @@ TRAINING = (
     _sharded("offload", 45, "whether weights leave the GPU", offload=True, backend=BOTH),
     Stage("sequence parallel", "benchmarks.gpu.sequence:sequence", 25, "the all-to-all over NCCL"),
     Stage("halving", "benchmarks.gpu.sequence:halving", 25, "a classifier's batch that does not fit"),
+    _training("1.5B, compiled", 70, "MFU of compiled blocks", EXPANDABLE, **FULL, **COMPILED),
+    _training("7B LoRA, compiled", 80, "MFU of compiled blocks", EXPANDABLE, **LORA, **COMPILED),
+    _training("1.5B in planned memory", 50, "whether the plan's total is enough", EXPANDABLE, **FULL, capped=True),
     _training("1.5B, plain allocator", 50, "what expandable_segments saves", PLAIN, **FULL),
-    _training("7B LoRA, plain allocator", 60, "what expandable_segments saves", PLAIN, **LORA),
 )
 """About seven minutes, on a machine with PyTorch and transformers alone."""
 
 KEPT = {"activation_checkpointing": False}
 MORE = (
+    _training("1.5B, profiled", 60, "where the time goes", EXPANDABLE, **FULL, profiled=True),
+    _training("1.5B, sharded, compiled", 70, "FSDP2 on a mesh of one", EXPANDABLE, **FULL, **COMPILED, sharded=True),
+    _training("1.5B, compiled, lengths vary", 90, "MFU", EXPANDABLE, **FULL, **COMPILED, vary=True),
+    _training("1.5B, lengths vary", 60, "MFU", EXPANDABLE, **FULL, vary=True),
+    _training("7B LoRA, plain allocator", 60, "what expandable_segments saves", PLAIN, **LORA),
     _training("1.5B, kept activations", 60, "MFU", EXPANDABLE, **{**FULL, **KEPT, "micro_batch_size": 4}),
     _training("1.5B, rows of 16k", 90, "MFU", EXPANDABLE, **{**FULL, "max_length": 16384, "micro_batch_size": 1}),
     _training("7B", 120, "MFU and the plan", EXPANDABLE, **{**FULL, "size": "7B", "micro_batch_size": 1}),

@@ -7,5 +7,6 @@ from .parquet import write_parquet as write_parquet
 from .store import Store as Store
 from .store import StoreError as StoreError
 from .uploads import download_folder as download_folder
+from .uploads import move_file as move_file
 from .uploads import upload as upload
 from .uploads import upload_file as upload_file

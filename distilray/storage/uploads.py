@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -33,6 +34,23 @@ def upload_file(store: Store, file: str | os.PathLike[str], target: str) -> None
     except BaseException:
         Path(arriving).unlink(missing_ok=True)
         raise
+
+
+def move_file(store: Store, file: str | os.PathLike[str], target: str) -> None:
+    """Like :func:`upload_file`, and the local ``file`` is gone afterwards; on the same disk nothing is copied."""
+    final = store.full(target)
+    if store.local:
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        with open(file, "rb") as written:
+            os.fsync(written.fileno())
+        try:
+            os.rename(file, final)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # another disk
+                raise
+    upload_file(store, file, target)
+    os.unlink(file)
 
 
 def upload(store: Store, folder: str, target: str, *, last: str = "config.json") -> None:

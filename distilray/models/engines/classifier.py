@@ -158,10 +158,11 @@ class ClassifierEngine(Engine):
             with torch.inference_mode():
                 return self.model(**inputs).logits.float().log_softmax(-1).tolist()
         except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
             if len(rows) == 1:
                 raise ModelError(f"a row of {len(rows[0])} tokens does not fit into the GPU's memory") from error
-            half = len(rows) // 2
-            return self._log_probs(rows[:half]) + self._log_probs(rows[half:])
         except torch.AcceleratorError:
             os._exit(DEVICE_LOST)
+        # Not in the handler: the error holds the frames of the pass that failed, and with them all of its tensors.
+        torch.cuda.empty_cache()
+        half = len(rows) // 2
+        return self._log_probs(rows[:half]) + self._log_probs(rows[half:])

@@ -14,6 +14,7 @@ from distilray.train.distributed.resharding import Resharding
 from distilray.train.distributed.sequence import SequenceGroup, SliceCollator
 from distilray.train.loop.generation import HeldOutAnswers
 from distilray.train.loop.loss_guard import LossGuard
+from distilray.train.loop.student import leave_inputs_to_autocast
 
 
 class InOrder(Sampler[int], Sized):
@@ -39,6 +40,7 @@ class FixedOrderMixin(Resharding):
     def __init__(self, *args: Any, order: Any, feed: TrainingData, **kwargs: Any) -> None:
         self.take_order(order, feed)
         super().__init__(*args, **kwargs)
+        leave_inputs_to_autocast(self.model)
 
     group: SequenceGroup | None = None
     """Workers that share rows with this one."""

@@ -80,7 +80,9 @@ class HeldOutAnswers:
             do_sample=False, max_new_tokens=self.settings.max_tokens, eos_token_id=sorted(stops), pad_token_id=pad
         )
         try:
-            with torch.no_grad(), self.trainer.compute_loss_context_manager():
+            # Compiled blocks would be compiled again for caches of other kinds and lengths.
+            eager = torch.compiler.set_stance("force_eager")
+            with eager, torch.no_grad(), self.trainer.compute_loss_context_manager():
                 out = model.generate(
                     input_ids=ids,
                     attention_mask=mask,

@@ -7,13 +7,12 @@ Each worker of a node then sends its share of the node's files to the store, whe
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch.distributed as dist
 
-from distilray.storage import Store, upload_file
+from distilray.storage import Store, move_file
 from distilray.train.loop import checkpoints
 
 
@@ -56,6 +55,5 @@ class Uploads:
     def _send(self, files: dict[str, Path], target: str) -> None:
         sizes = {name: path.stat().st_size for name, path in files.items()}
         for name, path in files.items():
-            upload_file(self.store, path, f"{target}/{name}")
-            os.unlink(path)  # disks of nodes are small
+            move_file(self.store, path, f"{target}/{name}")  # disks of nodes are small
         checkpoints.mark_written(self.store, target, sizes, worker=self.worker, workers=self.workers)

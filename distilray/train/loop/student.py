@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,6 +63,14 @@ def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
     return sorted(stacked & set(model._no_split_modules or ()) or stacked)
 
 
+def compile_blocks(model: torch.nn.Module, blocks: list[str]) -> None:
+    """Compiles the repeated ``blocks`` (names of classes), each for itself, at its first call: once for all of them,
+    and once more when lengths begin to vary."""
+    for module in model.modules():
+        if type(module).__name__ in blocks:
+            module.compile()
+
+
 def _is_stack(module: torch.nn.Module) -> bool:
     """Whether it is a list of blocks of one class, the form of encoder layers that name no block class."""
     return isinstance(module, torch.nn.ModuleList) and len(module) > 0 and len({type(block) for block in module}) == 1
@@ -82,3 +91,19 @@ def adapters(settings: TrainSettings, method: TrainingMethod) -> Any:
         target_modules=targets,
         task_type=method.adapter_task,
     )
+
+
+def leave_inputs_to_autocast(model: torch.nn.Module) -> None:
+    """Keeps adapters from making fp32 copies of their inputs where autocast rounds them to its precision anyway: such
+    a copy is as large as what an MLP keeps, and each adapter makes one."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for layer in model.modules():
+        if isinstance(layer, BaseTunerLayer):
+            layer._cast_input_dtype = MethodType(_cast_outside_autocast, layer)
+
+
+def _cast_outside_autocast(layer: Any, inputs: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    if inputs is not None and torch.is_autocast_enabled(inputs.device.type):
+        return inputs
+    return type(layer)._cast_input_dtype(layer, inputs, dtype)

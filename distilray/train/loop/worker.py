@@ -26,7 +26,7 @@ from distilray.train.loop.generation import HeldOutAnswers
 from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.steps import Steps, Work, steps_of
-from distilray.train.loop.student import adapters, load_student
+from distilray.train.loop.student import adapters, compile_blocks, load_student, repeated_blocks
 from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 
@@ -68,10 +68,13 @@ def _context(job: Job, feed: TrainingData, steps: Steps) -> WorkerContext:
     sharding.keep_precision(arguments, settings)
     if on_cpu:
         cpu.before_trainer(settings.sharding, job.resources.workers)
+    model = load_student(job.student_path, settings, on_cpu, method, method.head(job))
+    if settings.compile:
+        compile_blocks(model, repeated_blocks(job.student_path, method))
     return WorkerContext(
         job=job,
         arguments=arguments,
-        model=load_student(job.student_path, settings, on_cpu, method, method.head(job)),
+        model=model,
         tokenizer=AutoTokenizer.from_pretrained(job.student_path),
         feed=feed,
         order=steps.order,

@@ -26,6 +26,8 @@ class Layout:
     sharded: bool
     """Whether weights are shared: FSDP2 or ZeRO-3 over several workers."""
     ddp: bool
+    frozen: bool
+    """Whether adapters are trained, over weights in the compute precision."""
 
     @classmethod
     def of(cls, settings: TrainSettings, resources: TrainResources) -> Layout:
@@ -38,6 +40,7 @@ class Layout:
             on_gpu=resources.gpus_per_worker > 0,
             sharded=settings.sharding in ("fsdp", "zero3") and workers > 1,
             ddp=settings.sharding == "ddp",
+            frozen=settings.lora is not None,
         )
 
     @property
@@ -52,7 +55,8 @@ class Layout:
 
     @property
     def autocast(self) -> bool:
-        return self.bf16 and not self.sharded and not self.zero
+        """Whether fp32 masters are rounded where they are used, so that what flows between the layers is fp32."""
+        return self.bf16 and not self.sharded and not self.zero and not self.frozen
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,13 +39,13 @@ def alone_in(store: Store, keep: int = 2) -> Uploads:
 @pytest.mark.usefixtures("group")
 def test_a_worker_does_not_wait_for_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, uploads, arrives = Store(tmp_path / "run"), alone_in(Store(tmp_path / "run")), threading.Event()
-    send = saving.upload_file
+    send = saving.move_file
 
     def slowly(*arguments: Any) -> None:
         assert arrives.wait(30)
         send(*arguments)
 
-    monkeypatch.setattr(saving, "upload_file", slowly)
+    monkeypatch.setattr(saving, "move_file", slowly)
     uploads.begin(4, written(tmp_path / "checkpoint-4", "state/__0_0.distcp", "trainer_state.json"))
     uploads.check()
     assert checkpoints.newest(store, FOLDER) is None
