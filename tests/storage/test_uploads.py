@@ -1,8 +1,11 @@
 """A checkpoint folder goes into a store whole, over what was there."""
 
+import errno
+import os
+
 import pytest
 
-from distilray.storage import Store, download_folder, upload, upload_file, uploads
+from distilray.storage import Store, download_folder, move_file, upload, upload_file, uploads
 from tests.support.residency import Residency
 
 
@@ -52,3 +55,31 @@ def test_a_file_that_cannot_be_sent_leaves_nothing(local_store: Store, tmp_path)
     with pytest.raises(FileNotFoundError):
         upload_file(local_store, tmp_path / "missing", "final/model.safetensors")
     assert not list((tmp_path / "run" / "final").iterdir())
+
+
+def test_a_file_that_is_moved_is_there_whole_and_gone_here(store: Store, tmp_path):
+    file = tmp_path / "state.distcp"
+    file.write_bytes(b"shard")
+    move_file(store, file, "checkpoints/step-00000002/state.distcp")
+    assert store.read("checkpoints/step-00000002/state.distcp") == b"shard"
+    assert not file.exists()
+
+
+def test_on_the_same_disk_nothing_is_copied(local_store: Store, tmp_path):
+    file = tmp_path / "state.distcp"
+    file.write_bytes(b"shard")
+    number = file.stat().st_ino
+    move_file(local_store, file, "checkpoints/state.distcp")
+    assert os.stat(local_store.full("checkpoints/state.distcp")).st_ino == number
+
+
+def test_from_another_disk_it_is_copied(local_store: Store, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    def elsewhere(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(uploads.os, "rename", elsewhere)
+    file = tmp_path / "state.distcp"
+    file.write_bytes(b"shard")
+    move_file(local_store, file, "checkpoints/state.distcp")
+    assert local_store.read("checkpoints/state.distcp") == b"shard"
+    assert not file.exists()

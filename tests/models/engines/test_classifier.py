@@ -154,6 +154,33 @@ def test_a_row_that_does_not_fit_into_memory_fails_alone(classifier: str, monkey
     assert isinstance(replies[3], ModelError) and "60 tokens does not fit into the GPU's memory" in str(replies[3])
 
 
+def test_what_a_batch_that_did_not_fit_held_is_free_before_its_halves_are_tried(
+    classifier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import weakref
+
+    import torch
+    from transformers import BertForSequenceClassification
+
+    held: list[weakref.ref[torch.Tensor]] = []
+    alive: list[bool] = []
+
+    def forward(self: Any, input_ids: torch.Tensor, **_: Any) -> Any:
+        alive.append(any(one() is not None for one in held))
+        activations = torch.ones(8)
+        held.append(weakref.ref(activations))
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, input_ids=input_ids, **_)
+
+    original = BertForSequenceClassification.forward
+    monkeypatch.setattr(BertForSequenceClassification, "forward", forward)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    replies, _ = answers(classifier, [request(conversation=text) for text in ("1", "22", "333")], batch_size=3)
+    assert all(isinstance(reply, LabelReply) for reply in replies)
+    assert len(alive) == 5 and not any(alive)
+
+
 def test_what_is_no_classifier_is_refused_with_the_remedy(classifier: str, tmp_path: Path, tiny_model: str) -> None:
     encoder = make_encoder(tmp_path / "encoder", layers=1)
     tasks = ClassifierModel(kind="classifier", path=encoder)

@@ -64,7 +64,7 @@ def config(student: str, port: int, folder: Path) -> str:
 def answer(url: str) -> httpx.Response:
     body = {"model": "student", "messages": [{"role": "user", "content": "2 plus 3?"}], "max_tokens": 4}
     headers = {"Authorization": f"Bearer {KEY}"}
-    return httpx.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=120)
+    return httpx.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=600)
 
 
 def assert_serves(url: str) -> None:
@@ -147,6 +147,6 @@ def test_serve_deploy_serves_the_student(cluster: str, student: str, tmp_path: P
 def said(cluster: str) -> dict[str, Any]:
     """What `serve status` says."""
     shown = subprocess.run(
-        ["serve", "status", "-a", cluster], env=ENVIRONMENT, capture_output=True, text=True, timeout=120
+        ["serve", "status", "-a", cluster], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
     )
     return json.loads(json.dumps(yaml.safe_load(shown.stdout), default=str))
