@@ -144,8 +144,8 @@ This page is written by `python -m benchmarks.plan_table`.
 ## Planned, on GPUs
 
 GiB of one GPU at its peak, bf16 over fp32 masters, AdamW, 1.5 GiB and 3 % of the peak of them for the context and what
-the allocator cannot use. ~~Struck out~~ does not fit; behind it the first setting that would, and what it needs. Of this
-table nothing was measured; smaller trainings on one H200 were within 5 % of their plan (see [gpu.md](gpu.md)).
+the allocator cannot use. ~~Struck out~~ does not fit; behind it the first setting that would, and what it needs.
+Nothing in this table was measured; smaller trainings on one H200 were within 5 % of their plan (see [gpu.md](gpu.md)).
 
 Packed rows need an attention mask, which these tables do not have: keys and values are then repeated for every head (7
 times in a 7B, 5 times in a 32B), and each layer keeps a copy of the mask in bf16, 0.5 GiB at 16,384 tokens. The plan

@@ -110,7 +110,7 @@ def test_weights_that_every_worker_reads_are_offered_to_be_sharded() -> None:
 def test_a_live_reference_is_offered_to_be_cached() -> None:
     changes = ("train.0.kind=dpo", "train.0.reference_by=live")
     with pytest.raises(RecipeError, match=r"What would fit: reference_by: workers \("):
-        planned("8x80", *changes)
+        planned("8x90", *changes)
     with pytest.raises(RecipeError, match=r"own memory .* What would fit: reference_by: workers \("):
         planned("8x141,host=200", *changes)
 
