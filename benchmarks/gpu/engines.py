@@ -134,7 +134,7 @@ def batched(check: Check) -> None:
     work = workload(check.pick(1024, 8))
     with model_of(check, "1.5B") as path, cluster():
         rates = {}
-        for tokens in check.pick((2048, 8192, 16384), (512, 1024)):
+        for tokens in check.pick((2048, 8192, 16384), (1024, 2048)):
             rates[tokens] = ours(path, work, **_engine(check, engine={"max_num_batched_tokens": tokens}))
             check.report(f"{tokens} batched tokens", **rates[tokens])
 
