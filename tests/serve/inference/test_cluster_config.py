@@ -64,7 +64,7 @@ def config(student: str, port: int, folder: Path) -> str:
 def answer(url: str) -> httpx.Response:
     body = {"model": "student", "messages": [{"role": "user", "content": "2 plus 3?"}], "max_tokens": 4}
     headers = {"Authorization": f"Bearer {KEY}"}
-    return httpx.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=600)
+    return httpx.post(f"{url}/v1/chat/completions", json=body, headers=headers, timeout=120)
 
 
 def assert_serves(url: str) -> None:
@@ -90,7 +90,7 @@ def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path)
         assert_serves(url)
         processes = family(process)
         process.send_signal(signal.SIGINT)
-        process.wait(120)
+        process.wait(300)
         assert psutil.wait_procs(processes, timeout=30)[1] == []
     finally:
         if process.poll() is None:
@@ -147,6 +147,6 @@ def test_serve_deploy_serves_the_student(cluster: str, student: str, tmp_path: P
 def said(cluster: str) -> dict[str, Any]:
     """What `serve status` says."""
     shown = subprocess.run(
-        ["serve", "status", "-a", cluster], env=ENVIRONMENT, capture_output=True, text=True, timeout=600
+        ["serve", "status", "-a", cluster], env=ENVIRONMENT, capture_output=True, text=True, timeout=120
     )
     return json.loads(json.dumps(yaml.safe_load(shown.stdout), default=str))
