@@ -101,8 +101,9 @@ def _run(check: Check, root: Path, offload: bool) -> Any:
     from distilray.train.spec import Job
 
     settings = SFTSettings(
-        student="student", max_steps=STEPS, save_every=STEPS if offload else SAVED, log_every=1, batch_size=2, micro_batch_size=1,
-        max_length=check.pick(1024, 32), activation_checkpointing=True, offload=offload, group_by_length=False,
+        student="student", max_steps=STEPS, save_every=STEPS if offload else SAVED, log_every=1, batch_size=2,
+        micro_batch_size=1, max_length=check.pick(1024, 32), activation_checkpointing=True, offload=offload,
+        group_by_length=False,
     )  # fmt: skip
 
     class Watched(SFT):
