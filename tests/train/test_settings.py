@@ -79,3 +79,9 @@ def test_a_batch_that_workers_cannot_share_names_the_remedy() -> None:
     settings = SFTSettings(student="blank", epochs=1, batch_size=50)
     with pytest.raises(ValueError, match="batch_size 50 cannot be shared evenly by 4 workers; make it a multiple of 4"):
         accumulation(settings, workers=4)
+
+
+@pytest.mark.parametrize("with_it", [{"sharding": "zero2"}, {"sharding": "ddp", "lora": {"quantize": "nf4"}}])
+def test_compile_is_refused_where_blocks_are_not_compiled(with_it: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="compile does not go with"):
+        parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "compile": True, **with_it})
