@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._inductor.config
 import torch.distributed as dist
 import transformers
 from transformers import AutoConfig, PreTrainedModel
@@ -66,6 +68,8 @@ def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
 def compile_blocks(model: torch.nn.Module, blocks: list[str]) -> None:
     """Compiles the repeated ``blocks`` (names of classes), each for itself, at its first call: once for all of them,
     and once more when lengths begin to vary."""
+    if shutil.which("openssl") is None:  # PyTorch calls it to hash the headers that it compiles ahead
+        torch._inductor.config.cpp_cache_precompile_headers = False
     for module in model.modules():
         if type(module).__name__ in blocks:
             module.compile()
