@@ -138,6 +138,6 @@ def test_only_the_first_worker_holds_a_model_that_is_loading(
         elif what == "student":
             assert loading < 0.2
         if worker:
-            # Whole it would be 1.84 beside the shards. What freed receive buffers leave in malloc's arenas varies from run
-            # to run: 1.37 to 2.0 beside 0.46 held.
+            # Whole it would be 1.84 beside the shards. What freed receive buffers leave in malloc's arenas varies from
+            # run to run: 1.37 to 2.0 beside 0.46 held.
             assert sharding_peak < held + 0.9 * 1.84
