@@ -44,6 +44,7 @@ IN_FUNCTIONS = {
     },
     "distilray.train.methods.kto.method": {
         "distilray.train.methods.dpo.reference": "torch",
+        "distilray.train.methods.kto.partners": "torch",
         "distilray.train.methods.kto.trainer": "torch",
     },
     "distilray.train.methods.shared.method": {"distilray.train.methods.shared.trainer": "torch"},

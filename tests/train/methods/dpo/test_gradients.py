@@ -13,7 +13,6 @@ import torch.multiprocessing as mp
 from distilray.models import VLLMModel
 from distilray.storage import Store
 from distilray.train import TrainSettings, method_named
-from distilray.train.distributed import cpu, sharding
 from distilray.train.scoring.references import CHOSEN, REJECTED
 from tests.support import losses_written_out as written
 from tests.support.gradients import CLOSE, apart, exact_model
@@ -135,9 +134,7 @@ def one_of_two(worker: int, run: str, student: str, port: int, out: str) -> None
     with one_of(2, worker, port):
         store, folder = Store(run), Path(out) / str(worker)
         feed = feed_of(store, folder / "feed", lambda _, rows: made_up(rows))
-        cpu.before_trainer("fsdp", 2)
-        more = {**sharding.arguments(SIGMOID, 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp"), "max_grad_norm": 0.0}
-        found = first_step(trainer_on(store, student, feed, folder, SIGMOID, **more))
+        found = first_step(trainer_on(store, student, feed, folder, SIGMOID, max_grad_norm=0.0))
         torch.save((found, list(feed.train)), folder / "found.pt")
 
 
