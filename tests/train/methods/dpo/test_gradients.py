@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
@@ -17,7 +16,6 @@ from distilray.train.scoring.references import CHOSEN, REJECTED
 from tests.support import losses_written_out as written
 from tests.support.gradients import CLOSE, apart, exact_model
 from tests.support.pairs import settings
-from tests.support.ports import free_port
 from tests.support.preferred import (
     Answers,
     answers,
@@ -29,7 +27,7 @@ from tests.support.preferred import (
     tokenized_pairs,
     trainer_on,
 )
-from tests.support.ranks import alone, one_of
+from tests.support.ranks import alone
 
 SIGMOID = settings()
 
@@ -128,21 +126,3 @@ def test_a_step_in_micro_batches_of_uneven_length_is_the_mean_over_its_pairs(
     loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
     assert found == pytest.approx(loss, rel=1e-4)
     assert apart(gradient, exact) < CLOSE
-
-
-def one_of_two(worker: int, run: str, student: str, port: int, out: str) -> None:
-    with one_of(2, worker, port):
-        store, folder = Store(run), Path(out) / str(worker)
-        feed = feed_of(store, folder / "feed", lambda _, rows: made_up(rows))
-        found = first_step(trainer_on(store, student, feed, folder, SIGMOID, max_grad_norm=0.0))
-        torch.save((found, list(feed.train)), folder / "found.pt")
-
-
-@pytest.mark.slow
-def test_two_workers_have_the_gradient_of_all_their_pairs_together(student: str, store: Store, tmp_path: Path) -> None:
-    mp.spawn(one_of_two, (store.full(""), student, free_port(), str(tmp_path)), nprocs=2)
-    for worker in range(2):
-        (found, gradient), rows = torch.load(tmp_path / str(worker) / "found.pt")
-        loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
-        assert found == pytest.approx(loss, rel=1e-4)
-        assert apart(gradient, exact) < CLOSE

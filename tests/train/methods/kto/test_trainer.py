@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -64,6 +63,7 @@ def test_a_held_out_loss_does_not_depend_on_the_batches_either(student: str, tmp
     trainer = trainer_on(
         store, student, feed, tmp_path, chosen, begins=begins, per_device_eval_batch_size=size,
     )  # fmt: skip
+    assert feed.held_out is not None
     assert len(feed.held_out) > 4 and len(feed.held_out) % 4, "the last batch is smaller"
     value, _ = kto_in_fp64(begins, student, list(feed.held_out), chosen)
     assert trainer.evaluate()["eval_loss"] == pytest.approx(value, rel=1e-4)

@@ -1,24 +1,37 @@
-"""Two workers over gloo have the losses and gradients of all their rows together: KTO, SimPO and DPO with a live
-reference, their rows of several lengths and, with KTO, all bad ones but one with one worker."""
+"""Two workers over gloo have the losses and gradients of all their rows together: KTO, SimPO, and DPO with a stored and
+with a live reference. Rows are of several lengths, and of KTO's four bad ones one worker has three."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pyarrow as pa
 import pytest
 import torch
 import torch.multiprocessing as mp
 
 from distilray.storage import Store
 from distilray.train import SimPOSettings, TrainSettings
+from distilray.train.data.training_data import unjoined
+from distilray.train.scoring.references import CHOSEN, REJECTED
 from tests.support import losses_written_out as written
 from tests.support.gradients import CLOSE, apart, exact_model
 from tests.support.pairs import settings as dpo_settings
 from tests.support.ports import free_port
-from tests.support.preferred import answers, feed_of, first_step, pairs_in_fp64, tokenized_pairs, trainer_on
+from tests.support.preferred import (
+    Answers,
+    answers,
+    feed_of,
+    first_step,
+    made_up,
+    pairs_in_fp64,
+    tokenized_pairs,
+    trainer_on,
+)
 from tests.support.ranks import one_of
 from tests.support.rated import kto_in_fp64, moved_away, rated
 from tests.support.rated import settings as kto_settings
@@ -33,8 +46,13 @@ CASES: dict[str, TrainSettings] = {
     "kto-ddp": kto_settings(beta=0.3, undesirable_weight=1.3, batch_size=8, sharding="ddp"),
     "simpo-fsdp": SIMPO,
     "simpo-ddp": SIMPO.model_copy(update={"sharding": "ddp"}),
-    "dpo-fsdp": dpo_settings(reference_by="live"),
+    "dpo-stored-fsdp": dpo_settings(),
+    "dpo-live-fsdp": dpo_settings(reference_by="live"),
 }
+
+
+def with_reference(path: str, rows: pa.Table) -> pa.Table:
+    return made_up(rows)
 
 
 def one_of_two(worker: int, student: str, begins: str, port: int, out: str) -> None:
@@ -42,7 +60,9 @@ def one_of_two(worker: int, student: str, begins: str, port: int, out: str) -> N
         for case, chosen in CASES.items():
             folder = Path(out) / str(worker) / case
             store = Store(Path(out) / ("rated" if chosen.kind == "kto" else "pairs"))
-            feed = feed_of(store, folder / "feed", lambda _, rows: rows)
+            feed = feed_of(
+                store, folder / "feed", lambda _, rows, case=case: made_up(rows) if "stored" in case else rows
+            )
             with patch.dict(os.environ):  # through which accelerate keeps FSDP switched on
                 found = first_step(trainer_on(store, student, feed, folder, chosen, begins=begins, **SPLIT))
             torch.save((found, list(feed.train)), folder / "found.pt")
@@ -75,13 +95,17 @@ def test_two_workers_have_the_loss_and_gradient_of_one(student: str, begins: str
         elif chosen.kind == "simpo":
             loss, exact = pairs_in_fp64(begins, rows, lambda _, pair: written.simpo(*pair, 2.5, 1.4))
         else:
-            reference = exact_model(student)
-            loss, exact = pairs_in_fp64(begins, rows, lambda row, pair: against(reference, row, pair))
+            reference = None if "stored" in case else exact_model(student)
+            loss, exact = pairs_in_fp64(begins, rows, partial(dpo, reference))
         assert found == pytest.approx(loss, rel=1e-4)
         assert apart(gradient, exact) < CLOSE
 
 
-def against(reference: Any, row: dict[str, Any], pair: Any) -> torch.Tensor:
-    with torch.no_grad():
-        theirs = answers(reference, row)
+def dpo(reference: Any, row: dict[str, Any], pair: Answers) -> torch.Tensor:
+    """Against the model ``reference``, or what the row holds of one."""
+    if reference is None:
+        theirs = tuple(torch.tensor(row[name]).double() for name in (CHOSEN, REJECTED))
+    else:
+        with torch.no_grad():
+            theirs = answers(reference, row)
     return written.dpo("sigmoid", *pair, *theirs, row["beta"])
