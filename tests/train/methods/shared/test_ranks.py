@@ -60,9 +60,7 @@ def one_of_two(worker: int, student: str, begins: str, port: int, out: str) -> N
         for case, chosen in CASES.items():
             folder = Path(out) / str(worker) / case
             store = Store(Path(out) / ("rated" if chosen.kind == "kto" else "pairs"))
-            feed = feed_of(
-                store, folder / "feed", lambda _, rows, case=case: made_up(rows) if "stored" in case else rows
-            )
+            feed = feed_of(store, folder / "feed", with_reference if "stored" in case else unjoined)
             with patch.dict(os.environ):  # through which accelerate keeps FSDP switched on
                 found = first_step(trainer_on(store, student, feed, folder, chosen, begins=begins, **SPLIT))
             torch.save((found, list(feed.train)), folder / "found.pt")
