@@ -29,6 +29,7 @@ IN_FUNCTIONS = {
         "distilray.train.methods.distill.divergence": "torch",
         "distilray.train.methods.distill.head": "torch",
         "distilray.train.methods.distill.live": "torch",
+        "distilray.train.methods.distill.live_check": "torch",
         "distilray.train.methods.distill.rounds": "ray",
         "distilray.train.methods.distill.stored": "torch",
         "distilray.train.methods.distill.trainer": "torch",

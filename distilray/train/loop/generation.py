@@ -23,7 +23,7 @@ from distilray import verifiers
 from distilray.rows import MalformedRecord, split_reasoning
 from distilray.storage import read_parquet
 from distilray.train.data.training_data import held_out
-from distilray.train.errors import CannotTrain
+from distilray.train.errors import StopTraining
 from distilray.train.settings import IGNORED, GenerationSettings
 from distilray.train.spec import Job
 
@@ -45,7 +45,7 @@ class HeldOutAnswers:
         self.settings: GenerationSettings = job.settings.generate
         self.questions = list(_questions(job, tokenizer, self.settings))
         if not self.questions:
-            raise CannotTrain(
+            raise StopTraining(
                 f"train {job.settings.name!r}: no held-out row states a result that {self.settings.verifier} reads, so "
                 "generate has nothing to verify; choose another verifier, a larger holdout, or generate: null"
             )

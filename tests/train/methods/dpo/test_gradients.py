@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 import torch
+import torch.multiprocessing as mp
 
 from distilray.models import VLLMModel
 from distilray.storage import Store
 from distilray.train import TrainSettings, method_named
+from distilray.train.distributed import cpu, sharding
 from distilray.train.scoring.references import CHOSEN, REJECTED
 from tests.support import losses_written_out as written
 from tests.support.gradients import CLOSE, apart, exact_model
 from tests.support.pairs import settings
+from tests.support.ports import free_port
 from tests.support.preferred import (
     Answers,
     answers,
@@ -27,7 +30,7 @@ from tests.support.preferred import (
     tokenized_pairs,
     trainer_on,
 )
-from tests.support.ranks import alone
+from tests.support.ranks import alone, one_of
 
 SIGMOID = settings()
 
@@ -126,3 +129,23 @@ def test_a_step_in_micro_batches_of_uneven_length_is_the_mean_over_its_pairs(
     loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
     assert found == pytest.approx(loss, rel=1e-4)
     assert apart(gradient, exact) < CLOSE
+
+
+def one_of_two(worker: int, run: str, student: str, port: int, out: str) -> None:
+    with one_of(2, worker, port):
+        store, folder = Store(run), Path(out) / str(worker)
+        feed = feed_of(store, folder / "feed", lambda _, rows: made_up(rows))
+        cpu.before_trainer("fsdp", 2)
+        more = {**sharding.arguments(SIGMOID, 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp"), "max_grad_norm": 0.0}
+        found = first_step(trainer_on(store, student, feed, folder, SIGMOID, **more))
+        torch.save((found, list(feed.train)), folder / "found.pt")
+
+
+@pytest.mark.slow
+def test_two_workers_have_the_gradient_of_all_their_pairs_together(student: str, store: Store, tmp_path: Path) -> None:
+    mp.spawn(one_of_two, (store.full(""), student, free_port(), str(tmp_path)), nprocs=2)
+    for worker in range(2):
+        (found, gradient), rows = torch.load(tmp_path / str(worker) / "found.pt")
+        loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
+        assert found == pytest.approx(loss, rel=1e-4)
+        assert apart(gradient, exact) < CLOSE

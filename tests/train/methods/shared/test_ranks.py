@@ -1,5 +1,5 @@
-"""Two workers over gloo have the losses and gradients of all their rows together: KTO, SimPO, and DPO with a stored and
-with a live reference. Rows are of several lengths, and of KTO's four bad ones one worker has three."""
+"""Two workers over gloo have the losses and gradients of all their rows together: KTO, SimPO, and DPO with a live
+reference. Rows are of several lengths, and of KTO's four bad ones one worker has three."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import pyarrow as pa
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -17,7 +16,6 @@ import torch.multiprocessing as mp
 from distilray.storage import Store
 from distilray.train import SimPOSettings, TrainSettings
 from distilray.train.data.training_data import unjoined
-from distilray.train.scoring.references import CHOSEN, REJECTED
 from tests.support import losses_written_out as written
 from tests.support.gradients import CLOSE, apart, exact_model
 from tests.support.pairs import settings as dpo_settings
@@ -27,7 +25,6 @@ from tests.support.preferred import (
     answers,
     feed_of,
     first_step,
-    made_up,
     pairs_in_fp64,
     tokenized_pairs,
     trainer_on,
@@ -46,13 +43,8 @@ CASES: dict[str, TrainSettings] = {
     "kto-ddp": kto_settings(beta=0.3, undesirable_weight=1.3, batch_size=8, sharding="ddp"),
     "simpo-fsdp": SIMPO,
     "simpo-ddp": SIMPO.model_copy(update={"sharding": "ddp"}),
-    "dpo-stored-fsdp": dpo_settings(),
-    "dpo-live-fsdp": dpo_settings(reference_by="live"),
+    "dpo-fsdp": dpo_settings(reference_by="live"),
 }
-
-
-def with_reference(path: str, rows: pa.Table) -> pa.Table:
-    return made_up(rows)
 
 
 def one_of_two(worker: int, student: str, begins: str, port: int, out: str) -> None:
@@ -60,7 +52,7 @@ def one_of_two(worker: int, student: str, begins: str, port: int, out: str) -> N
         for case, chosen in CASES.items():
             folder = Path(out) / str(worker) / case
             store = Store(Path(out) / ("rated" if chosen.kind == "kto" else "pairs"))
-            feed = feed_of(store, folder / "feed", with_reference if "stored" in case else unjoined)
+            feed = feed_of(store, folder / "feed", unjoined)
             with patch.dict(os.environ):  # through which accelerate keeps FSDP switched on
                 found = first_step(trainer_on(store, student, feed, folder, chosen, begins=begins, **SPLIT))
             torch.save((found, list(feed.train)), folder / "found.pt")
@@ -93,17 +85,12 @@ def test_two_workers_have_the_loss_and_gradient_of_one(student: str, begins: str
         elif chosen.kind == "simpo":
             loss, exact = pairs_in_fp64(begins, rows, lambda _, pair: written.simpo(*pair, 2.5, 1.4))
         else:
-            reference = None if "stored" in case else exact_model(student)
-            loss, exact = pairs_in_fp64(begins, rows, partial(dpo, reference))
+            loss, exact = pairs_in_fp64(begins, rows, partial(dpo, exact_model(student)))
         assert found == pytest.approx(loss, rel=1e-4)
         assert apart(gradient, exact) < CLOSE
 
 
 def dpo(reference: Any, row: dict[str, Any], pair: Answers) -> torch.Tensor:
-    """Against the model ``reference``, or what the row holds of one."""
-    if reference is None:
-        theirs = tuple(torch.tensor(row[name]).double() for name in (CHOSEN, REJECTED))
-    else:
-        with torch.no_grad():
-            theirs = answers(reference, row)
+    with torch.no_grad():
+        theirs = answers(reference, row)
     return written.dpo("sigmoid", *pair, *theirs, row["beta"])
