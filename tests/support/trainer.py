@@ -14,7 +14,7 @@ from distilray.train.data.training_data import TrainingData
 from distilray.train.distributed import cpu, sharding
 from distilray.train.loop.callbacks import Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
-from distilray.train.loop.student import adapters
+from distilray.train.loop.student import adapters, load_student
 
 BATCH = 8
 
@@ -60,7 +60,7 @@ def trained_here(
         WorkerContext(
             job=job,
             arguments=made,
-            model=model_at(student),
+            model=load_student(student, settings, True, method, {}),
             tokenizer=AutoTokenizer.from_pretrained(student),
             feed=feed,
             order=batch_order(feed.lengths, arguments["max_steps"], BATCH, seed=0, by_length=by_length),

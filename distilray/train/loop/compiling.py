@@ -33,10 +33,11 @@ def check_compiler(training: str) -> None:
         dist.all_gather_object(found, own)
     without = sorted({host for host in found if host is not None})
     if without:
+        wanted, hosts = torch._inductor.config.cpp.cxx[1], ", ".join(without)
         raise StopTraining(
-            f"compile: true needs a C++ compiler where workers train on CPUs, and there is none on "
-            f"{', '.join(without)} (looked for {torch._inductor.config.cpp.cxx[1]}; the variable CXX names another one); "
-            f"install one, such as g++, there, or set compile: false for train {training!r}"
+            f"compile: true needs a C++ compiler where workers train on CPUs, and there is none on {hosts} (looked for "
+            f"{wanted}; the variable CXX names another one); install one there, such as g++, or set compile: false for "
+            f"train {training!r}"
         )
 
 

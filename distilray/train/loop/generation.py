@@ -75,8 +75,9 @@ class HeldOutAnswers:
         mask = torch.tensor([[0] * (longest - len(q.prompt)) + [1] * len(q.prompt) for q in questions], device=device)
         stops = {q.stop for q in self.questions} & set(self.tokenizer.all_special_ids) | {self.tokenizer.eos_token_id}
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-        own = model.generation_config  # a checkpoint's own sampling or penalties would be mixed in
-        model.generation_config = GenerationConfig(
+        configured = model.get_base_model() if hasattr(model, "peft_config") else model
+        own = configured.generation_config  # a checkpoint's own sampling or penalties would be mixed in
+        configured.generation_config = GenerationConfig(
             do_sample=False, max_new_tokens=self.settings.max_tokens, eos_token_id=sorted(stops), pad_token_id=pad
         )
         try:
@@ -90,7 +91,7 @@ class HeldOutAnswers:
                     synced_gpus=self.trainer.accelerator.num_processes > 1,
                 )
         finally:
-            model.generation_config = own
+            configured.generation_config = own
         return [_until(row, stops) for row in out[:, longest:].tolist()]
 
     def _is_right(self, question: Question, ids: list[int]) -> bool:

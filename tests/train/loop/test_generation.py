@@ -15,7 +15,7 @@ from distilray.train.errors import StopTraining
 from distilray.train.loop.best import evaluations_since_best
 from distilray.train.loop.generation import HeldOutAnswers
 from distilray.verifiers import numeric_equal
-from tests.support.answering import STUDENT, measured, practice_job, settings
+from tests.support.answering import STUDENT, measured, practice_job, settings, with_other_answers
 from tests.support.pairs import settings as pair_settings
 from tests.support.taught import scored_run, trained
 from tests.support.trainer import model_at
@@ -41,6 +41,21 @@ def test_the_share_of_right_answers_is_that_of_greedy_answers_one_by_one(tmp_pat
     found = answers.measure()
     assert found == {"right": pytest.approx(right / 10), "answer_tokens": pytest.approx(tokens / 10)}
     assert right  # the practice world's teacher can do some
+
+
+def test_adapters_answer_and_leave_the_settings_of_generation_as_they_were(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    job = practice_job(tmp_path)
+    plain, adapted = measured(job, tmp_path, 4), measured(job, tmp_path, 4)
+    model = get_peft_model(adapted.trainer.model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with_other_answers(model)
+    adapted.trainer.model = model
+    own, found = model.get_base_model().generation_config, adapted.measure()
+    assert model.get_base_model().generation_config is own and "generation_config" not in vars(model)
+    assert found != plain.measure()
+    adapted.trainer.model = model.merge_and_unload()
+    assert adapted.measure() == found
 
 
 def test_prompts_are_those_of_held_out_rows_and_end_where_the_answer_begins(tmp_path: Path, tokenizer: Any) -> None:
