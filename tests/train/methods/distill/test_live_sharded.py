@@ -57,7 +57,7 @@ def disturb(worker: int, workers: int, run: str, teacher: str, port: int, out: s
         check_live_teachers(job, taught, PROBES)
         tested = job.store.read_json("t/teacher-teacher.json")["nats_per_token"]
         if worker == 1:
-            taught.models[0].model.rotary_emb.inv_freq.mul_(2)
+            taught.models[0].model.norm.register_forward_hook(lambda *last: 1.5 * last[-1])
         with pytest.raises(StopTraining) as stopped:
             check_live_teachers(job, taught, PROBES)
         torch.save((tested, str(stopped.value)), f"{out}/{worker}")
