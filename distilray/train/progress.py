@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from distilray.storage import Store
+
 WARNINGS = "warnings.json"
 """File below a training's folder: what it warned of, a list of texts."""
 
@@ -45,6 +47,17 @@ class TrainProgress:
             mfu=record["mfu"],
             memory_gib=record["memory_gib"],
         )
+
+
+def keep_warning(store: Store, out: str, text: str) -> bool:
+    """Adds ``text`` to the warnings of the training in ``out``; false where it is there already, as in a training that
+    was killed and continues."""
+    path = f"{out}/{WARNINGS}"
+    said = store.read_json(path) if store.exists(path) else []
+    if text in said:
+        return False
+    store.write_json(path, [*said, text])
+    return True
 
 
 OnProgress = Callable[[TrainProgress], None]

@@ -105,11 +105,11 @@ def residency_of(worker: int, workers: int, student: str, what: str, port: int, 
     with one_of(workers, worker, port):
         import trl  # noqa: F401  (its memory is not the student's)
 
-        from distilray.train.methods.distill.live import load_teacher
+        from distilray.train.methods.distill.live import read_teacher, spread_teacher
 
         residency = Residency()
         if what == "teacher":
-            model = load_teacher(student, torch.float32, workers, torch.device("cpu"))
+            model = spread_teacher(read_teacher(student, torch.float32, workers), workers, torch.device("cpu"))
             loading = sharding_peak = residency.peak()
         else:
             model = load_student(student, some(), True, method_named("sft"), {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
-from distilray.train.progress import WARNINGS
+from distilray.train.progress import WARNINGS, keep_warning
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
@@ -30,6 +31,7 @@ from distilray.train.spec import Job, TrainingSpec
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
+logger = logging.getLogger(__name__)
 IDS = pa.list_(pa.int32())
 
 
@@ -110,8 +112,11 @@ class DPO(TrainingMethod):
         if spec.settings.reference is not None:
             _check_reference(spec)
         if spec.settings.reference_by == "engines":
-            from distilray.train.scoring.reference_engines import ask_engines
+            from distilray.train.scoring.reference_engines import ask_engines, precision_warning
 
+            text = precision_warning(spec)
+            if text is not None and keep_warning(spec.store, spec.out, text):
+                logger.warning("train %r: %s", spec.settings.name, text)
             ask_engines(spec, tokens.paths, spec.settings.reference)
 
     def prepare_in_workers(self, job: Job) -> None:

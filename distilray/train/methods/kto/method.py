@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
-from distilray.train.errors import CannotTrain
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
@@ -56,11 +55,6 @@ class KTO(TrainingMethod):
     def arguments(self, settings: KTOSettings, common: dict[str, Any]) -> TrainingArguments:
         from trl import KTOConfig
 
-        if common["per_device_train_batch_size"] < 2:
-            raise CannotTrain(
-                f"train {settings.name!r}: batch_size {settings.batch_size} leaves each worker micro batches of one "
-                "row, and KTO needs two or more; make batch_size an even multiple of the workers"
-            )
         return KTOConfig(
             **common,
             beta=settings.beta,
@@ -72,11 +66,18 @@ class KTO(TrainingMethod):
         )
 
     def trainer(self, context: WorkerContext) -> Trainer:
+        import numpy as np
+
         from distilray.train.methods.dpo.reference import live_reference
+        from distilray.train.methods.kto.partners import Partnered
         from distilray.train.methods.kto.trainer import KTOCollator, SingleAnswerTrainer
 
+        inputs, held_out = context.trainer_inputs(), context.feed.held_out
+        inputs["train_dataset"] = Partnered(context.feed.train, context.order, context.job.settings.batch_size)
+        if held_out is not None:
+            inputs["eval_dataset"] = Partnered(held_out, np.arange(len(held_out)), len(held_out))
         return SingleAnswerTrainer(
-            **context.trainer_inputs(),
+            **inputs,
             data_collator=KTOCollator(context.tokenizer.pad_token_id),
             adapters=context.adapters,
             reference=live_reference(context),
