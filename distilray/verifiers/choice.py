@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from distilray.verifiers.extract import boxes, find
+from distilray.verifiers.extract import find
+from distilray.verifiers.marks import boxes
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _LETTERS = "ABCDEFGHIJ"
@@ -78,7 +79,7 @@ def _chosen(answer: str, labelled: dict[str, str], several: bool) -> tuple[set[s
     text = "".join(_CIRCLED.get(c, c) for c in (after if closed and after.strip() else answer))
     text = unicodedata.normalize("NFKC", text).strip()
     labels = set(labelled) or set(_LETTERS[:10])
-    boxed = boxes(text)
+    boxed = boxes(text)[0]
     found = find(text, numbers=False)
     for part, how in ((boxed, "boxed"), (found.answer if found else "", "announced")):
         if part:

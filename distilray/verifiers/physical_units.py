@@ -53,7 +53,7 @@ _CUBE = re.compile(r"^(?:cubic\s*|立方)(.+)$|^(.+?)\s*(?:\^\{?3\}?|³)$")
 _PREFIX = re.compile(r"^(-?)\s*(?:\\?\$|US\$|USD|￥|¥|€|£|RMB)\s*(-?[\d.(\\].*)$")
 _SIGN = {"$": "dollars", "US$": "dollars", "USD": "dollars", "￥": "yuan", "¥": "yuan", "RMB": "yuan", "€": "euros"}
 _WORDS = re.compile(
-    r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
+    r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿-]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
     re.DOTALL,
 )
 _EXPRESSION_WORDS = frozenset(["pi", "e", "i", "x", "y", "z", "n", "k", "a", "b", "c", "t", "r", "and", "or"])
