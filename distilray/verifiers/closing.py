@@ -38,7 +38,16 @@ _WORDS = re.compile(
     r"|hundred|thousand|dozen|half)\b",
     re.IGNORECASE,
 )
+_TEXT = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}")
 _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|leaving|makes|total|means)\b|所以|共|剩")
+
+
+_PROSE = re.compile(r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]")
+
+
+def is_bare_formula(text: str) -> bool:
+    """Whether a line is nothing but mathematics, so that all of it is the value."""
+    return bool(re.search(r"[\dA-Za-z]", text)) and not _PROSE.search(_TEXT.sub("", text)) and not re.search(r"[.。]\s", text)
 
 
 class _Item(NamedTuple):
@@ -57,6 +66,10 @@ def closing(text: str) -> Found | None:
     items += [_Item(number.start, number.end, number.text, False) for number in numbers_in(prose)]
     if not items:
         return None
+    last = tail.rstrip().rsplit("\n", 1)[-1].strip(" *_")
+    if "\n" in tail.strip() and len(last) < 300 and is_bare_formula(last) and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last):
+        if not re.match(r"[-*•]\s|\d+[.)]\s", last):
+            return Found(last.rstrip("."), "last line")
     items.sort()
     start = max((end.end() for end in _ENDS.finditer(prose, 0, items[-1].start)), default=0)
     stop = next((end.start() for end in _ENDS.finditer(prose, items[-1].end)), len(prose))

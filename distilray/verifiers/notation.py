@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from distilray.verifiers.calculator import calculator_to_latex
+from distilray.verifiers.formulas import formulas
 from distilray.verifiers.numberwords import digits_for_words
 
 _SUPERSCRIPTS = {c: str(n) for n, c in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {"⁺": "+", "⁻": "-", "ⁿ": "n"}
@@ -16,7 +17,7 @@ _SYMBOLS = str.maketrans(
         "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "−": "-", "–": "-", "—": "-", "π": r"\pi ", "∞": r"\infty ",
         "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "⩽": r"\le ", "⩾": r"\ge ", "∪": r"\cup ", "∩": r"\cap ",
         "∅": r"\emptyset ", "±": r"\pm ", "∈": r"\in ", "°": r"^\circ ", "、": ",", "。": ".", "“": '"', "”": '"',
-        "≈": "=", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
+        "≈": "=", "≡": r"\equiv ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
     }
 )  # fmt: skip
 _ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*\{([^{}]*)\}")
@@ -25,10 +26,11 @@ _NOISE = re.compile(
     r"|(?<!\\)\\[,;:! ]|~|\\quad|\\qquad"
 )
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|textsf|mathrm|mathbf|mbox|hbox|operatorname|bm)\s*\{([^{}]*)\}")
+_STRIPPED = re.compile(r"(?<![\\_^a-zA-Z}\]])\{([A-Za-z]{2,}[A-Za-z ]*)\}")  # \text{} that lost its command
 _WRAP = re.compile(r"^(?:\$\$?(.*?)\$?\$|\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|`(.*)`|_\{(.*)\}_)$", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:(?:,\\!\s?|\\!,|,|\{,\}|\\,|\\;|\s)\d{3})+)(?![\d]|,\d)")
 _ESCAPED = re.compile(
-    r"\\\\(?=(?:d?frac|tfrac|left|right|boxed|text|sqrt|pi|infty|cdot|times|le|ge|leq|geq|in|cup|cap|math\w+|begin|end|pm|circ)"
+    r"(?<!\\)\\\\(?=(?:d?frac|tfrac|left|right|boxed|text|sqrt|pi|infty|cdot|times|le|ge|leq|geq|in|cup|cap|math\w+|begin|end|pm|circ)"
     r"(?![a-z]))"
 )
 _FRAC_SHORT = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
@@ -38,6 +40,7 @@ _MIXED = re.compile(
 _SCIENTIFIC = re.compile(
     r"(?<![\w.])(-?\d+(?:\.\d+)?)\s*(?:[eE]([+-]?\d+)|(?:\\times|\\cdot|\*)\s*10\^\{?([+-]?\d+)\}?)(?!\w)", re.ASCII
 )
+_MODULO = re.compile(r"\s*(?:\\pmod\s*\{?\w+\}?|\(\s*\\?b?mod\s*\{?\w+\}?\s*\))")
 _CLOCK = re.compile(r"(\d{1,2}:\d{2})\s*([ap])\s*\.?\s*m\b\.?", re.IGNORECASE)
 _IN_BRACKETS = re.compile(r"^\s*(?:\\\{|[(\[{]).*(?:\\\}|[)\]}])\s*$", re.DOTALL)
 
@@ -58,11 +61,13 @@ def plain_latex(text: str) -> str:
     text = re.sub(r"\\(l|g)e(?=slant)", r"\\\1e", text).replace("slant", "").replace("\\neq", "\\ne")
     text = text.replace("<=", "\\le ").replace(">=", "\\ge ").replace("\\lt", "<").replace("\\gt", ">")
     text = text.replace("\\lbrace", "\\{").replace("\\rbrace", "\\}").replace("\\lbrack", "[").replace("\\rbrack", "]")
+    text = _MODULO.sub("", text).replace("\\equiv", "=") if "\\equiv" in text or "≡" in text else text
     text = calculator_to_latex(_unwrap(text.replace("\\varnothing", "\\emptyset")).strip("*"))
     text = _without_thousands(text)
     text = _NOISE.sub(" ", text)
     for _ in range(3):
         text = _TEXT.sub(r" \1 ", text)
+    text = _STRIPPED.sub(r" \1 ", text)
     text = re.sub(r"(?<=[A-Za-z]) +(?=\^)", "", text)  # \text{ cm}^2
     text = _ROOT.sub(lambda m: r"\sqrt{" + next(g for g in m.groups() if g) + "}", text)
     text = digits_for_words(_CLOCK.sub(r"\1 \2m", text))
@@ -77,6 +82,9 @@ def _unwrap(text: str) -> str:
     text = text.strip().rstrip(".,;: ")
     while (match := _WRAP.match(text)) and "$" not in (inner := next(g for g in match.groups() if g is not None)):
         text = inner.strip().rstrip(".,;: ")
+    if text.count("$") > 1:
+        for one in reversed(formulas(text)):  # "$125$ miles"
+            text = f"{text[: one.start]} {one.content} {text[one.end :]}"
     return text.replace("$$", "") if text.count("$") > 1 else text
 
 

@@ -78,6 +78,8 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
     number, space, words = match[1], match[2], match[3].strip()
     if words.lower() in _EXPRESSION_WORDS or (not space and len(words) == 1 and words.isascii() and words.isalpha()):
         return text, None  # 5x, 2n, 3m: an expression, not a quantity
+    if not space and re.fullmatch(r"[A-Za-ln-z]\s*(?:\^\{?\d\}?|[²³])", words):
+        return text, None  # 3s^2
     return number, unit_of(words)
 
 

@@ -15,6 +15,8 @@ _PLAIN = re.compile(
     r"^([+-]?)\s*(?:(\d+(?:\.\d*)?|\.\d+)(?:\s*/\s*([+-]?\d+(?:\.\d+)?))?|([+-]?)\\frac\{\s*([+-]?\d+(?:\.\d+)?)\s*\}"
     r"\{\s*([+-]?\d+(?:\.\d+)?)\s*\})\s*(%?)$"
 )
+_CASES = re.compile(r"(?:\\left\s*\\\{)?\\begin\{cases\}(.*)\\end\{cases\}(?:\\right\.?)?", re.DOTALL)
+_DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d{4,},\d{1,2})")
 _BASED = re.compile(r"(\d+)_\{?(\d{1,2})\}?", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{([bpvBV]?(?:matrix|array)|smallmatrix)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.DOTALL)
 _NAME = r"(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+|[a-zA-Z]\(\s*[a-zA-Z]\s*\))"
@@ -61,10 +63,16 @@ def read_value(text: str) -> Value:
     pieces = _split(text, ("\\cup",))
     if len(pieces) > 1:
         return Group("union", tuple(read_value(piece) for piece in pieces))
-    if (matrix := _MATRIX.search(text)) and re.fullmatch(r"(?:[^=]*=)?\s*\(?\s*", text[: matrix.start()]) and (
-        re.fullmatch(r"\s*\)?\s*", text[matrix.end() :])
+    if (matrix := _MATRIX.search(text)) and re.fullmatch(r"(?:[^=]*=)?\s*[(\[]?\s*", text[: matrix.start()]) and (
+        re.fullmatch(r"\s*[)\]]?\s*", text[matrix.end() :])
     ):
         return _matrix(matrix)
+    if cases := _CASES.fullmatch(text):
+        rows = [row.split("&") for row in re.split(r"\\\\", cases[1]) if row.strip()]
+        lines = [tuple(read_value(cell) for cell in row if cell.strip()) for row in rows]
+        return Group("list", tuple(line[0] if len(line) == 1 else Group("tuple", line, "()") for line in lines))
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     interval = _inequality(text)
     if interval:
         return interval
@@ -175,11 +183,9 @@ def _scalar(text: str) -> Scalar:
         whole = text  # words after an expression are not safely a unit
         plain = _PLAIN.match(whole)
     whole = whole.strip()
-    if not plain and (based := _BASED.fullmatch(whole)) and 2 <= int(based[2]) <= 36:
-        try:
-            return Scalar(whole, Fraction(int(based[1], int(based[2]))), name=name, equation=equation)
-        except ValueError:  # a digit that the base does not have
-            return Scalar(whole, name=name, equation=equation)
+    if not plain and (based := _BASED.fullmatch(whole)):  # 664_7: its digits, and a base as a unit that must not differ
+        unit = (f"base {based[2]}", Fraction(1))
+        return Scalar(whole, Fraction(based[1]), unit=unit, name=name, equation=equation)
     if not plain:
         try:
             return Scalar(whole, exact_value(whole), unit=unit, name=name, equation=equation)
