@@ -98,15 +98,16 @@ def _reference_labels(reference: str | int | Sequence[str], options: Options) ->
 def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None, str]:
     _, closed, after = answer.rpartition("</think>")
     text = narrowed(after if closed and after.strip() else answer).strip()
-    if len(text) <= 12 or (several and len(text) <= 30) or ("\n" not in text and options.by_exact_text(text)):
-        named = options.named_in(narrowed(text, circled=True))
-        if named:
-            return named, "whole text"
-    stated = _statements(text, options)
+    exact = "\n" not in text and options.by_exact_text(text)
+    stated = [] if exact else _statements(text, options)
     lettered = [one for one in stated if one[1].by_letter]
     if lettered or stated:
         _, named, how = max(lettered or stated, key=lambda one: one[0])
         return named, how
+    if exact or len(text) <= 12 or (several and len(text) <= 30):
+        named = options.named_in(narrowed(text, circled=True))
+        if named:
+            return named, "whole text"
     return _judged(text, options) or _mentioned(text, options) or (None, "")
 
 
