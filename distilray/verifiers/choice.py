@@ -25,7 +25,9 @@ _STATED = re.compile(
     r"|\b(?:i|we)(?:'d|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\s*"
     r"|\b(?:choose|select|pick)\s+(?:option\s+|choice\s+)?(?=[(\[]?[A-Z][)\].,;:!\s])"
     r"|\b(?:correct|incorrect|false|true|wrong)\s+(?:one|statement)\s+(?:is|would\s+be)\s*"
-    r"|\b(?:but|so|then|actually|instead|rather|therefore|thus|hence)[,\s]+(?:it\s+is|it's|it\s+must\s+be)\s*(?=[(\[]?[B-HJ][)\].,;!\s]|[(\[][A-J][)\]])"
+    r"|\bgo(?:ing)?\s+with\s+(?:option\s+|choice\s+)?(?=[(\[]?[A-Z][)\].,;:!\s]|[(\[]?[A-Z]$)"
+    r"|\b(?:it(?:'s|\s+is|\s+must\s+be)|(?:so|therefore|thus|hence)\b,?(?:\s+it\s+is)?)\s+(?:actually\s+|option\s+|choice\s+)*"
+    r"(?=[(\[*]*[A-Za-z][)\]*]*\s*(?:[.,;!\n]|$))"
     r"|(?:^|\n)[\s>#*_]*(?:final\s+)?answer[\s*_:.]+(?=[(\[*]*[A-Z](?![A-Za-z']))",
     re.IGNORECASE,
 )
@@ -126,6 +128,8 @@ def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
             if not (stop and stop[0] == "?"):
                 parts.append((match.end(), rest[: stop.start()] if stop else rest[:300], "announced"))
     lines = text.splitlines()
+    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-Z])[\s*.:)\]]*", lines[0])):
+        parts.append((0, first[1], "first line"))
     if len(lines) > 1 and (lone := _LONE.fullmatch(lines[-1])) and len(lines[-1]) < 40:
         parts.append((len(text), lone[1].upper(), "last line"))
     found = [(place, options.named_in(narrowed(part, circled=True)), how) for place, part, how in parts]

@@ -33,6 +33,10 @@ _REST = re.compile(
     r"(?:(?:but|rather|instead)\b[\s,]*(?:rather\b|it\s+is|is)?|\bit\s+is\b|而是|而选|而应选?|应选|应该?是|应为|是|选)\s*(?=\S)"
 )
 _DENIED = re.compile(r"\s*(?:not\b|n't|neither\b|cannot\b|不是|并非|不选|不可能|不为|非)")
+_EXCLUDED = re.compile(
+    r"(?:,\s*)?(?:\b(?:is|are|and|but)\s+)?(?:\bnot\b|n't\b|\brather\s+than|\binstead\s+of|不是|并非|不选|而非)\s*(?:be\s+|option\s+|choice\s+|选项?)?[(\[]?[A-Z][)\]]?"
+    r"(?:\s*(?:,|or|nor|and|和|或|、)\s*[(\[]?[A-Z][)\]]?)*(?![A-Za-z])"
+)
 _NONE = re.compile(
     r"[\s(]*none\b[\s)]*$|\bnone\s+of\s+(?:the|these|those|them|above)|\bneither\s+(?:option|choice|of|answer|one)"
     r"|\bno\s+(?:\w+\s+)?(?:answer|option|choice)s?\b|\bnot\s+(?:among|one\s+of|listed|in|given)\b|\bcannot\s+be\s+(?:determined|answered)"
@@ -132,6 +136,9 @@ class Options:
         return named or (Named(frozenset(), nothing=True) if _NONE.search(part) else None)
 
     def _lettered(self, part: str, bare: str) -> Named | None:
+        if excluded := _EXCLUDED.search(part):  # "B, not A"; 选B而不是A
+            rest = f"{part[: excluded.start()]} {part[excluded.end() :]}".strip(" ,;")
+            return self._lettered(rest, rest.strip("()[]. *")) if rest else None
         if _ONLY_LETTERS.fullmatch(part) and (letters := set(_ONE.findall(part))):
             return self._of(letters)
         if _RUN.fullmatch(bare) and set(bare) <= set(self.labels) and bare == "".join(sorted(bare)):
