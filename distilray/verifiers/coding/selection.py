@@ -47,7 +47,7 @@ def program_in(answer: str, prefix: str = "", entry_point: str = "", wanted: Wan
     modules = _modules([block for block in blocks if block.is_python or not block.language])
     if not _defines_any(modules, wanted) and not (wanted.script and modules):
         modules = _wider(text, blocks, modules, wanted)
-    if prefix and entry and not any(_offers(one, entry) for one in modules):
+    if prefix and entry and not any(_implements(one, entry) for one in modules):
         return _continued(prefix, text, blocks, entry)
     program = _chosen(modules, wanted) or _broken(text, blocks)
     if prefix and entry:
@@ -135,6 +135,12 @@ def _parsed(code: str) -> Module | None:
 
 def _offers(module: Module, name: str) -> bool:
     return module.defines.get(name, IMPORTED) != IMPORTED or name in module.methods
+
+
+def _implements(module: Module, function: str) -> bool:
+    """Whether a completion has a function itself, and does not only use its name for a variable inside it."""
+    named = re.search(rf"(?m)^{re.escape(function)}\s*=\s*(?:lambda\b|[\w.]+\(|\w+\s*$)", module.code)
+    return module.defines.get(function) == DEFINED or function in module.methods or named is not None
 
 
 def _defines_any(modules: Sequence[Module], wanted: Wanted) -> bool:
@@ -233,13 +239,7 @@ def _continued(prefix: str, text: str, blocks: Sequence[Block], entry: str) -> s
     indented = prefix.rstrip("\n") + "\n" + textwrap.indent(textwrap.dedent(body), "    ")
     if parse(indented) is not None and body.lstrip() == body:
         return indented
-    return longest_module(whole.split("\n")) if _completes(whole, prefix, entry) else whole
-
-
-def _completes(whole: str, prefix: str, entry: str) -> bool:
-    """Whether the part of `whole` that parses goes beyond `prefix` and gives `entry` a body; prose may follow it."""
-    module = _parsed(longest_module(whole.split("\n")))
-    return module is not None and len(module.code) > len(prefix) and module.defines.get(entry) == DEFINED
+    return whole
 
 
 def code_of_prompt(prompt: str) -> str:

@@ -29,7 +29,7 @@ def preload() -> None:
     """Import once, in the launcher, what solutions usually import: each fork then shares it."""
     for name in _COMMON:
         importlib.import_module(name)
-    trusted.remember()
+    trusted.remember((*_COMMON, "os", "posixpath"))
     gc.collect()
     gc.freeze()  # no fork writes to the pages that all of them share
 

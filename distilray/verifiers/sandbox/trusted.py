@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections.abc import Collection
+from types import ModuleType
 from typing import Any
 
-_KEPT_OUT = {"sys", "threading", "linecache", "gc", "signal", "__main__"}
+_KEPT_OUT = {"builtins", "threading"}  # one is always put back, the other's variables change as threads come and go
 _CLASSES = ("TestCase", "TestSuite", "TestResult", "FunctionTestCase", "IsolatedAsyncioTestCase")
 
 BUILTINS = dict(vars(builtins))
@@ -18,10 +20,10 @@ _modules: dict[str, tuple[Any, dict[str, Any]]] = {}
 _classes: list[tuple[type, dict[str, Any]]] = []
 
 
-def remember() -> None:
-    """Called once, when the launcher has loaded what programs usually import."""
+def remember(packages: Collection[str]) -> None:
+    """Called once, when the launcher has loaded what programs usually import: `packages` and what is in them."""
     for name, module in list(sys.modules.items()):
-        if name not in _KEPT_OUT and not name.startswith(("distilray", "encodings", "importlib")):
+        if name not in _KEPT_OUT and name.partition(".")[0] in packages and type(module) is ModuleType:
             _modules[name] = (module, dict(vars(module)))
     for name in _CLASSES:
         found = getattr(sys.modules["unittest"], name, None)
