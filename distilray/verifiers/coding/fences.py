@@ -15,6 +15,11 @@ _OPENING = re.compile(
 _OPENING_IN_TEXT = re.compile(r"[^`]*\S[ \t]*(?P<fence>```)[ \t]*(?P<info>[Pp]y(?:thon)?3?)?[ \t\r]*$")
 _PYTHON = re.compile(r"(?:i?python(?:[23](?:\.\d+)*)?|py3?)", re.IGNORECASE)
 _TRANSPARENT = ("markdown", "md")  # a whole reply in a fence: what counts are the blocks inside
+CODE_LINE = re.compile(
+    r"\s|@\w|(?:(?:async\s+)?def|class)\s+\w+\s*[(:]|(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b|\s*,|\s*$)"
+    r"|(?:if|for|while|with|elif)\b.*[:(=]|(?:try|else|finally)\s*:|return\b|[\])}]|[\w.]+\(|[\w.,\[\] ]*[-+*/|&]?=(?!=)"
+)
+_PROSE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]+|[\u3040-\u9fff]|^\W*\w+\W*$")
 _CLOSINGS_TRIED = 8
 _CUTS_TRIED = 40
 
@@ -66,14 +71,16 @@ def parse(code: str) -> ast.Module | None:
 
 
 def longest_module(lines: list[str]) -> str:
-    """The longest beginning of `lines` that is a module, cut where a line begins at the margin; "" if none is."""
-    text = "\n".join(lines)
+    """The longest beginning of `lines` that is a module and is followed by prose, cut where a line begins at the
+    margin; "" if none is: what breaks off in the middle of its code is not a shorter program."""
+    whole, text = lines, "\n".join(lines)
     for _ in range(_CUTS_TRIED):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ast.parse(text)
-            return text
+            rest = next((line for line in whole[len(lines) :] if line.strip()), "")
+            return text if not rest or (not CODE_LINE.match(rest) and _PROSE.search(rest)) else ""
         except SyntaxError as error:
             end = min(error.lineno or len(lines), len(lines)) - 1
         except (ValueError, RecursionError, MemoryError):

@@ -12,13 +12,15 @@ import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from distilray.verifiers.coding.fences import Block, blocks_of, longest_module, outside_fences, parse
+from distilray.verifiers.coding.fences import CODE_LINE, Block, blocks_of, longest_module, outside_fences, parse
 from distilray.verifiers.coding.names import DEFINED, FUNCTIONS, IMPORTED, STUB, VALUE, Module
 
 _SESSION = re.compile(r"(?m)^[ \t]*(?:>>>|In \[\d+\]:)[ \t]")
 _MAGIC = re.compile(r"(?m)^[!%].*$")
-_CODE_LINE = re.compile(r"(?:def|class|async def|import|from|@|if __name__|for|while|try:|with|print\(|[A-Za-z_][\w, ]* = )")
 _INLINE = re.compile(r"(`+)([^`\n]+)\1")
+
+
+_PARTS_TRIED = 40
 
 
 @dataclass(frozen=True)
@@ -94,38 +96,30 @@ def _wider(text: str, blocks: Sequence[Block], modules: list[Module], wanted: Wa
     others = _modules([block for block in blocks if block.language])
     if _defines_any(others, wanted):
         return others
-    bare = bare_code(outside_fences(text), wanted)
-    if bare is not None and (not modules or _defines_any([bare], wanted)):
-        return [bare]
-    return modules
+    bare = bare_code(outside_fences(text))
+    return bare if bare and (not modules or _defines_any(bare, wanted)) else modules
 
 
-def bare_code(text: str, wanted: Wanted) -> Module | None:
-    """Code that stands in prose without fences: from the first line that begins like code to the last that parses."""
-    tree = parse(text)
-    if tree is not None and tree.body:
-        module = Module(text, tree)
-        return None if module.says_nothing else module
-    best: Module | None = None
+def bare_code(text: str) -> list[Module]:
+    """Code that stands in prose without fences: each part from a line that begins like code to where prose goes on."""
+    whole = _parsed(text)
+    if whole is not None:
+        return [] if whole.says_nothing else [whole]
+    found = []
     lines = textwrap.dedent(text).split("\n")
-    number = 0
-    while number < len(lines):
-        code = longest_module(lines[number:]) if _CODE_LINE.match(lines[number]) else ""
-        tree = parse(code) if code.strip() else None
-        number += max(1, code.count("\n") + 1 if code.strip() else 1)
-        if tree is not None and not Module(code, tree).says_nothing:
-            module = Module(code, tree)
-            if best is None or _defines_any([module], wanted) or (not _defines_any([best], wanted) and module.functions):
-                best = Module(text, tree) if (text := _with_imports(best, module)) == code else _parsed(text)
-    if best is None:
-        snippets = [found for _, snippet in _INLINE.findall(text) if (found := _parsed(snippet)) is not None]
-        best = next((one for one in reversed(snippets) if _defines_any([one], wanted)), None)
-    return best
-
-
-def _with_imports(before: Module | None, module: Module) -> str:
-    """`module`, with what it needs of the code before it."""
-    return joined([before.code, module.code]) if before is not None and module.needs & before.defines.keys() else module.code
+    number = tried = 0
+    while number < len(lines) and tried < _PARTS_TRIED:
+        module = None
+        if CODE_LINE.match(lines[number]) and lines[number][:1].strip():
+            tried += 1
+            module = _parsed(longest_module(lines[number:]))
+        number += 1 if module is None else module.code.count("\n") + 1
+        if module is not None and not module.says_nothing:
+            found.append(module)
+    if not found:
+        snippets = (_parsed(snippet) for _, snippet in _INLINE.findall(text))
+        found = [one for one in snippets if one is not None and one.functions]
+    return found
 
 
 def _parsed(code: str) -> Module | None:
