@@ -71,15 +71,17 @@ def _path() -> str:
 def limit_recursion(below: int) -> None:
     """Let the program recurse as deep as plain Python would, `below` being the frames of ours under its module."""
     below += _EXEC_COUNTS
-    set_limit, get_limit = sys.setrecursionlimit, sys.getrecursionlimit
+    set_limit, told = sys.setrecursionlimit, sys.getrecursionlimit()
 
     def setrecursionlimit(limit: int, /) -> None:
+        nonlocal told
         set_limit(min(limit + below, _MOST) if type(limit) is int and 0 < limit <= _MOST else limit)
+        told = limit
 
     def getrecursionlimit() -> int:
-        return get_limit() - below
+        return told
 
-    set_limit(get_limit() + below)
+    set_limit(told + below)
     sys.setrecursionlimit, sys.getrecursionlimit = setrecursionlimit, getrecursionlimit
 
 

@@ -22,7 +22,10 @@ def report(results: int, message: dict[str, Any]) -> None:
 
 
 def describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    try:
+        return f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
+    except BaseException:  # an error of the program's own making, whose text fails
+        return f"{type(error).__name__}: <exception str() failed>"
 
 
 def encode(value: Any) -> Any:
