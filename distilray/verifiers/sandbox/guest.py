@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from distilray.verifiers.sandbox import program, testing, trusted
-from distilray.verifiers.sandbox.reporting import describe, encode, report
+from distilray.verifiers.sandbox.reporting import Teller, describe, encode, report
 
 _COMMON = (
     "array ast bisect builtins calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions "
@@ -95,12 +95,12 @@ def _calls(job: dict[str, Any], results: int) -> None:
 
 
 def _asserts(job: dict[str, Any], results: int) -> None:
-    token = job.pop("token")
+    teller = Teller(results, job.pop("token"))
     try:
         space = _run(job.pop("program"), "solution", job["setup"])
     except ModuleNotFoundError as error:
         if _in_setup(error):
-            report(results, {"undecided": token, "reason": f"the tests need the module {error.name!r}"})
+            teller.undecided(None, f"the tests need the module {error.name!r}")
             return
         raise
     path = space["__file__"]
@@ -111,11 +111,11 @@ def _asserts(job: dict[str, Any], results: int) -> None:
 
         def tell(position: int, error: BaseException | None, unit: testing.TestUnit = unit) -> None:
             if error is None:
-                report(results, {"test": position, "passed": token})
-                return
-            kind, reason = testing.verdict_of(error, unit, path)
-            said = {"undecided": token, "reason": reason} if kind == "undecided" else {"error": reason}
-            report(results, {"test": position, **said})
+                teller.passed(position)
+            elif reason := testing.not_to_blame(error, unit, path):
+                teller.undecided(position, reason)
+            else:
+                teller.failed(position, testing.reason_of(error, unit))
 
         unit.run(cases, tell)
 

@@ -1,8 +1,8 @@
 """Test code that an object cannot talk round: comparisons refuse values that claim to equal everything.
 
 The code is rewritten before it runs. Both sides of a comparison, and what is given to `assert...` methods, pass
-`honest`, which raises for a liar and hands on anything else; names of builtins mean the builtins, whatever the program
-calls by these names.
+`honest`, which raises for a liar and hands on anything else; these methods are looked up where a program cannot have
+replaced them; names of builtins mean the builtins, whatever the program calls by these names.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UNLIKE = (
     (None, _NOTHING),
 )
 _LEAST, _MOST = float("-inf"), float("inf")
-_HONEST = "<trusted> honest"
+_HONEST, _ARGUMENT, _METHOD_OF = "<trusted> honest", "<trusted> argument", "<trusted> method"
 _TRUSTED = "<trusted> builtin "
 
 
@@ -60,6 +60,17 @@ def honest(value: Any) -> Any:
         if _decides_itself(kind) and _claims_everything(one):
             raise AssertionError(f"a {kind.__name__} claims to equal everything")
     return value
+
+
+def argument(value: Any) -> Any:
+    """`honest`, for what an assertion is given: computing it may have replaced what assertions work with."""
+    trusted.restore_assertions()
+    return honest(value)
+
+
+def method_of(owner: Any, name: str) -> Any:
+    trusted.restore_assertions()
+    return getattr(owner, name)
 
 
 def _decides_itself(kind: type) -> bool:
@@ -102,7 +113,8 @@ def hardened(code: str, shadows: set[str], package: str) -> ast.Module:
 
 def helpers() -> dict[str, Any]:
     """What hardened code refers to, for the namespace that it runs in."""
-    return {_HONEST: honest, **{_TRUSTED + name: value for name, value in trusted.BUILTINS.items()}}
+    own = {_HONEST: honest, _ARGUMENT: argument, _METHOD_OF: method_of}
+    return {**own, **{_TRUSTED + name: value for name, value in trusted.BUILTINS.items()}}
 
 
 class _Hardening(ast.NodeTransformer):
@@ -124,7 +136,8 @@ class _Hardening(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr.startswith("assert"):
-            node.args = [_checked(one) for one in node.args]
+            node.args = [_checked(one, _ARGUMENT) for one in node.args]
+            node.func = _call(_METHOD_OF, node.func.value, ast.Constant(node.func.attr))
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
@@ -133,12 +146,16 @@ class _Hardening(ast.NodeTransformer):
         return node
 
 
-def _checked(node: ast.expr) -> ast.expr:
+def _checked(node: ast.expr, check: str = _HONEST) -> ast.expr:
     """`node`, checked when it runs; not the tests' own literals, and not their own wildcard `mock.ANY`."""
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     if isinstance(node, (ast.Constant, ast.Starred)) or name == "ANY" or _is_literal(node):
         return node
-    return ast.Call(ast.Name(_HONEST, ast.Load()), [node], [])
+    return _call(check, node)
+
+
+def _call(function: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(function, ast.Load()), list(arguments), [])
 
 
 def _is_literal(node: ast.expr) -> bool:

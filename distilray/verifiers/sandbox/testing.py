@@ -26,7 +26,7 @@ class TestUnit:
     """One piece of test code in a namespace: the program's own, or a module of its own if it imports the program."""
 
     def __init__(self, number: int, code: str, imports: dict[str, list[str]], names: list[str], program: Space, entry: str):
-        self.path = f"tests {number}"
+        self.path, self.code = f"tests {number}", code
         self._program = program
         self._entry = entry
         linecache.cache[self.path] = (len(code), None, code.splitlines(keepends=True), self.path)
@@ -230,7 +230,8 @@ class _Fixtures:
     def used_by_all(self) -> list[str]:
         members = {name: getattr(self._owner, name, None) for name in dir(self._owner)} if self._owner else {}
         both = {**self._space, **members}
-        return [name for name, one in both.items() if getattr(one, FIXTURE, {}).get("autouse")]
+        functions = {name: one for name, one in both.items() if inspect.isroutine(one)}
+        return [name for name, one in functions.items() if getattr(one, FIXTURE, {}).get("autouse")]
 
     def value(self, name: str) -> Any:
         if name not in self._made:
@@ -251,21 +252,31 @@ class _Fixtures:
         return value
 
 
-def verdict_of(error: BaseException, unit: TestUnit, program: str) -> tuple[str, str]:
-    """("undecided" or "error", reason) of a test that did not pass. `program` is the file name of the program."""
+def not_to_blame(error: BaseException, unit: TestUnit, program: str) -> str:
+    """What a test that did not pass lacks, if the program (its file is `program`) has no part in it; else ""."""
+    if any(path == program for path, _ in _places(error)):
+        return ""
     if isinstance(error, NotHere):
-        return "undecided", str(error)
-    if isinstance(error, Skipped):
-        return "undecided", f"the test is skipped: {error}"
+        return str(error)
+    if isinstance(error, (Skipped, unittest.SkipTest)) and "skip" in unit.code:
+        return f"the test is skipped: {error}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"the tests need the module {error.name!r}"
+    return ""
+
+
+def reason_of(error: BaseException, unit: TestUnit) -> str:
+    """One line for a test that failed: the error, or the assertion that did not hold where it says nothing itself."""
+    ours = [number for path, number in _places(error) if path == unit.path]
+    if isinstance(error, AssertionError) and not error.args and ours:
+        return f"AssertionError: {linecache.getline(unit.path, ours[-1]).strip()}"[:300]
+    return describe(error)
+
+
+def _places(error: BaseException) -> list[tuple[str, int]]:
     places = []
     trace = error.__traceback__
     while trace is not None:
         places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    ours = [number for path, number in places if path == unit.path]
-    theirs = [path for path, _ in places if path == program]
-    if isinstance(error, ModuleNotFoundError) and not theirs:
-        return "undecided", f"the tests need the module {error.name!r}"
-    if isinstance(error, AssertionError) and not str(error) and ours:
-        return "error", f"AssertionError: {linecache.getline(unit.path, ours[-1]).strip()}"[:300]
-    return "error", describe(error)
+    return places

@@ -16,6 +16,13 @@ _KEPT_OUT = {"builtins", "threading"}  # one is always put back, the other's var
 _CLASSES = ("TestCase", "TestSuite", "TestResult", "FunctionTestCase", "IsolatedAsyncioTestCase")
 
 BUILTINS = dict(vars(builtins))
+_CORE = {
+    name: BUILTINS[name]
+    for name in (
+        "abs all any bool bytes dict enumerate filter float frozenset getattr hasattr hash id int isinstance issubclass "
+        "iter len list map max min next range repr reversed round set setattr sorted str sum tuple type zip"
+    ).split()
+}
 _modules: dict[str, tuple[Any, dict[str, Any]]] = {}
 _classes: list[tuple[type, dict[str, Any]]] = []
 
@@ -37,6 +44,12 @@ def restore() -> None:
     for name, (module, content) in _modules.items():
         sys.modules[name] = module
         vars(module).update(content)
+    restore_assertions()
+
+
+def restore_assertions() -> None:
+    """Put back what assertions themselves work with. Streams, `input` and `print` are left to a test that patches them."""
+    vars(builtins).update(_CORE)
     for found, content in _classes:
         now = vars(found)
         for name, value in content.items():
