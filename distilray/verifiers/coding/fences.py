@@ -65,7 +65,9 @@ def parse(code: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(code)
+            tree = ast.parse(code)
+            compile(tree, "code", "exec", dont_inherit=True)  # finds what parsing alone does not: a bare `return`
+            return tree
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -75,6 +75,15 @@ class Module:
         return bool(self.words & _WRITES) or bool(self.words & {"os"} and self.words & {"write"})
 
     @property
+    def acts(self) -> bool:
+        """Whether running it does more than define things."""
+        passive = (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass)
+        return any(
+            not isinstance(node, passive) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            for node in self.tree.body
+        )
+
+    @property
     def functions(self) -> list[str]:
         """Its own functions at the top that have content, in order."""
         nodes = (node for node in statements(self.tree.body) if isinstance(node, FUNCTIONS))

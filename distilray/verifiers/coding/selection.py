@@ -199,17 +199,19 @@ def _last_definition(modules: list[Module]) -> int:
 
 
 def _main_script(modules: list[Module], wanted: Wanted) -> int:
-    """The last block that is a whole script: it reads the input, if there is one, and prints."""
-    whole = [_together(modules, place) for place in range(len(modules))]
+    """The last block that acts and is a whole script, by itself or with the blocks it uses: it reads the input, if
+    there is one, and prints."""
+    acting = [place for place, module in enumerate(modules) if module.acts] or list(range(len(modules)))
     for suits in (
         lambda module: module.writes and module.reads == wanted.reads,
         lambda module: module.writes and (module.reads or not wanted.reads),
         lambda module: module.reads if wanted.reads else module.writes,
         lambda module: module.writes,
     ):
-        places = [place for place, module in enumerate(whole) if suits(module)]
-        if places:
-            return places[-1]
+        for seen in (modules.__getitem__, lambda place: _together(modules, place)):
+            places = [place for place in acting if suits(seen(place))]
+            if places:
+                return places[-1]
     return _last_definition(modules)
 
 

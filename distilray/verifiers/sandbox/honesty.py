@@ -106,15 +106,14 @@ def hardened(code: str, shadows: set[str], package: str) -> ast.Module:
     bound |= {getattr(node, "name", None) for node in ast.walk(tree)}
     bound |= {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())
               if isinstance(alias, ast.alias)}  # fmt: skip
-    names = {name for name in trusted.BUILTINS.keys() - bound - shadows if not name.startswith("__")}
-    names.discard("super")  # the compiler looks for it by name
+    names = trusted.CORE.keys() - bound - shadows
     return ast.fix_missing_locations(_Hardening(names, package).visit(tree))
 
 
 def helpers() -> dict[str, Any]:
     """What hardened code refers to, for the namespace that it runs in."""
     own = {_HONEST: honest, _ARGUMENT: argument, _METHOD_OF: method_of}
-    return {**own, **{_TRUSTED + name: value for name, value in trusted.BUILTINS.items()}}
+    return {**own, **{_TRUSTED + name: value for name, value in trusted.CORE.items()}}
 
 
 class _Hardening(ast.NodeTransformer):

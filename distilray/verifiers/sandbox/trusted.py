@@ -16,7 +16,7 @@ _KEPT_OUT = {"builtins", "threading"}  # one is always put back, the other's var
 _CLASSES = ("TestCase", "TestSuite", "TestResult", "FunctionTestCase", "IsolatedAsyncioTestCase")
 
 BUILTINS = dict(vars(builtins))
-_CORE = {
+CORE = {
     name: BUILTINS[name]
     for name in (
         "abs all any bool bytes dict enumerate filter float frozenset getattr hasattr hash id int isinstance issubclass "
@@ -49,7 +49,7 @@ def restore() -> None:
 
 def restore_assertions() -> None:
     """Put back what assertions themselves work with. Streams, `input` and `print` are left to a test that patches them."""
-    vars(builtins).update(_CORE)
+    vars(builtins).update(CORE)
     for found, content in _classes:
         now = vars(found)
         for name, value in content.items():
