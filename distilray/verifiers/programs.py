@@ -206,7 +206,7 @@ def _job(program: str, tests: Tests, waiting: list[int], token: str) -> dict[str
         "token": token,
         "entry_point": tests.entry_point,
         "setup": tests.setup,
-        "units": [(unit.code, unit.imports, sorted(unit.names)) for unit in tests.units],
+        "units": [(unit.code, unit.imports, sorted(unit.names), not unit.cases) for unit in tests.units],
         "cases": [(p, tests.tests[p]["unit"], tests.tests[p]["kind"], tests.tests[p]["name"]) for p in waiting],
     }
 

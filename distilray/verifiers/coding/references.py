@@ -1,11 +1,11 @@
 """References of code tasks, in the forms that data sets use, read into tests.
 
-    [{"input": "1 2", "output": "3"}, ...]                                    a script between stdin and stdout
-    [{"function": "add", "args": [1, 2], "expected": 3}, ...]                 function calls (`kwargs` too)
-    {"inputs": [...], "outputs": [...], "fn_name": "add"}                     APPS, LiveCodeBench (no fn_name: stdin)
-    {"input": [...], "output": [...]}                                         CodeContests
-    {"prompt": "def f...", "test": "def check(candidate)...", "entry_point"}  HumanEval, BigCodeBench (unittest)
-    ["assert add(1, 2) == 3", ...], {"test_list": [...], "test_imports"}      MBPP, or any test code (pytest, unittest)
+[{"input": "1 2", "output": "3"}, ...]                                    a script between stdin and stdout
+[{"function": "add", "args": [1, 2], "expected": 3}, ...]                 function calls (`kwargs` too)
+{"inputs": [...], "outputs": [...], "fn_name": "add"}                     APPS, LiveCodeBench (no fn_name: stdin)
+{"input": [...], "output": [...]}                                         CodeContests
+{"prompt": "def f...", "test": "def check(candidate)...", "entry_point"}  HumanEval, BigCodeBench (unittest)
+["assert add(1, 2) == 3", ...], {"test_list": [...], "test_imports"}      MBPP, or any test code (pytest, unittest)
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from distilray.verifiers.coding.testcode import TestCode, read_test_code
 
 _ASSERTS = ("test_list", "challenge_test_list", "tests", "test_cases", "assertions", "unit_tests", "test_code")
 _SETUP = ("test_imports", "imports", "test_setup_code", "setup_code")
-_NESTED = ("input_output", "public_test_cases", "private_test_cases", "public_tests", "private_tests", "generated_tests")
+_NESTED = (
+    "input_output",
+    "public_test_cases",
+    "private_test_cases",
+    "public_tests",
+    "private_tests",
+    "generated_tests",
+)
 _FUNCTION = ("fn_name", "func_name", "entry_point", "function_name")
 
 
@@ -74,7 +81,9 @@ def _from_mapping(row: Mapping[str, Any]) -> Tests | None:
     elif "input" in row or "function" in row or "output" in row:
         found = _from_list([row])
     else:
-        found = _together([read_tests(_with_entry(row[name], entry)) for name in (*_ASSERTS, *_NESTED) if row.get(name)])
+        found = _together(
+            [read_tests(_with_entry(row[name], entry)) for name in (*_ASSERTS, *_NESTED) if row.get(name)]
+        )
     if found is None:
         return None
     prefix = str(row.get("prompt") or "")
@@ -126,7 +135,9 @@ def _pairs(given: Any, wanted: Any, function: str) -> Tests:
     if function:
         calls = [_call(function, one, other) for one, other in zip(given, wanted, strict=True)]
         return Tests("calls", calls, entry_point=function)
-    return Tests("script", [{"input": _text(one), "output": _text(other)} for one, other in zip(given, wanted, strict=True)])
+    return Tests(
+        "script", [{"input": _text(one), "output": _text(other)} for one, other in zip(given, wanted, strict=True)]
+    )
 
 
 def _call(function: str, given: Any, wanted: Any) -> dict[str, Any]:

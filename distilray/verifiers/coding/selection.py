@@ -164,15 +164,15 @@ def _closure(modules: list[Module], start: list[int]) -> set[int]:
         module = modules[place]
         for name in module.uses:
             provider = _provider(modules, name, place)
-            if provider is not None and (name in module.needs or (provider > place and _is_code(modules, provider, name))):
+            if provider is not None and (
+                name in module.needs or (provider > place and _is_code(modules, provider, name))
+            ):
                 waiting.append(provider)
     return chosen
 
 
 def _is_code(modules: list[Module], place: int, name: str) -> bool:
-    return any(
-        isinstance(node, (*FUNCTIONS, ast.ClassDef)) and node.name == name for node in modules[place].tree.body
-    )
+    return any(isinstance(node, (*FUNCTIONS, ast.ClassDef)) and node.name == name for node in modules[place].tree.body)
 
 
 def _provider(modules: list[Module], name: str, user: int | None = None) -> int | None:
@@ -240,10 +240,15 @@ def _continued(prefix: str, text: str, blocks: Sequence[Block], entry: str) -> s
 
 def code_of_prompt(prompt: str) -> str:
     """The code of a prompt: itself, or its last Python block; "" for one in words."""
-    for text in (prompt, *(block.text for block in reversed(blocks_of(prompt)) if block.is_python or not block.language)):
+    for text in (
+        prompt,
+        *(block.text for block in reversed(blocks_of(prompt)) if block.is_python or not block.language),
+    ):
         for code in (text, text.rstrip() + "\n    pass\n"):
             tree = parse(code)
-            if tree is not None and any(isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for node in tree.body):
+            if tree is not None and any(
+                isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)) for node in tree.body
+            ):
                 return text
     return ""
 

@@ -50,7 +50,11 @@ def read_test_code(code: str) -> TestCode | None:
     failing = _that_can_fail(functions)
     imports = _imports(tree)
     named = {name for top, names in imports.items() if not _installed(top) for name in names}
-    cases = (*_of_the_module(body, failing), *_of_classes(body, failing), *_of_functions(tree, body, functions, failing))
+    cases = (
+        *_of_the_module(body, failing),
+        *_of_classes(body, failing),
+        *_of_functions(tree, body, functions, failing),
+    )
     return TestCode(code, cases, frozenset(module.needs | named), imports)
 
 
@@ -106,9 +110,7 @@ def _of_classes(body: list[ast.stmt], failing: set[str]) -> Iterator[tuple[str, 
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     for name, node in classes.items():
         line = _ancestry(node, classes)
-        methods = {
-            part.name: part for one in reversed(line) for part in one.body if isinstance(part, FUNCTIONS)
-        }
+        methods = {part.name: part for one in reversed(line) for part in one.body if isinstance(part, FUNCTIONS)}
         unittest = any(_last_name(base).endswith("TestCase") for one in line for base in one.bases)
         if unittest:
             found = [name for name in methods if name.startswith("test")] or [n for n in methods if n == "runTest"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import itertools
 import os
 import sys
 from typing import Any
@@ -104,9 +103,10 @@ def _asserts(job: dict[str, Any], results: int) -> None:
             return
         raise
     path = space["__file__"]
-    for number, group in itertools.groupby(job["cases"], key=lambda case: case[1]):
-        code, imports, names = job["units"][number]
-        cases = [(position, kind, name) for position, _, kind, name in group]
+    for number, (code, imports, names, prepares) in enumerate(job["units"]):
+        cases = [(position, kind, name) for position, unit, kind, name in job["cases"] if unit == number]
+        if not cases and not prepares:
+            continue  # decided before
         unit = testing.TestUnit(number, code, imports, names, space, job["entry_point"])
 
         def tell(position: int, error: BaseException | None, unit: testing.TestUnit = unit) -> None:

@@ -25,7 +25,9 @@ _USUAL = {"np": "numpy", "pd": "pandas"}
 class TestUnit:
     """One piece of test code in a namespace: the program's own, or a module of its own if it imports the program."""
 
-    def __init__(self, number: int, code: str, imports: dict[str, list[str]], names: list[str], program: Space, entry: str):
+    def __init__(
+        self, number: int, code: str, imports: dict[str, list[str]], names: list[str], program: Space, entry: str
+    ):
         self.path, self.code = f"tests {number}", code
         self._program = program
         self._entry = entry

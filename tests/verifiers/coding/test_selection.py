@@ -55,7 +55,7 @@ REPLIES = {
     "class T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(gap([1]), 0)\nunittest.main()\n```",
     "printed output": f"```python\n{GAP}```\n```\n(8, 0)\n```\n```\nResult: 8\n```\n```\nNone\n```",
     "a session": f"```python\n{GAP}```\n```python\n>>> gap([4, 9, 1])\n8\n```\n```pycon\n>>> gap([2])\n0\n```",
-    "a traceback": f"```python\n{GAP}```\n```\nTraceback (most recent call last):\n  File \"a.py\"\nValueError: x\n```",
+    "a traceback": f'```python\n{GAP}```\n```\nTraceback (most recent call last):\n  File "a.py"\nValueError: x\n```',
     "commands": f"```bash\npip install x\n```\n```python\n{GAP}```\n```bash\npython solution.py\n```",
     "other languages": f"```javascript\nfunction gap(xs) {{ return 0 }}\n```\n```python\n{GAP}```\n```java\nint gap() {{}}\n```",
     "pseudocode first": f"```\nfunction gap(xs)\n  return max - min\n```\n```python\n{GAP}```",
