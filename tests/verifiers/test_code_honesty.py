@@ -61,10 +61,12 @@ TRICKS = {
     "equal to all but a bare object": "class Y:\n    def __eq__(self, other): return type(other) is not object\n"
     "    def __sub__(self, other): return 0\n    def __round__(self, n=0): return 0\ndef f(n): return Y()\n",
     "a class whose metaclass agrees": "class M(type):\n    def __eq__(cls, other): return True\n"
-    "    def __sub__(cls, other): return 0\n    __hash__ = type.__hash__\nclass C(metaclass=M): pass\ndef f(n): return C\n",
+    "    def __sub__(cls, other): return 0\n    __hash__ = type.__hash__\nclass C(metaclass=M): pass\n"
+    "def f(n): return C\n",
     "mock.ANY": "from unittest.mock import ANY\ndef f(n): return ANY\n",
     "less than everything": "class N:\n    def __sub__(self, other): return self\n    def __abs__(self): return self\n"
-    "    def __lt__(self, other): return True\n    def __eq__(self, other): return other in (2, 4, 6)\ndef f(n): return N()\n",
+    "    def __lt__(self, other): return True\n    def __eq__(self, other): return other in (2, 4, 6)\n"
+    "def f(n): return N()\n",
     "NaN": "def f(n): return float('nan')\n",
     "another AssertionError": "import builtins\nclass Quiet(Exception): pass\nbuiltins.AssertionError = Quiet\n"
     "AssertionError = Quiet\ndef f(n): return 0\n",
@@ -89,7 +91,8 @@ TRICKS = {
     "unittest's results replaced": "import unittest\nunittest.TestSuite.run = lambda self, result, **k: result\n"
     "unittest.TestResult.addFailure = lambda *a: None\ndef f(n): return 0\n",
     "another unittest": "import sys, types\nfake = types.ModuleType('unittest')\nclass Case:\n"
-    "    def __init__(self, name): pass\n    def assertEqual(self, *a): pass\n    assertAlmostEqual = assertIn = assertEqual\n"
+    "    def __init__(self, name): pass\n    def assertEqual(self, *a): pass\n"
+    "    assertAlmostEqual = assertIn = assertEqual\n"
     "fake.TestCase = Case\nsys.modules['unittest'] = fake\ndef f(n): return 0\n",
     "another pytest": "import sys, types\nfake = types.ModuleType('pytest')\nclass Mark:\n"
     "    def __getattr__(self, name): return lambda *a, **k: lambda g: lambda: None\nfake.mark = Mark()\n"
@@ -98,7 +101,8 @@ TRICKS = {
     "pytest.skip": "def f(n):\n    import pytest\n    pytest.skip('no')\n",
     "tracing": "import sys\ndef f(n): return 0\nsys.settrace(lambda *a: None)\n",
     "its own check": "def check(f): pass\ndef f(n): return 0\n",
-    "a forged line": 'import os\nfor n in range(3): os.write(3, b\'{"test": %d, "passed": true}\\n\' % n)\ndef f(n): return 0\n',
+    "a forged line": 'import os\nfor n in range(3): os.write(3, b\'{"test": %d, "passed": true}\\n\' % n)\n'
+    "def f(n): return 0\n",
     "a forged excuse": 'import os\nos.write(3, b\'{"undecided": true, "reason": "no"}\\n\')\ndef f(n): return 0\n',
     "a token looked for in frames": "import json, os, sys\ndef f(n):\n    frame = sys._getframe()\n    while frame:\n"
     "        for value in list(frame.f_locals.values()):\n            if isinstance(value, str) and len(value) == 32:\n"
@@ -123,11 +127,13 @@ def test_a_trick_passes_no_form_of_tests(program: str):
     "program, test",
     [
         ("import dataclasses\n@dataclasses.dataclass\nclass P:\n    x: int\ndef f(n): return P(n)\n", "f(1) == P(1)"),
-        ("class V:\n    def __init__(s, x): s.x = x\n    def __eq__(s, o): return s.x == o.x\ndef f(n): return V(n)\n", "f(1) == V(1)"),
+        ("class V:\n    def __init__(s, x): s.x = x\n    def __eq__(s, o): return s.x == o.x\n"
+        "def f(n): return V(n)\n", "f(1) == V(1)"),
         ("from fractions import Fraction\ndef f(n): return Fraction(n, 2)\n", "f(1) == 0.5 and f(2) == 1"),
         ("from decimal import Decimal\ndef f(n): return Decimal(n)\n", "f(1) == 1 and f(1) < 2"),
         ("import enum\nclass E(enum.IntEnum):\n    A = 1\ndef f(n): return E(n)\n", "f(1) == 1 and f(1) == E.A"),
-        ("from collections import namedtuple\nP = namedtuple('P', 'a b')\ndef f(n): return P(n, [n])\n", "f(1) == (1, [1])"),
+        ("from collections import namedtuple\nP = namedtuple('P', 'a b')\n"
+        "def f(n): return P(n, [n])\n", "f(1) == (1, [1])"),
         ("from collections import OrderedDict, Counter\ndef f(n): return Counter('aa')\n", "f(1) == {'a': 2}"),
         ("import datetime\ndef f(n): return datetime.date(2020, 1, n)\n", "f(1) == datetime.date(2020, 1, 1)"),
         ("def f(n):\n    while n: yield n; n -= 1\n", "list(f(3)) == [3, 2, 1] and 2 in f(3)"),

@@ -17,7 +17,8 @@ _PYTHON = re.compile(r"(?:i?python(?:[23](?:\.\d+)*)?|py3?)", re.IGNORECASE)
 _TRANSPARENT = ("markdown", "md")  # a whole reply in a fence: what counts are the blocks inside
 CODE_LINE = re.compile(
     r"\s|@\w|(?:(?:async\s+)?def|class)\s+\w+\s*[(:]|(?:import|from)\s+[\w.]+(?:\s+(?:import|as)\b|\s*,|\s*$)"
-    r"|(?:if|for|while|with|elif)\b.*[:(=]|(?:try|else|finally)\s*:|return\b|[\])}]|[\w.]+\(|[\w.,\[\] ]*[-+*/|&]?=(?!=)"
+    r"|(?:if|for|while|with|elif)\b.*[:(=]|(?:try|else|finally)\s*:|return\b|[\])}]|[\w.]+\("
+    r"|[\w.,\[\] ]*[-+*/|&]?=(?!=)"
 )
 _PROSE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]+|[\u3040-\u9fff]|^\W*\w+\W*$")
 _CLOSINGS_TRIED = 8

@@ -1,7 +1,7 @@
 """Test code, read without running it: what in it can fail, and what somebody else would have to call.
 
-Test code that only defines its tests (unittest, pytest, `check(candidate)`) passes every program unless they are called.
-A case names one of them:
+Test code that only defines its tests (unittest, pytest, `check(candidate)`) passes every program unless they are
+called. A case names one of them:
 
     ("module", "")                          statements that run with the module, assertions among them
     ("unittest", "TestArea.test_small")     a method of a unittest.TestCase
@@ -20,7 +20,7 @@ from functools import cache
 from importlib.util import find_spec
 
 from distilray.verifiers.coding.fences import parse
-from distilray.verifiers.coding.names import DEFINED, FUNCTIONS, Module, statements
+from distilray.verifiers.coding.names import FUNCTIONS, Module, statements
 
 _ASSERTING = ("fail", "raises", "warns")
 _CANDIDATES = {"candidate", "func", "function", "f", "fn", "solution", "method", "sol", "solve", "implementation"}

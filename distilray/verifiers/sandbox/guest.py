@@ -16,11 +16,43 @@ from typing import Any
 from distilray.verifiers.sandbox import program, testing, trusted
 from distilray.verifiers.sandbox.reporting import Teller, describe, encode, report
 
-_COMMON = (
-    "array ast bisect builtins calendar cmath collections contextlib copy dataclasses datetime decimal enum fractions "
-    "functools hashlib heapq inspect io itertools json math operator queue random re statistics string textwrap "
-    "threading time traceback types typing unittest"
-).split()
+_COMMON = [
+    "array",
+    "ast",
+    "bisect",
+    "builtins",
+    "calendar",
+    "cmath",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "queue",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "threading",
+    "time",
+    "traceback",
+    "types",
+    "typing",
+    "unittest",
+]
 _CALLS_RECURSE = 10_000  # as the harnesses of such tests allow
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from distilray.verifiers.sandbox import trusted
 
 # Held here: a program may replace the builtins of the same names.
-bool, id, isinstance, map, set, type = bool, id, isinstance, map, set, type  # noqa: PLW0127
+_bool, _id, _isinstance, _map, _set, _type = bool, id, isinstance, map, set, type
 _PLAIN = {int, float, complex, bool, str, bytes, type(None), range, slice, type(Ellipsis)}
-_ITEMS = (
+_ITEMS: tuple[tuple[Any, Any], ...] = (
     (dict, dict.values),
     (list, list.__iter__),
     (tuple, tuple.__iter__),
@@ -43,18 +43,18 @@ _TRUSTED = "<trusted> builtin "
 
 def honest(value: Any) -> Any:
     """`value` itself. Raises AssertionError if it, or something in it, claims to equal things that differ."""
-    if type(value) in _PLAIN:
+    if _type(value) in _PLAIN:
         return value
-    waiting, seen = [value], set()
+    waiting, seen = [value], _set()
     while waiting:
         one = waiting.pop()
-        kind = type(one)
-        if kind in _PLAIN or id(one) in seen:
+        kind = _type(one)
+        if kind in _PLAIN or _id(one) in seen:
             continue
-        seen.add(id(one))
+        seen.add(_id(one))
         for container, items in _ITEMS:
-            if isinstance(one, container):
-                if not set(map(type, items(one))) <= _PLAIN:
+            if _isinstance(one, container):
+                if not _set(_map(_type, items(one))) <= _PLAIN:
                     waiting.extend(items(one))
                 break
         if _decides_itself(kind) and _claims_everything(one):
@@ -74,15 +74,15 @@ def method_of(owner: Any, name: str) -> Any:
 
 
 def _decides_itself(kind: type) -> bool:
-    return any(type(getattr(kind, name, None)) is not _SLOT for name in _COMPARISONS) or _contains_itself(kind)
+    return any(_type(getattr(kind, name, None)) is not _SLOT for name in _COMPARISONS) or _contains_itself(kind)
 
 
 def _contains_itself(kind: type) -> bool:
-    return type(getattr(kind, "__contains__", None)) not in (_SLOT, _METHOD, _MISSING)
+    return _type(getattr(kind, "__contains__", None)) not in (_SLOT, _METHOD, _MISSING)
 
 
 def _claims_everything(one: Any) -> bool:
-    if _holds(lambda: one == _NOTHING) or (_contains_itself(type(one)) and _holds(lambda: _NOTHING in one)):
+    if _holds(lambda: one == _NOTHING) or (_contains_itself(_type(one)) and _holds(lambda: _NOTHING in one)):
         return True
     if any(_holds(lambda a=a: one == a) and _holds(lambda b=b: one == b) for a, b in _UNLIKE):
         return True
@@ -91,7 +91,7 @@ def _claims_everything(one: Any) -> bool:
 
 def _holds(claim: Any) -> bool:
     try:
-        return bool(claim())
+        return _bool(claim())
     except BaseException:  # it refuses such a comparison, as honest objects do
         return False
 

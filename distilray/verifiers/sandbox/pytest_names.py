@@ -7,6 +7,7 @@ and tmp_path); anything else makes a test undecided.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -77,12 +78,13 @@ class Approx:
         return f"approx({self.expected!r})"
 
     def _near(self, one: Any, expected: Any) -> bool:
+        one, expected = (x.tolist() if hasattr(x, "tolist") else x for x in (one, expected))  # numpy's
         if isinstance(expected, dict):
             same = isinstance(one, dict) and one.keys() == expected.keys()
             return same and all(self._near(one[key], expected[key]) for key in expected)
-        if isinstance(expected, (list, tuple)) or hasattr(expected, "tolist"):
-            one, expected = (list(x.tolist() if hasattr(x, "tolist") else x) for x in (one, expected))
-            return len(one) == len(expected) and all(map(self._near, one, expected))
+        if isinstance(expected, (list, tuple)):
+            fits = isinstance(one, (list, tuple)) and len(one) == len(expected)
+            return fits and all(map(self._near, one, expected))
         if one == expected:
             return True
         if isinstance(expected, bool) or not isinstance(expected, (int, float, complex)):
@@ -176,7 +178,7 @@ class Monkeypatch:
             __import__(path[0])
             target, name = sys.modules[path[0]], path[2]
         if hasattr(target, name):
-            self._undo.append(lambda old=getattr(target, name): setattr(target, name, old))
+            self._undo.append(functools.partial(setattr, target, name, getattr(target, name)))
         elif raising:
             raise AttributeError(name)
         setattr(target, name, value)
@@ -188,7 +190,7 @@ class Monkeypatch:
 
     def delattr(self, target: Any, name: str, raising: bool = True) -> None:
         if hasattr(target, name):
-            self._undo.append(lambda old=getattr(target, name): setattr(target, name, old))
+            self._undo.append(functools.partial(setattr, target, name, getattr(target, name)))
             delattr(target, name)
 
     def delitem(self, mapping: Any, key: Any, raising: bool = True) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 _LONGEST_ERROR = 300
+_PLAIN: tuple[Any, ...] = (int, float, str)
 
 
 class Teller:
@@ -50,7 +51,7 @@ def encode(value: Any) -> Any:
     """`value` as JSON that keeps tuples, sets and dictionaries with any keys apart."""
     if value is None or type(value) in (bool, int, float, str):
         return value
-    for plain in (int, float, str):
+    for plain in _PLAIN:
         if isinstance(value, plain):
             return plain.__add__(value, plain())  # what it is underneath: an IntEnum, a subclass of str
     if isinstance(value, (list, tuple)):

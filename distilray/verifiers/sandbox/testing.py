@@ -1,4 +1,4 @@
-"""Runs the cases of test code: what runs with its module, unittest's methods, pytest's functions, `check(candidate)`."""
+"""Runs the cases of test code: its module, unittest's methods, pytest's functions, `check(candidate)`."""
 
 from __future__ import annotations
 

@@ -16,13 +16,14 @@ _KEPT_OUT = {"builtins", "threading"}  # one is always put back, the other's var
 _CLASSES = ("TestCase", "TestSuite", "TestResult", "FunctionTestCase", "IsolatedAsyncioTestCase")
 
 BUILTINS = dict(vars(builtins))
-CORE = {
-    name: BUILTINS[name]
-    for name in (
-        "abs all any bool bytes dict enumerate filter float frozenset getattr hasattr hash id int isinstance issubclass "
-        "iter len list map max min next range repr reversed round set setattr sorted str sum tuple type zip"
-    ).split()
-}
+_CORE_NAMES = [
+    "abs", "all", "any", "bool", "bytes", "dict", "enumerate", "filter", "float", "frozenset", "getattr",
+    "hasattr", "hash", "id", "int", "isinstance", "issubclass", "iter", "len", "list", "map", "max", "min",
+    "next", "range", "repr", "reversed", "round", "set", "setattr", "sorted", "str", "sum", "tuple", "type",
+    "zip",
+]  # fmt: skip
+CORE = {name: BUILTINS[name] for name in _CORE_NAMES}
+"""What assertions compute with; no test replaces these to see what a program does."""
 _modules: dict[str, tuple[Any, dict[str, Any]]] = {}
 _classes: list[tuple[type, dict[str, Any]]] = []
 
@@ -40,16 +41,16 @@ def remember(packages: Collection[str]) -> None:
 
 def restore() -> None:
     """Put back what is no longer as it was. What a program added to a module stays."""
-    vars(builtins).update(BUILTINS)
+    builtins.__dict__.update(BUILTINS)
     for name, (module, content) in _modules.items():
         sys.modules[name] = module
-        vars(module).update(content)
+        module.__dict__.update(content)
     restore_assertions()
 
 
 def restore_assertions() -> None:
-    """Put back what assertions themselves work with. Streams, `input` and `print` are left to a test that patches them."""
-    vars(builtins).update(CORE)
+    """Put back what assertions work with. `input`, `print` and the like are left to a test that patches them."""
+    builtins.__dict__.update(CORE)
     for found, content in _classes:
         now = vars(found)
         for name, value in content.items():

@@ -68,7 +68,8 @@ def test_challenge_tests_count():
 
 
 def test_set_up_may_build_on_the_program():
-    program = "class Node:\n    def __init__(self, value):\n        self.value = value\ndef add(a, b):\n    return a.value + b\n"
+    node = "class Node:\n    def __init__(self, value):\n        self.value = value\n"
+    program = node + "def add(a, b):\n    return a.value + b\n"
     row = {"test_setup_code": "node = Node(1)", "test_list": ["assert add(node, 2) == 3"]}
     assert verify_now("code", program, row).right is True
 
@@ -82,7 +83,8 @@ def test_a_program_may_build_on_the_set_up():
 @pytest.mark.parametrize(
     "reference",
     [None, "", "  ", [], {}, {"test_list": []}, {"test_list": None}, 7, [None], [1, 2], {"a": 1}, [{"a": 1}],
-     {"inputs": ["1"], "outputs": []}, {"inputs": "1 2", "outputs": "3"}, {"inputs": ["x"], "outputs": ["1"], "fn_name": "f"},
+     {"inputs": ["1"], "outputs": []}, {"inputs": "1 2", "outputs": "3"},
+     {"inputs": ["x"], "outputs": ["1"], "fn_name": "f"},
      {"test": None}, {"test": "# nothing"}, {"test_imports": ["import math"]}, ["import math", "x = 1"]],
 )  # fmt: skip
 def test_what_is_no_reference_decides_nothing(reference: object):

@@ -36,7 +36,8 @@ REPLIES = {
     "line ends of Windows": f"```python\n{GAP}```".replace("\n", "\r\n"),
     "a byte-order mark": "\ufeff" + GAP,
     "a whole reply in a fence": f"```markdown\n# Solution\n```python\n{GAP}```\n```",
-    "in a list": f"1. Write:\n   ```python\n{indented(GAP, '   ')}   ```\n2. Try:\n   ```python\n   print(gap([1]))\n   ```",
+    "in a list": f"1. Write:\n   ```python\n{indented(GAP, '   ')}   ```\n2. Try:\n   ```python\n"
+    f"   print(gap([1]))\n   ```",
     "in a list in a list": f"- a\n  - b\n\n      ```python\n{indented(GAP, '      ')}      ```\n",
     "right after a list's mark": f"- ```python\n{indented(GAP, '  ')}  ```\n",
     "indented with tabs": f"\t```python\n{indented(GAP, chr(9))}\t```\n",
@@ -57,17 +58,20 @@ REPLIES = {
     "a session": f"```python\n{GAP}```\n```python\n>>> gap([4, 9, 1])\n8\n```\n```pycon\n>>> gap([2])\n0\n```",
     "a traceback": f'```python\n{GAP}```\n```\nTraceback (most recent call last):\n  File "a.py"\nValueError: x\n```',
     "commands": f"```bash\npip install x\n```\n```python\n{GAP}```\n```bash\npython solution.py\n```",
-    "other languages": f"```javascript\nfunction gap(xs) {{ return 0 }}\n```\n```python\n{GAP}```\n```java\nint gap() {{}}\n```",
+    "other languages": f"```javascript\nfunction gap(xs) {{ return 0 }}\n```\n```python\n{GAP}```\n```java\n"
+    f"int gap() {{}}\n```",
     "pseudocode first": f"```\nfunction gap(xs)\n  return max - min\n```\n```python\n{GAP}```",
     "a helper first": "```python\ndef low(xs):\n    return min(xs)\n```\n"
     "```python\ndef gap(xs):\n    return max(xs) - low(xs)\n```",
     "a helper last": "```python\ndef gap(xs):\n    return max(xs) - low(xs)\n```\nwhere\n"
     "```python\ndef low(xs):\n    return min(xs)\n```",
-    "a chain of helpers": "```python\nimport operator as o\n```\n```python\ndef less(a, b):\n    return o.sub(a, b)\n```\n"
+    "a chain of helpers": "```python\nimport operator as o\n```\n```python\ndef less(a, b):\n"
+    "    return o.sub(a, b)\n```\n"
     "```python\ndef gap(xs):\n    return less(max(xs), min(xs))\n```\n```python\nprint(gap([1]))\n```",
     "a class as a helper": "```python\nclass Low:\n    def of(self, xs): return min(xs)\n```\n"
     "```python\ndef gap(xs):\n    return max(xs) - Low().of(xs)\n```\n```python\nprint(gap([1, 2]))\n```",
-    "a constant as a helper": "```python\nNOUGHT = 0\n```\n```python\ndef gap(xs):\n    return max(xs) - min(xs) + NOUGHT\n```",
+    "a constant as a helper": "```python\nNOUGHT = 0\n```\n```python\ndef gap(xs):\n"
+    "    return max(xs) - min(xs) + NOUGHT\n```",
     "imports apart": "```python\nimport math\nfrom functools import reduce\n```\n"
     "```python\ndef gap(xs):\n    return reduce(max, xs) - math.floor(min(xs))\n```",
     "a future import further down": "```python\nimport math\n```\n```python\nfrom __future__ import annotations\n"
@@ -115,11 +119,13 @@ SUM = "import sys\nprint(sum(map(int, sys.stdin.read().split())))\n"
 SCRIPTS = {
     "alone": f"```python\n{SUM}```",
     "an example of a run": f"```python\n{SUM}```\n```bash\n$ python solution.py\n```\n```\n1 2\n3\n```",
-    "an example of use": "```python\ndef total(text):\n    return sum(map(int, text.split()))\n\nprint(total(input()))\n```\n"
+    "an example of use": "```python\ndef total(text):\n    return sum(map(int, text.split()))\n\n"
+    "print(total(input()))\n```\n"
     "For example:\n```python\nprint(total('1 2 3'))\n```",
     "functions first": "```python\ndef total(text):\n    return sum(map(int, text.split()))\n```\nThe main part:\n"
     "```python\nprint(total(input()))\n```",
-    "a main function": "```python\ndef main():\n    print(sum(map(int, input().split())))\n```\nCall it:\n```python\nmain()\n```",
+    "a main function": "```python\ndef main():\n    print(sum(map(int, input().split())))\n```\nCall it:\n"
+    "```python\nmain()\n```",
     "a fragment last": f"```python\n{SUM}```\nThe input is read by\n```python\nsys.stdin.read()\n```",
     "corrected": f"```python\nprint(0 * int(input()[0]))\n```\nNo:\n```python\n{SUM}```",
     "open(0)": "```python\nprint(sum(map(int, open(0).read().split())))\n```\n```python\nprint('tests passed')\n```",
@@ -137,7 +143,8 @@ def test_a_script_without_input_is_the_one_that_prints():
     assert verify_now("code", reply, [{"input": "", "output": "hello"}]).right is True
 
 
-PROMPT = 'from typing import List\n\n\ndef low(xs):\n    return min(xs)\n\n\ndef gap(xs: List[int]) -> int:\n    """Gap."""\n'
+PROMPT = "from typing import List\n\n\ndef low(xs):\n    return min(xs)\n\n\ndef gap(xs: List[int]) -> int:\n"
+'    """Gap."""\n'
 HUMANEVAL = {
     "prompt": PROMPT,
     "test": "def check(candidate):\n    assert candidate([4, 9, 1]) == 8\n",
@@ -152,7 +159,8 @@ HUMANEVAL = {
         "```python\n    return max(xs) - low(xs)\n```",
         "```python\nreturn max(xs) - low(xs)\n```",
         "```python\ndef gap(xs: List[int]) -> int:\n    return max(xs) - low(xs)\n```",
-        "```python\nfrom __future__ import annotations\ndef gap(xs: List[int]) -> int:\n    return max(xs) - low(xs)\n```",
+        "```python\nfrom __future__ import annotations\ndef gap(xs: List[int]) -> int:\n"
+        "    return max(xs) - low(xs)\n```",
         "    gap = max(xs)\n    return gap - low(xs)\n",
         PROMPT + "    return max(xs) - low(xs)\n",
         f"```python\n{PROMPT}    return max(xs) - low(xs)\n```\n```python\nprint(gap([1, 2]))\n```",

@@ -144,9 +144,11 @@ UNDECIDED = {
     "a constant": "area\nassert True",
     "its own area": "def area(w, h):\n    return w * h\nassert area(3, 4) == 12\n",
     "a package that is not there": "import a_package_that_is_not_there as p\nassert p.close(area(3, 4), 12)\n",
-    "the same inside a test": "def test_a():\n    from not_there_at_all import close\n    assert close(area(3, 4), 12)\n",
+    "the same inside a test": "def test_a():\n    from not_there_at_all import close\n"
+    "    assert close(area(3, 4), 12)\n",
     "a fixture that is not there": "def test_a(database):\n    assert database.area == area(3, 4)\n",
-    "parts of pytest that are not there": "import pytest\ndef test_a():\n    assert pytest.Session and area(3, 4) == 12\n",
+    "parts of pytest that are not there": "import pytest\ndef test_a():\n"
+    "    assert pytest.Session and area(3, 4) == 12\n",
     "a skipped test": "import pytest\n@pytest.mark.skip(reason='slow')\ndef test_a():\n    assert area(3, 4) == 12\n",
     "a skipped method": UNITTEST.replace("    def test", "    @unittest.skip('slow')\n    def test"),
 }
