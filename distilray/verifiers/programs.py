@@ -205,10 +205,17 @@ def _job(program: str, tests: Tests, waiting: list[int], token: str) -> dict[str
         "program": program,
         "token": token,
         "entry_point": tests.entry_point,
+        "guarded": _may_replace(program),
         "setup": tests.setup,
         "units": [(unit.code, unit.imports, sorted(unit.names), not unit.cases) for unit in tests.units],
         "cases": [(p, tests.tests[p]["unit"], tests.tests[p]["kind"], tests.tests[p]["name"]) for p in waiting],
     }
+
+
+def _may_replace(program: str) -> bool:
+    """Whether the tests need what they rely on put back; a plain program saves the time."""
+    tree = parse(program)
+    return tree is None or Module(program, tree).may_replace
 
 
 def _judge(message: dict[str, Any], tests: Tests, position: int, token: str) -> _Result:

@@ -11,6 +11,12 @@ from functools import cached_property
 
 DEFINED, STUB, VALUE, IMPORTED = "defined", "stub", "value", "imported"
 _ALWAYS = {*dir(builtins), "__name__", "__file__", "__doc__", "__builtins__", "__annotations__", "__spec__"}
+_WAYS_ROUND = {
+    "setattr", "delattr", "exec", "eval", "vars", "globals", "locals", "__import__", "__builtins__", "__dict__",
+    "__setattr__", "__delattr__", "__globals__", "__getattribute__", "modules", "import_module", "builtins", "importlib",
+    "f_globals", "f_locals", "f_builtins", "_getframe", "gc", "ctypes", "mock", "inspect", "attrgetter", "pickle",
+    "unittest", "pytest", "code", "runpy", "types", "settrace", "setprofile",
+}  # fmt: skip
 _READS = {"input", "stdin", "raw_input", "fileinput"}
 _WRITES = {"print", "stdout"}
 
@@ -73,6 +79,21 @@ class Module:
     @property
     def writes(self) -> bool:
         return bool(self.words & _WRITES) or bool(self.words & {"os"} and self.words & {"write"})
+
+    @cached_property
+    def may_replace(self) -> bool:
+        """Whether it could change a module or a class that is not its own: it sets attributes of something other than
+        `self`, or has a way round that."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                if node.attr in _WAYS_ROUND or (not isinstance(node.ctx, ast.Load) and not own):
+                    return True
+            elif (isinstance(node, ast.Name) and node.id in _WAYS_ROUND) or (
+                isinstance(node, ast.alias) and not _WAYS_ROUND.isdisjoint(node.name.split("."))
+            ):
+                return True
+        return False
 
     @property
     def acts(self) -> bool:

@@ -106,6 +106,9 @@ class Sandbox:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    stream.close()
             self._process = None
         if self._link is not None:
             self._link.close()
@@ -142,17 +145,20 @@ class Sandbox:
         )
         root = os.path.join(self._folder, "root")
         os.mkdir(root)
+        # Of the kinds that each run's own have: Python sets its streams up once, by what it finds, and forks keep them.
+        empty = _memory_file("")
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-c", source, str(theirs.fileno()), root, *without],
             env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdin=empty,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
             cwd="/",
         )
         theirs.close()
+        os.close(empty)
         ours.settimeout(_START_S)
         self._link = ours
         self._greet(ours)

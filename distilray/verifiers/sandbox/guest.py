@@ -60,14 +60,13 @@ def preload() -> None:
     """Import once, in the launcher, what solutions usually import: each fork then shares it."""
     for name in _COMMON:
         importlib.import_module(name)
-    trusted.remember((*_COMMON, "os", "posixpath"))
     gc.collect()
     gc.freeze()  # no fork writes to the pages that all of them share
 
 
 def play(job: dict[str, Any], results: int) -> None:
     """Run the job, send its results as JSON lines to the descriptor `results`, and exit. Never returns."""
-    program.open_streams()
+    sys.argv = [program.FILE]
     if job["form"] == "script":
         _play_script(job, results)
     code = 0
@@ -126,6 +125,8 @@ def _calls(job: dict[str, Any], results: int) -> None:
 
 
 def _asserts(job: dict[str, Any], results: int) -> None:
+    if job["guarded"]:
+        trusted.remember((*_COMMON, "os", "posixpath"))
     teller = Teller(results, job.pop("token"))
     try:
         space = _run(job.pop("program"), "solution", job["setup"])

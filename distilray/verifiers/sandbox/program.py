@@ -10,7 +10,6 @@ import atexit
 import builtins
 import gc
 import importlib.machinery
-import io
 import linecache
 import os
 import signal
@@ -23,22 +22,6 @@ FILE = "solution.py"
 _SELF = ("__file__", FILE, "argv")
 _MOST = 2**31 - 1
 _EXEC_COUNTS = sys.version_info < (3, 12)  # calls of C functions, `exec` among them, counted as recursion until then
-
-
-def open_streams() -> None:
-    """Standard streams on descriptors 0, 1 and 2 with everything that Python's own have (`buffer`, `mode`, `name`)."""
-    sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", "surrogateescape")
-    sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", "surrogateescape")
-    sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "w", "backslashreplace")
-    sys.argv = [FILE]
-
-
-def _stream(descriptor: int, name: str, mode: str, errors: str) -> io.TextIOWrapper:
-    buffer: Any = open(descriptor, mode + "b", closefd=False)  # noqa: SIM115
-    buffer.raw.name = name
-    stream: Any = io.TextIOWrapper(buffer, "utf-8", errors, newline="\n", line_buffering=descriptor == 2)
-    stream.mode = mode
-    return stream
 
 
 def compiled(program: str) -> CodeType:

@@ -1,7 +1,7 @@
 """What test code may rely on although the program ran first: the builtins and the library as they were before it.
 
-A program that replaces `builtins.len`, `math.isclose` or `unittest.TestCase.assertEqual` decides its own tests; all
-that a fork of the launcher has loaded is put back before each test.
+A program that replaces `builtins.len`, `math.isclose` or `unittest.TestCase.assertEqual` decides its own tests; what
+was there before it is put back before each test.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _classes: list[tuple[type, dict[str, Any]]] = []
 
 
 def remember(packages: Collection[str]) -> None:
-    """Called once, when the launcher has loaded what programs usually import: `packages` and what is in them."""
+    """Called before the program runs, unless it has no means to replace anything: keep `packages` and what is in them.
+    (Not in the launcher, and not always: each object touched is a page that a fork no longer shares with it.)"""
     for name, module in list(sys.modules.items()):
         if name not in _KEPT_OUT and name.partition(".")[0] in packages and type(module) is ModuleType:
             _modules[name] = (module, dict(vars(module)))
@@ -41,6 +42,8 @@ def remember(packages: Collection[str]) -> None:
 
 def restore() -> None:
     """Put back what is no longer as it was. What a program added to a module stays."""
+    if not _modules:
+        return
     builtins.__dict__.update(BUILTINS)
     for name, (module, content) in _modules.items():
         sys.modules[name] = module
@@ -50,6 +53,8 @@ def restore() -> None:
 
 def restore_assertions() -> None:
     """Put back what assertions work with. `input`, `print` and the like are left to a test that patches them."""
+    if not _modules:
+        return
     builtins.__dict__.update(CORE)
     for found, content in _classes:
         now = vars(found)
