@@ -19,9 +19,11 @@ from typing import Any
 
 from distilray.verifiers.coding.comparing import decoded, same_output, same_value
 from distilray.verifiers.coding.fences import parse
+from distilray.verifiers.coding.hardening import compiled
 from distilray.verifiers.coding.names import Module
 from distilray.verifiers.coding.references import Tests, read_tests
 from distilray.verifiers.coding.selection import Wanted, code_of_prompt, function_of_prompt, program_in
+from distilray.verifiers.coding.testcode import TestCode
 from distilray.verifiers.sandbox.client import RunResult, Sandbox
 from distilray.verifiers.sandbox.limits import Limits
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
@@ -36,6 +38,7 @@ _WHY = {
     "output": "wrote endless output",
     "signal": "was killed",
 }
+BUILTINS = frozenset(dir(builtins))
 _NO_TEST = "the reference holds no runnable test"
 
 
@@ -117,7 +120,7 @@ def _fitted(tests: Tests, program: str) -> tuple[Tests, str]:
         if len(free) != 1 and len(module.functions) != 1:
             return tests, f"the reference does not say which of {', '.join(module.functions) or 'no functions'} to test"
         tests = replace(tests, entry_point=(free if len(free) == 1 else module.functions)[0])
-    shadowing = set(dir(builtins)) & (module.defines.keys() if module is not None else set())
+    shadowing = BUILTINS & (module.defines.keys() if module is not None else set())
     if takes or tests.names or any(name in unit.code for unit in tests.units for name in (*shadowing, "solution")):
         return tests, ""
     return tests, f"{_NO_TEST} of the program"
@@ -200,22 +203,31 @@ def _job(program: str, tests: Tests, waiting: list[int], token: str) -> dict[str
     if tests.form == "calls":
         calls = [(p, {name: tests.tests[p][name] for name in ("function", "args", "kwargs")}) for p in waiting]
         return {"form": "calls", "program": program, "calls": calls}
+    tree = parse(program)
+    module = Module(program, tree) if tree is not None else None
     return {
         "form": "asserts",
         "program": program,
         "token": token,
         "entry_point": tests.entry_point,
-        "guarded": _may_replace(program),
+        "guarded": module is None or module.may_replace,
         "setup": tests.setup,
-        "units": [(unit.code, unit.imports, sorted(unit.names), not unit.cases) for unit in tests.units],
+        "units": [_unit(f"tests {number}", unit, module, tests.entry_point) for number, unit in enumerate(tests.units)],
         "cases": [(p, tests.tests[p]["unit"], tests.tests[p]["kind"], tests.tests[p]["name"]) for p in waiting],
     }
 
 
-def _may_replace(program: str) -> bool:
-    """Whether the tests need what they rely on put back; a plain program saves the time."""
-    tree = parse(program)
-    return tree is None or Module(program, tree).may_replace
+def _unit(path: str, unit: TestCode, module: Module | None, entry: str) -> dict[str, Any]:
+    defined = module.defines.keys() if module is not None else set()
+    shadows = set() if unit.names & defined else BUILTINS & defined
+    return {
+        "path": path,
+        "code": unit.code,
+        "compiled": compiled(unit.code, path, frozenset({entry, *shadows})),
+        "imports": unit.imports,
+        "names": sorted(unit.names),
+        "prepares": not unit.cases,
+    }
 
 
 def _judge(message: dict[str, Any], tests: Tests, position: int, token: str) -> _Result:

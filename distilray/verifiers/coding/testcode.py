@@ -16,7 +16,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 
 from distilray.verifiers.coding.fences import parse
@@ -39,6 +39,7 @@ class TestCode:
     imports: dict[str, list[str]] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=256)
 def read_test_code(code: str) -> TestCode | None:
     """What `code` holds; None if it is not Python. Code without a test has no cases."""
     tree = parse(code)

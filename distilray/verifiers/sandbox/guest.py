@@ -136,11 +136,11 @@ def _asserts(job: dict[str, Any], results: int) -> None:
             return
         raise
     path = space["__file__"]
-    for number, (code, imports, names, prepares) in enumerate(job["units"]):
-        cases = [(position, kind, name) for position, unit, kind, name in job["cases"] if unit == number]
-        if not cases and not prepares:
+    for number, given in enumerate(job["units"]):
+        cases = [(position, kind, name) for position, place, kind, name in job["cases"] if place == number]
+        if not cases and not given["prepares"]:
             continue  # decided before
-        unit = testing.TestUnit(number, code, imports, names, space, job["entry_point"])
+        unit = testing.TestUnit(number, given, space, job["entry_point"])
 
         def tell(position: int, error: BaseException | None, unit: testing.TestUnit = unit) -> None:
             if error is None:

@@ -1,13 +1,13 @@
-"""Test code that an object cannot talk round: comparisons refuse values that claim to equal everything.
+"""Comparisons that an object cannot talk round: values that claim to equal everything are refused.
 
-The code is rewritten before it runs. Both sides of a comparison, and what is given to `assert...` methods, pass
-`honest`, which raises for a liar and hands on anything else; these methods are looked up where a program cannot have
-replaced them; names of builtins mean the builtins, whatever the program calls by these names.
+Test code is rewritten before it runs (coding/hardening.py). Both sides of a comparison, and what is given to
+`assert...` methods, pass `honest`, which raises for a liar and hands on anything else; these methods are looked up
+where a program cannot have replaced them; names of builtins mean the builtins, whatever the program calls by these
+names.
 """
 
 from __future__ import annotations
 
-import ast
 from collections import deque
 from typing import Any
 
@@ -37,8 +37,9 @@ _UNLIKE = (
     (None, _NOTHING),
 )
 _LEAST, _MOST = float("-inf"), float("inf")
-_HONEST, _ARGUMENT, _METHOD_OF = "<trusted> honest", "<trusted> argument", "<trusted> method"
-_TRUSTED = "<trusted> builtin "
+HONEST, ARGUMENT, METHOD_OF = "<trusted> honest", "<trusted> argument", "<trusted> method"
+TRUSTED = "<trusted> builtin "
+"""Names of the helpers in hardened code; no program can use them by writing them down."""
 
 
 def honest(value: Any) -> Any:
@@ -96,90 +97,7 @@ def _holds(claim: Any) -> bool:
         return False
 
 
-def hardened(code: str, shadows: set[str], package: str) -> ast.Module:
-    """Test code as a tree to compile. `shadows` are names of builtins that the program may define and the tests mean;
-    relative imports are of the module `package`."""
-    tree = ast.parse(code)
-    tree.body = [node for one in tree.body for node in _as_main(one)]
-    bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    bound |= {getattr(node, "name", None) for node in ast.walk(tree)}
-    bound |= {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", ())
-              if isinstance(alias, ast.alias)}  # fmt: skip
-    names = trusted.CORE.keys() - bound - shadows
-    return ast.fix_missing_locations(_Hardening(names, package).visit(tree))
-
-
 def helpers() -> dict[str, Any]:
     """What hardened code refers to, for the namespace that it runs in."""
-    own = {_HONEST: honest, _ARGUMENT: argument, _METHOD_OF: method_of}
-    return {**own, **{_TRUSTED + name: value for name, value in trusted.CORE.items()}}
-
-
-class _Hardening(ast.NodeTransformer):
-    def __init__(self, names: set[str], package: str):
-        self._names = names
-        self._package = package
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id in self._names and isinstance(node.ctx, ast.Load):
-            node.id = _TRUSTED + node.id
-        return node
-
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        self.generic_visit(node)
-        node.left = _checked(node.left)
-        node.comparators = [_checked(one) for one in node.comparators]
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Attribute) and node.func.attr.startswith("assert"):
-            node.args = [_checked(one, _ARGUMENT) for one in node.args]
-            node.func = _call(_METHOD_OF, node.func.value, ast.Constant(node.func.attr))
-        return node
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        if node.level:
-            node.level, node.module = 0, node.module or self._package
-        return node
-
-
-def _checked(node: ast.expr, check: str = _HONEST) -> ast.expr:
-    """`node`, checked when it runs; not the tests' own literals, and not their own wildcard `mock.ANY`."""
-    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-    if isinstance(node, (ast.Constant, ast.Starred)) or name == "ANY" or _is_literal(node):
-        return node
-    return _call(check, node)
-
-
-def _call(function: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(function, ast.Load()), list(arguments), [])
-
-
-def _is_literal(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        return _is_literal(node.operand)
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return all(_is_literal(one) for one in node.elts)
-    if isinstance(node, ast.Dict):
-        return all(one is not None and _is_literal(one) for one in (*node.keys, *node.values))
-    return isinstance(node, ast.Constant)
-
-
-def _as_main(node: ast.stmt) -> list[ast.stmt]:
-    """A statement as it runs when the test code is the main module, without calls of `unittest.main` and the like:
-    its cases are run one by one."""
-    if isinstance(node, ast.If) and "__name__" in ast.dump(node.test) and "__main__" in ast.dump(node.test):
-        return [inner for one in node.body for inner in _as_main(one)]
-    if isinstance(node, ast.Expr) and any(_is_main(part) for part in ast.walk(node)):
-        return []
-    return [node]
-
-
-def _is_main(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Call):
-        return False
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr == "main" and getattr(node.func.value, "id", "") in ("unittest", "pytest", "absltest")
-    return False
+    own = {HONEST: honest, ARGUMENT: argument, METHOD_OF: method_of}
+    return {**own, **{TRUSTED + name: value for name, value in trusted.CORE.items()}}
