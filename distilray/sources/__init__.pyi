@@ -4,7 +4,8 @@ from .ingest import batches as batches
 from .ingest import check_source as check_source
 from .ingest import read_batches as read_batches
 from .ingest import rows_of as rows_of
-from .readers import Malformed as Malformed
+from .formats.malformed import Malformed as Malformed
+from .readers import read_file as read_file
 from .readers import read_records as read_records
 from .settings import Source as Source
 from .settings import SourceError as SourceError

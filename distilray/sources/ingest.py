@@ -14,7 +14,8 @@ from pyarrow import fs
 from distilray.rows import MalformedRecord, content_hash, guess_language, language_code, row_id, schema_with, to_table
 from distilray.sources.files import SourceFile, list_files
 from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
-from distilray.sources.readers import Malformed, read_records
+from distilray.sources.formats.malformed import Malformed
+from distilray.sources.readers import read_records
 from distilray.sources.settings import Source, SourceError
 from distilray.sources.turns import as_text
 

@@ -41,6 +41,17 @@ class SourceError(InputError):
         return type(self), (self.place, self.value, self.remedy)
 
 
+def fault(place: str, error: OSError) -> SourceError:
+    """The error of a source whose file system failed, with what helps against that."""
+    if isinstance(error, PermissionError):
+        remedy = "Give this user the right to read it"
+    elif isinstance(error, FileNotFoundError):
+        remedy = "Correct the path, or put the file back"
+    else:
+        remedy = "Check the address, the disk, the credentials and the network, then run the same command again"
+    return SourceError(place, f"cannot be read ({error})", remedy)
+
+
 class Source(BaseModel):
     """Files, or a function, that hold instructions, and how to read them."""
 

@@ -1,0 +1,188 @@
+"""The records in an array, in an object that is keyed by their ids, or one after another; each fails alone.
+
+After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with the same
+key as the others do. One within a record may look like that, so it must also have about the same keys.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from distilray.sources.formats.decoding import FIX_JSON, decoded, decoded_or_none
+from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
+from distilray.sources.formats.scanner import Broken, Cut, Scanner
+
+_KEY = rb'"(?:[^"\\]++|\\.)*+"'
+_FIRST_KEY = re.compile(rb"(?:" + _KEY + rb"\s*:)?\s*\{\s*(" + _KEY + rb")\s*:", re.DOTALL)
+MISSES = 8
+"""Guesses in a row that may fail before there are no more."""
+_NEAR = 4096
+"""Bytes that the beginning of a record may take, white space included."""
+
+
+def elements(scanner: Scanner, close: bytes = b"", position: int = 0, *, resume: bool = True) -> Found:
+    """What stands between here and ``close``: values, or with ``}`` keys and values; without ``close``, all values to the
+    end of the text, those of arrays one by one.
+
+    ``position`` is that of the element before. Without ``resume`` nothing after an element without an end is read, as
+    nobody knows how many of them there are.
+    """
+    return _Elements(scanner, close, position, resume).found()
+
+
+class _Elements:
+    def __init__(self, scanner: Scanner, close: bytes, position: int, resume: bool) -> None:
+        self.scanner, self.close, self.position, self.resume = scanner, close, position, resume
+        self.keyed = close == b"}"
+        self.first_key: bytes | None = None
+        self.keys: frozenset[str] = frozenset()
+        """Of the first good record."""
+        self.recovering = False
+        """Since a record without an end, none like the others has been read."""
+        self.unreadable: Unreadable | None = None
+        self.between: re.Pattern[bytes] | None = None
+        """What probably stands between two records."""
+        self.missed = 0
+
+    def found(self) -> Found:
+        try:
+            while first := self._next():
+                if first == b"[" and not self.close:
+                    self.scanner.at += 1
+                    for self.position, value in elements(self.scanner, b"]", self.position):
+                        yield self.position, value
+                        if isinstance(value, Malformed) and value.records is None:
+                            return
+                    continue
+                value, ended = self._element()
+                part = self.recovering and ended and self._is_part(value)
+                last = (part or not ended) and not (self.resume and self._find_next())
+                if part and not last:
+                    continue
+                self.position += 1
+                yield self.position, self._rest(value) if last else value
+                if last:
+                    return
+                self.recovering = not ended or (self.recovering and isinstance(value, Malformed))
+        except Unreadable as error:
+            yield self.position + 1, error.rest()
+        except Cut:
+            yield self.position + 1, rest_of_file("it is cut short, its list of records has no end", COPY_AGAIN)
+
+    def _next(self) -> bytes:
+        """The first byte of the next element; empty after the last, when ``close`` has been passed. Raises Cut."""
+        while (first := self.scanner.peek()) == b",":
+            self.scanner.at += 1
+        if first == self.close:
+            self.scanner.at += len(first)
+            return b""
+        if not first:
+            raise Cut
+        return first
+
+    def _element(self) -> tuple[Any, bool]:
+        """The next element, or :class:`Malformed`, and whether its end was found."""
+        self.scanner.keep()
+        if (value := self._guessed()) is not None:
+            return value, True
+        try:
+            key, raw = self._raw()
+        except Cut:
+            return Malformed("not JSON; it is cut short within a record", "", COPY_AGAIN), False
+        except Broken as error:
+            return Malformed(f"not JSON; {error.why}", "", FIX_JSON), False
+        except Unreadable as error:
+            self.unreadable = error
+            return Malformed("not JSON; without an end", "", FIX_JSON), False
+        value = decoded(raw)
+        if isinstance(value, Malformed):
+            return value, self._ends_well(raw)
+        if isinstance(value, dict):
+            if not self.keys:
+                self.keys = frozenset(value)
+                self._note_first_key(raw)
+            if self.keyed and "id" not in value:
+                value = {"id": decoded(key), **value}
+        return value, True
+
+    def _guessed(self) -> Any:
+        """The record up to what looks like the beginning of the next, if that is one: then it is this one, since no part
+        of an object is an object of the same beginning. Faster than looking at every string and bracket; None if not."""
+        scanner = self.scanner
+        if self.between is None or self.missed > MISSES:
+            return None
+        found = self.between.search(scanner.data, scanner.at)
+        if found is not None:
+            value = decoded_or_none(scanner.data[scanner.at : found.start() + 1])
+            if value is not None:
+                scanner.at, self.missed = found.start() + 1, 0
+                return value
+            self.missed += 1
+        return None
+
+    def _raw(self) -> tuple[bytes, bytes]:
+        key = b""
+        if self.keyed:
+            key = self.scanner.value()
+            self.scanner.take(b":")
+            self.scanner.peek()
+        begun = self.scanner.at - self.scanner.start
+        self.scanner.value()
+        return key, self.scanner.data[self.scanner.start + begun : self.scanner.at]
+
+    def _ends_well(self, raw: bytes) -> bool:
+        """Whether ``raw``, which is not JSON, is one element: nothing in it looks like the beginning of another, and what
+        follows it may follow one."""
+        if not self.resume:
+            return True
+        self._note_first_key(raw)
+        if self._beginning().search(raw, 1):
+            return False
+        try:
+            return raw[:1] in (b"{", b"[") or self.scanner.peek() in (b",", self.close)
+        except Unreadable:  # told when the next element is asked for
+            return True
+
+    def _note_first_key(self, raw: bytes) -> None:
+        if self.first_key is None and (found := _FIRST_KEY.match(raw)):
+            self.first_key = found[1]
+            if not self.keyed:
+                self.between = re.compile(rb"\}\s*,\s*\{\s*" + re.escape(found[1]) + rb"\s*:")
+
+    def _beginning(self) -> re.Pattern[bytes]:
+        key = re.escape(self.first_key) + rb"\s*:" if self.first_key else b'"'
+        return re.compile(rb"(?<=[,}\s])" + (_KEY + rb"\s*:\s*" if self.keyed else b"") + rb"\{\s*" + key, re.DOTALL)
+
+    def _is_part(self, value: Any) -> bool:
+        """Whether ``value`` rather belongs to the record whose end was not found than is a record itself."""
+        if not isinstance(value, dict):
+            return False
+        ours, others = frozenset(value) - {"id"}, self.keys - {"id"}
+        return 2 * len(ours & others) <= len(ours | others) if ours | others else False
+
+    def _find_next(self) -> bool:
+        """Goes from within the last element to where another begins; whether there is one."""
+        scanner = self.scanner
+        self._note_first_key(scanner.data[scanner.start : scanner.start + _NEAR])
+        begins = self._beginning()
+        scanner.at = scanner.start + 1
+        try:
+            while not (found := begins.search(scanner.data, scanner.at)):
+                scanner.at = max(scanner.at, len(scanner.data) - _NEAR)
+                scanner.keep()
+                if not scanner.more():
+                    return False
+        except Unreadable as error:
+            self.unreadable = error
+            return False
+        scanner.at = found.start()
+        return True
+
+    def _rest(self, value: Any) -> Malformed:
+        """What stands for an element whose end was not found, and all after it."""
+        if self.unreadable is not None:
+            return self.unreadable.rest()
+        if not isinstance(value, Malformed):
+            value = Malformed("not JSON; nothing that follows is like the records before", "", FIX_JSON)
+        return rest_of_file(value.why.replace("; ", ": "), value.remedy)
