@@ -1,4 +1,6 @@
+from .counts import SourceCount as SourceCount
 from .files import SourceFile as SourceFile
+from .files import files_to_read as files_to_read
 from .files import list_files as list_files
 from .ingest import batches as batches
 from .ingest import check_source as check_source

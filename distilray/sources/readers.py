@@ -15,7 +15,7 @@ from distilray.sources.formats.columnar import read_arrow_file, read_parquet_fil
 from distilray.sources.formats.decoding import decoded
 from distilray.sources.formats.documents import read_document
 from distilray.sources.formats.lines import read_lines
-from distilray.sources.formats.malformed import Found, Malformed, Unreadable
+from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
 from distilray.sources.formats.streams import place_of, text_chunks
 from distilray.sources.settings import Source, SourceError
 
@@ -54,6 +54,8 @@ def _found(source: Source, file: SourceFile) -> Found:
     place, kind = place_of(source, file), file.format
     if kind == "function":
         return _function(source, file)
+    if not file.size and not file.may_be_empty:
+        return iter([(1, rest_of_file(f"it is empty, which no file of the format {kind} is", COPY_AGAIN))])
     if kind in ("json", "jsonl") and source.format == "auto":
         kind = _by_content(place, file, kind)
     match kind:

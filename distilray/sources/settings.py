@@ -83,7 +83,8 @@ class Source(BaseModel):
         default="auto",
         description="How its files are written; auto goes by the file's ending, then by its first line.",
     )
-    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk.")
+    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk, or which "
+                              "list of a JSON file that holds several.")  # fmt: skip
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Our field name mapped to the record's column, where the usual names do not fit: "
@@ -119,6 +120,13 @@ class Source(BaseModel):
     )
     task: str | None = Field(default=None, description="Task of all its rows: math, code, ...")
     limit: int | None = Field(default=None, gt=0, description="Maximum number of rows, in the order of its files.")
+    lost_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="A run ends with exit code 1 if more than this share of its records was lost: malformed, or not "
+        "readable. A file that cannot be read to its end is more than any share but 1, as nobody knows how much it lacks.",
+    )
 
     @field_validator("reference_pattern", "trace_pattern")
     @classmethod

@@ -15,6 +15,7 @@ from distilray.sources.formats.malformed import Malformed
 
 SAVE_AS_UTF8 = "Save the file as UTF-8, for example with `iconv -f GB18030 -t UTF-8`, naming its true encoding"
 FIX_JSON = "Correct the file at that place, or write it again with a JSON library"
+_LIKE_UTF16 = "it has NUL bytes, as UTF-16 without a byte-order mark has"
 
 _decode = msgspec.json.Decoder().decode
 
@@ -41,7 +42,8 @@ def _leniently(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         if raw[error.start] == 0xED:  # how the halves of a pair are written by those who encode them one by one
             return _half_a_pair()
-        return Malformed(f"not UTF-8; byte {error.start + 1} is 0x{raw[error.start]:02x}", "", SAVE_AS_UTF8)
+        like = f", {_LIKE_UTF16}" if b"\0" in raw else ""
+        return Malformed(f"not UTF-8; byte {error.start + 1} is 0x{raw[error.start]:02x}{like}", "", SAVE_AS_UTF8)
     try:
         value = json.loads(text)
         _ = "\\u" in text and json.dumps(value, ensure_ascii=False).encode()
@@ -51,7 +53,7 @@ def _leniently(raw: bytes) -> Any:
         return Malformed("not usable JSON; nested too deeply", "", FIX_JSON)
     except json.JSONDecodeError as error:
         if "\0" in text:
-            return Malformed("not JSON; has NUL bytes, as UTF-16 without a byte-order mark has", "", SAVE_AS_UTF8)
+            return Malformed(f"not JSON; {_LIKE_UTF16}", "", SAVE_AS_UTF8)
         return Malformed(f"not JSON; {error.msg} at character {error.pos + 1}", "", FIX_JSON)
     except ValueError as error:  # an integer of thousands of digits
         return Malformed(f"not usable JSON; {str(error).partition(';')[0]}", "", FIX_JSON)

@@ -14,7 +14,7 @@ from distilray.sources.formats.decoding import FIX_JSON
 from distilray.sources.formats.elements import elements
 from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
 from distilray.sources.formats.scanner import Broken, Cut, Scanner
-from distilray.sources.formats.shapes import Shape, go_to, shape_of
+from distilray.sources.formats.shapes import Shape, go_to, other_lists, shape_of
 from distilray.sources.formats.streams import text_chunks
 from distilray.sources.settings import Source
 
@@ -28,20 +28,24 @@ def read_document(source: Source, place: str, file: SourceFile) -> Found:
         return Scanner(text_chunks(place, file))
 
     shape = shape_of(source, place, opened())
+    if shape.kind == "columns" and shape.why:
+        return iter([(1, rest_of_file(f"not JSON, so its columns are not known: {shape.why}", FIX_JSON))])
     if shape.kind == "columns":
         return _records([(name, _member(opened(), name, resume=False)) for name in shape.names])
-    return _member(opened(), shape.names[0]) if shape.kind == "member" else _all(opened(), shape)
+    if shape.kind == "member":
+        return _member(opened(), shape.names[0], only=not shape.why)
+    return _all(opened(), shape)
 
 
 def _all(scanner: Scanner, shape: Shape) -> Found:
     if shape.kind == "sequence":
         return elements(scanner)
     scanner.take(b"{")
-    return elements(scanner, b"}")
+    return elements(scanner, b"}", outermost=True)
 
 
-def _member(scanner: Scanner, name: str, *, resume: bool = True) -> Found:
-    """The values in the array, or in the object, under ``name``."""
+def _member(scanner: Scanner, name: str, *, resume: bool = True, only: bool = True) -> Found:
+    """The values in the array, or in the object, under ``name``; ``only``: it is known that none follow elsewhere."""
     try:
         go_to(scanner, name)
         close = b"]" if scanner.peek() == b"[" else b"}"
@@ -52,7 +56,27 @@ def _member(scanner: Scanner, name: str, *, resume: bool = True) -> Found:
         remedy = COPY_AGAIN if isinstance(error, Cut) else FIX_JSON
         yield 1, rest_of_file(f"not JSON before the records under {name!r}: {error.why}", remedy)
     else:
-        yield from elements(scanner, close, resume=resume)
+        position, value = 0, None
+        for position, value in elements(scanner, close, resume=resume):
+            yield position, value
+        if not isinstance(value, Malformed) or value.records is not None:
+            yield from _after(scanner, name, position, only)
+
+
+def _after(scanner: Scanner, name: str, position: int, only: bool) -> Found:
+    """Says so if what follows the list under ``name`` shows that its end was none, or holds other records."""
+    try:
+        others = other_lists(scanner)
+    except Unreadable as error:
+        yield position + 1, error.rest()
+    except Cut:
+        yield position + 1, rest_of_file(f"it is cut short after the list under {name!r}", COPY_AGAIN)
+    except Broken as error:
+        yield position + 1, rest_of_file(f"not JSON after the list under {name!r}: {error.why}", FIX_JSON)
+    else:
+        if others and not only:
+            why = f"more lists of records follow, {', '.join(others)}"
+            yield position + 1, rest_of_file(why, "Name one of the lists as `split`")
 
 
 def _records(columns: list[tuple[str, Found]]) -> Found:

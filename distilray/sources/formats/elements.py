@@ -1,43 +1,49 @@
 """The records in an array, in an object that is keyed by their ids, or one after another; each fails alone.
 
-After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with the same
-key as the others do. One within a record may look like that, so it must also have about the same keys.
+After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with a key that
+records have. One within a record may look like that, so most of its keys must be theirs.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from distilray.sources.formats.decoding import FIX_JSON, decoded, decoded_or_none
 from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
-from distilray.sources.formats.scanner import Broken, Cut, Scanner
+from distilray.sources.formats.scanner import Broken, Cut, Scanner, outer_keys
 
 _KEY = rb'"(?:[^"\\]++|\\.)*+"'
 _FIRST_KEY = re.compile(rb"(?:" + _KEY + rb"\s*:)?\s*\{\s*(" + _KEY + rb")\s*:", re.DOTALL)
 MISSES = 8
 """Guesses in a row that may fail before there are no more."""
+MOST_KEYS = 256
 _NEAR = 4096
 """Bytes that the beginning of a record may take, white space included."""
 
 
-def elements(scanner: Scanner, close: bytes = b"", position: int = 0, *, resume: bool = True) -> Found:
+def elements(
+    scanner: Scanner, close: bytes = b"", position: int = 0, *, resume: bool = True, outermost: bool = False
+) -> Found:
     """What stands between here and ``close``: values, or with ``}`` keys and values; without ``close``, all values to the
     end of the text, those of arrays one by one.
 
     ``position`` is that of the element before. Without ``resume`` nothing after an element without an end is read, as
-    nobody knows how many of them there are.
+    nobody knows how many of them there are. ``outermost``: nothing stands after ``close``.
     """
-    return _Elements(scanner, close, position, resume).found()
+    return _Elements(scanner, close, position, resume, outermost).found()
 
 
 class _Elements:
-    def __init__(self, scanner: Scanner, close: bytes, position: int, resume: bool) -> None:
-        self.scanner, self.close, self.position, self.resume = scanner, close, position, resume
+    def __init__(self, scanner: Scanner, close: bytes, position: int, resume: bool, outermost: bool) -> None:
+        self.scanner, self.close, self.position = scanner, close, position
+        self.resume, self.outermost = resume, outermost
         self.keyed = close == b"}"
-        self.first_key: bytes | None = None
-        self.keys: frozenset[str] = frozenset()
-        """Of the first good record."""
+        self.keys: set[str] = set()
+        """Of the good records, as far as they are few."""
+        self.fewest = 0
+        """Keys of the good record with the fewest."""
         self.recovering = False
         """Since a record without an end, none like the others has been read."""
         self.unreadable: Unreadable | None = None
@@ -72,14 +78,15 @@ class _Elements:
 
     def _next(self) -> bytes:
         """The first byte of the next element; empty after the last, when ``close`` has been passed. Raises Cut."""
-        while (first := self.scanner.peek()) == b",":
-            self.scanner.at += 1
-        if first == self.close:
-            self.scanner.at += len(first)
-            return b""
-        if not first:
+        while first := self.scanner.peek():
+            if first not in (b",", b"]", b"}"):
+                return first
+            self.scanner.at += 1  # brackets that close nothing cost no record
+            if first == self.close and not (self.outermost and self.scanner.peek()):
+                return b""
+        if self.close:
             raise Cut
-        return first
+        return b""
 
     def _element(self) -> tuple[Any, bool]:
         """The next element, or :class:`Malformed`, and whether its end was found."""
@@ -99,9 +106,10 @@ class _Elements:
         if isinstance(value, Malformed):
             return value, self._ends_well(raw)
         if isinstance(value, dict):
-            if not self.keys:
-                self.keys = frozenset(value)
-                self._note_first_key(raw)
+            if self.between is None and not self.keyed and (first := _FIRST_KEY.match(raw)):
+                self.between = re.compile(rb"\}\s*,\s*\{\s*" + re.escape(first[1]) + rb"\s*:")
+            if not (self.recovering and self._is_part(value)):
+                self._note_keys(value)
             if self.keyed and "id" not in value:
                 value = {"id": decoded(key), **value}
         return value, True
@@ -117,6 +125,8 @@ class _Elements:
             value = decoded_or_none(scanner.data[scanner.at : found.start() + 1])
             if value is not None:
                 scanner.at, self.missed = found.start() + 1, 0
+                if not self.recovering:
+                    self._note_keys(value)
                 return value
             self.missed += 1
         return None
@@ -136,36 +146,36 @@ class _Elements:
         follows it may follow one."""
         if not self.resume:
             return True
-        self._note_first_key(raw)
-        if self._beginning().search(raw, 1):
+        if self._beginning(raw).search(raw, 1):
             return False
         try:
             return raw[:1] in (b"{", b"[") or self.scanner.peek() in (b",", self.close)
         except Unreadable:  # told when the next element is asked for
             return True
 
-    def _note_first_key(self, raw: bytes) -> None:
-        if self.first_key is None and (found := _FIRST_KEY.match(raw)):
-            self.first_key = found[1]
-            if not self.keyed:
-                self.between = re.compile(rb"\}\s*,\s*\{\s*" + re.escape(found[1]) + rb"\s*:")
+    def _note_keys(self, value: dict[str, Any]) -> None:
+        self.fewest = min(self.fewest or len(value), len(value))
+        if len(self.keys) < MOST_KEYS:
+            self.keys.update(value)
 
-    def _beginning(self) -> re.Pattern[bytes]:
-        key = re.escape(self.first_key) + rb"\s*:" if self.first_key else b'"'
+    def _beginning(self, broken: bytes) -> re.Pattern[bytes]:
+        """The beginning of a record with one of the keys of the good ones, or else with one of ``broken``'s."""
+        keys = {json.dumps(key, ensure_ascii=ascii) for key in self.keys for ascii in (True, False)}
+        texts = [key.encode("utf-8", "surrogatepass") for key in sorted(keys)] or sorted(outer_keys(broken))
+        key = rb"(?:" + b"|".join(map(re.escape, texts)) + rb")\s*:" if texts else b'"'
         return re.compile(rb"(?<=[,}\s])" + (_KEY + rb"\s*:\s*" if self.keyed else b"") + rb"\{\s*" + key, re.DOTALL)
 
     def _is_part(self, value: Any) -> bool:
         """Whether ``value`` rather belongs to the record whose end was not found than is a record itself."""
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not self.keys:
             return False
-        ours, others = frozenset(value) - {"id"}, self.keys - {"id"}
-        return 2 * len(ours & others) <= len(ours | others) if ours | others else False
+        known = sum(key in self.keys for key in value)
+        return 2 * known <= len(value) or 2 * known < self.fewest
 
     def _find_next(self) -> bool:
         """Goes from within the last element to where another begins; whether there is one."""
         scanner = self.scanner
-        self._note_first_key(scanner.data[scanner.start : scanner.start + _NEAR])
-        begins = self._beginning()
+        begins = self._beginning(scanner.data[scanner.start : scanner.start + _NEAR])
         scanner.at = scanner.start + 1
         try:
             while not (found := begins.search(scanner.data, scanner.at)):
@@ -185,4 +195,5 @@ class _Elements:
             return self.unreadable.rest()
         if not isinstance(value, Malformed):
             value = Malformed("not JSON; nothing that follows is like the records before", "", FIX_JSON)
-        return rest_of_file(value.why.replace("; ", ": "), value.remedy)
+        problem, _, detail = value.why.partition("; ")
+        return rest_of_file(detail if value.remedy == COPY_AGAIN else f"{problem}: {detail}", value.remedy)

@@ -14,12 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from distilray.sources.formats.lines import MOST_BYTES
 from distilray.sources.formats.malformed import Unreadable
 
-_TOKEN = re.compile(
-    rb'"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"(?:\Z|(?=[\s,:\]}])|(.))|(\Z))|[\[\]{}]', re.DOTALL
-)
+MOST_BYTES = 256 << 20
+"""Longest record: what is held in memory is one of them, not the file."""
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"(?:\Z|(?=[\s,:\]}])|(.))|(\Z))|[\[\]{}]', re.DOTALL)
 """A string, with group 1 if JSON cannot go on after it and group 2 if it has no end yet, or a bracket."""
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]+")
@@ -144,3 +143,19 @@ class Scanner:
             if found.end() < len(self.data) or len(found[0]) > MOST_BYTES or not self.more():
                 self.at = found.end()
                 return
+
+
+def outer_keys(text: bytes) -> set[bytes]:
+    """The keys of the object that ``text`` begins with (or of the one under its first key), with their quotation marks,
+    as far as its strings are in step."""
+    keys, depth = set(), 0
+    for token in _TOKEN.finditer(text):
+        if token.lastindex:
+            break
+        first = token[0][:1]
+        if first == b'"':
+            if depth == 1 and _SPACE.sub(b"", text[token.end() : token.end() + 9])[:1] == b":":
+                keys.add(token[0])
+        else:
+            depth += 1 if first in _OPENING else -1
+    return keys

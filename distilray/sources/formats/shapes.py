@@ -1,15 +1,15 @@
 """What a JSON document that begins with an object holds, by the kinds of values under its keys.
 
-    {"data": [{...}, ...]}, {"train": [{...}, ...]}         records under one key
-    {"q0": {...}, "q1": {...}}                              records keyed by their ids
-    {"instruction": ["Hi", ...], "output": ["Yes", ...]}    columns
-    {"instruction": "Hi", "output": "Yes"} {...} ...        records, one after another
+{"data": [{...}, ...]}, {"train": [{...}, ...]}         records under one key
+{"q0": {...}, "q1": {...}}                              records keyed by their ids
+{"instruction": ["Hi", ...], "output": ["Yes", ...]}    columns
+{"instruction": "Hi", "output": "Yes"} {...} ...        records, one after another
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from distilray.sources.formats.decoding import decoded
@@ -29,6 +29,8 @@ class Shape:
     kind: Literal["sequence", "member", "keyed", "columns"]
     names: tuple[str, ...] = ()
     """Of the member, or of the columns."""
+    why: str = ""
+    """Why the document is not known to its end."""
 
 
 def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
@@ -37,16 +39,16 @@ def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
     if scanner.peek() != b"{":
         return Shape("sequence")
     kinds: dict[str, Kind] = {}
-    followed = False
+    followed, why = False, ""
     try:
         for name, kind in _members(scanner):
             kinds[name] = kind
             if kind == "records" and name in ("data", source.split):
                 return Shape("member", (name,))
-        followed = bool(scanner.peek())
-    except (Broken, Unreadable):
-        pass  # what has been seen decides; where it breaks off is told when it is read
-    return Shape("sequence") if followed else _decided(source, place, kinds)
+        followed = scanner.peek() in (b"{", b"[")
+    except (Broken, Unreadable) as error:
+        why = error.why  # what has been seen decides; where it breaks off is told when it is read
+    return Shape("sequence") if followed else replace(_decided(source, place, kinds), why=why)
 
 
 def _decided(source: Source, place: str, kinds: dict[str, Kind]) -> Shape:
@@ -58,7 +60,7 @@ def _decided(source: Source, place: str, kinds: dict[str, Kind]) -> Shape:
         return Shape("columns", tuple(kinds))
     if lists:
         if len(lists) > 1 or source.split not in (None, *lists):
-            raise SourceError(place, f"holds the lists {', '.join(lists)}", "Name one of them as `split`")
+            raise SourceError(place, f"holds lists of records: {', '.join(lists)}", "Name one of them as `split`")
         return Shape("member", (lists[0],))
     if "object" in kinds.values():
         return Shape("columns", tuple(kinds)) if asks else Shape("keyed")
@@ -70,9 +72,16 @@ def go_to(scanner: Scanner, name: str) -> bool:
     return any(found == name for found, _ in _members(scanner))
 
 
-def _members(scanner: Scanner) -> Iterator[tuple[str, Kind]]:
+def other_lists(scanner: Scanner) -> list[str]:
+    """From behind a value in an object to behind the object: the keys of the lists of records on the way. Raises
+    :class:`Broken`."""
+    return [name for name, kind in _members(scanner, begun=True) if kind == "records"]
+
+
+def _members(scanner: Scanner, *, begun: bool = False) -> Iterator[tuple[str, Kind]]:
     """Each key of the object that begins here, when its value has been reached, and what that is. Raises Broken."""
-    scanner.take(b"{")
+    if not begun:
+        scanner.take(b"{")
     while (first := scanner.peek()) != b"}":
         if first == b",":
             scanner.at += 1

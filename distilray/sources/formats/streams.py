@@ -65,6 +65,9 @@ class WatchedFile:
             self.check()
         return self.ahead
 
+    def close(self) -> None:
+        """Whoever opened the file closes it."""
+
     def check(self) -> None:
         """Raises :class:`SourceError` if the file system has failed."""
         if self.failed is not None:
@@ -151,4 +154,3 @@ def _before_failure(place: str, file: SourceFile, given: int) -> bytes:
         except OSError:
             raw.check()
     return bytes(found)
-
