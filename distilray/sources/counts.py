@@ -40,6 +40,11 @@ class SourceCount:
         if record.records is None:
             self.ended_early.append(f"{record.place}: {record.why.partition('; ')[2] or record.why}")
 
+    def record(self, rows: int) -> None:
+        """A record was read, and became ``rows`` rows."""
+        self.records += 1
+        self.parts += rows - 1
+
     def row(self, failed: bool) -> None:
         self.rows += 1
         self.failed += failed

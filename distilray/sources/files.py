@@ -65,8 +65,8 @@ def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[
 
 
 def files_to_read(source: Source) -> list[SourceFile]:
-    """The files of ``source`` without those that hold nothing. An empty file of a format that has none is read, and then
-    found to be incomplete."""
+    """The files of ``source`` without those that hold nothing. An empty file of a format that has none is read, and
+    found to be incomplete then."""
     return [file for file in list_files(source) if file.size or not file.may_be_empty]
 
 

@@ -14,8 +14,8 @@ from pyarrow import fs
 from distilray.rows import MalformedRecord, content_hash, guess_language, language_code, row_id, schema_with, to_table
 from distilray.sources.counts import SourceCount
 from distilray.sources.files import SourceFile, list_files
-from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
 from distilray.sources.formats.malformed import Malformed
+from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
 from distilray.sources.nested import drop_no_numbers, is_no_number
 from distilray.sources.readers import read_records
 from distilray.sources.settings import Source, SourceError
@@ -44,7 +44,7 @@ def rows_of(source: Source, file: SourceFile, count: SourceCount | None = None) 
 
 def _rows_and_remedies(source: Source, file: SourceFile, count: SourceCount) -> Iterator[tuple[dict[str, Any], str]]:
     """Rows, and what helps where one failed."""
-    reader = _RowReader(source, file)
+    reader = RowReader(source, file)
     for position, record in read_records(source, file):
         if isinstance(record, Malformed):
             count.malformed(record)
@@ -52,8 +52,7 @@ def _rows_and_remedies(source: Source, file: SourceFile, count: SourceCount) -> 
             remedy = record.remedy or DESCRIBE
         else:
             made, remedy = list(reader.rows(position, record)), DESCRIBE
-            count.records += 1
-            count.parts += len(made) - 1
+            count.record(len(made))
         for row in made:
             count.row(row.get("outcome") == "failed")
             yield row, remedy
@@ -122,7 +121,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     return None if pattern is None else re.compile(pattern)
 
 
-class _RowReader:
+class RowReader:
     """Makes rows of the records of one file, as its source describes them."""
 
     def __init__(self, source: Source, file: SourceFile) -> None:

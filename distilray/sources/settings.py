@@ -125,7 +125,7 @@ class Source(BaseModel):
         ge=0,
         le=1,
         description="A run ends with exit code 1 if more than this share of its records was lost: malformed, or not "
-        "readable. A file that cannot be read to its end is more than any share but 1, as nobody knows how much it lacks.",
+        "readable. A file that cannot be read to its end counts as more than any share but 1: nobody knows its loss.",
     )
 
     @field_validator("reference_pattern", "trace_pattern")

@@ -1,7 +1,7 @@
 """The records in an array, in an object that is keyed by their ids, or one after another; each fails alone.
 
-After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with a key that
-records have. One within a record may look like that, so most of its keys must be theirs.
+After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with a key
+that records have. One within a record may look like that, so most of its keys must be theirs.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _NEAR = 4096
 def elements(
     scanner: Scanner, close: bytes = b"", position: int = 0, *, resume: bool = True, outermost: bool = False
 ) -> Found:
-    """What stands between here and ``close``: values, or with ``}`` keys and values; without ``close``, all values to the
-    end of the text, those of arrays one by one.
+    """What stands between here and ``close``: values, or with ``}`` keys and values; without ``close``, all values to
+    the end of the text, those of arrays one by one.
 
     ``position`` is that of the element before. Without ``resume`` nothing after an element without an end is read, as
     nobody knows how many of them there are. ``outermost``: nothing stands after ``close``.
@@ -56,8 +56,9 @@ class _Elements:
             while first := self._next():
                 if first == b"[" and not self.close:
                     self.scanner.at += 1
-                    for self.position, value in elements(self.scanner, b"]", self.position):
-                        yield self.position, value
+                    for position, value in elements(self.scanner, b"]", self.position):
+                        self.position = position
+                        yield position, value
                         if isinstance(value, Malformed) and value.records is None:
                             return
                     continue
@@ -115,8 +116,8 @@ class _Elements:
         return value, True
 
     def _guessed(self) -> Any:
-        """The record up to what looks like the beginning of the next, if that is one: then it is this one, since no part
-        of an object is an object of the same beginning. Faster than looking at every string and bracket; None if not."""
+        """The record up to what looks like the beginning of the next, if that is one; else None. It must be this one
+        then, since no part of an object is an object with the same beginning. Faster than looking at all brackets."""
         scanner = self.scanner
         if self.between is None or self.missed > MISSES:
             return None
@@ -142,8 +143,8 @@ class _Elements:
         return key, self.scanner.data[self.scanner.start + begun : self.scanner.at]
 
     def _ends_well(self, raw: bytes) -> bool:
-        """Whether ``raw``, which is not JSON, is one element: nothing in it looks like the beginning of another, and what
-        follows it may follow one."""
+        """Whether ``raw``, which is not JSON, is one element: nothing in it looks like the beginning of another, and
+        what follows it may follow one."""
         if not self.resume:
             return True
         if self._beginning(raw).search(raw, 1):

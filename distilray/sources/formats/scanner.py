@@ -4,9 +4,9 @@
     scanner.value()     # b'{"a": "}"}'
     scanner.peek()      # b","
 
-Only strings and brackets are looked at; what a value is, and whether it is one, the decoder tells. A quotation mark after
-which JSON cannot go on shows that the strings are out of step, as after one that should have been escaped: the scanner
-stops there, within the record at fault, instead of taking text for brackets to the end of the file.
+Only strings and brackets are looked at; what a value is, and whether it is one, the decoder tells. A quotation mark
+after which JSON cannot go on shows that the strings are out of step, as after one that should have been escaped: the
+scanner stops there, within the record at fault, instead of taking text for brackets to the end of the file.
 """
 
 from __future__ import annotations

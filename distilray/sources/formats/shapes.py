@@ -34,8 +34,8 @@ class Shape:
 
 
 def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
-    """The shape of the document in ``scanner``, which is read until it is known. Raises :class:`SourceError` if there are
-    several lists of records and ``source`` names none."""
+    """The shape of the document in ``scanner``, which is read until it is known. Raises :class:`SourceError` if there
+    are several lists of records and ``source`` names none."""
     if scanner.peek() != b"{":
         return Shape("sequence")
     kinds: dict[str, Kind] = {}

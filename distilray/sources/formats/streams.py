@@ -3,8 +3,8 @@
 How a file is compressed is told by its first bytes, whatever its name. UTF-16 and UTF-32 are told by their byte-order
 marks; without one the text is taken for UTF-8, and nothing is guessed.
 
-When the file system fails, that is an error of the source (:class:`SourceError`) and no row's fault; what the file's own
-bytes cause is :class:`Unreadable`, raised once all bytes before it have been given.
+When the file system fails, that is an error of the source (:class:`SourceError`) and no row's fault; what the file's
+own bytes cause is :class:`Unreadable`, raised once all bytes before it have been given.
 """
 
 from __future__ import annotations

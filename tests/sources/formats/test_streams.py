@@ -1,4 +1,4 @@
-"""Text is read whatever its byte-order mark and compression; what is damaged or cut short says so, after what is not."""
+"""Text is read whatever its byte-order mark and compression; what is damaged or cut short says so after what is not."""
 
 from __future__ import annotations
 
