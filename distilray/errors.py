@@ -18,6 +18,12 @@ class DistilrayError(Exception):
     """What the command line prints before the text."""
 
 
+def counted(number: float, thing: str) -> str:
+    """``"1 source"``, ``"2,000 sources"``, ``"0.5 CPUs"``: a number of things as messages name it."""
+    text = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{text} {thing}" if number == 1 else f"{text} {thing}s"
+
+
 class InputError(DistilrayError):
     """What the user gave cannot be: a recipe, a path, a setting, a word on the command line."""
 

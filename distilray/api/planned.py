@@ -13,16 +13,17 @@ from functools import cached_property
 
 from rich.console import Console, RenderableType
 
-from distilray.planning import Available, Plan, Stage, count_rows, parse_machines, this_machine
+from distilray.planning import Available, Plan, Stage, parse_machines, survey_rows, this_machine
 from distilray.planning import plan as plan_stages
 from distilray.recipe import Recipe, RecipeLike, as_recipe
 from distilray.report import plan_view, stdout
 from distilray.runner import Phase
+from distilray.sources import SourceSurvey
 
 
 @dataclass(frozen=True)
 class PlannedRecipe:
-    """A recipe's plan on a machine. ``str`` and :meth:`show` count the rows of its sources, which must exist."""
+    """A recipe's plan on a machine. ``str`` and :meth:`show` read its sources, which must be what a run takes."""
 
     recipe: Recipe
     machine: Available
@@ -38,13 +39,19 @@ class PlannedRecipe:
         return self.plan.phases()
 
     @cached_property
+    def sources(self) -> list[SourceSurvey]:
+        """What each source holds; its files are read through once. Raises ``SourceError`` for a source that a run would
+        refuse."""
+        return survey_rows(self.recipe)
+
+    @property
     def rows(self) -> int:
-        """Rows of all sources together; their files are read through once."""
-        return count_rows(self.recipe)
+        """Usable rows of all sources together."""
+        return sum(source.usable for source in self.sources)
 
     def view(self) -> RenderableType:
         """The plan for a rich console."""
-        return plan_view(self.recipe, self.plan, self.machine, self.rows)
+        return plan_view(self.recipe, self.plan, self.machine, self.sources)
 
     def show(self, console: Console | None = None) -> None:
         """Prints the plan."""

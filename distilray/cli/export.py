@@ -1,5 +1,6 @@
 """Export a run's rows for other trainers, with a dataset card; or its student, quantised or to a model hub.
 
+distilray export runs/quickstart
 distilray export runs/quickstart --form messages --out data/quickstart
 distilray export runs/quickstart --student --out models/quickstart
 distilray export runs/quickstart --compress int8
@@ -11,16 +12,18 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from distilray.checkpoints import resolve_path
-from distilray.cli.exit_codes import UsageError
+from distilray.checkpoints import checkpoint_address, resolve_path
 from distilray.cli.run_directory import existing_run
 from distilray.driver import export_run
+from distilray.errors import counted
 from distilray.export import EXPORT_FORMS, SCHEMES, FileFormat, export_student, push
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="run directory")
-    parser.add_argument("--out", help="target folder; for rows, any pyarrow filesystem URI")
+    parser.add_argument(
+        "--out", help="target folder, for rows any pyarrow filesystem URI (default: export/FORM in the run directory)"
+    )
     rows = parser.add_argument_group("rows")
     rows.add_argument(
         "--form", choices=EXPORT_FORMS, default="messages", help="default: messages, which TRL and Hugging Face read"
@@ -40,19 +43,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     if options.student or options.compress or options.push:
         return _student(options)
-    if options.out is None:
-        raise UsageError("name the target folder with --out, or give --student, --compress or --push for the student")
+    store = existing_run(options.run)
+    out = options.out or checkpoint_address(store, f"export/{options.form}")
     exported = export_run(
-        existing_run(options.run),
-        options.out,
+        store,
+        out,
         form=options.form,
         format=options.format,
         system=options.system,
         think=options.think,
         columns=options.columns,
     )
-    left_out = exported.skipped.total()
-    print(f"{exported.rows:,} rows in {len(exported.files)} files in {options.out} ({left_out:,} left out)")
+    rows, files = counted(exported.rows, "row"), counted(len(exported.files), "file")
+    print(f"{rows} in {files} in {out} ({exported.skipped.total():,} left out)")
     return 0
 
 

@@ -14,8 +14,9 @@ import time
 from distilray.cli.argtypes import row_count
 from distilray.cli.exit_codes import INTERRUPTED
 from distilray.driver import Event
+from distilray.errors import DistilrayError
 from distilray.recipe import load_recipe
-from distilray.report import TerminalView, duration, results_table
+from distilray.report import TerminalView, duration, losses, results_table
 from distilray.storage import Store
 
 
@@ -47,10 +48,15 @@ def call(options: argparse.Namespace) -> int:
         console.print()
         console.print(results_table(results))
     page = done.report()
-    console.print(f"\ndone in {duration(time.monotonic() - started)}")
-    console.print(f"report    {page}")
+    lost = losses(store, recipe)
+    too_much = any(loss.too_much for loss in lost)
+    ended = "ended with too many rows lost," if too_much else "done"
+    lines = [f"\n{ended} in {duration(time.monotonic() - started)}", f"report    {page}"]
     if done.student:
-        console.print(f"student   {done.student}")
-        console.print(f"chat      distilray chat {shlex.quote(directory)}")
-    console.print(f"look      distilray status {shlex.quote(directory)}   distilray rows {shlex.quote(directory)} STEP")
-    return 0
+        lines += [f"student   {done.student}", f"chat      distilray chat {shlex.quote(directory)}"]
+    lines += [f"look      distilray status {shlex.quote(directory)}   distilray rows {shlex.quote(directory)} STEP"]
+    for loss in lost:
+        lines += [f"failed    {loss.text}", f"          {loss.command}"]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+    return DistilrayError.exit_code if too_much else 0

@@ -11,8 +11,8 @@ from typing import Any, Literal
 class Event:
     """``kind``: a stage ``started`` or is ``done``, its ``progress``, or a ``note`` for the user.
 
-    ``details`` of progress: ``done``, ``total``, ``unit``, ``rate`` (per second), ``eta_s``, ``models`` and ``steps``,
-    as in ``progress.json``; of a finished stage: its counts.
+    ``details`` of progress: ``done``, ``total``, ``unit``, ``rate`` (per second), ``eta_s``, ``models``, ``steps`` and
+    ``waiting`` (for what, if no row is worked on yet), as in ``progress.json``; of a finished stage: its counts.
     """
 
     kind: Literal["started", "progress", "done", "note"]

@@ -54,7 +54,7 @@ def forecast(store: Store, total: int, recipe: Recipe) -> Forecast:
         if manifest is None:
             continue
         if manifest.kind == "sources":
-            sampled += manifest.steps[0].rows_in
+            sampled += manifest.steps[0].kept
             continue
         working = float(manifest.details.get("working_seconds", manifest.seconds))
         fixed += manifest.seconds - working

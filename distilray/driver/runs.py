@@ -19,7 +19,7 @@ from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
 from distilray.planning import Available, all_columns, plan
 from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
-from distilray.runner import Context, RunStopped, cluster, run_sources, sources_identity, versions
+from distilray.runner import Context, RunStopped, cluster, cluster_address, run_sources, sources_identity, versions
 from distilray.sources import SourceFile, check_source
 from distilray.storage import Store
 
@@ -58,6 +58,8 @@ def run(
     store = Store.reach(directory or f"runs/{recipe.name}")
     with Lease.acquire(store, note=f"distilray run {recipe.origin}") as lease:
         record = _record(store, recipe, limit)
+        if not ray.is_initialized():
+            listen(Event("note", "", "connecting to Ray" if cluster_address() else "starting Ray on this machine"))
         with cluster(recipe.resources):
             context = Context(
                 store=store,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.errors import counted
 from distilray.export.exporters import Exported
 from distilray.export.markdown import card_head, recipe_section, table
 
@@ -77,7 +78,7 @@ def _summary(exported: Exported) -> str:
     files = "*." + exported.format
     loader = "parquet" if exported.format == "parquet" else "json"
     lines = [
-        f"{exported.rows:,} rows ({languages or 'none'}) in `{exported.form}` form, written by distilray.",
+        f"{counted(exported.rows, 'row')} ({languages or 'none'}) in `{exported.form}` form, written by distilray.",
         f'\n```python\nload_dataset("{loader}", data_files="data/{files}", split="train")\n```',
     ]
     if exported.skipped:

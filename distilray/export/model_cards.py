@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.errors import counted
 from distilray.export.dataset_cards import hub_license
 from distilray.export.markdown import card_head, recipe_section, table
 from distilray.train import TokenManifest, TrainingMethod, TrainSettings
@@ -80,7 +81,8 @@ def _facts(
         "learning rate": f"{settings.learning_rate:g}, {settings.schedule}",
         "rows per step": settings.batch_size,
         "longest row": f"{counts.longest:,} tokens, at most {settings.max_length:,}",
-        "sharding": f"{details.get('sharding')} over {details.get('workers')} workers, {settings.precision}",
+        "sharding": f"{details.get('sharding')} over {counted(details.get('workers') or 0, 'worker')}, "
+        f"{settings.precision}",
         "chat template": f"hash {tokens.renderer_hash}",
         "system prompt": "none" if settings.system is None else f"`{settings.system}`",
         "reasoning": "in a <think> block before the answer" if settings.think else "not shown",

@@ -12,6 +12,7 @@ from .plans import plan as plan
 from .residency import Available as Available
 from .residency import needs as needs
 from .rows import count_rows as count_rows
+from .rows import survey_rows as survey_rows
 from .stages import BodyStage as BodyStage
 from .stages import RepeatStage as RepeatStage
 from .stages import Stage as Stage

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.planning.identity import step_identity
@@ -139,10 +140,11 @@ class _Planner:
         detail = ", ".join(f"{name}: {needs({name: model})}" for name, model in models.items())
         return Problem(
             (*entry.place, entry.settings_key),
-            f"step {entry.name!r} cannot fit: its models need {need['CPU']:g} CPUs and {need['GPU']:g} GPUs "
-            f"({detail}) and its runners {runner_cpus(models, self.recipe.resources):g} CPUs, but there are "
-            f"{self.available.cpus:g} CPUs and {self.available.gpus:g} GPUs; lower replicas, cpus or gpus of the "
-            "models, or add nodes",
+            f"step {entry.name!r} cannot fit: its models need {counted(need['CPU'], 'CPU')} and "
+            f"{counted(need['GPU'], 'GPU')} ({detail}) and its runners "
+            f"{counted(runner_cpus(models, self.recipe.resources), 'CPU')}, but there are "
+            f"{counted(self.available.cpus, 'CPU')} and {counted(self.available.gpus, 'GPU')}; lower replicas, cpus or "
+            "gpus of the models, or add nodes",
         )
 
     def _phase(self, entries: Sequence[StepEntry], prefix: str, before: str) -> Phase:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from distilray.recipe import Recipe
-from distilray.sources import list_files, read_records
+from distilray.sources import SourceSurvey, survey_source
+
+
+def survey_rows(recipe: Recipe) -> list[SourceSurvey]:
+    """What each source holds, up to its limit; files are read through. Raises ``SourceError`` for a source that a run
+    would refuse."""
+    return [survey_source(source) for source in recipe.sources]
 
 
 def count_rows(recipe: Recipe) -> int:
-    """Records of all sources, up to each source's limit. Files are read through to count them."""
-    total = 0
-    for source in recipe.sources:
-        records = sum(sum(1 for _ in read_records(source, file)) for file in list_files(source))
-        total += min(records, source.limit) if source.limit else records
-    return total
+    """Usable rows of all sources, up to each source's limit. Raises ``SourceError`` as :func:`survey_rows`."""
+    return sum(survey.usable for survey in survey_rows(recipe))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from distilray.checkpoints import known_config
+from distilray.errors import counted
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.planning.residency import Available
 from distilray.recipe import Problem, Recipe, TrainEntry
@@ -111,8 +112,10 @@ def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
         cpus, gpus = used.fewest * used.cpus_per_worker, used.fewest * used.gpus_per_worker
         if cpus > available.cpus + 1e-6 or gpus > available.gpus + 1e-6:
             text = (
-                f"training {entry.name!r} cannot fit: its {used.fewest} workers need {cpus:g} CPUs and {gpus:g} GPUs, "
-                f"but there are {available.cpus:g} CPUs and {available.gpus:g} GPUs; lower workers, or add nodes"
+                f"training {entry.name!r} cannot fit: its {counted(used.fewest, 'worker')} "
+                f"{'needs' if used.fewest == 1 else 'need'} {counted(cpus, 'CPU')} and {counted(gpus, 'GPU')}, but "
+                f"there are {counted(available.cpus, 'CPU')} and {counted(available.gpus, 'GPU')}; lower workers, or add "
+                "nodes"
             )
             problems.append(Problem((*entry.place, "resources"), text))
         elif not need.fits:

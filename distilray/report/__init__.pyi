@@ -1,3 +1,4 @@
+from .lost_rows import losses as losses
 from .numbers import duration as duration
 from .page.page import write_report as write_report
 from .plan_views import forecast_view as forecast_view

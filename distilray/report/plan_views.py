@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from distilray.errors import counted
 from distilray.models import GenerativeModel, ModelSettings
 from distilray.planning import (
     Available,
@@ -25,6 +26,7 @@ from distilray.planning import (
 from distilray.recipe import Recipe, TrainEntry
 from distilray.report.numbers import duration
 from distilray.runner import GlobalStage, size
+from distilray.sources import SourceSurvey
 from distilray.train import TrainResources
 
 GIB = 2**30
@@ -35,10 +37,11 @@ if TYPE_CHECKING:
     from distilray.driver import Forecast
 
 
-def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Group:
+def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequence[SourceSurvey]) -> Group:
     """Stages in order with what is resident in each, compared with what is available."""
+    rows = counted(sum(source.usable for source in sources), "row")
     parts: list[RenderableType] = [
-        Text(f"{recipe.name}: {rows:,} rows from {len(recipe.sources)} sources", "bold"),
+        Text(f"{recipe.name}: {rows} from {counted(len(sources), 'source')}", "bold"),
         _stages(recipe, plan),
     ]
     if recipe.models:
@@ -48,10 +51,12 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
         parts += [Text(""), _trainings(needed), Text(""), _machines(needed, available.storage_gb_s)]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
-    cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
+    cpus = f"{counted(available.cpus, 'CPU')}, " if available.cpus < ENOUGH else ""
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
-    parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{nodes}{memory}")]
-    parts += [Text(f"! {warning}", "yellow") for warning in [*_warnings(plan, available), *student_notes(recipe)]]
+    parts += [Text(""), Text(f"available: {cpus}{counted(available.gpus, 'GPU')}{each}{nodes}{memory}")]
+    malformed = [warning for source in sources for warning in source.warnings]
+    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe)]
+    parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 
 
@@ -70,7 +75,12 @@ def _stages(recipe: Recipe, plan: Plan) -> Table:
     for stage in plan.stages:
         if isinstance(stage, RepeatStage):
             table.add_row(
-                stage.name, f"up to {stage.rounds} rounds of", f"carries over {stage.carry_over} rows", "", "", ""
+                stage.name,
+                f"up to {counted(stage.rounds, 'round')} of",
+                f"carries over {stage.carry_over} rows",
+                "",
+                "",
+                "",
             )
         for inner in stage.body if isinstance(stage, RepeatStage) else [stage]:
             name = f"{stage.name}/{inner.name}" if isinstance(stage, RepeatStage) else inner.name
@@ -91,7 +101,7 @@ def _stages(recipe: Recipe, plan: Plan) -> Table:
                 ", ".join(_resident(inner.models)) or "no model",
                 f"{cpus:g}",
                 f"{need['GPU']:g}",
-                f"{sizing.runners * sizing.rows_in_flight:,} rows",
+                counted(sizing.runners * sizing.rows_in_flight, "row"),
             )
     for entry in recipe.train:
         _training_row(table, entry.directory, entry)
@@ -113,9 +123,9 @@ def _training_row(table: Table, name: str, entry: TrainEntry) -> None:
 
 
 def _workers(used: TrainResources, sharding: str) -> str:
-    count = f"{used.fewest} to {used.workers}" if used.elastic else f"{used.workers}"
+    count = f"{used.fewest} to {used.workers} workers" if used.elastic else counted(used.workers, "worker")
     shared = f", rows shared by {used.sequence_parallel}" if used.sequence_parallel > 1 else ""
-    return f"{count} workers, {sharding}{shared}"
+    return f"{count}, {sharding}{shared}"
 
 
 def _trainings(needs: list[TrainingNeed]) -> Table:
@@ -166,7 +176,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
             name,
             model.title,
             "not local" if weights is None else f"{weights:.2f}",
-            f"{model.replicas} x {needs({name: model})['CPU'] / model.replicas:g} CPUs",
+            f"{model.replicas} x {counted(needs({name: model})['CPU'] / model.replicas, 'CPU')}",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )
     return table
@@ -198,9 +208,8 @@ def forecast_view(forecast: Forecast, gpu_hour: float | None = None) -> Group:
             f"{model.tokens_per_s:,.0f}",
             f"{model.cost:,.2f}" if model.cost else "-",
         )
-    head = (
-        f"forecast for {forecast.rows:,} rows from a pilot of {forecast.sample:,}: steps {duration(forecast.seconds)}"
-    )
+    pilot = f"a pilot of {forecast.sample:,}"
+    head = f"forecast for {counted(forecast.rows, 'row')} from {pilot}: steps {duration(forecast.seconds)}"
     parts: list[RenderableType] = [Text(""), Text(head, "bold"), table]
     if forecast.gpu_hours:
         price = "" if gpu_hour is None else f", {forecast.gpu_hours * gpu_hour:,.2f} at {gpu_hour:g} an hour"

@@ -114,12 +114,23 @@ def _show(console: Console, row: Row, step: str) -> None:
     if why:
         title.append(f": {why[:LONG]}", color)
     console.print(Rule(style="dim"))
-    console.print(title)
+    console.print(title, soft_wrap=True)
+    fields = [
+        (label, value if len(value) <= LONG else f"{value[:LONG]} … ({len(value):,} characters)")
+        for label, value in _fields(row)
+    ]
+    if not console.is_terminal:  # whoever reads a pipe wants the lines as they are
+        width = max((len(label) for label, _ in fields), default=0)
+        for label, value in fields:
+            text = value.replace("\n", "\n" + " " * (width + 4))
+            console.print(Text(f"  {label:<{width}}  {text}"), soft_wrap=True)
+        console.print()
+        return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, value in _fields(row):
-        grid.add_row(label, Text(value if len(value) <= LONG else f"{value[:LONG]} … ({len(value):,} characters)"))
+    for label, value in fields:
+        grid.add_row(label, Text(value))
     console.print(Padding(grid, (0, 0, 1, 2)))
 
 

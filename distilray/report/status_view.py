@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from distilray.errors import counted
 from distilray.report.numbers import duration, short
 
 REASONS_SHOWN = 3
@@ -47,6 +48,8 @@ def _head(found: dict[str, Any]) -> Text:
 
 
 def _progress(progress: dict[str, Any]) -> Text:
+    if progress.get("waiting"):
+        return Text(f"{progress['phase']}  waiting for {progress['waiting']}")
     eta = "?" if progress.get("eta_s") is None else duration(progress["eta_s"])
     done = f"{progress['done']:,}/{progress['total']:,} {progress.get('unit', 'units')}"
     words = f"{progress['phase']}  {done}  ETA {eta}"
@@ -122,7 +125,9 @@ def _training(training: dict[str, Any]) -> Text:
     if not training["complete"]:
         return line.append("not finished", "yellow")
     if "loss_last" in training:
-        line.append(f"{training['steps']:,} steps  loss {training['loss_first']:.3f} to {training['loss_last']:.3f}  ")
+        line.append(
+            f"{counted(training['steps'], 'step')}  loss {training['loss_first']:.3f} to {training['loss_last']:.3f}  "
+        )
         line.append(f"{training['tokens_per_second']:,.0f} tok/s  ")
     return line.append(duration(training["seconds"]), "dim")
 
@@ -143,8 +148,8 @@ def _evaluations(results: list[dict[str, Any]]) -> Table:
 
 def _set_aside(folders: list[str]) -> Text:
     return Text(
-        f"{len(folders)} stages from earlier settings are kept in set-aside/ (their replies were paid for); delete "
-        "those that you no longer need.",
+        f"set-aside/ keeps {counted(len(folders), 'stage')} from earlier settings (the replies were paid for); delete "
+        "what you no longer need.",
         "dim",
     )
 

@@ -1,11 +1,15 @@
-"""The progress of a run, on a terminal (one live line under finished ones) or in a log (one line for each stage).
+"""The progress of a run, on a terminal (one live line under finished ones) or in a log (lines now and then).
 
 01-answer+check+judge  ████████░░░░  9/16 units  1.2/s  ETA 0:06   teacher 4,210 tok/s  judge 5,027 tok/s
                        answer 2,304 kept   check 2,190 kept 114 rejected   judge 2,101 kept
+
+A log gets a line when a stage starts and when it is done, and while it runs one every ten seconds, later every thirty,
+which fits into one row of a terminal: 01-answer+check+judge: 9/16 units  ETA 0:06  2,101 kept 114 rejected
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,7 +28,12 @@ if TYPE_CHECKING:
     from distilray.evaluate import Result
     from distilray.storage import Store
 
-LOG_EVERY_S = 30.0
+LOG_EVERY_S = (10.0, 30.0)
+"""Seconds between two lines of a log, in the first minute of a stage and later."""
+LINE = 118
+"""Longest line about progress in a log."""
+NAME = 34
+"""Longest name of a stage in it."""
 PLAIN_COLUMNS = 200
 """Width of the output without a terminal: a log or a program wants whole lines."""
 
@@ -43,7 +52,9 @@ class TerminalView:
         self.store: Store | None = store_of
         self.started: dict[str, float] = {}
         self.live: Live | None = None
-        self.last_logged = 0.0
+        self.last_logged = time.monotonic()
+        self.over = threading.Event()
+        self.ticker: threading.Thread | None = None
         self.last: tuple[str, dict[str, Any]] | None = None
         self.calm = not self.console.is_terminal
 
@@ -51,11 +62,17 @@ class TerminalView:
         if not self.calm:
             self.live = Live(Text(""), console=self.console, refresh_per_second=4, transient=True)
             self.live.__enter__()
+        else:
+            self.ticker = threading.Thread(target=self._tick, name="progress-lines", daemon=True)
+            self.ticker.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self.live is not None:
             self.live.__exit__(*error)
+        if self.ticker is not None:
+            self.over.set()
+            self.ticker.join()
 
     def where(self) -> str:
         """The last known progress: ``" in 01-answer+check, 3 of 7 units done"``; or nothing."""
@@ -70,30 +87,34 @@ class TerminalView:
                 self.last = event.stage, {}
                 self.started[event.stage] = time.monotonic()
                 self._show(_line(event.stage, "starting ..."))
+                if self.calm:
+                    self._print(_line(event.stage, "started"))
             case "progress":
-                self._progress(event)
+                self.last = event.stage, event.details
+                self._show(_progress_block(event.stage, event.details))
             case "done":
                 self.last = None
                 seconds = time.monotonic() - self.started.get(event.stage, time.monotonic())
-                self.console.print(self._done(event.stage, seconds))
+                self._print(self._done(event.stage, seconds))
                 self._show(Text(""))
             case "note":
-                self.console.print(event.text)
+                self._print(event.text)
 
     def _show(self, what: Any) -> None:
         if self.live is not None:
             self.live.update(what)
 
-    def _progress(self, event: Event) -> None:
-        details = event.details
-        self.last = event.stage, details
-        if self.calm:
-            now = time.monotonic()
-            if now - self.last_logged >= LOG_EVERY_S:
-                self.last_logged = now
-                self.console.print(_plain_progress(event.stage, details))
-            return
-        self._show(_progress_block(event.stage, details))
+    def _print(self, line: Text | str) -> None:
+        self.last_logged = time.monotonic()
+        self.console.print(line, soft_wrap=True)
+
+    def _tick(self) -> None:
+        """A log in which nothing appears looks like a program that hangs."""
+        while not self.over.wait(1.0):
+            last, now = self.last, time.monotonic()
+            seconds = now - self.started.get(last[0], now) if last else 0.0
+            if last and now - self.last_logged >= LOG_EVERY_S[seconds > 60]:
+                self._print(plain_progress(*last, seconds))
 
     def _done(self, stage: str, seconds: float) -> Text:
         line = _line(stage, "")
@@ -144,6 +165,8 @@ def _progress_block(stage: str, details: dict[str, Any]) -> Group:
 
 
 def _numbers(details: dict[str, Any]) -> str:
+    if details.get("waiting"):
+        return f"waiting for {details['waiting']}"
     eta = duration(details["eta_s"]) if details.get("eta_s") is not None else "?"
     words = [f"{details['done']:,}/{details['total']:,} {details['unit']}", f"ETA {eta}"]
     if "loss" in details:
@@ -164,8 +187,25 @@ def _steps(details: dict[str, Any]) -> str:
     )
 
 
-def _plain_progress(stage: str, details: dict[str, Any]) -> str:
-    return f"{stage}: {_numbers(details)}  {_steps(details)}".rstrip()
+def plain_progress(stage: str, details: dict[str, Any], seconds: float) -> str:
+    """One short line: the last step's kept rows, and what all steps have rejected and failed. ``seconds``: since the
+    stage started; ``details``: see :class:`distilray.driver.Event`, or nothing yet."""
+    name = stage if len(stage) <= NAME else f"{stage[: NAME - 13]}…{stage[-12:]}"
+    if not details or details.get("waiting"):
+        waiting = f"waiting for {details['waiting']}, " if details else ""
+        return _cropped(f"{name}: {waiting}{duration(seconds)} so far")
+    steps = [step for step in details["steps"] if "kept" in step]
+    rows = ""
+    if steps:
+        rows = "  " + _counts(
+            steps[-1]["kept"], *(sum(step[kind] for step in steps) for kind in ("rejected", "failed"))
+        )
+    rates = [f"  {model} {usage['tokens_per_s']:,.0f} tok/s" for model, usage in details["models"].items()]
+    return _cropped(f"{name}: {_numbers(details | {'models': {}})}{rows}{''.join(rates)}")
+
+
+def _cropped(line: str) -> str:
+    return line if len(line) <= LINE else f"{line[: LINE - 1]}…"
 
 
 def results_table(results: Sequence[Result]) -> Table:

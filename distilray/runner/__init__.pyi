@@ -1,4 +1,5 @@
 from .connection import cluster as cluster
+from .connection import cluster_address as cluster_address
 from .context import Budget as Budget
 from .context import Context as Context
 from .context import Resources as Resources

@@ -29,6 +29,11 @@ class ClusterDidNotStart(DistilrayError, RuntimeError):
     """Ray did not start on this machine; the text says what may help and where its logs are."""
 
 
+def cluster_address() -> str | None:
+    """What says that there is a cluster to connect to; None: a local one is started."""
+    return os.environ.get("RAY_ADDRESS") or os.environ.get("RAY_JOB_ID")
+
+
 @contextmanager
 def cluster(resources: Resources) -> Iterator[None]:
     """Connects, or starts a local cluster and stops it at the end. An existing connection is left as it is."""
@@ -38,7 +43,7 @@ def cluster(resources: Resources) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in STOPPING}
     # Ray runs workers at nice 15 by default, but on a local cluster the engines are the main load.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    if os.environ.get("RAY_ADDRESS") or os.environ.get("RAY_JOB_ID"):
+    if cluster_address():
         ray.init(address="auto", log_to_driver=False)
     else:
         # A token would protect the dashboard and the jobs server, which a local cluster does not start.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+import msgspec
 import ray
 
 from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, write_unit
 from distilray.rows import schema_with
 from distilray.runner.context import Context
 from distilray.runner.package_versions import versions
-from distilray.sources import Source, SourceError, SourceFile, batches, list_files
+from distilray.sources import Source, SourceCount, SourceError, SourceFile, batches, files_to_read
 from distilray.storage import Store
 
 DIRECTORY = "steps/00-sources"
@@ -24,7 +25,7 @@ DIRECTORY = "steps/00-sources"
 def sources_identity(sources: Sequence[Source], files: Sequence[Sequence[SourceFile]]) -> list[object]:
     """What determines the rows of sources: their settings and their files' names and sizes."""
     return [
-        [source.model_dump(by_alias=True), [[file.name, file.size] for file in listed]]
+        [source.model_dump(by_alias=True, exclude={"lost_share"}), [[file.name, file.size] for file in listed]]
         for source, listed in zip(sources, files, strict=True)
     ]
 
@@ -60,9 +61,7 @@ def run_sources(
             for units, counts in ray.get(part):
                 manifest.details.setdefault("units", []).extend(units)
                 manifest.units += len(units)
-                manifest.steps[0].add(
-                    StepCounts.from_json({k: v for k, v in counts.items() if k not in ("columns", "reconciled")})
-                )
+                manifest.steps[0].add(StepCounts.from_json(counts["steps"]))
                 _count_source(manifest, source, counts)
                 manifest.details["columns"] = sorted({*manifest.details.get("columns", ()), *counts["columns"]})
             if not manifest.details["sources"].get(source.name, {}).get("kept"):
@@ -80,11 +79,11 @@ def run_sources(
 def _count_source(manifest: Manifest, source: Source, counts: dict) -> None:
     into = manifest.details.setdefault("sources", {}).setdefault(
         source.name,
-        {"rows": 0, "kept": 0, "failed": 0, "license": source.license, "from": source.path or source.uses},
+        {"rows": 0, "kept": 0, "license": source.license, "from": source.path or source.uses} | SourceCount().to_json(),
     )
-    into["rows"] += counts["rows_in"]
-    into["kept"] += counts["kept"]
-    into["failed"] += counts["failed"]
+    into["kept"] += counts["steps"]["kept"]
+    for name, value in counts["read"].items():
+        into[name] += value
 
 
 def _shares(limit: int | None, sources: int) -> list[int | None]:
@@ -104,7 +103,7 @@ def _read(
     columns: dict[str, str],
 ) -> list[tuple[list[str], dict]]:
     """Reads one source, its files side by side unless a limit makes them wait for each other."""
-    files = [file for file in list_files(source) if file.size or source.uses]
+    files = files_to_read(source)
     most = min((n for n in (share, source.limit) if n is not None), default=None)
     if most is None:
         return ray.get(
@@ -116,7 +115,7 @@ def _read(
             break
         units, counts = _units_of(store, directory, source, files[k], f"{number:02d}-{k:04d}", unit_rows, columns, left)
         done.append((units, counts))
-        left -= counts["rows_in"]
+        left -= counts["steps"]["rows_in"]
     return done
 
 
@@ -124,7 +123,7 @@ def _read(
 def _read_file(
     store: Store, directory: str, source: Source, number: int, k: int, unit_rows: int, columns: dict[str, str]
 ) -> tuple[list[str], dict]:
-    files = [file for file in list_files(source) if file.size or source.uses]
+    files = files_to_read(source)
     return _units_of(store, directory, source, files[k], f"{number:02d}-{k:04d}", unit_rows, columns, None)
 
 
@@ -142,7 +141,8 @@ def _units_of(
     names: list[str] = []
     filled: set[str] = set()
     total = StepCounts("sources")
-    for k, table in enumerate(batches(source, file, unit_rows, schema, most)):
+    read = SourceCount()
+    for k, table in enumerate(batches(source, file, unit_rows, schema, most, read)):
         counts = StepCounts("sources", rows_in=table.num_rows)
         for outcome, reason in zip(table["outcome"].to_pylist(), table["reason"].to_pylist(), strict=True):
             counts.count(outcome or "kept", reason and reason.split(" (", 1)[0])
@@ -151,4 +151,4 @@ def _units_of(
         total.add(counts)
         names.append(name)
         filled.update(column for column in table.column_names if table[column].null_count < table.num_rows)
-    return names, {**total.to_json(), "columns": sorted(filled)}
+    return names, {"steps": msgspec.to_builtins(total), "read": read.to_json(), "columns": sorted(filled)}

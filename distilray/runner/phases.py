@@ -84,7 +84,9 @@ def _run_missing(
     monitor = start_monitor(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
+        progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
         handles = pools.handles()
+        progress.waiting = ""
         working = time.monotonic()
         spec = RunnerSpec(
             store=context.store,

@@ -24,6 +24,8 @@ class Progress:
         self.started = time.monotonic()
         self.units_at_start = counted.units
         self.throughput = Throughput()
+        self.waiting = ""
+        """For what no row is worked on yet: ``"engines of teacher"``."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -68,6 +70,7 @@ class Progress:
             "rate": (self.counted.units - self.units_at_start) / seconds,
             "eta_s": self.throughput.eta_s((self.total - self.units_at_start) * rows / units) if units else None,
             "models": models,
+            "waiting": self.waiting,
             "steps": [{"name": named.name, **outcomes.get(named.name, {})} for named in self.phase.steps],
         }
         self.context.store.write_json("progress.json", progress, durable=False)

@@ -1,11 +1,16 @@
+from .counts import SourceCount as SourceCount
 from .files import SourceFile as SourceFile
+from .files import files_to_read as files_to_read
 from .files import list_files as list_files
+from .formats.malformed import Malformed as Malformed
 from .ingest import batches as batches
 from .ingest import check_source as check_source
 from .ingest import read_batches as read_batches
 from .ingest import rows_of as rows_of
-from .readers import Malformed as Malformed
+from .readers import read_file as read_file
 from .readers import read_records as read_records
 from .settings import Source as Source
 from .settings import SourceError as SourceError
+from .survey import SourceSurvey as SourceSurvey
+from .survey import survey_source as survey_source
 from .turns import Message as Message

@@ -7,10 +7,12 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import pyarrow as pa
 from pyarrow import fs
 
-from distilray.sources.settings import Source, SourceError
+from distilray.sources.settings import Source, SourceError, fault
 from distilray.storage import resolve
 
 TEXT_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
@@ -32,6 +34,11 @@ class SourceFile:
     format: str
     filesystem: fs.FileSystem | None = None
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether no bytes at all are a file of its format: JSON lines that are not compressed."""
+        return self.format == "jsonl" and not self.name.endswith(COMPRESSIONS)
+
 
 def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[SourceFile]:
     """The files of ``source`` in a stable order (by name; those of a HF dataset in the dataset's order).
@@ -47,15 +54,20 @@ def list_files(source: Source, filesystem: fs.FileSystem | None = None) -> list[
     try:
         system, path = (filesystem, str(source.path)) if filesystem else resolve(str(source.path))
         files = list(_files(source, system, path.rstrip("/"), place))
-    except (OSError, ValueError) as error:
-        if isinstance(error, UnicodeError):
-            raise
-        raise SourceError(
-            place, f"cannot be listed ({error})", "Check the address, the credentials and the network"
-        ) from error
+    except OSError as error:
+        raise fault(place, error) from error
+    except pa.ArrowException as error:
+        remedy = "Name a path, or a URI that begins with file://, s3://, gs:// or hdfs://"
+        raise SourceError(place, f"cannot be listed ({error})", remedy) from error
     if not any(file.size for file in files):
         raise SourceError(place, "is empty", "Name files that hold at least one record")
     return files
+
+
+def files_to_read(source: Source) -> list[SourceFile]:
+    """The files of ``source`` without those that hold nothing. An empty file of a format that has none is read, and
+    found to be incomplete then."""
+    return [file for file in list_files(source) if file.size or not file.may_be_empty]
 
 
 def _files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iterator[SourceFile]:
@@ -104,13 +116,13 @@ def _dataset_files(source: Source, system: fs.FileSystem, path: str, place: str)
     """Arrow files of a dataset written by ``datasets``' ``save_to_disk``, in the order of its rows."""
     splits = [""]
     if _holds(system, path, "dataset_dict.json"):
-        names = _read_json(system, f"{path}/dataset_dict.json")["splits"]
+        names = _read_json(system, f"{path}/dataset_dict.json", "splits", place)
         if source.split not in names and (source.split or len(names) != 1):
             raise SourceError(place, f"has the splits {', '.join(names)}", "Name one of them as `split`")
         splits = [source.split or names[0]]
     for split in splits:
         folder = posixpath.join(path, split) if split else path
-        for entry in _read_json(system, f"{folder}/state.json")["_data_files"]:
+        for entry in _read_json(system, f"{folder}/state.json", "_data_files", place):
             info = system.get_file_info(f"{folder}/{entry['filename']}")
             if info.type != fs.FileType.File:
                 raise SourceError(place, f"lacks {entry['filename']}", "Copy the dataset's complete folder")
@@ -148,9 +160,13 @@ def _holds(system: fs.FileSystem, folder: str, name: str) -> bool:
     return system.get_file_info(f"{folder}/{name}").type == fs.FileType.File
 
 
-def _read_json(system: fs.FileSystem, path: str) -> dict:
-    with system.open_input_stream(path) as stream:
-        return json.loads(stream.read())
+def _read_json(system: fs.FileSystem, path: str, key: str, place: str) -> Any:
+    try:
+        with system.open_input_stream(path) as stream:
+            return json.loads(stream.read())[key]
+    except (ValueError, KeyError, TypeError) as error:
+        name = posixpath.basename(path)
+        raise SourceError(place, f"has a {name} without {key}", "Copy the dataset's complete folder again") from error
 
 
 def _glob_expression(pattern: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilray.rows import MalformedRecord, split_reasoning, strip_reasoning
+from distilray.sources.nested import as_turns
 from distilray.sources.turns import Message, as_text, check_messages, read_turns
 
 Record = dict[str, Any]
@@ -41,7 +42,7 @@ def recognise(record: Record) -> Callable[[Record], Conversation]:
         return preference
     if not _TURNS.isdisjoint(record) and _has(record, TURNS):
         return conversation
-    if "prompt" in record and (isinstance(record["prompt"], list) or _has(record, ("completion",))):
+    if "prompt" in record and (isinstance(record["prompt"], list | dict) or _has(record, ("completion",))):
         return prompt_completion
     if not _INSTRUCTION.isdisjoint(record):
         return instruction
@@ -61,11 +62,11 @@ def instruction(record: Record) -> Conversation:
 
 
 def conversation(record: Record) -> Conversation:
-    """ShareGPT (conversations of from and value) and messages (role and content). Turns that end with the user's may
-    have their answer, and its trace, in separate columns."""
+    """ShareGPT (conversations of from and value) and messages (role and content), also as JSON text or as lists. Turns
+    that end with the user's may have their answer, and its trace, in separate columns."""
     if record.get("tools"):
         raise MalformedRecord("tool turns are not supported")
-    turns = _take(record, TURNS)
+    turns = as_turns(_take(record, TURNS))
     system = _system(record)
     messages, reasoning, answer = read_turns([*system, *turns] if isinstance(turns, list) else turns)
     if answer is None:
@@ -76,14 +77,14 @@ def conversation(record: Record) -> Conversation:
 def prompt_completion(record: Record) -> Conversation:
     """prompt and completion, each text or messages."""
     messages = _prompt(record)
-    reasoning, answer = _reply(record.pop("completion", None), messages, "completion")
+    reasoning, answer = _reply(_of_turns(record.pop("completion", None)), messages, "completion")
     return Conversation(messages, reasoning, answer)
 
 
 def preference(record: Record) -> Conversation:
     """prompt (or any other form's question), chosen and rejected; these are text, a turn, or messages that
     may hold the prompt themselves."""
-    chosen, rejected = _take(record, CHOSEN), _take(record, REJECTED)
+    chosen, rejected = (_of_turns(_take(record, names)) for names in (CHOSEN, REJECTED))
     if _has(record, TURNS):
         messages = conversation(record).messages
     elif any(_filled(record.get(key)) for key in INSTRUCTION):
@@ -152,7 +153,7 @@ def _system(record: Record) -> list[Message]:
 
 
 def _prompt(record: Record) -> list[Message]:
-    prompt = record.pop("prompt", None)
+    prompt = _of_turns(record.pop("prompt", None))
     if isinstance(prompt, list):
         messages, _, answer = read_turns([*_system(record), *prompt])
         if answer is not None:
@@ -182,6 +183,11 @@ def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, 
     if before != messages:
         raise MalformedRecord(f"{what} answers another prompt")
     return reasoning, answer
+
+
+def _of_turns(value: Any) -> Any:
+    """A list of turns that is written as lists; text stays text, even if it is JSON."""
+    return as_turns(value) if isinstance(value, dict) else value
 
 
 def _take(record: Record, names: tuple[str, ...], kind: type = object) -> Any:

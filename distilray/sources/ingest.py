@@ -12,11 +12,18 @@ import pyarrow as pa
 from pyarrow import fs
 
 from distilray.rows import MalformedRecord, content_hash, guess_language, language_code, row_id, schema_with, to_table
+from distilray.sources.counts import SourceCount
 from distilray.sources.files import SourceFile, list_files
+from distilray.sources.formats.malformed import Malformed
 from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
-from distilray.sources.readers import Malformed, read_records
+from distilray.sources.nested import drop_no_numbers, is_no_number
+from distilray.sources.readers import read_records
 from distilray.sources.settings import Source, SourceError
 from distilray.sources.turns import as_text
+
+FIRST = 20
+"""Rows of a source that are looked at before a run starts."""
+DESCRIBE = "Describe its records with `columns` or `form`"
 
 _KEYS = {"answer": "output"}
 """Our field name to the record key that its form looks for first, where they differ."""
@@ -24,34 +31,51 @@ _KEYS = {"answer": "output"}
 _json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
-def rows_of(source: Source, file: SourceFile) -> Iterator[dict[str, Any]]:
+def rows_of(source: Source, file: SourceFile, count: SourceCount | None = None) -> Iterator[dict[str, Any]]:
     """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
     position: ``"malformed: trace without an end; part-0.jsonl:17"``; the part before the first
-    semicolon is countable. Other rows have no outcome yet.
+    semicolon is countable. Other rows have no outcome yet. ``count`` grows with what is read.
     The caller enforces ``source.limit`` (see :func:`read_batches`), since it spans files.
     """
-    reader = _RowReader(source, file)
+    return (row for row, _ in _rows_and_remedies(source, file, SourceCount() if count is None else count))
+
+
+def _rows_and_remedies(source: Source, file: SourceFile, count: SourceCount) -> Iterator[tuple[dict[str, Any], str]]:
+    """Rows, and what helps where one failed."""
+    reader = RowReader(source, file)
     for position, record in read_records(source, file):
         if isinstance(record, Malformed):
-            yield reader.failed(position, None, record.why)
+            count.malformed(record)
+            made = [reader.failed(position, None, record.why)]
+            remedy = record.remedy or DESCRIBE
         else:
-            yield from reader.rows(position, record)
+            made, remedy = list(reader.rows(position, record)), DESCRIBE
+            count.record(len(made))
+        for row in made:
+            count.row(row.get("outcome") == "failed")
+            yield row, remedy
+    count.check(f"source {source.name!r}, file {file.name}")
 
 
 def batches(
-    source: Source, file: SourceFile, size: int, schema: pa.Schema | None = None, limit: int | None = None
+    source: Source,
+    file: SourceFile,
+    size: int,
+    schema: pa.Schema | None = None,
+    limit: int | None = None,
+    count: SourceCount | None = None,
 ) -> Iterator[pa.Table]:
     """The rows of one file as tables of ``size`` rows (the last may have fewer), ``limit`` rows at most.
 
     ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
-    source does not have are null.
+    source does not have are null. ``count`` grows with what is read.
     """
     schema = schema or schema_with(source.keep)
     rows: list[dict[str, Any]] = []
     left = limit if limit is not None else -1
-    for row in rows_of(source, file) if left else ():
+    for row in rows_of(source, file, count) if left else ():
         rows.append(row)
         left -= 1
         if len(rows) == size or left == 0:
@@ -79,13 +103,17 @@ def check_source(source: Source, filesystem: fs.FileSystem | None = None) -> lis
         SourceError: as :func:`list_files`; or there is no record at all, or the first 20 are all malformed.
     """
     files = list_files(source, filesystem)
-    first = list(islice(chain.from_iterable(rows_of(source, file) for file in files), 20))
+    found = chain.from_iterable(_rows_and_remedies(source, file, SourceCount()) for file in files)
+    first = list(islice(found, FIRST))
     place = f"source {source.name!r}, {'path' if source.path else 'uses'} {source.path or source.uses}"
     if not first:
         raise SourceError(place, "holds no record", "Name files that hold at least one record")
-    if all(row.get("outcome") == "failed" for row in first):
-        why = f"has no usable row among the first {len(first)}; the first is {first[0]['reason']}"
-        raise SourceError(place, why, "Describe its records with `columns`, `form` or `format`")
+    if all(row.get("outcome") == "failed" for row, _ in first):
+        row, remedy = first[0]
+        if len(first) == 1:
+            raise SourceError(place, f"has no usable row; the only one is {row['reason']}", remedy)
+        why = f"has no usable row among the first {len(first)}; the first is {row['reason']}"
+        raise SourceError(place, why, remedy)
     return files
 
 
@@ -93,7 +121,7 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     return None if pattern is None else re.compile(pattern)
 
 
-class _RowReader:
+class RowReader:
     """Makes rows of the records of one file, as its source describes them."""
 
     def __init__(self, source: Source, file: SourceFile) -> None:
@@ -111,12 +139,16 @@ class _RowReader:
             return
         for k, one in enumerate(records, 1):
             part = k if len(records) > 1 else None
+            missing = drop_no_numbers(one)
             try:
                 yield self._row(position, part, one)
             except MalformedRecord as error:
-                yield self.failed(position, part, str(error))
+                lacks = f"; {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} NaN or infinite"
+                yield self.failed(position, part, f"{error}{lacks if missing else ''}")
             except UnicodeEncodeError:
                 yield self.failed(position, part, "text with half of a surrogate pair")
+            except RecursionError:
+                yield self.failed(position, part, "nested too deeply")
 
     def failed(self, position: int, part: int | None, why: str) -> dict[str, Any]:
         return {
@@ -193,6 +225,8 @@ class _RowReader:
     def _kept(self, value: Any, name: str, kind: str) -> Any:
         if value is None:
             return None
+        if isinstance(value, list):
+            value = [None if is_no_number(item) else item for item in value]
         try:
             return pa.scalar(
                 float(value) if kind == "float" else value, schema_with({name: kind}).field(name).type

@@ -5,119 +5,70 @@ Positions count from 1: lines in a JSONL file (blank ones included, though they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-import ijson
-import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from distilray.imports import import_object
-from distilray.sources.files import SourceFile
+from distilray.sources.files import SourceFile, list_files
+from distilray.sources.formats.columnar import read_arrow_file, read_parquet_file
+from distilray.sources.formats.decoding import decoded
+from distilray.sources.formats.documents import read_document
+from distilray.sources.formats.lines import read_lines
+from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
+from distilray.sources.formats.streams import place_of, text_chunks
 from distilray.sources.settings import Source, SourceError
-
-CHUNK = 1 << 20  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """A record that cannot be used: why (countable up to the first semicolon), and where (``file:position``)."""
-
-    why: str
-    place: str
-
 
 Record = dict[str, Any]
 Records = Iterator[tuple[int, Record | Malformed]]
+BY_CONTENT = {b"PAR1": "parquet", b"ARROW1": "hf"}
 
 
 def read_records(source: Source, file: SourceFile) -> Records:
-    """Position and record, for every record of ``file``; :class:`Malformed` in place of an invalid one.
+    """Position and record, for every record of ``file``; :class:`Malformed` in place of an invalid one, or of all that
+    cannot be read.
 
     Raises:
-        SourceError: ``file`` as a whole is not of its format, or the source's function cannot be imported.
+        SourceError: the file system fails, ``file`` holds several lists of records, or the source's function cannot be
+            imported.
     """
-    kind = file.format
-    if kind == "json" and source.format == "auto" and _is_lines(file):
-        kind = "jsonl"
-    for position, record in _READERS[kind](source, file):
+    for position, record in _found(source, file):
         if not isinstance(record, dict | Malformed):
-            record = Malformed("not an object with named fields", f"{file.name}:{position}")
+            record = Malformed("not an object with named fields")
+        if isinstance(record, Malformed):
+            record = replace(record, place=f"{file.name}:{position}")
         yield position, record
 
 
-def _jsonl(source: Source, file: SourceFile) -> Records:
-    decode = msgspec.json.Decoder().decode
-    for number, line in enumerate(_lines(file), 1):
-        if not line.strip():
-            continue
-        try:
-            yield number, decode(line)
-        except UnicodeDecodeError as error:
-            yield number, Malformed(f"not UTF-8; {error.reason}", f"{file.name}:{number}")
-        except msgspec.DecodeError as error:
-            yield number, Malformed(f"not JSON; {error}", f"{file.name}:{number}")
+def read_file(path: str) -> Records:
+    """The records of the file at ``path`` (a local path or a URI), in whatever format a source may have.
+
+    Raises :class:`SourceError` if there is no such file, or nothing in it.
+    """
+    source = Source(name="file", path=path)
+    for file in list_files(source):
+        yield from read_records(source, file)
 
 
-def _json(source: Source, file: SourceFile) -> Records:
-    """An array of records, or the array under ``data``. Nothing after a mistake in it can be read."""
-    assert file.filesystem is not None
-    prefix = "item" if _first_bytes(file).lstrip().startswith(b"[") else "data.item"
-    position = 0
-    with file.filesystem.open_input_stream(file.path) as stream:
-        try:
-            for position, record in enumerate(ijson.items(stream, prefix), 1):
-                yield position, record
-        except ijson.JSONError as error:
-            # yajl's message ends with the text around the mistake, and may be bytes when that text is
-            # not UTF-8
-            text = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-            why = f"not JSON from here to the end of the file; {text.splitlines()[0]}"
-            yield position + 1, Malformed(why, f"{file.name}:{position + 1}")
+def _found(source: Source, file: SourceFile) -> Found:
+    place, kind = place_of(source, file), file.format
+    if kind == "function":
+        return _function(source, file)
+    if not file.size and not file.may_be_empty:
+        return iter([(1, rest_of_file(f"it is empty, which no file of the format {kind} is", COPY_AGAIN))])
+    if kind in ("json", "jsonl") and source.format == "auto":
+        kind = _by_content(place, file, kind)
+    match kind:
+        case "jsonl":
+            return read_lines(place, file)
+        case "json":
+            return read_document(source, place, file)
+        case "parquet":
+            return read_parquet_file(place, file)
+    return read_arrow_file(place, file)
 
 
-def _parquet(source: Source, file: SourceFile) -> Records:
-    assert file.filesystem is not None
-    with file.filesystem.open_input_file(file.path) as opened:
-        try:
-            parquet = pq.ParquetFile(opened)
-        except pa.ArrowInvalid as error:
-            place = f"source {source.name!r}, file {file.name}"
-            raise SourceError(
-                place, f"is not a Parquet file ({error})", "Name its true `format`, or leave it out"
-            ) from error
-        yield from _numbered(parquet.iter_batches(batch_size=1024, use_threads=False), file)
-
-
-def _arrow(source: Source, file: SourceFile) -> Records:
-    assert file.filesystem is not None
-    with file.filesystem.open_input_stream(file.path) as opened:
-        try:
-            stream = pa.ipc.open_stream(opened)
-        except pa.ArrowInvalid as error:
-            place = f"source {source.name!r}, file {file.name}"
-            raise SourceError(
-                place, f"is not an Arrow stream ({error})", "Write the dataset with save_to_disk"
-            ) from error
-        yield from _numbered(stream, file)
-
-
-def _numbered(batches: Iterator[pa.RecordBatch], file: SourceFile) -> Records:
-    position = 0
-    try:
-        for batch in batches:
-            for record in batch.to_pylist():
-                position += 1
-                yield position, record
-    except (pa.ArrowException, OSError) as error:
-        why = f"unreadable from here to the end of the file; {error}"
-        yield position + 1, Malformed(why, f"{file.name}:{position + 1}")
-
-
-def _function(source: Source, file: SourceFile) -> Records:
+def _function(source: Source, file: SourceFile) -> Found:
     place = f"source {source.name!r}, uses {file.path}"
     try:
         records = iter(import_object(file.path)(**source.with_))
@@ -128,36 +79,18 @@ def _function(source: Source, file: SourceFile) -> Records:
     yield from enumerate(records, 1)
 
 
-_READERS: dict[str, Callable[[Source, SourceFile], Records]] = {
-    "jsonl": _jsonl,
-    "json": _json,
-    "parquet": _parquet,
-    "hf": _arrow,
-    "function": _function,
-}
-
-
-def _lines(file: SourceFile) -> Iterator[bytes]:
-    assert file.filesystem is not None
-    rest = b""
-    with file.filesystem.open_input_stream(file.path) as stream:
-        for chunk in chain([stream.read(CHUNK).removeprefix(b"\xef\xbb\xbf")], iter(lambda: stream.read(CHUNK), b"")):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-    yield rest
-
-
-def _first_bytes(file: SourceFile) -> bytes:
-    assert file.filesystem is not None
-    with file.filesystem.open_input_stream(file.path) as stream:
-        return stream.read(CHUNK)
-
-
-def _is_lines(file: SourceFile) -> bool:
-    """Whether a ``.json`` file actually holds JSONL: its first line is an object, and not one with ``data``."""
-    first = _first_bytes(file).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
+def _by_content(place: str, file: SourceFile, kind: str) -> str:
+    """The format that a text file's beginning shows, whatever its ending says."""
     try:
-        record = msgspec.json.decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return isinstance(record, dict) and not isinstance(record.get("data"), list)
+        head = next(text_chunks(place, file), b"")
+    except Unreadable:
+        return kind
+    for magic, other in BY_CONTENT.items():
+        if head.startswith(magic):
+            return other
+    first, _, rest = head.lstrip().partition(b"\n")
+    if kind == "jsonl":
+        return "json" if first[:1] == b"[" or first.strip() == b"{" else "jsonl"
+    record = decoded(first) if rest.strip() else None
+    lines = isinstance(record, dict) and not isinstance(record.get("data"), list)
+    return "jsonl" if lines else "json"

@@ -41,6 +41,17 @@ class SourceError(InputError):
         return type(self), (self.place, self.value, self.remedy)
 
 
+def fault(place: str, error: OSError) -> SourceError:
+    """The error of a source whose file system failed, with what helps against that."""
+    if isinstance(error, PermissionError):
+        remedy = "Give this user the right to read it"
+    elif isinstance(error, FileNotFoundError):
+        remedy = "Correct the path, or put the file back"
+    else:
+        remedy = "Check the address, the disk, the credentials and the network, then run the same command again"
+    return SourceError(place, f"cannot be read ({error})", remedy)
+
+
 class Source(BaseModel):
     """Files, or a function, that hold instructions, and how to read them."""
 
@@ -72,7 +83,8 @@ class Source(BaseModel):
         default="auto",
         description="How its files are written; auto goes by the file's ending, then by its first line.",
     )
-    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk.")
+    split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk, or which "
+                              "list of a JSON file that holds several.")  # fmt: skip
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="Our field name mapped to the record's column, where the usual names do not fit: "
@@ -108,6 +120,13 @@ class Source(BaseModel):
     )
     task: str | None = Field(default=None, description="Task of all its rows: math, code, ...")
     limit: int | None = Field(default=None, gt=0, description="Maximum number of rows, in the order of its files.")
+    lost_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="A run ends with exit code 1 if more than this share of its records was lost: malformed, or not "
+        "readable. A file that cannot be read to its end counts as more than any share but 1: nobody knows its loss.",
+    )
 
     @field_validator("reference_pattern", "trace_pattern")
     @classmethod

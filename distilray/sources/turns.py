@@ -7,9 +7,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from distilray.rows import MalformedRecord, split_reasoning, strip_reasoning
+from distilray.sources.nested import is_no_number
 
 ROLES = {
     "user": "user",
@@ -32,9 +34,9 @@ def as_text(value: Any, what: str) -> str:
     """``value`` where text is expected: text, a number or OpenAI's list of text parts; nothing is ``""``."""
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or is_no_number(value):
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, list) and all(isinstance(piece, dict) and "type" in piece for piece in value):
         if any(piece["type"] != "text" for piece in value):

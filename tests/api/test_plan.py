@@ -24,7 +24,7 @@ def test_a_plan_has_stages_and_prints_as_a_table(tmp_path: Path, capsys: pytest.
     assert [stage.name for stage in planned.stages] == ["01-answer+check"]
     assert set(planned.phases()[0].models) == {"teacher"}
     text = str(planned)
-    assert "small: 2 rows from 1 sources" in text and "answer -> check" in text
+    assert "small: 2 rows from 1 source\n" in text and "answer -> check" in text
     planned.show()
     assert capsys.readouterr().out.split() == text.split()
 

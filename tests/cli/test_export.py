@@ -20,7 +20,6 @@ def test_the_choices_are_those_of_the_registries():
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        ((), "name the target folder with --out"),
         (("--out", "data", "--form", "poem"), "invalid choice: 'poem'"),
         (("--student", "--training", "dpo"), "no finished training 'dpo'"),
     ],
@@ -36,11 +35,18 @@ def test_kept_rows_are_written_with_a_card(practice_run: Store, tmp_path: Path):
     ended = distilray("export", practice_run.base, "--out", out, "--format", "jsonl", "--system", "Add.")
     assert ended.code == 0, ended.err
     records = [json.loads(line) for line in (tmp_path / "data/data/train-00000.jsonl").read_text().splitlines()]
-    assert ended.out == f"{len(records):,} rows in 1 files in {out} (0 left out)\n"
+    assert ended.out == f"{len(records):,} rows in 1 file in {out} (0 left out)\n"
     kept = json.loads(distilray("status", practice_run.base, "--json").out)["steps"][-1]["kept"]
     assert len(records) == kept > 100
     assert [turn["role"] for turn in records[0]["messages"]] == ["system", "user", "assistant"]
     assert "practice" in (tmp_path / "data/README.md").read_text()
+
+
+def test_without_a_folder_rows_go_into_the_run(practice_run: Store):
+    ended = distilray("export", practice_run.base, "--form", "alpaca")
+    assert ended.code == 0, ended.err
+    assert f" in 1 file in {practice_run.base}/export/alpaca (" in ended.out
+    assert practice_run.names("export/alpaca/data") == ["train-00000.parquet"]
 
 
 def test_the_student_is_copied_and_never_over_what_is_there(tmp_path: Path):

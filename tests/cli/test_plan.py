@@ -68,3 +68,31 @@ def test_a_machine_spec_that_cannot_be_read_is_wrong_input(recipe: str) -> None:
     ended = command_line.distilray("plan", recipe, "--machines", "8x80,host")
     assert ended.code == 2
     assert "--machines: '8x80,host' is not a machine spec" in ended.err
+
+
+STEPS = """
+models: {{teacher: {{kind: echo}}}}
+sources: [{{name: rows, path: {path}}}]
+steps: [{{answer: {{model: teacher}}}}]
+resources: {{runners: 1, runner_cpus: 0.1}}
+"""
+
+
+def with_rows(folder: Path, text: str) -> str:
+    (folder / "rows.jsonl").write_text(text)
+    (folder / "recipe.yaml").write_text(STEPS.format(path=folder / "rows.jsonl"))
+    return str(folder / "recipe.yaml")
+
+
+def test_malformed_records_are_not_planned_for_and_named(tmp_path: Path) -> None:
+    ended = command_line.distilray("plan", with_rows(tmp_path, '{"instruction": "a"}\n{broken\n'))
+    assert ended.code == 0
+    assert ended.out.startswith("run: 1 row from 1 source\n")
+    assert "! source rows: 1 of 2 records malformed, the first: not JSON; " in ended.out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_source_that_a_run_refuses_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ended = command_line.distilray("plan", with_rows(tmp_path, '{"text": "a"}\n'), *words)
+    assert ended.code == 2
+    assert "has no usable row; the only one is malformed: no known form" in ended.err + ended.out

@@ -35,7 +35,7 @@ def test_models_that_do_not_fit_together_get_a_phase_each():
 
 
 def test_a_model_that_cannot_fit_is_refused_with_what_is_needed():
-    with pytest.raises(RecipeError, match="cannot fit.*need 1 CPUs.*there are 1 CPUs"):
+    with pytest.raises(RecipeError, match="cannot fit.*need 1 CPU and.*there are 1 CPU and"):
         stages(1)
 
 

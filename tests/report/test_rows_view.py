@@ -3,8 +3,10 @@
 import io
 
 import pytest
+from rich.console import Console
 
-from distilray.report.rows_view import UnknownStep, find_rows, show_rows
+from distilray.report.rows_view import UnknownStep, _show, find_rows, show_rows
+from distilray.rows import Row
 from distilray.storage import Store
 from tests.support.ledger_files import PHASE, unit, write_run
 
@@ -33,6 +35,20 @@ def test_a_block_tells_the_whole_story_of_a_row(store):
     ):
         assert part in text
     assert "relevance" in text and "failed" not in text
+
+
+def test_a_pipe_gets_lines_that_are_not_wrapped():
+    out = io.StringIO()
+    row = Row(
+        {"id": "s/a:1", "messages": [{"role": "user", "content": "word " * 60 + "\nsecond"}], "outcome": "failed"}
+    )
+    row = row.having(reason="malformed: " + "why " * 60)
+    _show(Console(file=out, highlight=False), row, "sources")
+    rule, title, first, second, *_ = out.getvalue().splitlines()
+    assert title == "s/a:1  en  others  failed: malformed: " + "why " * 60
+    assert first == "  instruction  " + "word " * 60
+    assert second == " " * 15 + "second"
+    assert len(rule) <= 80
 
 
 @pytest.mark.parametrize(

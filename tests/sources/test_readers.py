@@ -60,13 +60,13 @@ def test_lines_in_a_file_called_json_are_recognised(tmp_path):
     assert read(written(tmp_path / "a.json", f"{json.dumps(A)}\n{json.dumps(B)}\n")) == [(1, A), (2, B)]
 
 
-@pytest.mark.parametrize("rest", [b'{"instruc', b'{"instruction": "\xff"}]', b"{'a': 1}]"])
-def test_a_mistake_in_an_array_ends_the_file_with_a_malformed_record(tmp_path, rest):
-    first, (position, bad) = read(written(tmp_path / "a.json", b"[" + json.dumps(A).encode() + b"," + rest))
-    assert first == (1, A)
-    assert isinstance(bad, Malformed)
-    assert (position, bad.place) == (2, "a.json:2")
-    assert "to the end of the file" in bad.why
+@pytest.mark.parametrize("bad", [b'{"instruction": "\xff"}', b"{'a': 1}", b'{"instruction": "b"c"}'])
+def test_a_mistake_in_an_array_spoils_its_own_record(tmp_path, bad):
+    array = b", ".join([json.dumps(A).encode(), bad, json.dumps(A).encode()])
+    first, (position, malformed), last = read(written(tmp_path / "a.json", b"[" + array + b"]"))
+    assert (first, last) == ((1, A), (3, A))
+    assert isinstance(malformed, Malformed)
+    assert (position, malformed.place, malformed.records) == (2, "a.json:2", 1)
 
 
 def test_an_array_may_hold_things_that_are_no_records(tmp_path):
@@ -79,9 +79,10 @@ def test_parquet_is_read_row_group_by_row_group(tmp_path):
     assert read(tmp_path / "a.parquet") == [(k + 1, {"messages": turns[k]}) for k in range(5)]
 
 
-def test_a_file_that_is_no_parquet_is_an_error_of_the_source(tmp_path):
-    with pytest.raises(SourceError, match=r"file a\.parquet: is not a Parquet file"):
-        read(written(tmp_path / "a.parquet", json.dumps(A)))
+def test_a_file_that_is_no_parquet_cannot_be_read_to_its_end(tmp_path):
+    ((position, malformed),) = read(written(tmp_path / "a.parquet", json.dumps(A)))
+    assert (position, malformed.place, malformed.records) == (1, "a.parquet:1", None)
+    assert "is not a Parquet file" in malformed.why
 
 
 def test_a_saved_data_set_is_read_without_loading_it(tmp_path):

@@ -7,6 +7,7 @@ models:
 from __future__ import annotations
 
 import difflib
+import logging
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -28,6 +29,17 @@ _DECIDED = {
     "speculative_config": "speculation",
     "revision": "revision",
 }
+
+
+def _engine_settings() -> dict[str, Any]:
+    """The fields of vLLM's AsyncEngineArgs. What vLLM logs about its own import is no news about a recipe."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.INFO))
+    try:
+        from vllm.engine.arg_utils import AsyncEngineArgs  # seconds to import: only where it is needed
+    finally:
+        logging.disable(before)
+    return AsyncEngineArgs.__dataclass_fields__
 
 
 class Speculation(BaseModel):
@@ -78,9 +90,7 @@ class VLLMModel(GenerativeModel):
     def _known_engine_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
         if not value:
             return value
-        from vllm.engine.arg_utils import AsyncEngineArgs  # seconds to import: only where it is needed
-
-        known = AsyncEngineArgs.__dataclass_fields__
+        known = _engine_settings()
         for key in value:
             if key in _DECIDED:
                 raise ValueError(f"engine.{key}: set the model's `{_DECIDED[key]}` instead")
