@@ -77,7 +77,7 @@ class Sections(BaseModel):
     def _arranged_trainings(cls, train: tuple[TrainEntry, ...], info: ValidationInfo) -> tuple[TrainEntry, ...]:
         if "steps" not in info.data:  # rejected: the trainings among them are unknown
             return train
-        return _or_refused(arrange_trainings(train, [entry.name for entry in _trainings(info.data["steps"])]))
+        return _or_refused(arrange_trainings(train, _trainings(info.data["steps"])))
 
     @field_serializer("steps")
     def _steps_written(self, steps: tuple[Entry, ...]) -> list[dict[str, Any]]:
