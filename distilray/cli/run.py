@@ -15,7 +15,7 @@ from distilray.cli.argtypes import row_count
 from distilray.cli.exit_codes import INTERRUPTED
 from distilray.driver import Event
 from distilray.recipe import load_recipe
-from distilray.report import TerminalView, duration, results_table
+from distilray.report import TerminalView, duration, results_table, training_warnings, trainings
 from distilray.storage import Store
 
 
@@ -46,6 +46,8 @@ def call(options: argparse.Namespace) -> int:
     if results := done.evaluations:
         console.print()
         console.print(results_table(results))
+    for line in training_warnings(trainings(done.store)):
+        console.print(line)
     page = done.report()
     console.print(f"\ndone in {duration(time.monotonic() - started)}")
     console.print(f"report    {page}")

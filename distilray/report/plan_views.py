@@ -19,6 +19,7 @@ from distilray.planning import (
     engine_gib,
     needs,
     student_notes,
+    training_doubts,
     training_needs,
     weights_gib,
 )
@@ -51,7 +52,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, rows: int) -> Gr
     cpus = f"{available.cpus:g} CPUs, " if available.cpus < ENOUGH else ""
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{available.gpus:g} GPUs{each}{nodes}{memory}")]
-    parts += [Text(f"! {warning}", "yellow") for warning in [*_warnings(plan, available), *student_notes(recipe)]]
+    warnings = [*_warnings(plan, available), *student_notes(recipe), *training_doubts(recipe, rows)]
+    parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 
 

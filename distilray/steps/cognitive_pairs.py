@@ -56,6 +56,7 @@ class CognitivePairs(TraceStep):
     }
 
     model: Annotated[ModelName, Field(description="what writes wrong traces: the student itself, or a rewriter")]
+    most_children: ClassVar = len(GAPS)
     wrong: Annotated[
         Literal["sampled", "spoiled"],
         Field(description="sampled: the model's own wrong answers; spoiled: the right trace, rewritten with a mistake"),

@@ -148,7 +148,7 @@ class TrainSettings(Settings):
     student: str = Field(description="name of the model to start from, as the recipe defines it")
     start_from: str | tuple[str, str] | None = Field(
         default=None,
-        description="name of an earlier training whose result to start from; in a repeat also its own (the round before), "
+        description="an earlier training whose result to start from; in a repeat also its own (the round before), "
         "or [its own, where the first round starts]",
     )
     system: str | None = Field(default=None, description="the student's system prompt, here and wherever it answers")

@@ -44,7 +44,7 @@ from distilray.train.data.probe import check_chat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
-from distilray.train.launch.launcher import fit
+from distilray.train.launch.launcher import fit, warn
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.settings import TrainSettings
@@ -119,11 +119,18 @@ class TrainingMethod(ABC):
             "export"
         ]
 
+    def warnings(self, settings: Any, rows: int | None, *, at_most: bool = False) -> list[str]:
+        """What is doubtful about training with ``settings`` on ``rows`` rows (None: unknown; ``at_most``: so many or
+        fewer): a line each, with the figure and what to do. Shown in the plan, when the training begins, in the run's
+        status and its report; none by default."""
+        return []
+
     # What the driver does.
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
         """Trains on ``tokens`` and writes the student to ``spec.out``; called again, it continues where it was stopped.
         By default :meth:`prepare_in_driver`, then one launch of workers."""
+        warn(spec, self.warnings(spec.settings, tokens.counts.kept))
         self.prepare_in_driver(spec, tokens)
         return fit(spec, tokens.paths)
 

@@ -21,7 +21,7 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
-from distilray.train.progress import WARNINGS
+from distilray.train.methods.shared.passes import too_many_passes
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
@@ -87,6 +87,9 @@ class DPO(TrainingMethod):
         trained = len(chosen) + len(other)
         values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
         return Tokens(values, 2 * len(prompt) + trained, trained, truncated)
+
+    def warnings(self, settings: DPOSettings, rows: int | None, *, at_most: bool = False) -> list[str]:
+        return too_many_passes(settings, rows, at_most=at_most)
 
     def models(self, settings: DPOSettings) -> set[str]:
         if settings.reference is not None:
@@ -162,9 +165,9 @@ class DPO(TrainingMethod):
         return trainer
 
     def details(self, store: Store, out: str) -> dict[str, Any]:
-        """How the reference ranked the pairs, and what the training warned of."""
-        found = {"reference": f"{out}/{RANKING}", "warnings": f"{out}/{WARNINGS}"}
-        return {name: store.read_json(path) for name, path in found.items() if store.exists(path)}
+        """How the reference ranked the pairs."""
+        path = f"{out}/{RANKING}"
+        return {"reference": store.read_json(path)} if store.exists(path) else {}
 
 
 def _check_reference(spec: TrainingSpec) -> None:
