@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from distilray.checkpoints import hub_cache, is_local
 from distilray.ledger import Manifest
 from distilray.models import ClassifierModel, VLLMModel
 from distilray.storage import Store
@@ -110,8 +111,12 @@ class TrainingMethod(ABC):
 
         Raises :class:`~distilray.train.errors.CannotTrain` if rows could not be rendered for it.
         """
-        ends = check_chat(path, settings, variables) if self.is_generative else None
-        if ends is None or ends.declared:
+        if not self.is_generative:
+            return []
+        ends = check_chat(path, settings, variables)
+        if ends is None:
+            return [] if is_local(path) else [_unchecked(path, settings.student)]
+        if ends.declared:
             return []
         return [
             f"training {settings.name!r}: {settings.student} ends its turns with {ends.token!r}, at which generation "
@@ -197,3 +202,11 @@ class TrainingMethod(ABC):
         """Runs in all workers together after the last step, for example to measure; does nothing by default. Called
         again after a kill before the export."""
         return
+
+
+def _unchecked(name: str, student: str) -> str:
+    return (
+        f"student {student!r}: the chat template and tokenizer of {name} are not checked, since its files are not in "
+        f"the hub's cache on this machine ({hub_cache()}); the run checks them when it comes to the training. To check "
+        f'them now: hf download {name} --include "*.json" "*.jinja" "*.model"'
+    )
