@@ -7,7 +7,6 @@ from .engine_pass import UnitAsker as UnitAsker
 from .engine_pass import ask_units as ask_units
 from .global_stage import run_global as run_global
 from .ingest import run_sources as run_sources
-from .ingest import sources_identity as sources_identity
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
 from .residency import Residency as Residency
@@ -16,6 +15,7 @@ from .row_models import RowModels as RowModels
 from .row_models import RowUsage as RowUsage
 from .sizing import Sizing as Sizing
 from .sizing import size as size
+from .sources_identity import sources_identity as sources_identity
 from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep

@@ -6,6 +6,7 @@ from .ingest import read_batches as read_batches
 from .ingest import rows_of as rows_of
 from .readers import Malformed as Malformed
 from .readers import read_records as read_records
+from .settings import AnchoredSource as AnchoredSource
 from .settings import Source as Source
 from .settings import SourceError as SourceError
 from .turns import Message as Message
