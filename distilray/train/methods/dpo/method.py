@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
 IDS = pa.list_(pa.int32())
+SAME = "chosen equals rejected"
+SAME_ANSWERS = f"{SAME} without their reasoning: set think: true, or put an inline_trace step after the pairs"
 
 
 class DPO(TrainingMethod):
@@ -66,7 +68,7 @@ class DPO(TrainingMethod):
         if beta is not None and not (math.isfinite(beta) and beta > 0):
             return UntrainableRow("failed", "its beta is not a number above 0")
         try:
-            rejected = row["rejected_answer"] if chat.think else split_reasoning(row["rejected_answer"])[1]
+            trace, rejected = (None, row["rejected_answer"]) if chat.think else split_reasoning(row["rejected_answer"])
         except MalformedRecord as error:
             return UntrainableRow("failed", f"rejected answer: {error}")
         prompt, chosen = _split(chat.render(row["messages"] or [], row["answer"], row["reasoning"]))
@@ -83,7 +85,7 @@ class DPO(TrainingMethod):
         if not chosen or not other:
             return UntrainableRow("rejected", "nothing to train on", longest)
         if chosen == other:
-            return UntrainableRow("rejected", "chosen equals rejected", longest)
+            return UntrainableRow("rejected", SAME if trace is None else SAME_ANSWERS, longest)
         trained = len(chosen) + len(other)
         values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
         return Tokens(values, 2 * len(prompt) + trained, trained, truncated)
