@@ -14,6 +14,7 @@ from pyarrow import fs
 from distilray.rows import MalformedRecord, content_hash, guess_language, language_code, row_id, schema_with, to_table
 from distilray.sources.files import SourceFile, list_files
 from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
+from distilray.sources.marks import UNTRAINED, take_marks
 from distilray.sources.readers import Malformed, read_records
 from distilray.sources.settings import Source, SourceError
 from distilray.sources.turns import as_text
@@ -161,6 +162,9 @@ class _RowReader:
             conversation.reasoning = conversation.answer = conversation.rejected_answer = None
         if source.system == "drop" and conversation.messages[0]["role"] == "system":
             del conversation.messages[0]
+        marks = take_marks(conversation.messages)
+        if source.answers == "drop":
+            marks.pop(UNTRAINED, None)
         language, task = self._language_and_task(record, conversation)
         row: dict[str, Any] = {
             "id": row_id(source.name, self.file.name, position, part),
@@ -178,7 +182,7 @@ class _RowReader:
         for text in (reference, conversation.reasoning, conversation.rejected_answer):
             if text is not None and not text.isascii():
                 text.encode()  # the texts that the hash has not seen: Arrow must be able to hold them
-        extra = {key: value for key, value in record.items() if value is not None and value != ""}
+        extra = {key: value for key, value in record.items() if value is not None and value != ""} | marks
         if extra:
             row["extra"] = _json.encode(extra).decode()
         return row

@@ -45,6 +45,7 @@ from distilray.train.data.probe import check_chat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
+from distilray.train.data.weights import whole_row_mark
 from distilray.train.launch.launcher import fit, warn
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
@@ -161,6 +162,11 @@ class TrainingMethod(ABC):
         :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
         """
         return load_chat(path, settings, variables)
+
+    def refusal(self, row: Mapping[str, Any], settings: Any) -> str | None:
+        """Why this method does not train on ``row``, whatever ``rows`` says: by default because its source has marked
+        it. ``row`` has the columns :meth:`columns`, ``extra`` and those that may be marks."""
+        return whole_row_mark(row)
 
     @abstractmethod
     def tokenize(self, row: Mapping[str, Any], renderer: Any, settings: Any) -> Tokens | UntrainableRow:

@@ -21,6 +21,7 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
+from distilray.train.methods.shared.answers import BAD
 from distilray.train.methods.shared.passes import too_many_passes
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
@@ -33,12 +34,13 @@ if TYPE_CHECKING:
 IDS = pa.list_(pa.int32())
 SAME = "chosen equals rejected"
 SAME_ANSWERS = f"{SAME} without their reasoning: set think: true, or put an inline_trace step after the pairs"
+ALONE = "no rejected answer: an answer with a label alone is for kind: kto"
 
 
 class DPO(TrainingMethod):
     settings: ClassVar = DPOSettings
     description: ClassVar = "preference optimisation"
-    reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta")
+    reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta", "label")
     needs: ClassVar = ("answer", "rejected_answer")
     token_columns: ClassVar = pa.schema(
         [("prompt_ids", IDS), ("chosen_ids", IDS), ("rejected_ids", IDS), ("beta", pa.float32())]
@@ -57,6 +59,14 @@ class DPO(TrainingMethod):
         "length/rejected": "rejected_tokens",
         "beta": "beta",
     }
+
+    def refusal(self, row: Mapping[str, Any], settings: DPOSettings) -> str | None:
+        if (marked := super().refusal(row, settings)) is not None:
+            return marked
+        label = row.get("label")
+        if label is False:
+            return BAD
+        return ALONE if label is True and not row["rejected_answer"] else None
 
     def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: DPOSettings) -> Tokens | UntrainableRow:
         for column, reason in (("answer", "no answer"), ("rejected_answer", "no rejected answer")):
