@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from distilray.checkpoints.files import local_config
-from distilray.checkpoints.hub_cache import cached_config
+from distilray.checkpoints.hub import cached_config
 
 
 def _qwen2_5(layers: int, hidden: int, intermediate: int, heads: int, kv_heads: int, *, small: bool) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 TRAINING_MARKS = ("weight", "train", "training", "loss")
 TURN_WEIGHTS = "turn_weights"
@@ -57,9 +56,6 @@ def marks_of(row: Mapping[str, Any]) -> TrainingMarks:
 
 def any_marks(rows: pa.Table) -> bool:
     """Whether a row of ``rows`` has a mark: in ``extra``, or in a column named as one."""
-    columns = [rows[name] for name in TRAINING_MARKS if name in rows.column_names]
-    if not columns:
-        rows = rows.filter(pc.fill_null(pc.match_substring_regex(rows["extra"], _NAMED), False))
     return any(found.row is not None or found.turns for found in map(marks_of, rows.to_pylist()))
 
 

@@ -6,6 +6,7 @@ from .context import RunStopped as RunStopped
 from .engine_pass import UnitAsker as UnitAsker
 from .engine_pass import ask_units as ask_units
 from .global_stage import run_global as run_global
+from .identity import sources_identity as sources_identity
 from .ingest import run_sources as run_sources
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
@@ -15,7 +16,6 @@ from .row_models import RowModels as RowModels
 from .row_models import RowUsage as RowUsage
 from .sizing import Sizing as Sizing
 from .sizing import size as size
-from .sources_identity import sources_identity as sources_identity
 from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from distilray.runner import sources_identity
-from distilray.runner.sources_identity import ENDS
+from distilray.runner.identity import ENDS
 from distilray.sources import Source, list_files
 
 LINE = '{"instruction": "%s"}\n'
