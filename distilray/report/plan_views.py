@@ -20,6 +20,7 @@ from distilray.planning import (
     engine_gib,
     needs,
     student_notes,
+    training_doubts,
     training_needs,
     weights_gib,
 )
@@ -55,7 +56,7 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{counted(available.gpus, 'GPU')}{each}{nodes}{memory}")]
     malformed = [warning for source in sources for warning in source.warnings]
-    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe)]
+    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe), *training_doubts(recipe, rows)]
     parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 

@@ -49,14 +49,19 @@ class TrainProgress:
         )
 
 
-def keep_warning(store: Store, out: str, text: str) -> bool:
-    """Adds ``text`` to the warnings of the training in ``out``; false where it is there already, as in a training that
-    was killed and continues."""
+def read_warnings(store: Store, out: str) -> list[str]:
+    """What the training in ``out`` has warned of so far."""
     path = f"{out}/{WARNINGS}"
-    said = store.read_json(path) if store.exists(path) else []
+    return store.read_json(path) if store.exists(path) else []
+
+
+def keep_warning(store: Store, out: str, text: str) -> bool:
+    """Keeps ``text`` with the training in ``out``; False if it was there: what a continued training finds again is
+    said once."""
+    said = read_warnings(store, out)
     if text in said:
         return False
-    store.write_json(path, [*said, text])
+    store.write_json(f"{out}/{WARNINGS}", [*said, text])
     return True
 
 

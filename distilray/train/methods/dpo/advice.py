@@ -53,7 +53,7 @@ class ChosenFalls(TrainerCallback):
 
 
 def warn(job: Job, text: str) -> None:
-    """Called in one worker: the driver logs ``text``, and the training's manifest keeps it. The same text is said
-    once."""
+    """Called in one worker: the driver logs ``text``, and it is kept with the training. The same text is said once,
+    also by a training that was killed and continues."""
     if keep_warning(job.store, job.out, text) and job.board is not None:  # none where a trainer runs without a launch
         job.board.warn.remote(text)

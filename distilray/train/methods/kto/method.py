@@ -14,6 +14,7 @@ from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.kto.settings import KTOSettings
 from distilray.train.methods.shared.answers import render_answer
+from distilray.train.methods.shared.passes import too_many_passes
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
@@ -46,6 +47,9 @@ class KTO(TrainingMethod):
         if isinstance(tokens, Tokens):
             tokens.values["desirable"] = row["label"]
         return tokens
+
+    def warnings(self, settings: KTOSettings, rows: int | None, *, at_most: bool = False) -> list[str]:
+        return too_many_passes(settings, rows, at_most=at_most)
 
     def costs(self, settings: KTOSettings) -> Costs:
         # A student with adapters is its own reference without them.

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from distilray.storage import Store
-from distilray.train import UntrainableRow, load_chat, method_named, parse_settings
+from distilray.train import UntrainableRow, load_chat, method_named
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
 from tests.support.gradients import CLOSE, apart
 from tests.support.preferred import TOKENS, feed_of, first_step, job, joined_feed, trainer_on
@@ -82,19 +82,6 @@ def test_good_answers_rise_and_bad_ones_fall(student: str, tmp_path: Path) -> No
     trainer.train()
     margins = [record["rewards/margins"] for record in trainer.state.log_history if "rewards/margins" in record]
     assert margins[-1] > margins[0]
-
-
-@pytest.mark.parametrize("kind", ["sft", "distill", "step_by_step"])
-def test_no_other_method_learns_a_bad_answer(student: str, kind: str) -> None:
-    teacher = {"teacher": "teacher"} if kind == "distill" else {}
-    chosen = parse_settings({**BASE, **teacher, "kind": kind})
-    method, (row,) = method_named(kind), rows(1)
-    chat = load_chat(student, chosen)
-    full = dict.fromkeys(method.columns(chosen)) | row
-    refused = method.tokenize(full | {"label": False}, chat, chosen)
-    assert isinstance(refused, UntrainableRow) and "kind: kto" in refused.reason
-    for label in (True, None, "anything"):
-        assert not isinstance(method.tokenize(full | {"label": label}, chat, chosen), UntrainableRow)
 
 
 def test_a_label_that_is_no_truth_value_fails(student: str) -> None:
