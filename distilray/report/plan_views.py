@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequence[SourceSurvey]) -> Group:
     """Stages in order with what is resident in each, compared with what is available."""
-    rows = counted(sum(source.usable for source in sources), "row")
+    rows = sum(source.usable for source in sources)
     parts: list[RenderableType] = [
-        Text(f"{recipe.name}: {rows} from {counted(len(sources), 'source')}", "bold"),
+        Text(f"{recipe.name}: {counted(rows, 'row')} from {counted(len(sources), 'source')}", "bold"),
         _stages(recipe, plan),
     ]
     if recipe.models:

@@ -16,8 +16,8 @@ from distilray.train.settings import NAME, TrainSettings
 
 
 class KTOSettings(TrainSettings):
-    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024), as TRL computes it but for its reference point, which is the
-    whole step's: answers need no partner."""
+    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024), as TRL computes it but for its reference point, which is
+    the whole step's: answers need no partner."""
 
     kind: Literal["kto"] = Field(default="kto", description="preference optimisation on single answers")
     name: str = Field(default="kto", pattern=NAME, description="folder below training/")

@@ -85,6 +85,7 @@ class SingleAnswerTrainer(ReferencedMixin, KTOTrainer):
             inputs = self._prepare_inputs(batch)
             with self.compute_loss_context_manager():
                 own = super()._compute_kl_logps(model, inputs)
+            assert own is not None
             ratios = own - self._of_reference(inputs, OTHER)
             sums += torch.stack([ratios.sum(), torch.ones_like(ratios).sum()])
         if dist.is_initialized():

@@ -14,7 +14,7 @@ from distilray.train.data.training_data import TrainingData, open_feed, write_fe
 from tests.support.gradients import CLOSE, apart
 from tests.support.preferred import TOKENS, feed_of, first_step, job, joined_feed, trainer_on
 from tests.support.ranks import alone
-from tests.support.rated import BASE, kto_in_fp64, moved_away, rated, settings
+from tests.support.rated import kto_in_fp64, moved_away, rated, settings
 from tests.support.tiny import rows
 
 
