@@ -51,8 +51,8 @@ def sit(folder: Path, world: World | None = None, seed: int = 1, broken: frozens
     return sitting
 
 
-def all_made(sitting: Counting, seeds: tuple[int, ...] = (1,)) -> list[dict[str, Any] | None]:
-    return list(program.made(sitting, list(sitting.world.variants), seeds))
+def all_made(sitting: Counting, seeds: tuple[int, ...] = ()) -> list[dict[str, Any] | None]:
+    return list(program.made(sitting, list(sitting.world.variants), seeds or (sitting.seed,)))
 
 
 def test_cells_are_made_once(tmp_path: Path):

@@ -107,16 +107,20 @@ def test_cogpo_s_controls_have_its_betas_in_the_mean(tmp_path: Path):
 
 def test_every_gap_of_a_problem_or_none_is_trained_on(tmp_path: Path):
     sizes = style_claim.Sizes(pairs=6, held_pairs=1)
-    sitting = Sitting(style_claim.world(sizes), tmp_path, seed=1)
+    sitting = Sitting(WORLDS["style"], tmp_path, seed=1)
     children = [
         {"parent": f"{problem}", "messages": [{"role": "user", "content": f"{problem}?"}], "gap": gap, "beta": beta}
-        for problem, gaps in enumerate(["sml", "s", "sml", "s", "s", "s", "s", "sml", "sml"])
+        for problem, gaps in enumerate(["sml", "s", "sml", "s", "s", "s", "sml", "sml", "sml"])
         for gap, beta in (("small", 0.05), ("medium", 0.1), ("large", 0.2))
         if gap[0] in gaps
     ]
-    write_records(tmp_path / "seed-1" / "rows" / "children.jsonl", children)
-    assert [pair["parent"] for pair in sitting.records("pairs")] == list("012345")
-    assert [pair["parent"] for pair in sitting.records("held_pairs")] == ["6"]
-    assert [pair["parent"] for pair in sitting.records("gaps")] == list("000222")
+    rows = tmp_path / "seed-1" / "rows"
+    write_records(rows / "children.jsonl", children)
+    small = style_claim.small(sitting, sizes)
+    assert [pair["parent"] for pair in small] == list("0123456")
+    write_records(rows / "held_pairs.jsonl", small[sizes.pairs :])
+    assert [pair["parent"] for pair in style_claim.all_gaps(sitting, sizes)] == list("000222")
+    with pytest.raises(RuntimeError, match="4 problems with all gaps, and 5 are needed"):
+        style_claim.all_gaps(sitting, style_claim.Sizes(pairs=15))
     with pytest.raises(RuntimeError, match="9 pairs of the small gap, and 1448 are needed"):
         style_claim.small(sitting, style_claim.Sizes())
