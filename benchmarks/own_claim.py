@@ -35,8 +35,8 @@ FIRST_SEED = 500
 @dataclass(frozen=True)
 class Sizes:
     problems: int = field(default=3200, metadata={"help": "problems that the student answers for its pairs"})
-    pairs: int = field(default=960, metadata={"help": "pairs of each training, a multiple of 32: one step has 32"})
-    held_pairs: int = field(default=160, metadata={"help": "further pairs, whose ranking is measured"})
+    pairs: int = field(default=800, metadata={"help": "pairs of each training, a multiple of 32: one step has 32"})
+    held_pairs: int = field(default=128, metadata={"help": "further pairs, whose ranking is measured"})
     questions: int = field(default=600, metadata={"help": "held-out problems of each seed"})
 
 

@@ -44,7 +44,7 @@ FIRST_SEED = 300
 @dataclass(frozen=True)
 class Sizes:
     style_rows: int = field(default=2000, metadata={"help": "traces from which the student has its style"})
-    style_steps: int = field(default=150, metadata={"help": "steps in which it learned that style"})
+    style_steps: int = field(default=300, metadata={"help": "steps in which it learned that style"})
     pairs: int = field(default=1248, metadata={"help": "pairs of each training, a multiple of 96: one step has 32"})
     held_pairs: int = field(default=200, metadata={"help": "further pairs, whose ranking is measured"})
     questions: int = field(default=600, metadata={"help": "held-out problems of each seed"})
