@@ -15,6 +15,7 @@ from distilray.verifiers.formulas import formulas, masked
 from distilray.verifiers.found import Found
 
 _TAIL = 3000
+_NEAR = 40  # characters before a number in which a word may announce it
 _CODE = re.compile(r"```(?:python|py|cpp|java|javascript|js|c)\b.*?(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _ENDS = re.compile(r"[。！!？?\n]+|\.(?=\s|$|\*|\"|<)|(?<=[a-z)])\.(?=[A-Z][a-z])|；")
 _BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
@@ -39,6 +40,11 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _TEXT = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}")
+_RESULTS = re.compile(
+    r"\b(?:so|thus|therefore|then|hence|giv\w+|leav\w+|mak\w+|total\w*|means|finally|altogether|left|remain\w*|becom\w*|to)\b"
+    r"|=|所以|因此|共|剩|→",
+    re.IGNORECASE,
+)
 _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|leaving|makes|total|means)\b|所以|共|剩")
 
 
@@ -93,15 +99,24 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
         return Found(last.text, how)
     values = list(dict.fromkeys(item.text for item in items))
     words = [match[0] for match in _WORDS.finditer(prose, start)]
-    cued = [item for item in items if _CUE.search(prose, start, item.start)]
-    if (last in cued and (_ends(prose, last) or len(values) == 1)) or (len(values) == 1 and not words):
+    cued = [item for item in items if _CUE.search(prose, max(start, item.start - _NEAR), item.start)]
+    stated = {item.text for item in cued if _VERB.search(prose, max(start, item.start - _NEAR), item.start)}
+    if len(values) == 1 and (last in cued or not words):
         return Found(last.text, how)
-    if len(stated := {item.text for item in cued if _VERB.search(prose, start, item.start)}) == 1:
+    if last in cued and _ends(prose, last) and (len(stated) < 2 or _concludes(prose, items, last)):
+        return Found(last.text, how)
+    if len(stated) == 1 and len(values) > 1:
         return Found(stated.pop(), how)
     after = [item for item in items if item.start > equals >= 0]
     if after and not prose[equals + 1 : after[0].start].strip(" *") and not _THEN.search(prose, after[0].end, last.start):
         return Found(after[0].text, how)
     return Found(last.text, how, tuple(value for value in [*values, *words] if value != last.text))
+
+
+def _concludes(prose: str, items: list[_Item], last: _Item) -> bool:
+    """Whether a word between the number before and the last one says that the last one follows."""
+    before = [item for item in items if item.end <= last.start]
+    return not before or bool(_RESULTS.search(prose, before[-1].end, last.start))
 
 
 def _ends(prose: str, item: _Item) -> bool:

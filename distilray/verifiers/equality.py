@@ -11,14 +11,16 @@ from distilray.verifiers.real_sets import same_set
 from distilray.verifiers.relations import relation_in, same_relation
 from distilray.verifiers.values import Group, Scalar, Value
 
-_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z](?![A-Za-z])|\\(?:alpha|beta|theta|lambda|mu|phi|omega)")
+_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{1,3}(?![A-Za-z])|\\(?:alpha|beta|theta|lambda|mu|phi|omega)")
+
+_LOGARITHM = re.compile(r"\\log(?!\s*_)")
 
 
 def same(one: Value, other: Value, relative: float = 0.0) -> bool:
     """Whether two values are equal; `other` is the reference. Raises TooLarge and Unreadable."""
     if isinstance(one, Scalar) and isinstance(other, Scalar):
         return _same_scalar(one, other, relative)
-    if isinstance(one, Group) and isinstance(other, Scalar) and one.kind == "list":
+    if isinstance(one, Group) and isinstance(other, Scalar) and one.kind == "list" and len(one.items) <= 3:
         return all(same(item, other, relative) for item in one.items)  # "0.6 or 3/5"
     if isinstance(one, Scalar) or isinstance(other, Scalar):
         return _same_text_of(one, other)
@@ -130,6 +132,8 @@ def _same_text(one: Scalar, other: Scalar, relative: float) -> bool:
     first, second = relation_in(one.text), relation_in(other.text)
     if first or second:
         return bool(first and second and same_relation(first, second))
+    if _LOGARITHM.search(one.text + other.text):
+        return same_expression(one.text, other.text)  # to whichever base
     numbers = [value.exact if value.exact is not None else number_of(value.text) for value in (one, other)]
     if numbers[0] is not None and numbers[1] is not None:
         return same_number(one, other, numbers[0], numbers[1], relative)

@@ -23,6 +23,8 @@ _POSITIVE = ((137, 59, 241, 83, 311, 173), (71, 229, 103, 347, 191, 61))
 _SIGNED = ((-113, 181, -67, 277, -149, 97), (43, -157, 199, -89, 263, -211))
 _LARGEST = 100_000
 """Exponents and factorials beyond are not worked out."""
+_LONGEST, _DEEPEST = 600, 25
+"""Characters, and brackets within brackets, up to which a formula is parsed: the parser's time grows with both."""
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _IMAGINARY = re.compile(r"(?<![\\A-Za-z_{])i(?![A-Za-z])|(?<![A-Za-z])\\?i(?=\\)|(?<=\{)i(?=[\\}^])")
@@ -58,7 +60,9 @@ def number_of(text: str) -> Fraction | None:
 
 @lru_cache(maxsize=1024)
 def sympy_of(text: str) -> Any:
-    """What math-verify makes of a formula, unevaluated; None where it cannot read it."""
+    """What math-verify makes of a formula, unevaluated; None where it cannot read it, or not in good time."""
+    if len(text) > _LONGEST or _depth(text) > _DEEPEST:
+        return None
     from math_verify import LatexExtractionConfig, parse
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)
@@ -70,6 +74,14 @@ def sympy_of(text: str) -> Any:
     config = replace(config, normalization_config=replace(config.normalization_config, units=False))
     parsed = parse(f"${text}$", [config], fallback_mode="no_fallback", parsing_timeout=None)  # type: ignore[arg-type]
     return parsed[0] if parsed and not isinstance(parsed[0], str) else None
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for here in text:
+        depth += (here in "([{") - (here in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def same_expression(one: str, other: str, tolerance: Fraction = _AGREE) -> bool:

@@ -21,7 +21,8 @@ from distilray.verifiers.notation import plain_latex
 from distilray.verifiers.values import Scalar, read_value
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
-_PROSE = re.compile(r"[A-Za-z]{3,}(?:\s+[A-Za-z]+)+|[一-鿿]")
+_PROSE = re.compile(r"[A-Za-z]{3,}(?:\s+[A-Za-z]+)+|[A-Za-z']{2,}\s+[A-Za-z']{2,}|[一-鿿]")
+_STATES = re.compile(r"\b(?:is|it|so|we|he|to|of|in|at|as|by|be|US)\b|^\W*(?:A|Q)\W*[:：]|answer|result", re.IGNORECASE)
 _NO_VALUE = frozenset(["nan", "none", "null", "n/a", "<na>"])
 
 
@@ -60,9 +61,9 @@ def load_math_verify(reference: object) -> None:
 def _alone(answer: str) -> Found | None:
     """An answer that is nothing but a value: `4x+5`, `(0, 0)`, `-8, 1`."""
     text = answer.strip()
-    if len(text) < 400 and "\n" not in text and is_bare_formula(text) and "box" not in text and "##" not in text:
-        return Found(text, "whole text")
-    return None
+    if "\n" in text or "box" in text or "##" in text or "</" in text or _STATES.search(text) or not is_bare_formula(text):
+        return None
+    return Found(text, "whole text")
 
 
 def _is_no_value(reference: object) -> bool:

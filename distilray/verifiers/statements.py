@@ -86,7 +86,7 @@ def labelled_line(text: str, after: int = 0) -> str:
 
 def said_after(text: str) -> str:
     """The sentence that follows an announcement, without what only explains it; its formula where it begins with one."""
-    text = text[:1500].lstrip(" \t*:：_\n\"'“”")
+    text = text[:1500].lstrip(" \t*:：_\n\"'“”,，")
     spans = formulas(text)
     sentence = text[: _end(text, spans)]
     inside = [span for span in spans if span.end <= len(sentence) + 1]

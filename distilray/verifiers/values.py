@@ -17,11 +17,14 @@ _PLAIN = re.compile(
 )
 _CASES = re.compile(r"(?:\\left\s*\\\{)?\\begin\{cases\}(.*)\\end\{cases\}(?:\\right\.?)?", re.DOTALL)
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d{4,},\d{1,2})")
+_LONGEST_NUMBER = 2000  # digits; beyond, a number is compared as a text
+_ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")  # the degrees of cos 60° are no unit of its value
 _BASED = re.compile(r"(\d+)_\{?(\d{1,2})\}?", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{([bpvBV]?(?:matrix|array)|smallmatrix)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.DOTALL)
 _NAME = r"(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+|[a-zA-Z]\(\s*[a-zA-Z]\s*\))"
 _ASSIGNED = re.compile(rf"^\s*({_NAME}|[A-Za-z ]{{3,40}}|[\u4e00-\u9fff]+)\s*=\s*(.+)$", re.DOTALL)
 _BETWEEN = re.compile(r"^(.+?)\s*(<|\\le)\s*([a-zA-Z])\s*(<|\\le)\s*(.+)$")
+_BETWEEN_FALLING = re.compile(r"^(.+?)\s*(>|\\ge)\s*([a-zA-Z])\s*(>|\\ge)\s*(.+)$")
 _ONE_SIDED = re.compile(
     r"^(?:([a-zA-Z])\s*(<|>|\\le|\\ge)(?![a-z])\s*([^<>=a-zA-Z]+|[^<>=]*\\[^<>=]*)|([^<>=a-zA-Z]+)\s*(<|>|\\le|\\ge)\s*([a-zA-Z]))$"
 )
@@ -160,9 +163,11 @@ def _matrix(match: re.Match[str]) -> Group:
 
 
 def _inequality(text: str) -> Group | None:
-    between = _BETWEEN.match(text)
+    between = _BETWEEN.match(text) or _BETWEEN_FALLING.match(text)
     if between:
         low, first, _, second, high = between.groups()
+        if first in (">", "\\ge"):
+            low, first, second, high = high, _FLIP[second], _FLIP[first], low
         ends = ("(" if first == "<" else "[") + (")" if second == "<" else "]")
         return Group("interval", (read_value(low), read_value(high)), ends, text)
     one = _ONE_SIDED.match(text)
@@ -177,7 +182,7 @@ def _inequality(text: str) -> Group | None:
 
 def _scalar(text: str) -> Scalar:
     name, text, equation = _assigned(text.strip())
-    whole, unit = split_unit(text)
+    whole, unit = (text, None) if _ANGLE.search(text) else split_unit(text)
     plain = _PLAIN.match(whole.strip())
     if not plain and unit is None:
         whole = text  # words after an expression are not safely a unit
@@ -191,6 +196,8 @@ def _scalar(text: str) -> Scalar:
             return Scalar(whole, exact_value(whole), unit=unit, name=name, equation=equation)
         except TooLarge:
             return Scalar(whole, unit=unit, name=name, equation=equation)
+    if len(whole) > _LONGEST_NUMBER:
+        return Scalar(whole, unit=unit, name=name, equation=equation)
     sign, number, below, inner_sign, above, under, percent = plain.groups()
     value = Fraction(number or above)
     divisor = Fraction(below or under or 1)
