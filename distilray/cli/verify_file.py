@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, TextIO
 
 from distilray.errors import InputError
-from distilray.verifiers import Verdict, VerifierPool, shorten, verifier_of
+from distilray.verifiers import Verdict, VerifierPool, row_reference, shorten, verifier_of
 
 _ANSWER = ("answer", "completion", "response", "prediction")
 _REFERENCE = ("reference", "golden", "target", "label", "tests")
@@ -91,8 +91,8 @@ def read_pairs(path: str, kind: str) -> Iterator[tuple[int, str, Any, dict[str, 
                 raise PairError(f"{path}:{number}: {shorten(line)} is not an object with answer and reference")
             answer = _first(pair, _ANSWER)
             reference = _first(pair, _REFERENCE)
-            if kind == "code" and reference is None and "test" in pair:
-                reference = {name: pair[name] for name in ("prompt", "test", "entry_point") if name in pair}
+            if kind == "code":
+                reference = row_reference(pair, reference)
             if not isinstance(answer, str):
                 raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(pair)}")
             yield number, answer, reference, {name: pair[name] for name in takes if name in pair}
