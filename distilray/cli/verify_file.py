@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from distilray.errors import InputError
-from distilray.verifiers import Verdict, VerifierPool, shorten, undecided, verifier_of
+from distilray.verifiers import Verdict, VerifierPool, row_reference, shorten, undecided, verifier_of
 
 _ANSWER = ("answer", "completion", "response", "prediction", "output", "outputs", "generation", "answers")
 _REFERENCE = ("reference", "references", "golden", "target", "ground_truth", "label", "tests")
@@ -124,9 +124,11 @@ def read_pairs(path: str, kind: str) -> Iterator[Pair]:
 def _places(record: dict[str, Any], kind: str) -> tuple[str | None, Any]:
     """The key of the answer (of those that are there, the first that holds one), and the reference."""
     reference = next((record[name] for name in _REFERENCE if record.get(name) is not None), None)
-    if kind == "code" and reference is None and "test" in record:
-        reference = {name: record[name] for name in ("prompt", "test", "entry_point") if name in record}
-    places = [name for name in _ANSWER if name in record]
+    code = kind == "code"
+    if code:
+        reference = row_reference(record, reference)
+    # Beside `inputs`, `outputs` are what the tests of a program expect.
+    places = [name for name in _ANSWER if name in record and not (code and name == "outputs" and "inputs" in record)]
     held = [name for name in places if record[name] is not None]
     if reference is None and len(held) > 1 and held[0] == "answer":
         return held[1], record["answer"]  # {"question", "answer", "output"}: a data set's answer and a model's

@@ -112,7 +112,7 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
     loaded, machine = read(base), Available(4, 0)
     console = stdout()
     with console.capture() as screen:
-        console.print(plan_view(loaded, plan(loaded, "s", machine), machine, 100))
+        console.print(plan_view(loaded, plan(loaded, "s", machine), machine, []))
     shown = screen.get()
     assert "up to 3 rounds of" in shown
     assert "02-cur/learner-round-K" in shown and "sft of student" in shown

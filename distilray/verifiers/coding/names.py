@@ -14,7 +14,8 @@ _ALWAYS = {*dir(builtins), "__name__", "__file__", "__doc__", "__builtins__", "_
 _WAYS_ROUND = {
     "setattr", "delattr", "exec", "eval", "vars", "globals", "locals", "__import__", "__builtins__", "__dict__",
     "__setattr__", "__delattr__", "__globals__", "__getattribute__", "modules", "import_module", "builtins",
-    "importlib", "f_globals", "f_locals", "f_builtins", "_getframe", "gc", "ctypes", "mock", "inspect", "attrgetter", "pickle",
+    "importlib", "f_globals",
+    "f_locals", "f_builtins", "_getframe", "gc", "ctypes", "mock", "inspect", "attrgetter", "pickle",
     "unittest", "pytest", "code", "runpy", "types", "settrace", "setprofile",
 }  # fmt: skip
 _READS = {"input", "stdin", "raw_input", "fileinput"}

@@ -69,6 +69,18 @@ def read_tests(reference: Any) -> Tests | None:
     return None
 
 
+def row_reference(row: Mapping[str, Any], reference: Any) -> Any:
+    """The reference of a row of a data set of code: ``reference``, if it has one, with the row's own set-up; else the
+    fields that hold tests. None without any."""
+    setup = {name: row[name] for name in _SETUP if row.get(name)}
+    if reference is not None:
+        return {"tests": reference, **setup} if setup and not isinstance(reference, Mapping) else reference
+    paired = ("inputs", "outputs") if row.get("inputs") and row.get("outputs") else ()
+    tests = {name: row[name] for name in ("test", *_ASSERTS, *_NESTED, *paired) if row.get(name)}
+    around = {name: row[name] for name in ("prompt", "metadata", *_FUNCTION) if row.get(name)}
+    return {**tests, **setup, **around} if tests else None
+
+
 def _from_mapping(row: Mapping[str, Any]) -> Tests | None:
     entry = str(_first(row, _FUNCTION) or "")
     setup = tuple(code for name in _SETUP for code in _codes(row.get(name)))

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from distilray.verifiers import verify_now
-from distilray.verifiers.coding.references import read_tests
+from distilray.verifiers.coding.references import read_tests, row_reference
 
 ADD = "def add(a, b):\n    return a + b\n"
 SCRIPT = "a, b = map(int, input().split())\nprint(a + b)\n"
@@ -102,3 +102,14 @@ def test_forms_of_one_row_are_kept_apart():
     tests = read_tests({"test_list": ["assert add(1, 2) == 3", "assert add(2, 2) == 4"], "test_imports": "import math"})
     assert tests is not None
     assert (tests.form, len(tests.tests), tests.setup) == ("asserts", 2, ("import math",))
+
+
+def test_a_row_of_a_data_set_is_a_reference():
+    row = {"answer": ADD, "prompt": "Add.", "test_imports": ["import math"], "test_list": ["assert add(1, 2) == 3"]}
+    assert row_reference(row, None) == {name: row[name] for name in ("prompt", "test_imports", "test_list")}
+    assert row_reference(row, ["assert add(1, 2) == 3"]) == {
+        "tests": ["assert add(1, 2) == 3"],
+        "test_imports": ["import math"],
+    }
+    assert row_reference({"answer": ADD, "outputs": ["a", "b"]}, None) is None
+    assert row_reference({"answer": ADD}, CASES) == CASES
