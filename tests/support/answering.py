@@ -68,9 +68,9 @@ def measured(job: Job, folder: Path, batch: int, checkpoint: str | None = None) 
     return HeldOutAnswers(Trainer(model_at(path), arguments), job, AutoTokenizer.from_pretrained(path))
 
 
-def with_other_answers(model: Any) -> None:
-    """Moves adapters, if ``model`` has any, from where they begin, changing nothing."""
+def with_other_answers(model: Any, by: float) -> None:
+    """Moves adapters, if ``model`` has any, at random from where they begin, changing nothing."""
     dice = torch.Generator().manual_seed(0)
     for name, weight in model.named_parameters():
         if "lora_B" in name:
-            weight.data = torch.randn(weight.shape, generator=dice) / 20
+            weight.data = torch.randn(weight.shape, generator=dice) * by

@@ -8,7 +8,8 @@ import re
 import textwrap
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+
+from distilray.verifiers.coding.caching import kept_lately
 
 _OPENING = re.compile(
     r"(?P<lead>[ \t]*(?:>[ \t]?)*[ \t]*(?:(?:[-*+]|\d{1,3}[.)])[ \t]+)?)(?P<fence>`{3,}|~{3,})[ \t]*(?P<info>[^`]*)$"
@@ -22,7 +23,6 @@ CODE_LINE = re.compile(
     r"|[\w.,\[\] ]*[-+*/|&]?=(?!=)"
 )
 _PROSE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]+|[\u3040-\u9fff]|^\W*\w+\W*$")
-_KEPT = 20_000
 _CLOSINGS_TRIED = 8
 _CUTS_TRIED = 40
 
@@ -63,17 +63,9 @@ def outside_fences(reply: str) -> str:
     return "\n".join(line for line in reply.split("\n") if _OPENING.match(line.rstrip("\r")) is None)
 
 
+@kept_lately(32, characters=20_000)
 def parse(code: str) -> ast.Module | None:
     """`code` as a module, if Python can read it. The tree is shared: nobody may change it."""
-    return _parsed_lately(code) if len(code) < _KEPT else _parsed(code)
-
-
-@lru_cache(maxsize=32)
-def _parsed_lately(code: str) -> ast.Module | None:
-    return _parsed(code)
-
-
-def _parsed(code: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

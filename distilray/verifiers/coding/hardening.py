@@ -9,15 +9,15 @@ from __future__ import annotations
 import ast
 import binascii
 import marshal
-from functools import lru_cache
 
+from distilray.verifiers.coding.caching import kept_lately
 from distilray.verifiers.sandbox.honesty import ARGUMENT, HONEST, METHOD_OF, TRUSTED
 from distilray.verifiers.sandbox.trusted import CORE
 
 PACKAGE = "solution"  # what the program is called in the sandbox
 
 
-@lru_cache(maxsize=256)
+@kept_lately(128, characters=50_000)
 def compiled(code: str, path: str, shadows: frozenset[str]) -> str:
     """Hardened test code as a code object of the file `path`: marshalled, in base64. `shadows` are names of builtins
     that the program may define and the tests mean."""

@@ -17,6 +17,11 @@ from distilray.verifiers.coding.names import DEFINED, FUNCTIONS, IMPORTED, STUB,
 
 _SESSION = re.compile(r"(?m)^[ \t]*(?:>>>|In \[\d+\]:)[ \t]")
 _MAGIC = re.compile(r"(?m)^[!%].*$")
+_TAG = re.compile(
+    r"(?m)^[ \t]*(?:\[/?(?:BEGIN|DONE|END|PYTHON|CODE|ANSWER|SOLUTION)\]"
+    r"|</?(?:answer|code|solution|python|pre)>)[ \t]*$"
+    r"|\A\s*[Pp]ython3?[ \t]*$"
+)
 _INLINE = re.compile(r"(`+)([^`\n]+)\1")
 
 
@@ -96,7 +101,7 @@ def _wider(text: str, blocks: Sequence[Block], modules: list[Module], wanted: Wa
     others = _modules([block for block in blocks if block.language])
     if _defines_any(others, wanted):
         return others
-    bare = bare_code(outside_fences(text))
+    bare = bare_code(_TAG.sub("", outside_fences(text)))
     return bare if bare and (not modules or _defines_any(bare, wanted)) else modules
 
 
@@ -116,6 +121,11 @@ def bare_code(text: str) -> list[Module]:
         number += 1 if module is None else module.code.count("\n") + 1
         if module is not None and not module.says_nothing:
             found.append(module)
+    if not found:
+        parts = re.findall(
+            r"(?m)^(?:(?: {4}|\t).*\n|[ \t]*\n)+", text + "\n"
+        )  # code that Markdown marks by its indentation
+        found = [one for part in parts if (one := _parsed(textwrap.dedent(part))) is not None and not one.says_nothing]
     if not found:
         snippets = (_parsed(snippet) for _, snippet in _INLINE.findall(text))
         found = [one for one in snippets if one is not None and one.functions]
@@ -165,14 +175,16 @@ def _closure(modules: list[Module], start: list[int]) -> set[int]:
         for name in module.uses:
             provider = _provider(modules, name, place)
             if provider is not None and (
-                name in module.needs or (provider > place and _is_code(modules, provider, name))
+                name in module.needs or (provider > place and _amends(modules[provider], module, name))
             ):
                 waiting.append(provider)
     return chosen
 
 
-def _is_code(modules: list[Module], place: int, name: str) -> bool:
-    return any(isinstance(node, (*FUNCTIONS, ast.ClassDef)) and node.name == name for node in modules[place].tree.body)
+def _amends(later: Module, module: Module, name: str) -> bool:
+    """Whether a later block defines `name` anew for `module`, and is no program of its own that has one, too."""
+    own = {node.name for node in later.tree.body if isinstance(node, (*FUNCTIONS, ast.ClassDef))}
+    return name in own and own <= module.uses
 
 
 def _provider(modules: list[Module], name: str, user: int | None = None) -> int | None:

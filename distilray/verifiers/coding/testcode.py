@@ -16,9 +16,10 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 
+from distilray.verifiers.coding.caching import kept_lately
 from distilray.verifiers.coding.fences import parse
 from distilray.verifiers.coding.names import FUNCTIONS, Module, statements
 
@@ -39,7 +40,7 @@ class TestCode:
     imports: dict[str, list[str]] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=256)
+@kept_lately(128, characters=50_000)
 def read_test_code(code: str) -> TestCode | None:
     """What `code` holds; None if it is not Python. Code without a test has no cases."""
     tree = parse(code)

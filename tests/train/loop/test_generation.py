@@ -49,7 +49,7 @@ def test_adapters_answer_and_leave_the_settings_of_generation_as_they_were(tmp_p
     job = practice_job(tmp_path)
     plain, adapted = measured(job, tmp_path, 4), measured(job, tmp_path, 4)
     model = get_peft_model(adapted.trainer.model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
-    with_other_answers(model)
+    with_other_answers(model, 0.08)
     adapted.trainer.model = model
     own, found = model.get_base_model().generation_config, adapted.measure()
     assert model.get_base_model().generation_config is own and "generation_config" not in vars(model)

@@ -49,12 +49,12 @@ def evaluated(job: Job, folder: Path, workers: int) -> Any:
     folder.mkdir(parents=True)
     write_feed(job.store, [TOKENS], str(folder), holdout=job.settings.holdout, pack_to=None)
     arguments = arguments_in(folder, steps=1, micro=2, workers=workers, evaluate=True)
-    arguments |= {"per_device_eval_batch_size": 2, "bf16": job.settings.precision == "bf16"}
+    arguments |= {"learning_rate": 1e-4, "per_device_eval_batch_size": 2, "bf16": job.settings.precision == "bf16"}
     if workers > 1:
         arguments |= {**sharding.arguments(job.settings, workers, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp")}
 
     def answering(trainer: Any) -> None:
-        with_other_answers(trainer.model)
+        with_other_answers(trainer.model, 0.05)
         trainer.answers = HeldOutAnswers(trainer, job, AutoTokenizer.from_pretrained(job.student_path))
         trainer.add_callback(KeepBest(trainer, job))
 

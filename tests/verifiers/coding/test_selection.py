@@ -79,6 +79,9 @@ REPLIES = {
     "corrected": f"```python\n{STALE}```\nWait, that is wrong. Here is the fixed version:\n```python\n{GAP}```",
     "corrected in a part": "```python\ndef low(xs):\n    return 1000\ndef gap(xs):\n    return max(xs) - low(xs)\n```\n"
     "Fix it:\n```python\ndef low(xs):\n    return min(xs)\n```",
+    "another program last, with a helper of the same name": "```python\ndef low(xs):\n    return min(xs)\n"
+    "def gap(xs):\n    return max(xs) - low(xs)\n```\nFor medians:\n```python\ndef low(xs):\n    return sorted(xs)[1]\n"
+    "def middle(xs):\n    return low(xs)\n```",
     "a placeholder last": f"```python\n{GAP}```\nThe signature again:\n```python\ndef gap(xs):\n    ...\n```",
     "a fragment last": f"```python\n{GAP}```\nThe key line:\n```python\n    return max(xs) - min(xs)\n```",
     "a notebook's commands": f"```python\n%matplotlib inline\n!pip install numpy\n{GAP}```",
@@ -88,6 +91,10 @@ REPLIES = {
     "prose and imports without a fence": "We subtract. In Python:\n\nfrom functools import reduce\n\n"
     "def gap(xs):\n    return reduce(max, xs) - min(xs)\n\nIt works because of that.",
     "Chinese prose without a fence": f"函数如下：\n\n{GAP}\n时间复杂度是线性的。",
+    "code that is only indented": f"Here it is:\n\n{indented(GAP, '    ')}\nDone.",
+    "tags around it": f"[BEGIN]\n{GAP}[DONE]\n",
+    "an answer's tags": f"I think so.\n<answer>\n{GAP}</answer>",
+    "the language without its fence": f"python\n{GAP}",
     "inline code": "Use `def gap(xs): return max(xs) - min(xs)` for it.",
     "no Python fence, the code outside": f"{GAP}\nIt prints:\n\n```text\n8\n```\n",
 }

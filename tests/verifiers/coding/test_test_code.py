@@ -118,6 +118,7 @@ def test_small():
     "        area(None, None)\n    assert 'None' in str(caught.value)\n    assert area(3, 4) == 12\n",
     "asynchronous function": "import pytest\n@pytest.mark.asyncio\nasync def test_a():\n    assert area(3, 4) == 12\n",
     "check without an entry point": "def check(candidate):\n    assert candidate(3, 4) == 12\n",
+    "a bare candidate": "assert candidate(3, 4) == 12",
     "check that is called": "def check(candidate):\n    assert candidate(3, 4) == 12\n\ncheck(area)\n",
     "check called by a test": "def check(f):\n    assert f(3, 4) == 12\n\ndef test_check():\n    check(area)\n",
     "check with a helper": "def same(a, b):\n    if a != b:\n        raise ValueError((a, b))\n"
