@@ -110,6 +110,8 @@ def _flat(values: list[Value]) -> list[Value]:
 
 def _split(text: str, separators: tuple[str, ...]) -> list[str]:
     """Split at separators that stand outside all brackets."""
+    if not any(separator in text for separator in separators):
+        return [text.strip()] if text.strip() else []
     pieces, depth, start, position = [], 0, 0, 0
     while position < len(text):
         here = text[position]
