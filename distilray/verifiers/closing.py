@@ -20,8 +20,8 @@ _CODE = re.compile(r"```(?:python|py|cpp|java|javascript|js|c)\b.*?(?:```|\Z)", 
 _ENDS = re.compile(r"[。！!？?\n]+|\.(?=\s|$|\*|\"|<)|(?<=[a-z)])\.(?=[A-Z][a-z])|；")
 _BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
 _UNIT = re.compile(
-    r"[\s*)\"'’”}\]/.。%,，-]*(?:(?:of\s+(?:the|her|his|their|them)\s+)?[A-Za-z$€£°²³¢/.-]+[\s,*)\"'.]*){0,4}"
-    r"|[\s*]*[\u4e00-\u9fff]{0,6}[\s。！*]*"
+    r"[\s*)\"'’”}\]/.。%,，-]*(?:of\s+(?:the|her|his|their|them)\s+)?"
+    r"(?:[A-Za-z$€£°²³¢/-]+(?:[\s,*)\"'.]+[A-Za-z$€£°²³¢/-]+){0,3}[\s,*)\"'.]*|[\u4e00-\u9fff]{0,6}[\s。！*]*)"
 )
 _CUE = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|to|costs?|pays?|paid|has|have|had|makes?|made|earns?|spends?|spent|needs?|gets?|total|of"
@@ -35,7 +35,7 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+    r"[\s*]*(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
     r"|hundred|thousand|dozen|half)\b",
     re.IGNORECASE,
 )
@@ -98,7 +98,8 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$"):
         return Found(last.text, how)
     values = list(dict.fromkeys(item.text for item in items))
-    words = [match[0] for match in _WORDS.finditer(prose, start)]
+    # "Three trucks carry 80 flagstones": the number that a sentence begins with may be the one that is asked for.
+    words = [match[1] for match in [_WORDS.match(prose, start)] if match]
     cued = [item for item in items if _CUE.search(prose, max(start, item.start - _NEAR), item.start)]
     stated = {item.text for item in cued if _VERB.search(prose, max(start, item.start - _NEAR), item.start)}
     if len(values) == 1 and (last in cued or not words):

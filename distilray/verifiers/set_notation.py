@@ -6,6 +6,7 @@ import re
 
 from distilray.verifiers.expressions import number_of
 
+_LONGEST = 200  # characters of a set's notation
 _ALL = r"(?:[a-zA-Z]\s*(?:\\in\s*|:\s*))?(?:\\(?:mathbb|mathbf|Bbb)\s*\{?R\}?|\\R\b|(?:all|any|every)\s+real(?:s|\s+numbers?)?|(?:全体|任意|一切|所有)?实数集?)"
 _REALS = re.compile(rf"{_ALL}(?:\s+[a-z])?")
 _BUT = re.compile(
@@ -28,7 +29,7 @@ def as_intervals(text: str) -> str:
     >>> as_intervals(r"\mathbb{R} \setminus \{0\}")
     '(-\\infty, 0) \\cup (0, \\infty)'
     """
-    if not _HINT.search(text):
+    if len(text) > _LONGEST or not _HINT.search(text):
         return text
     if built := _BUILT.fullmatch(text):
         text = as_intervals(built[2])

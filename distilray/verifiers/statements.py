@@ -100,7 +100,8 @@ def said_after(text: str) -> str:
         if clause.start() and _CONTENT.search(sentence[: clause.start()]):
             sentence = sentence[: clause.start()]
             break
-    return sentence.strip(" *_`\"'“”}").rstrip(".,，;；: <")
+    sentence = sentence.strip(" *_`\"'“”").rstrip(".,，;；: <")
+    return sentence.rstrip("}\"' ") if sentence.count("}") > sentence.count("{") else sentence  # {"answer": "33"}
 
 
 def _end(text: str, spans: list[Formula]) -> int:
