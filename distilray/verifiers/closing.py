@@ -1,8 +1,8 @@
 """What the end of a text comes to, where nothing announces an answer: the value that its last sentence arrives at.
 
-    "... so 4 * $7 = $28. With the $5 fee he pays $28 + $5 = $33."        $33: what the last equals sign leads to
-    "So she has **33** apples left of 50."                                33: the only value in bold
-    "She has 18 apples, and each costs 2 dollars."                        18 or 2: none of them is stated
+"... so 4 * $7 = $28. With the $5 fee he pays $28 + $5 = $33."        $33: what the last equals sign leads to
+"So she has **33** apples left of 50."                                33: the only value in bold
+"She has 18 apples, and each costs 2 dollars."                        18 or 2: none of them is stated
 """
 
 from __future__ import annotations
@@ -48,12 +48,18 @@ _RESULTS = re.compile(
 _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|leaving|makes|total|means)\b|所以|共|剩")
 
 
-_PROSE = re.compile(r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]")
+_PROSE = re.compile(
+    r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]"
+)
 
 
 def is_bare_formula(text: str) -> bool:
     """Whether a line is nothing but mathematics, so that all of it is the value."""
-    return bool(re.search(r"[\dA-Za-z]", text)) and not _PROSE.search(_TEXT.sub("", text)) and not re.search(r"[.。]\s", text)
+    return (
+        bool(re.search(r"[\dA-Za-z]", text))
+        and not _PROSE.search(_TEXT.sub("", text))
+        and not re.search(r"[.。]\s", text)
+    )
 
 
 class _Item(NamedTuple):
@@ -73,9 +79,13 @@ def closing(text: str) -> Found | None:
     if not items:
         return None
     last = tail.rstrip().rsplit("\n", 1)[-1].strip(" *_")
-    if "\n" in tail.strip() and len(last) < 300 and is_bare_formula(last) and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last):
-        if not re.match(r"[-*•]\s|\d+[.)]\s", last):
-            return Found(last.rstrip("."), "last line")
+    if (
+        "\n" in tail.strip()
+        and len(last) < 300
+        and is_bare_formula(last)
+        and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last)
+    ) and not re.match(r"[-*•]\s|\d+[.)]\s", last):
+        return Found(last.rstrip("."), "last line")
     items.sort()
     start = max((end.end() for end in _ENDS.finditer(prose, 0, items[-1].start)), default=0)
     stop = next((end.start() for end in _ENDS.finditer(prose, items[-1].end)), len(prose))
@@ -109,7 +119,11 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if len(stated) == 1 and len(values) > 1:
         return Found(stated.pop(), how)
     after = [item for item in items if item.start > equals >= 0]
-    if after and not prose[equals + 1 : after[0].start].strip(" *") and not _THEN.search(prose, after[0].end, last.start):
+    if (
+        after
+        and not prose[equals + 1 : after[0].start].strip(" *")
+        and not _THEN.search(prose, after[0].end, last.start)
+    ):
         return Found(after[0].text, how)
     return Found(last.text, how, tuple(value for value in [*values, *words] if value != last.text))
 

@@ -65,7 +65,14 @@ def load_math_verify(reference: object) -> None:
 def _alone(answer: str) -> Found | None:
     """An answer that is nothing but a value: `4x+5`, `(0, 0)`, `-8, 1`."""
     text = answer.strip()
-    if "\n" in text or "box" in text or "##" in text or "</" in text or _STATES.search(text) or not is_bare_formula(text):
+    if (
+        "\n" in text
+        or "box" in text
+        or "##" in text
+        or "</" in text
+        or _STATES.search(text)
+        or not is_bare_formula(text)
+    ):
         return None
     return Found(text, "whole text")
 

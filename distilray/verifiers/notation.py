@@ -17,7 +17,7 @@ _SYMBOLS = str.maketrans(
         "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "−": "-", "–": "-", "—": "-", "π": r"\pi ", "∞": r"\infty ",
         "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "⩽": r"\le ", "⩾": r"\ge ", "∪": r"\cup ", "∩": r"\cap ",
         "∅": r"\emptyset ", "±": r"\pm ", "∈": r"\in ", "°": r"^\circ ", "、": ",", "。": ".", "“": '"', "”": '"',
-        "≈": "=", "≡": r"\equiv ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
+        "≈": "=", "≡": r"\equiv ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",  # noqa: E501
     }
 )  # fmt: skip
 _ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*\{([^{}]*)\}")
@@ -25,7 +25,9 @@ _NOISE = re.compile(
     r"\\(?:left|right|displaystyle|limits|bigl?|bigr?|Bigl?|Bigr?|phantom\{[^{}]*\})(?![a-zA-Z])"
     r"|(?<!\\)\\[,;:! ]|~|\\quad|\\qquad"
 )
-_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|textnormal|textsf|mathrm|mathbf|mbox|hbox|operatorname|bm)\s*\{([^{}]*)\}")
+_TEXT = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textnormal|textsf|mathrm|mathbf|mbox|hbox|operatorname|bm)\s*\{([^{}]*)\}"
+)
 _STRIPPED = re.compile(r"(?<![\\_^a-zA-Z}\]])\{([A-Za-z]{2,}[A-Za-z ]*)\}")  # \text{} that lost its command
 _WRAP = re.compile(r"^(?:\$\$?(.*?)\$?\$|\\\((.*)\\\)|\\\[(.*)\\\]|\*\*(.*)\*\*|`(.*)`|_\{(.*)\}_)$", re.DOTALL)
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:(?:,\\!\s?|\\!,|,|\{,\}|\\,|\\;|\s)\d{3})+)(?![\d]|,\d)")

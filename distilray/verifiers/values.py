@@ -74,8 +74,10 @@ def _value(text: str) -> Value:
     pieces = _split(text, ("\\cup",))
     if len(pieces) > 1:
         return Group("union", tuple(_value(piece) for piece in pieces))
-    if (matrix := _MATRIX.search(text)) and re.fullmatch(r"(?:[^=]*=)?\s*[(\[]?\s*", text[: matrix.start()]) and (
-        re.fullmatch(r"\s*[)\]]?\s*", text[matrix.end() :])
+    if (
+        (matrix := _MATRIX.search(text))
+        and re.fullmatch(r"(?:[^=]*=)?\s*[(\[]?\s*", text[: matrix.start()])
+        and (re.fullmatch(r"\s*[)\]]?\s*", text[matrix.end() :]))
     ):
         return _matrix(matrix)
     if cases := _CASES.fullmatch(text):

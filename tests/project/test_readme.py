@@ -41,7 +41,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} 
     "PYTHONPATH": str(ROOT),
 }
 PROGRAMS = ("make", "distilray", ".venv/bin/distilray", ".venv/bin/python", "python", "ray", "serve", ".")
-NAMED_ONLY = {"distilray plan", ". .venv/bin/activate"}
+NAMED_ONLY = {"distilray plan", "distilray export", ". .venv/bin/activate"}
 """Words of a sentence, not something to try."""
 
 TEST_SERVING, TEST_CONFIG = "tests/serve/inference/test_serving.py", "tests/serve/inference/test_cluster_config.py"
