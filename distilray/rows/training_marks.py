@@ -38,7 +38,8 @@ class TrainingMarks:
 def weight_of(marked: Mapping[str, Any]) -> float:
     """How much a turn counts by its marks: 1 without any, 0 where it is not to be trained on."""
     found = (_weight(name, marked.get(name)) for name in TRAINING_MARKS)
-    return min((weight for weight in found if weight is not None), default=1.0)
+    least = min((weight for weight in found if weight is not None), default=1)
+    return int(least) if least in (0, 1) else least  # trainers that read weights expect whole numbers
 
 
 def marks_of(row: Mapping[str, Any]) -> TrainingMarks:

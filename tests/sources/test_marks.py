@@ -31,6 +31,7 @@ def test_an_earlier_turns_mark_is_kept_with_the_row(tmp_path: Path) -> None:
     plain = [{key: turn[key] for key in ("role", "content")} for turn in TALK[:3]]
     assert (row["messages"], row["answer"]) == (plain, "No, Rome.")
     assert extra(row) == {"level": 3, "turn_weights": [1, 0, 1]}
+    assert '"turn_weights":[1,0,1]' in row["extra"]
     unmarked = row_of(tmp_path, {"messages": [{k: turn[k] for k in ("role", "content")} for turn in TALK]})
     assert (unmarked["content_hash"], unmarked["id"]) == (row["content_hash"], row["id"])
     assert "extra" not in unmarked
