@@ -8,6 +8,7 @@ import re
 import textwrap
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 
 from distilray.verifiers.coding.caching import kept_lately
 
@@ -120,8 +121,9 @@ def _language(info: str) -> str:
 def _body(lines: list[str], start: int, fence: str, lead: str, language: str) -> tuple[str, int]:
     """The text of the block whose content begins at line `start`, and the line after its end."""
     closing = re.compile(rf"[ \t>]*{re.escape(fence[0])}{{{len(fence)},}}[ \t\r]*$")
-    ends = [number for number in range(start, len(lines)) if closing.match(lines[number])]
-    content = _without_lead(lines[start:], lead)
+    closings = (number for number in range(start, len(lines)) if closing.match(lines[number]))
+    ends = list(islice(closings, _CLOSINGS_TRIED))
+    content = _without_lead(lines[start : ends[-1] if ends else len(lines)], lead)
     if not ends:
         glued = next((n for n, line in enumerate(content) if line.rstrip().endswith(fence)), None)
         if glued is not None:  # the closing fence stands right after the last word of code
@@ -129,7 +131,7 @@ def _body(lines: list[str], start: int, fence: str, lead: str, language: str) ->
             return "\n".join(content), start + glued + 1
         return _unclosed(content), len(lines)
     if language == "" or _PYTHON.fullmatch(language):
-        for end in ends[:_CLOSINGS_TRIED]:
+        for end in ends:
             text = "\n".join(content[: end - start])
             if parse(textwrap.dedent(text)) is not None:
                 return text, end + 1

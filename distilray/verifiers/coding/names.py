@@ -112,6 +112,11 @@ class Module:
         return list(dict.fromkeys(node.name for node in nodes if self.defines.get(node.name) == DEFINED))
 
     @property
+    def has_definitions(self) -> bool:
+        """Whether it defines functions with content, or classes."""
+        return bool(self.functions) or any(isinstance(node, ast.ClassDef) for node in self.tree.body)
+
+    @property
     def says_nothing(self) -> bool:
         """Whether it only looks like code: literals and bare names, as printed output does."""
         return all(

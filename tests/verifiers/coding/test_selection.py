@@ -184,6 +184,15 @@ def test_a_prompt_in_words_is_no_part_of_the_program():
     assert verify_now("code", "```python\n    return max(xs) - low(xs)\n```", TESTS, prompt=asked).right is True
 
 
+def test_code_of_a_prompt_may_be_used_and_does_not_stand_in_for_an_answer():
+    shown = "Use this:\n```python\ndef low(xs):\n    return min(xs)\n```\n"
+    used = "```python\ndef gap(xs):\n    return max(xs) - low(xs)\n```"
+    assert verify_now("code", used, TESTS, prompt=shown).right is True
+    to_mend = f"What is wrong here?\n```python\n{GAP}```\n"
+    assert verify_now("code", "Nothing is wrong.", TESTS, prompt=to_mend).right is False
+    assert verify_now("code", "```python\nprint('fine')\n```", TESTS, prompt=to_mend).right is False
+
+
 def test_joined_parts_have_their_future_imports_on_top():
     program = joined(["import math\n", "from __future__ import annotations\nx: int = 1\n"])
     assert program.startswith("from __future__ import annotations\n")
