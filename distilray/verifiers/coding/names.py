@@ -142,11 +142,12 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def is_stub(node: ast.AST) -> bool:
-    """Whether a function or class is a placeholder: nothing but a docstring, `pass`, `...` or NotImplementedError."""
+    """Whether a function or class is a placeholder: nothing but imports, a docstring, `pass`, `...` or
+    NotImplementedError."""
     if not isinstance(node, FUNCTIONS):
         return False
     return all(
-        isinstance(part, ast.Pass)
+        isinstance(part, (ast.Pass, ast.Import, ast.ImportFrom))
         or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
         or (isinstance(part, ast.Raise) and "NotImplemented" in ast.dump(part))
         for part in node.body
