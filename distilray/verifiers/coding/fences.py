@@ -42,6 +42,8 @@ class Block:
 
 def blocks_of(reply: str) -> list[Block]:
     """All fenced blocks, in order. A fence inside a string of the program is part of the program."""
+    if "```" not in reply and "~~~" not in reply:
+        return []
     lines = reply.replace("\r\n", "\n").split("\n")
     found, number = [], 0
     while number < len(lines):
@@ -61,7 +63,7 @@ def blocks_of(reply: str) -> list[Block]:
 
 def outside_fences(reply: str) -> str:
     """`reply` without its fence lines, for code that stands beside them."""
-    return "\n".join(line for line in reply.split("\n") if _OPENING.match(line.rstrip("\r")) is None)
+    return "\n".join(line for line in reply.split("\n") if _opening(line) is None)
 
 
 @kept_lately(32, characters=20_000)

@@ -156,8 +156,8 @@ def _defines_any(modules: Sequence[Module], wanted: Wanted) -> bool:
 
 
 def _chosen(modules: list[Module], wanted: Wanted) -> str:
-    if not modules:
-        return ""
+    if len(modules) < 2:
+        return "".join(module.code for module in modules)
     start = [place for name in wanted.names if (place := _provider(modules, name)) is not None]
     if not start:
         start = [_main_script(modules, wanted)] if wanted.script else [_last_definition(modules)]
