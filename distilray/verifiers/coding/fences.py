@@ -25,6 +25,7 @@ CODE_LINE = re.compile(
 )
 _PROSE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]+|[\u3040-\u9fff]|^\W*\w+\W*$")
 _CLOSINGS_TRIED = 8
+_LONGEST_LINE = 1000  # of what is looked at as a fence or as prose
 _CUTS_TRIED = 40
 
 
@@ -88,7 +89,7 @@ def longest_module(lines: list[str]) -> str:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ast.parse(text)
-            rest = next((line for line in whole[len(lines) :] if line.strip()), "")
+            rest = next((line for line in whole[len(lines) :] if line.strip()), "")[:_LONGEST_LINE]
             return text if not rest or (not CODE_LINE.match(rest) and _PROSE.search(rest)) else ""
         except SyntaxError as error:
             end = min(error.lineno or len(lines), len(lines)) - 1
@@ -105,7 +106,7 @@ def longest_module(lines: list[str]) -> str:
 
 def _opening(line: str) -> re.Match[str] | None:
     line = line.rstrip("\r")
-    if "```" not in line and "~~~" not in line:
+    if len(line) > _LONGEST_LINE or ("```" not in line and "~~~" not in line):
         return None
     opening = _OPENING.match(line)
     if opening is None:

@@ -22,9 +22,10 @@ _TAG = re.compile(
     r"|</?(?:answer|code|solution|python|pre)>)[ \t]*$"
     r"|\A\s*[Pp]ython3?[ \t]*$"
 )
-_INLINE = re.compile(r"(`+)([^`\n]+)\1")
+_INLINE = re.compile(r"(?<!`)(`{1,3})([^`\n]+)\1")
 _INDENTED = re.compile(r"(?m)^(?:(?: {4}|\t).*\n|[ \t]*\n)+")
 _PARTS_TRIED = 40
+_LINES_SEEN = 2000
 _BLOCKS_SEEN = 64
 
 
@@ -121,7 +122,7 @@ def bare_code(text: str) -> list[Module]:
         module = None
         if CODE_LINE.match(lines[number]) and lines[number][:1].strip():
             tried += 1
-            module = _parsed(longest_module(lines[number:]))
+            module = _parsed(longest_module(lines[number : number + _LINES_SEEN]))
         number += 1 if module is None else module.code.count("\n") + 1
         if module is not None and not module.says_nothing:
             found.append(module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 
 import pytest
 
@@ -210,3 +211,28 @@ def test_blocks_keep_their_language_and_lose_the_indentation_of_their_fence():
 def test_without_tests_the_last_definition_is_the_program():
     reply = f"```python\n{STALE}```\n```python\n{GAP}```\n```python\nprint(gap([1]))\n```"
     assert program_in(reply, wanted=Wanted()) == GAP.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "a" * 300_000,
+        " " * 300_000 + "x```",
+        "`" * 300_000,
+        "word " * 60_000,
+        "```python\n" * 20_000,
+        "```\nx\n" * 20_000,
+        "x = (\n" * 20_000,
+        "Step: x = 1, so we go on.\n" * 10_000,
+        "def f():\n    return 1\nand then\n" * 5_000,
+        "```python\n" + '"""\n```\n' * 10_001,
+        "(" * 50_000,
+        ">" * 100_000 + "```",
+        "    \n" * 50_000 + "x",
+    ],
+    ids=range(13),
+)
+def test_a_degenerate_reply_takes_seconds_at_most(reply: str):
+    started = time.process_time()
+    program_in(reply, "", "gap", Wanted(("gap",)))
+    assert time.process_time() - started < 8.0
