@@ -78,7 +78,8 @@ def verify_code(
     if tests is None or not tests.tests:
         return undecided(_NO_TEST)
     prefix = code_of_prompt(prompt or tests.prefix)
-    entry = entry_point or tests.entry_point or (function_of_prompt(prefix) if tests.form == "asserts" else "")
+    takes_one = any(test.get("kind") == "candidate" for test in tests.tests)
+    entry = entry_point or tests.entry_point or (function_of_prompt(prefix) if takes_one else "")
     tests = replace(tests, prefix=prefix, entry_point=entry)
     program = program_in(answer, prefix, entry, _wanted(tests))
     if not program.strip():

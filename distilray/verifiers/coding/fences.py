@@ -8,6 +8,7 @@ import re
 import textwrap
 import warnings
 from dataclasses import dataclass
+from itertools import islice
 
 from distilray.verifiers.coding.caching import kept_lately
 
@@ -24,6 +25,7 @@ CODE_LINE = re.compile(
 )
 _PROSE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]+|[\u3040-\u9fff]|^\W*\w+\W*$")
 _CLOSINGS_TRIED = 8
+_LONGEST_LINE = 1000  # of what is looked at as a fence or as prose
 _CUTS_TRIED = 40
 
 
@@ -41,6 +43,8 @@ class Block:
 
 def blocks_of(reply: str) -> list[Block]:
     """All fenced blocks, in order. A fence inside a string of the program is part of the program."""
+    if "```" not in reply and "~~~" not in reply:
+        return []
     lines = reply.replace("\r\n", "\n").split("\n")
     found, number = [], 0
     while number < len(lines):
@@ -60,7 +64,7 @@ def blocks_of(reply: str) -> list[Block]:
 
 def outside_fences(reply: str) -> str:
     """`reply` without its fence lines, for code that stands beside them."""
-    return "\n".join(line for line in reply.split("\n") if _OPENING.match(line.rstrip("\r")) is None)
+    return "\n".join(line for line in reply.split("\n") if _opening(line) is None)
 
 
 @kept_lately(32, characters=20_000)
@@ -85,7 +89,7 @@ def longest_module(lines: list[str]) -> str:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ast.parse(text)
-            rest = next((line for line in whole[len(lines) :] if line.strip()), "")
+            rest = next((line for line in whole[len(lines) :] if line.strip()), "")[:_LONGEST_LINE]
             return text if not rest or (not CODE_LINE.match(rest) and _PROSE.search(rest)) else ""
         except SyntaxError as error:
             end = min(error.lineno or len(lines), len(lines)) - 1
@@ -102,7 +106,7 @@ def longest_module(lines: list[str]) -> str:
 
 def _opening(line: str) -> re.Match[str] | None:
     line = line.rstrip("\r")
-    if "```" not in line and "~~~" not in line:
+    if len(line) > _LONGEST_LINE or ("```" not in line and "~~~" not in line):
         return None
     opening = _OPENING.match(line)
     if opening is None:
@@ -120,8 +124,9 @@ def _language(info: str) -> str:
 def _body(lines: list[str], start: int, fence: str, lead: str, language: str) -> tuple[str, int]:
     """The text of the block whose content begins at line `start`, and the line after its end."""
     closing = re.compile(rf"[ \t>]*{re.escape(fence[0])}{{{len(fence)},}}[ \t\r]*$")
-    ends = [number for number in range(start, len(lines)) if closing.match(lines[number])]
-    content = _without_lead(lines[start:], lead)
+    closings = (number for number in range(start, len(lines)) if closing.match(lines[number]))
+    ends = list(islice(closings, _CLOSINGS_TRIED))
+    content = _without_lead(lines[start : ends[-1] if ends else len(lines)], lead)
     if not ends:
         glued = next((n for n, line in enumerate(content) if line.rstrip().endswith(fence)), None)
         if glued is not None:  # the closing fence stands right after the last word of code
@@ -129,7 +134,7 @@ def _body(lines: list[str], start: int, fence: str, lead: str, language: str) ->
             return "\n".join(content), start + glued + 1
         return _unclosed(content), len(lines)
     if language == "" or _PYTHON.fullmatch(language):
-        for end in ends[:_CLOSINGS_TRIED]:
+        for end in ends:
             text = "\n".join(content[: end - start])
             if parse(textwrap.dedent(text)) is not None:
                 return text, end + 1

@@ -112,6 +112,11 @@ class Module:
         return list(dict.fromkeys(node.name for node in nodes if self.defines.get(node.name) == DEFINED))
 
     @property
+    def has_definitions(self) -> bool:
+        """Whether it defines functions with content, or classes."""
+        return bool(self.functions) or any(isinstance(node, ast.ClassDef) for node in self.tree.body)
+
+    @property
     def says_nothing(self) -> bool:
         """Whether it only looks like code: literals and bare names, as printed output does."""
         return all(
@@ -137,11 +142,12 @@ def statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def is_stub(node: ast.AST) -> bool:
-    """Whether a function or class is a placeholder: nothing but a docstring, `pass`, `...` or NotImplementedError."""
+    """Whether a function or class is a placeholder: nothing but imports, a docstring, `pass`, `...` or
+    NotImplementedError."""
     if not isinstance(node, FUNCTIONS):
         return False
     return all(
-        isinstance(part, ast.Pass)
+        isinstance(part, (ast.Pass, ast.Import, ast.ImportFrom))
         or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
         or (isinstance(part, ast.Raise) and "NotImplemented" in ast.dump(part))
         for part in node.body

@@ -22,10 +22,11 @@ _TAG = re.compile(
     r"|</?(?:answer|code|solution|python|pre)>)[ \t]*$"
     r"|\A\s*[Pp]ython3?[ \t]*$"
 )
-_INLINE = re.compile(r"(`+)([^`\n]+)\1")
-
-
+_INLINE = re.compile(r"(?<!`)(`{1,3})([^`\n]+)\1")
+_INDENTED = re.compile(r"(?m)^(?:(?: {4}|\t).*\n|[ \t]*\n)+")
 _PARTS_TRIED = 40
+_LINES_SEEN = 2000
+_BLOCKS_SEEN = 64
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,14 @@ def program_in(answer: str, prefix: str = "", entry_point: str = "", wanted: Wan
         wanted = Wanted((entry,) if entry else ())
     _, closed, after = answer.rpartition("</think>")
     text = after if closed and after.strip() else answer
-    blocks = blocks_of(text)
+    blocks = blocks_of(text)[-_BLOCKS_SEEN:]
     modules = _modules([block for block in blocks if block.is_python or not block.language])
     if not _defines_any(modules, wanted) and not (wanted.script and modules):
         modules = _wider(text, blocks, modules, wanted)
+    if prefix and not _is_to_continue(prefix, entry, wanted):
+        given, prefix = _parsed(prefix), ""
+        if given is not None and modules and not _defines_any([given], wanted):
+            modules = [given, *modules]
     if prefix and entry and not any(_implements(one, entry) for one in modules):
         return _continued(prefix, text, blocks, entry)
     program = _chosen(modules, wanted) or _broken(text, blocks)
@@ -117,15 +122,13 @@ def bare_code(text: str) -> list[Module]:
         module = None
         if CODE_LINE.match(lines[number]) and lines[number][:1].strip():
             tried += 1
-            module = _parsed(longest_module(lines[number:]))
+            module = _parsed(longest_module(lines[number : number + _LINES_SEEN]))
         number += 1 if module is None else module.code.count("\n") + 1
         if module is not None and not module.says_nothing:
             found.append(module)
     if not found:
-        parts = re.findall(
-            r"(?m)^(?:(?: {4}|\t).*\n|[ \t]*\n)+", text + "\n"
-        )  # code that Markdown marks by its indentation
-        found = [one for part in parts if (one := _parsed(textwrap.dedent(part))) is not None and not one.says_nothing]
+        parts = (_parsed(textwrap.dedent(part)) for part in _INDENTED.findall(text + "\n")[:_PARTS_TRIED])
+        found = [one for one in parts if one is not None and not one.says_nothing]
     if not found:
         snippets = (_parsed(snippet) for _, snippet in _INLINE.findall(text))
         found = [one for one in snippets if one is not None and one.functions]
@@ -149,13 +152,13 @@ def _implements(module: Module, function: str) -> bool:
 
 def _defines_any(modules: Sequence[Module], wanted: Wanted) -> bool:
     if not wanted.names:
-        return any(module.functions or "class" in module.code for module in modules)
+        return any(module.has_definitions for module in modules)
     return any(_offers(module, name) for module in modules for name in wanted.names)
 
 
 def _chosen(modules: list[Module], wanted: Wanted) -> str:
-    if not modules:
-        return ""
+    if len(modules) < 2:
+        return "".join(module.code for module in modules)
     start = [place for name in wanted.names if (place := _provider(modules, name)) is not None]
     if not start:
         start = [_main_script(modules, wanted)] if wanted.script else [_last_definition(modules)]
@@ -202,11 +205,7 @@ def _provider(modules: list[Module], name: str, user: int | None = None) -> int 
 
 def _last_definition(modules: list[Module]) -> int:
     """The last block that defines functions or classes, or failing that the last one."""
-    places = [
-        place
-        for place, module in enumerate(modules)
-        if module.functions or any(isinstance(node, ast.ClassDef) for node in module.tree.body)
-    ]
+    places = [place for place, module in enumerate(modules) if module.has_definitions]
     return places[-1] if places else len(modules) - 1
 
 
@@ -214,13 +213,14 @@ def _main_script(modules: list[Module], wanted: Wanted) -> int:
     """The last block that acts and is a whole script, by itself or with the blocks it uses: it reads the input, if
     there is one, and prints."""
     acting = [place for place, module in enumerate(modules) if module.acts] or list(range(len(modules)))
+    whole = {place: _together(modules, place) for place in acting}
     for suits in (
         lambda module: module.writes and module.reads == wanted.reads,
         lambda module: module.writes and (module.reads or not wanted.reads),
         lambda module: module.reads if wanted.reads else module.writes,
         lambda module: module.writes,
     ):
-        for seen in (modules.__getitem__, lambda place: _together(modules, place)):
+        for seen in (modules.__getitem__, whole.__getitem__):
             places = [place for place in acting if suits(seen(place))]
             if places:
                 return places[-1]
@@ -248,6 +248,14 @@ def _continued(prefix: str, text: str, blocks: Sequence[Block], entry: str) -> s
     if parse(indented) is not None and body.lstrip() == body:
         return indented
     return whole
+
+
+def _is_to_continue(prompt: str, entry: str, wanted: Wanted) -> bool:
+    """Whether a prompt's code ends in the beginning of what is tested. Other code of a prompt is there to be used."""
+    if wanted.script or (wanted.names and entry not in wanted.names):
+        return False
+    module = _parsed(prompt)
+    return module is None or module.defines.get(entry) == STUB
 
 
 def code_of_prompt(prompt: str) -> str:

@@ -12,6 +12,7 @@ import resource
 import stat
 import sys
 import sysconfig
+from functools import cache
 
 from distilray.verifiers.sandbox import landlock, seccomp, syscalls
 from distilray.verifiers.sandbox.limits import Limits
@@ -23,8 +24,9 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _MIB = 1 << 20
 
 
+@cache
 def readable_paths() -> list[str]:
-    """Python with its packages, and the shared libraries it loads."""
+    """Python with its packages, and the shared libraries it loads. Found once, in the launcher; forks know it."""
     python = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], *_SYSTEM}
     python |= {os.path.realpath(path) for path in python}
     kept: list[str] = []

@@ -21,6 +21,7 @@ from distilray.verifiers.sandbox.limits import Limits
 from distilray.verifiers.sandbox.wire import receive, send
 
 _KILLED = int(signal.SIGKILL).to_bytes(4, "big")
+_USUAL_PID = 2  # of a program in its PID namespace, after the namespace's init
 NAMESPACES, LANDLOCK, SECCOMP = "namespaces", "landlock", "seccomp"
 
 
@@ -30,6 +31,9 @@ def main(descriptor: int, root: str, without: list[str]) -> None:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     link = socket.socket(fileno=descriptor)
     layers = _prepare(link, root, without)
+    confine.readable_paths()
+    if layers["seccomp"]:
+        seccomp.assembled(_USUAL_PID, bool(layers["count processes"]))
     guest.preload()
     send(link, {"ready": layers})
     while True:

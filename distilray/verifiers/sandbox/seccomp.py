@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import platform
+from functools import lru_cache
 
 from distilray.verifiers.sandbox import syscalls
 
@@ -64,10 +65,16 @@ def supported() -> bool:
 
 def install(own_pid: int, fork: bool) -> None:
     """Filter this thread and all it starts. Raises OSError where the kernel has no seccomp filters."""
-    lines = _assemble(platform.machine(), own_pid, fork)
-    array = (_Instruction * len(lines))(*[_Instruction(*line) for line in lines])
+    lines = assembled(own_pid, fork)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    syscalls.prctl_pointer(syscalls.PR_SET_SECCOMP, 2, _Program(len(lines), array))
+    syscalls.prctl_pointer(syscalls.PR_SET_SECCOMP, 2, _Program(len(lines), lines))
+
+
+@lru_cache(maxsize=1)
+def assembled(own_pid: int, fork: bool) -> ctypes.Array[_Instruction]:
+    """The filter for a process. The launcher makes that of the usual process id once, for its forks."""
+    lines = _assemble(platform.machine(), own_pid, fork)
+    return (_Instruction * len(lines))(*[_Instruction(*line) for line in lines])
 
 
 def _assemble(machine: str, own_pid: int, fork: bool) -> list[tuple[int, int, int, int]]:

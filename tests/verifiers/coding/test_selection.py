@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 
 import pytest
 
@@ -184,6 +185,15 @@ def test_a_prompt_in_words_is_no_part_of_the_program():
     assert verify_now("code", "```python\n    return max(xs) - low(xs)\n```", TESTS, prompt=asked).right is True
 
 
+def test_code_of_a_prompt_may_be_used_and_does_not_stand_in_for_an_answer():
+    shown = "Use this:\n```python\ndef low(xs):\n    return min(xs)\n```\n"
+    used = "```python\ndef gap(xs):\n    return max(xs) - low(xs)\n```"
+    assert verify_now("code", used, TESTS, prompt=shown).right is True
+    to_mend = f"What is wrong here?\n```python\n{GAP}```\n"
+    assert verify_now("code", "Nothing is wrong.", TESTS, prompt=to_mend).right is False
+    assert verify_now("code", "```python\nprint('fine')\n```", TESTS, prompt=to_mend).right is False
+
+
 def test_joined_parts_have_their_future_imports_on_top():
     program = joined(["import math\n", "from __future__ import annotations\nx: int = 1\n"])
     assert program.startswith("from __future__ import annotations\n")
@@ -201,3 +211,28 @@ def test_blocks_keep_their_language_and_lose_the_indentation_of_their_fence():
 def test_without_tests_the_last_definition_is_the_program():
     reply = f"```python\n{STALE}```\n```python\n{GAP}```\n```python\nprint(gap([1]))\n```"
     assert program_in(reply, wanted=Wanted()) == GAP.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "a" * 300_000,
+        " " * 300_000 + "x```",
+        "`" * 300_000,
+        "word " * 60_000,
+        "```python\n" * 20_000,
+        "```\nx\n" * 20_000,
+        "x = (\n" * 20_000,
+        "Step: x = 1, so we go on.\n" * 10_000,
+        "def f():\n    return 1\nand then\n" * 5_000,
+        "```python\n" + '"""\n```\n' * 10_001,
+        "(" * 50_000,
+        ">" * 100_000 + "```",
+        "    \n" * 50_000 + "x",
+    ],
+    ids=range(13),
+)
+def test_a_degenerate_reply_takes_seconds_at_most(reply: str):
+    started = time.process_time()
+    program_in(reply, "", "gap", Wanted(("gap",)))
+    assert time.process_time() - started < 8.0
