@@ -30,7 +30,7 @@ resources: {{unit_rows: 64, runners: 1, runner_cpus: 0.1}}
 
 
 def write(folder: Path) -> str:
-    """The recipe's path: 200 records of which one is broken, and a file of which the end is missing beside a whole one."""
+    """The recipe's path: 200 records of which one is broken; a whole file, and one of which the end is missing."""
     array = json.dumps([{"instruction": f"Name {k}.", "score": float("nan")} for k in range(200)])
     (folder / "good.json").write_text("\ufeff" + array.replace('"Name 7."', '"Name "7"."'))
     lines = "".join(json.dumps({"instruction": f"Say {k}."}) + "\n" for k in range(500)).encode()

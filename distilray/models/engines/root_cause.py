@@ -1,7 +1,7 @@
 """Why an engine did not start: the first cause in its log, not the last process that heard of it.
 
-An engine is several processes. The one at fault writes a traceback, and those that wait for it write theirs, which only
-say that another failed: ``EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause``.
+An engine is several processes. The one at fault writes a traceback, and those that wait for it write theirs, which
+only say that another failed: ``EngineDeadError: EngineCore encountered an issue. See stack trace (above) ...``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class _Raised:
 
 
 def root_cause(log: str) -> str | None:
-    """The first exception in ``log`` that no other one caused, as ``"ValueError: ..."``; else what a native library wrote
-    when it ended the process; None if there is neither."""
+    """The first exception in ``log`` that no other one caused, as ``"ValueError: ..."``; else what a native library
+    wrote when it ended the process; None if there is neither."""
     processes: dict[str, list[tuple[int, re.Match[str]]]] = {}
     for number, line in enumerate(log.splitlines()):
         if (found := _LINE.match(line)) is not None:
@@ -61,8 +61,9 @@ def root_cause(log: str) -> str | None:
     roots = [root for lines in processes.values() for chain in _chains(lines) if (root := _root(chain))]
     if roots:
         return min(roots, key=lambda raised: raised.line).shown
-    native = next(filter(None, map(_NATIVE.match, log.splitlines())), None)
-    return (native[1] or native[2])[:MOST_CHARACTERS] if native else None
+    natives = [found for line in log.splitlines() if (found := _NATIVE.match(line))]
+    said = [found[1] for found in natives if found[1]] or [found[2] for found in natives]
+    return said[0][:MOST_CHARACTERS] if said else None
 
 
 def explained(error: BaseException, log: Path | None, begins: int = 0) -> str:
@@ -74,9 +75,14 @@ def explained(error: BaseException, log: Path | None, begins: int = 0) -> str:
     why = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if log is None:
         return why
-    if _WRAPPER.search(why):
+    if is_wrapper(why):
         why = root_cause(log_text(log, begins)) or why
     return f"{why} (log: {log})"
+
+
+def is_wrapper(why: str) -> bool:
+    """Whether an error only says that something went wrong in another process."""
+    return bool(_WRAPPER.search(why))
 
 
 def log_text(log: Path, begins: int = 0) -> str:
@@ -93,7 +99,7 @@ def _root(chain: list[_Raised]) -> _Raised | None:
     """Of exceptions that followed from one another: the first, unless it was being handled when another came up."""
     if chain[0].logged in ("DEBUG", "INFO", "WARNING"):
         return None  # whoever logged it went on without
-    good = [raised for raised in chain if not _WRAPPER.search(raised.shown)]
+    good = [raised for raised in chain if not is_wrapper(raised.shown)]
     handled = [raised for raised in good if raised.follows == _MEANWHILE]
     return (handled[-1:] or good[:1] or [None])[0]
 
