@@ -21,7 +21,15 @@ GROUPS: dict[str, list[list[str]]] = {
         ["ds3_engines"],
         ["verifiers"],
     ],
-    "worth": [["ds3"], ["ds3_claim"], ["kd_claim"], ["loss_curves"], ["practice_student"]],
+    "worth": [
+        ["ds3"],
+        ["style_claim"],
+        ["own_claim"],
+        ["ds3_claim"],
+        ["kd_claim"],
+        ["loss_curves"],
+        ["practice_student"],
+    ],
 }
 
 

@@ -1,136 +1,125 @@
-"""What white-box distillation is worth where answers are few: the practice world, a tiny student, 300 worked problems.
+"""What white-box distillation and preferences are worth where answers are few: 300 worked problems. With controls.
 
     python -m benchmarks.kd_claim [--seeds 1 2 3] [--variants sft stored]
 
-The recipe jobs/recipes/practice_kd.yaml, run once for each seed and each variant of training on the same problems;
-every variant takes the same number of optimizer steps of the same number of rows:
+A tiny student, the packaged warm one (``start``), learns from 300 worked problems; every variant takes the same number
+of optimizer steps of the same number of rows:
 
 sft          the right answers
 stored       the right answers, and what the teacher expected at each of their tokens (top 32, kept in Parquet)
 on_policy    half of the steps SFT, half GKD: the student's own answers in rounds, scored by the teacher
-dpo          three quarters SFT, a quarter DPO: the right answers against ones with a slip in them
-dpo_fast     the same at ten times DPO's learning rate
 
-Accuracy is greedy exact match on operands that nobody trained on, with its mean over seeds and their standard
-deviation.
+Then preferences come on top of ``sft``, in steps of their own, three passes over pairs of other problems: the right
+answer over a wrong one that the student wrote and finds likelier.
+
+sft+dpo_RATE    DPO, sigmoid loss, beta 0.1
+sft+sft_RATE    its control: as many steps of fine-tuning on what is chosen
+
+Greedy and sampled accuracy on held-out problems, other ones for each seed and the same for all variants of a seed.
 """
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, get_args
+import sys
+from dataclasses import dataclass, field
+from typing import Any
 
 import distilray as dr
-from benchmarks import record
-from benchmarks.comparison import add_options, compare
+from benchmarks.claims import problems, program, stages
+from benchmarks.claims.ranking import margins
+from benchmarks.claims.sitting import Sitting
+from benchmarks.claims.trainings import BATCH, COMMON, dpo, sft
+from benchmarks.claims.world import Record, Variant, World, model, packaged
+from distilray.practice.arithmetic import draw_problem, record
+from distilray.practice.worked import medium
 
-RECIPE = "jobs/recipes/practice_kd.yaml"
-ROUNDS = 4
-RESOURCES = dr.train.TrainResources(workers=2, cpus_per_worker=0.75)
-
-Trainings = list[dr.train.TrainSettings]
-
-
-def main() -> None:
-    parser = record.command_line(__doc__, "kd_claim.json")
-    parser.add_argument("--rows", type=int, default=300, help="worked problems that there are")
-    parser.add_argument("--steps", type=int, default=400, help="optimizer steps, a multiple of 8")
-    parser.add_argument("--batch", type=int, default=32, help="rows of a step")
-    parser.add_argument("--questions", type=int, default=300, help="held-out problems")
-    add_options(parser, VARIANTS)
-    options = parser.parse_args()
-    recipe = dr.load_recipe(record.ROOT / RECIPE)
-
-    def prepare(directory: Path, variant: str, seed: int) -> tuple[dr.Recipe, Path]:
-        data = directory / f"pairs-{seed}.jsonl"
-        write_pairs(data, options.rows, seed)
-        trainings = VARIANTS[variant](common(options.batch, seed), options.steps)
-        return recipe_of(recipe, seed, data, trainings, options.questions), directory / f"run-{variant}-{seed}"
-
-    settings = {name: getattr(options, name) for name in ("rows", "steps", "batch", "questions")}
-    compare(options, {"recipe": RECIPE, **settings}, prepare)
+RATE = 3e-3
+PREFERENCE_RATES = ("3e-5", "3e-4")
+PASSES, ROUNDS, SAMPLES = 3, 4, 4
 
 
-def recipe_of(recipe: dr.Recipe, seed: int, data: Path, trainings: Trainings, questions: int) -> dr.Recipe:
-    """``recipe`` that trains on the pairs in ``data``, without steps, and measures the trained student."""
-    pairs = dr.Source(name="pairs", path=str(data), license="Apache-2.0")
-    held_out = {"rows": questions, "seed": 2, "split": "held_out"}
-    benchmark = dr.Questions(
-        name="practice",
-        source=dr.Source(name="held-out", uses="distilray.practice:problems", with_=held_out),
-        models=("student_after",),
+@dataclass(frozen=True)
+class Sizes:
+    rows: int = field(default=300, metadata={"help": "worked problems that there are"})
+    steps: int = field(default=400, metadata={"help": "optimizer steps of sft, stored and on_policy, a multiple of 8"})
+    problems: int = field(default=1600, metadata={"help": "other problems, which the student of sft answers for pairs"})
+    pairs: int = field(default=640, metadata={"help": "pairs that are trained on, a multiple of 32"})
+    held_pairs: int = field(default=160, metadata={"help": "further pairs, whose ranking is measured"})
+    questions: int = field(default=600, metadata={"help": "held-out problems of each seed"})
+
+
+def world(sizes: Sizes) -> World:
+    further = PASSES * sizes.pairs // BATCH
+
+    def on_top(trainings: Any, *controls: str) -> Variant:
+        return Variant(trainings, "pairs", start="sft", controls=controls, ranked="held_pairs")
+
+    def from_start(trainings: Any, *controls: str) -> Variant:
+        return Variant(trainings, "gold", start="start", controls=controls)
+
+    return World(
+        name="kd",
+        student=packaged("student_warm"),
+        questions=sizes.questions,
+        models={"teacher": model(packaged("teacher"), dtype="float32", cpus=0.5, max_num_seqs=64, max_model_len=512)},
+        rows={
+            "worked": lambda sitting: worked(sitting, sizes),
+            "gold": lambda sitting: sitting.records("worked")[: sizes.rows],
+            "others": lambda sitting: sitting.records("worked")[sizes.rows :],
+            "misranked": lambda sitting: misranked(sitting, sizes),
+            "pairs": lambda sitting: sitting.records("misranked")[: sizes.pairs],
+            "held_pairs": lambda sitting: sitting.records("misranked")[sizes.pairs :],
+        },
+        variants={
+            "start": Variant(),
+            "sft": from_start(sft(sizes.steps, RATE)),
+            "stored": from_start((stored(sizes.steps),), "sft"),
+            "on_policy": from_start((*sft(sizes.steps // 2, RATE), on_policy(sizes.steps // 2)), "sft"),
+            **{f"sft+sft_{rate}": on_top(sft(further, float(rate))) for rate in PREFERENCE_RATES},
+            **{f"sft+dpo_{rate}": on_top(dpo(further, float(rate)), f"sft+sft_{rate}") for rate in PREFERENCE_RATES},
+        },
     )
-    train = [dr.TrainEntry(settings, RESOURCES) for settings in trainings]
-    changed = {"seed": seed, "sources": [pairs], "steps": [], "train": train, "evaluate": [benchmark]}
-    return dr.Recipe(**{**dict(recipe), **changed})
 
 
-def write_pairs(path: Path, rows: int, seed: int) -> None:
-    """Worked problems of the training operands: ``chosen`` is right, ``rejected`` has a slip in it."""
-    from distilray.practice.arithmetic import draw_problem, record
-    from distilray.practice.worked import Slip, draw_trace, medium
-
-    rng = random.Random(f"kd-claim-{seed}")
-    lines = []
-    for _ in range(rows):
-        problem = draw_problem(rng, "train")
-        slip = rng.choice([slip for slip in get_args(Slip) if slip != "unfinished"])
-        wrong = draw_trace(problem, "medium", rng, slip)
-        pair = {**record(problem), "chosen": medium(problem).text, "rejected": wrong.text}
-        lines.append(json.dumps(pair, ensure_ascii=False))
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-
-
-def common(batch: int, seed: int) -> dict[str, Any]:
-    """Settings that all trainings have, unless a variant changes them."""
-    return {
-        "student": "student", "learning_rate": 3e-3, "schedule": "linear", "batch_size": batch, "micro_batch_size": 32,
-        "max_length": 256, "precision": "fp32", "seed": seed, "save_every": 10_000,
-    }  # fmt: skip
-
-
-def sft(common: dict[str, Any], steps: int) -> Trainings:
-    return [dr.train.SFTSettings(max_steps=steps, **common)]
-
-
-def stored(common: dict[str, Any], steps: int) -> Trainings:
+def stored(steps: int) -> dr.train.DistillSettings:
     teacher = dr.train.TeacherSettings(model="teacher")
-    return [dr.train.DistillSettings(teachers=(teacher,), top_k=32, kd_weight=0.9, max_steps=steps, **common)]
+    return dr.train.DistillSettings(
+        **COMMON, teachers=(teacher,), top_k=32, kd_weight=0.9, max_steps=steps, learning_rate=RATE
+    )
 
 
-def on_policy(common: dict[str, Any], steps: int) -> Trainings:
-    gkd = dr.train.DistillSettings(
+def on_policy(steps: int) -> dr.train.DistillSettings:
+    return dr.train.DistillSettings(
+        **COMMON,
         start_from="sft",
         teachers=(dr.train.TeacherSettings(model="teacher"),),
         divergence={"jsd": 1.0},
         kd_weight=1.0,
         on_policy=dr.train.OnPolicySettings(rounds=ROUNDS, max_tokens=96),
-        max_steps=steps // 2,
-        **common,
+        max_steps=steps,
+        learning_rate=RATE,
     )
-    return [*sft(common, steps // 2), gkd]
 
 
-def dpo(common: dict[str, Any], steps: int, learning_rate: float = 3e-5) -> Trainings:
-    preferred = common | {"start_from": "sft", "learning_rate": learning_rate, "warmup": 0.03}
-    return [*sft(common, steps * 3 // 4), dr.train.DPOSettings(max_steps=steps // 4, **preferred)]
+def worked(sitting: Sitting, sizes: Sizes) -> list[Record]:
+    """Problems with their right answers: those that there are, then the others; no operands twice."""
+    rng, seen, records = random.Random(f"kd-claim-{sitting.seed}"), problems.trained_on("student_warm"), []
+    while len(records) < sizes.rows + sizes.problems:
+        problem = draw_problem(rng, "train")
+        records += problems.fresh([{**record(problem), "answer": medium(problem).text}], seen)
+    return records
 
 
-def dpo_fast(common: dict[str, Any], steps: int) -> Trainings:
-    return dpo(common, steps, learning_rate=3e-4)
-
-
-VARIANTS: dict[str, Callable[[dict[str, Any], int], Trainings]] = {
-    "sft": sft,
-    "stored": stored,
-    "on_policy": on_policy,
-    "dpo": dpo,
-    "dpo_fast": dpo_fast,
-}
+def misranked(sitting: Sitting, sizes: Sizes) -> list[Record]:
+    """As many pairs as are trained on, then those that are not: the right answer, and a wrong one of the student of
+    ``sft`` that is likelier to it."""
+    checkpoint = sitting.student("sft")
+    step = dr.steps.PreferencePairs(model="student", samples=SAMPLES)
+    pairs = stages.passed(sitting, "others", {"student": model(checkpoint)}, [step], stages.PAIR)
+    wrong = [pair for pair, margin in zip(pairs, margins(checkpoint, pairs), strict=True) if margin < 0]
+    return stages.first(wrong, sizes.pairs + sizes.held_pairs, "pairs that the student ranks wrongly")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(program.main(__doc__, Sizes, world))

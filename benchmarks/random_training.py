@@ -32,8 +32,9 @@ def build(config: dict[str, Any], settings: Any, resources: Any, steps: int, len
     from distilray.train.data.training_data import TrainingData
     from distilray.train.distributed import cpu, sharding
     from distilray.train.loop.arguments import common_arguments
+    from distilray.train.loop.compiling import compile_blocks
     from distilray.train.loop.context import WorkerContext
-    from distilray.train.loop.student import adapters, compile_blocks
+    from distilray.train.loop.student import adapters
     from distilray.train.spec import Job
     from tests.support.checkpoints import make_tokenizer
 

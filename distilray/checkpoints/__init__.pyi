@@ -2,6 +2,9 @@ from .files import TOKENIZER_FILES as TOKENIZER_FILES
 from .files import check_checkpoint as check_checkpoint
 from .files import local_config as local_config
 from .files import weights_bytes as weights_bytes
+from .hub import cached_models as cached_models
+from .hub import folder_here as folder_here
+from .hub import hub_cache as hub_cache
 from .identity import NotACheckpoint as NotACheckpoint
 from .identity import anchored as anchored
 from .identity import checkpoint_address as checkpoint_address

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from distilray.checkpoints.files import local_config
+from distilray.checkpoints.hub import cached_config
 
 
 def _qwen2_5(layers: int, hidden: int, intermediate: int, heads: int, kv_heads: int, *, small: bool) -> dict[str, Any]:
@@ -45,5 +46,6 @@ def published_config(name: str) -> dict[str, Any] | None:
 
 
 def known_config(path: str) -> dict[str, Any] | None:
-    """The config.json of the checkpoint at ``path``, or the sizes of a published model of that name."""
-    return local_config(path) or published_config(path)
+    """The config.json of the checkpoint at ``path``, as far as it is on this machine, or the sizes of a published model
+    of that name."""
+    return local_config(path) or cached_config(path) or published_config(path)

@@ -22,12 +22,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--seed", type=int, default=1, help="the same seed gives the same records (default 1)")
     make.add_argument("--out", type=Path, required=True, help="file to write")
     train = verbs.add_parser("train", help="train a role's model again")
-    train.add_argument("role", help="teacher, judge, student_blank or student_warm")
+    train.add_argument("role", help="teacher, judge, student_blank, student_warm or student_converged")
     train.add_argument("--out", type=Path, help="checkpoint directory (default: where the packaged model is)")
     train.add_argument("--steps", type=int, help="optimizer steps (default: as the packaged model was trained)")
     train.add_argument("--seed", type=int, default=1, help="seed of weights and examples (default 1)")
     measure = verbs.add_parser("measure", help="measure a role's model on held-out operands")
-    measure.add_argument("role", help="teacher, judge, student_blank or student_warm")
+    measure.add_argument("role", help="teacher, judge, student_blank, student_warm or student_converged")
     measure.add_argument("--rows", type=int, default=400, help="examples of each kind (default 400)")
 
 

@@ -16,7 +16,7 @@ from distilray.cli.exit_codes import INTERRUPTED
 from distilray.driver import Event
 from distilray.errors import DistilrayError
 from distilray.recipe import load_recipe
-from distilray.report import TerminalView, duration, losses, results_table
+from distilray.report import TerminalView, duration, losses, results_table, training_warnings, trainings
 from distilray.storage import Store
 
 
@@ -47,6 +47,8 @@ def call(options: argparse.Namespace) -> int:
     if results := done.evaluations:
         console.print()
         console.print(results_table(results))
+    for line in training_warnings(trainings(done.store)):
+        console.print(line)
     page = done.report()
     lost = losses(store, recipe)
     too_much = any(loss.too_much for loss in lost)

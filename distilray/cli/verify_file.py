@@ -1,26 +1,39 @@
 """`distilray verify FILE --kind ...`: score the (answer, reference) pairs of a file, streaming, on all cores.
 
-A line of FILE is a JSON object with `answer` (or `completion`, `response`) and `reference` (or `golden`, `target`,
-`tests`). Its other keys are passed to the verifier if they name one of its settings (`options`, `timeout_s`).
+A line of FILE is a JSON object with `answer` (or `completion`, `response`, `output`; a text or a list of them, each
+judged by itself) and `reference` (or `golden`, `target`, `ground_truth`, `tests`). Where a line has an `output` and no
+reference, its `answer` is the reference. Its other keys are passed to the verifier if they name one of its settings
+(`options`, `timeout_s`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from distilray.errors import InputError
-from distilray.verifiers import Verdict, VerifierPool, shorten, verifier_of
+from distilray.verifiers import Verdict, VerifierPool, row_reference, shorten, undecided, verifier_of
 
-_ANSWER = ("answer", "completion", "response", "prediction")
-_REFERENCE = ("reference", "golden", "target", "label", "tests")
+_ANSWER = ("answer", "completion", "response", "prediction", "output", "outputs", "generation", "answers")
+_REFERENCE = ("reference", "references", "golden", "target", "ground_truth", "label", "tests")
 _AHEAD = 256  # pairs in flight per worker: memory stays flat however long the file
 _MARK = {True: "right", False: "wrong", None: "undecided"}
+
+
+class Pair(NamedTuple):
+    """An answer of a line, which of several it is (from 1; None for the only one), and what it is compared with."""
+
+    line: int
+    sample: int | None
+    answer: Any
+    reference: Any
+    settings: dict[str, Any]
 
 
 class PairError(InputError):
@@ -51,20 +64,20 @@ async def _verify(path: str, kind: str, json_output: bool, workers: int, out: Te
     pool = VerifierPool(workers=workers)
     counts: Counter[str] = Counter()
     try:
-        async for line, verdict in _in_order(pool, kind, path, workers * _AHEAD):
+        async for pair, verdict in _in_order(pool, kind, path, workers * _AHEAD):
             counts[_MARK[verdict.right]] += 1
-            print(_shown(line, verdict, json_output), file=out)
+            print(_shown(pair, verdict, json_output), file=out)
     finally:
         await pool.close()
     return counts
 
 
-async def _in_order(pool: VerifierPool, kind: str, path: str, ahead: int) -> AsyncIterator[tuple[int, Verdict]]:
+async def _in_order(pool: VerifierPool, kind: str, path: str, ahead: int) -> AsyncIterator[tuple[Pair, Verdict]]:
     """Verdicts in the order of the file, with at most `ahead` checks in flight."""
-    waiting: list[tuple[int, asyncio.Task[Verdict]]] = []
+    waiting: list[tuple[Pair, asyncio.Task[Verdict]]] = []
     try:
-        for line, answer, reference, settings in read_pairs(path, kind):
-            waiting.append((line, asyncio.create_task(pool.verify(kind, answer, reference, **settings))))
+        for pair in read_pairs(path, kind):
+            waiting.append((pair, asyncio.create_task(_decide(pool, kind, pair))))
             if len(waiting) >= ahead:
                 first, task = waiting.pop(0)
                 yield first, await task
@@ -76,34 +89,67 @@ async def _in_order(pool: VerifierPool, kind: str, path: str, ahead: int) -> Asy
             task.cancel()
 
 
-def read_pairs(path: str, kind: str) -> Iterator[tuple[int, str, Any, dict[str, Any]]]:
-    """Line number, answer, reference and settings of each line. Raises PairError at the first without an answer."""
+async def _decide(pool: VerifierPool, kind: str, pair: Pair) -> Verdict:
+    text = _text(pair.answer)
+    if text is None:
+        return undecided(f"no answer: {shorten(json.dumps(pair.answer))} is no text")
+    return await pool.verify(kind, text, pair.reference, **pair.settings)
+
+
+def read_pairs(path: str, kind: str) -> Iterator[Pair]:
+    """The pairs of each line. Raises PairError at the first line that is none or has no place for an answer."""
     takes = verifier_of(kind).settings
     with open(path, encoding="utf-8") as handle:
         for number, line in enumerate(handle, 1):
             if not line.strip():
                 continue
             try:
-                pair = json.loads(line)
+                record = json.loads(line)
             except ValueError as error:
                 raise PairError(f"{path}:{number}: not JSON ({error}); expected one object per line") from error
-            if not isinstance(pair, dict):
+            if not isinstance(record, dict):
                 raise PairError(f"{path}:{number}: {shorten(line)} is not an object with answer and reference")
-            answer = _first(pair, _ANSWER)
-            reference = _first(pair, _REFERENCE)
-            if kind == "code" and reference is None and "test" in pair:
-                reference = {name: pair[name] for name in ("prompt", "test", "entry_point") if name in pair}
-            if not isinstance(answer, str):
-                raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(pair)}")
-            yield number, answer, reference, {name: pair[name] for name in takes if name in pair}
+            place, reference = _places(record, kind)
+            if place is None:
+                raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(record)}")
+            settings = {name: record[name] for name in takes if name in record}
+            answers = record[place]
+            if not isinstance(answers, list):
+                yield Pair(number, None, answers, reference, settings)
+                continue
+            for sample, answer in enumerate(answers or [None], 1):
+                yield Pair(number, sample, answer, reference, settings)
 
 
-def _first(pair: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((pair[name] for name in names if pair.get(name) is not None), None)
+def _places(record: dict[str, Any], kind: str) -> tuple[str | None, Any]:
+    """The key of the answer (of those that are there, the first that holds one), and the reference."""
+    reference = next((record[name] for name in _REFERENCE if record.get(name) is not None), None)
+    code = kind == "code"
+    if code:
+        reference = row_reference(record, reference)
+    # Beside `inputs`, `outputs` are what the tests of a program expect.
+    places = [name for name in _ANSWER if name in record and not (code and name == "outputs" and "inputs" in record)]
+    held = [name for name in places if record[name] is not None]
+    if reference is None and len(held) > 1 and held[0] == "answer":
+        return held[1], record["answer"]  # {"question", "answer", "output"}: a data set's answer and a model's
+    if reference is None and len(held) > 1 and held[-1] == "answers":
+        return held[0], record["answers"]
+    return next(iter([*held, *places]), None), reference
 
 
-def _shown(line: int, verdict: Verdict, json_output: bool) -> str:
+def _text(answer: Any) -> str | None:
+    """An answer as a text; None for what is none."""
+    if isinstance(answer, str):
+        return answer
+    if isinstance(answer, (int, float)) and not isinstance(answer, bool) and math.isfinite(answer):
+        return str(answer)
+    return None
+
+
+def _shown(pair: Pair, verdict: Verdict, json_output: bool) -> str:
     if json_output:
-        shown = {"line": line, "right": verdict.right, "reason": verdict.reason, "detail": verdict.detail}
+        place = {"line": pair.line} if pair.sample is None else {"line": pair.line, "sample": pair.sample}
+        shown = {**place, "right": verdict.right, "reason": verdict.reason, "detail": verdict.detail}
         return json.dumps(shown, ensure_ascii=False)
-    return f"{line}\t{_MARK[verdict.right]}\t{verdict.reason}"
+    place = str(pair.line) if pair.sample is None else f"{pair.line}.{pair.sample}"
+    return f"{place}\t{_MARK[verdict.right]}\t{verdict.reason}"

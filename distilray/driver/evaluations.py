@@ -63,7 +63,7 @@ def run_evaluations(
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
     for benchmark in recipe.evaluate:
-        source = benchmark.questions()
+        source = benchmark.questions().anchored()
         questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
         asked = {name: _who(context, recipe, students, name) for name in benchmark.models}
         steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}

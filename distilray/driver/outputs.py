@@ -8,8 +8,9 @@ import pyarrow as pa
 import yaml
 
 from distilray.export import Exported, ExportForm, FileFormat, dataset_card, export, write_card
-from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages
+from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages, unit_columns
 from distilray.recipe import parse
+from distilray.rows import TRAINING_MARKS, any_marks
 from distilray.runner import RunStopped
 from distilray.storage import Store
 
@@ -42,7 +43,16 @@ def export_run(
     units = outputs(store)
     recipe_text = store.read("recipe.yaml").decode()
     recipe = parse(recipe_text, f"{store.shown}/recipe.yaml")
-    exported = export(_tables(store, units), form, out, format=format, system=system, think=think, columns=columns)
+    exported = export(
+        _tables(store, units),
+        form,
+        out,
+        format=format,
+        system=system,
+        think=think,
+        columns=columns,
+        weights=any(_marked(store, unit) for unit in units),
+    )
     prompts = {
         prompt.name: prompt.hash
         for entry in recipe.all_steps()
@@ -66,6 +76,12 @@ def export_run(
 def _tables(store: Store, units: Sequence[UnitInput]) -> Iterator[pa.Table]:
     for unit in units:
         yield kept_rows(store, unit)
+
+
+def _marked(store: Store, unit: UnitInput) -> bool:
+    """Whether a row or a turn of the unit is marked as not to be trained on."""
+    columns = [name for name in unit_columns(store, unit) if name in ("extra", *TRAINING_MARKS)]
+    return any_marks(kept_rows(store, unit, columns))
 
 
 def _flow(store: Store) -> str:

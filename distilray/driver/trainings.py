@@ -93,12 +93,13 @@ class Trainings:
     def _starts_from(self, entry: TrainEntry) -> tuple[str, str]:
         """Where the checkpoint is that a training starts from, and what identifies its weights.
 
-        One in a repeat that names itself in ``start_from`` starts from the result of the round before, and in the first
-        round from the student.
+        One in a repeat that names itself in ``start_from`` starts from the result of the round before; in the first
+        round from the training that it names next, or from the student.
         """
-        name, students = entry.settings.start_from, self.students
-        if name is not None and name in students.paths:
-            return checkpoint_address(self.context.store, students.paths[name]), students.fingerprints[name]
+        students = self.students
+        for name in entry.settings.starts:
+            if name in students.paths:
+                return checkpoint_address(self.context.store, students.paths[name]), students.fingerprints[name]
         student = self.recipe.models[entry.settings.student]
         assert isinstance(student, VLLMModel | ClassifierModel)
         return student.path, student.weights_id()

@@ -81,6 +81,8 @@ def _summary(exported: Exported) -> str:
         f"{counted(exported.rows, 'row')} ({languages or 'none'}) in `{exported.form}` form, written by distilray.",
         f'\n```python\nload_dataset("{loader}", data_files="data/{files}", split="train")\n```',
     ]
+    if exported.weights:
+        lines.append("\nTurns of the assistant whose `weight` is 0 are not to be trained on, as their sources say.")
     if exported.skipped:
         reasons = ", ".join(f"{why} ({count:,})" for why, count in exported.skipped.most_common())
         lines.append(f"\nRows of the run that are not in it: {reasons}.")

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render
-from distilray.rows import CORE, MalformedRecord
+from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render, schema_of
+from distilray.rows import CORE, TRAINING_MARKS, MalformedRecord
 from distilray.storage import put, resolve
 
 FileFormat = Literal["parquet", "jsonl"]
@@ -40,6 +40,8 @@ class Exported:
     skipped: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    weights: bool = False
+    """Whether turns have weights."""
 
 
 def export(
@@ -51,6 +53,7 @@ def export(
     system: str | None = None,
     think: bool = False,
     columns: Sequence[str] = (),
+    weights: bool = False,
     shard_bytes: int = 64 << 20,
     filesystem: fs.FileSystem | None = None,
 ) -> Exported:
@@ -66,31 +69,34 @@ def export(
         system: the student's system prompt, for rows without one of their own.
         think: whether traces are included, as ``<think>`` blocks before the answers.
         columns: further columns of the rows to export, besides ``id`` (CogPO's ``beta``).
+        weights: whether the assistant's turns have a ``weight``: 0 where their source has marked them as not to be
+            trained on, else 1.
     """
     store, path = (filesystem, out) if filesystem else resolve(out)
     folder = f"{path.rstrip('/')}/data"
     store.create_dir(folder, recursive=True)
-    exported = Exported(form, format)
+    exported = Exported(form, format, weights=weights)
     shard: _Shard | None = None
     build, _ = EXPORT_FORMS[form]
     for table in rows:
-        wanted = [name for name in (*_READ, *columns) if name in table.schema.names]
+        read = (*_READ, *columns, *(("extra", *TRAINING_MARKS) if weights else ()))
+        wanted = [name for name in dict.fromkeys(read) if name in table.schema.names]
         for row in table.select(wanted).to_pylist():
             try:
-                record = build(render(row, system, think))
+                record = build(render(row, system, think, weights))
             except (Unfit, MalformedRecord) as why:
                 exported.skipped[str(why)] += 1
                 continue
             exported.rows += 1
             exported.sources[row["source"]] += 1
             exported.languages[row["language"]] += 1
-            shard = shard or _Shard(format, _schema(form, columns, table.schema))
+            shard = shard or _Shard(format, _schema(form, columns, table.schema, weights))
             shard.add({"id": row["id"], **{name: row[name] for name in columns}, **record})
             if shard.bytes() >= shard_bytes:
                 _publish(store, folder, exported, shard)
                 shard = None
     if shard or not exported.files:
-        _publish(store, folder, exported, shard or _Shard(format, _schema(form, (), CORE)))
+        _publish(store, folder, exported, shard or _Shard(format, _schema(form, (), CORE, weights)))
     _remove_others(store, folder, exported)
     return exported
 
@@ -104,8 +110,9 @@ def write_card(out: str, card: str, filesystem: fs.FileSystem | None = None) -> 
 _READ = ("id", "source", "language", "messages", "reasoning", "answer", "rejected_answer", "outcome")
 
 
-def _schema(form: ExportForm, columns: Sequence[str], rows: pa.Schema) -> pa.Schema:
-    return pa.schema([("id", pa.string()), *(rows.field(name) for name in columns), *EXPORT_FORMS[form][1]])
+def _schema(form: ExportForm, columns: Sequence[str], rows: pa.Schema, weights: bool) -> pa.Schema:
+    own = [rows.field(name) for name in columns]
+    return pa.schema([("id", pa.string()), *own, *schema_of(form, weights=weights)])
 
 
 class _Shard:

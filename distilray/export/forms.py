@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from distilray.rows import MESSAGES, join_reasoning, split_reasoning
+from distilray.rows import MESSAGES, join_reasoning, marks_of, split_reasoning
 from distilray.sources import Message
 
 ExportForm = Literal["messages", "sharegpt", "alpaca", "prompt_completion", "preference"]
@@ -34,11 +34,13 @@ class Rendered:
     prompt: list[Message]
     answer: str
     rejected_answer: str | None
+    weight: float | None = None
+    """Of the answer, where turns have weights; those of the assistant's in ``prompt`` have theirs then."""
 
 
-def render(row: dict[str, Any], system: str | None, think: bool) -> Rendered:
+def render(row: dict[str, Any], system: str | None, think: bool, weights: bool = False) -> Rendered:
     """``system`` goes before rows without a system message of their own; ``think`` puts the trace before
-    the answer.
+    the answer; with ``weights`` the assistant's turns have a ``weight``: 0 where they are not to be trained on.
 
     Raises:
         Unfit: the row was not kept in an earlier step, or it has no answer.
@@ -47,25 +49,43 @@ def render(row: dict[str, Any], system: str | None, think: bool) -> Rendered:
         raise Unfit(f"{row['outcome']} in an earlier step")
     if not row["answer"]:
         raise Unfit("no answer")
-    prompt = row["messages"]
+    prompt, weight = _weighed(row) if weights else (row["messages"], None)
     if system and prompt[0]["role"] != "system":
         prompt = [{"role": "system", "content": system}, *prompt]
     rejected = row["rejected_answer"]
     if not think and rejected:
         rejected = split_reasoning(rejected)[1]
-    return Rendered(prompt, join_reasoning(row["reasoning"] if think else None, row["answer"]), rejected)
+    answer = join_reasoning(row["reasoning"] if think else None, row["answer"])
+    return Rendered(prompt, answer, rejected, weight)
+
+
+def _weighed(row: dict[str, Any]) -> tuple[list[Message], float]:
+    """The turns before the answer with their weights, and the answer's weight."""
+    marks, messages = marks_of(row), row["messages"]
+    if marks.turns and len(marks.turns) not in (len(messages), len(messages) + 1):
+        raise Unfit("its turns are not those that its source has marked")
+    weights = [0] * (len(messages) + 1) if marks.row else [*marks.turns, *[1] * (len(messages) + 1)]
+    prompt = [
+        {**turn, "weight": weight} if turn["role"] == "assistant" else turn
+        for turn, weight in zip(messages, weights, strict=False)
+    ]
+    return prompt, weights[len(messages)]
 
 
 def _messages(rendered: Rendered) -> dict[str, Any]:
-    return {"messages": [*rendered.prompt, *_assistant(rendered.answer)]}
+    return {"messages": [*rendered.prompt, *_assistant(rendered, rendered.answer)]}
 
 
 def _sharegpt(rendered: Rendered) -> dict[str, Any]:
-    turns = [*rendered.prompt, *_assistant(rendered.answer)]
-    return {"conversations": [{"from": _FROM[turn["role"]], "value": turn["content"]} for turn in turns]}
+    turns = [*rendered.prompt, *_assistant(rendered, rendered.answer)]
+    named = {"role": "from", "content": "value", "weight": "weight"}
+    made = [{named[key]: value for key, value in turn.items()} for turn in turns]
+    return {"conversations": [{**turn, "from": _FROM[turn["from"]]} for turn in made]}
 
 
 def _alpaca(rendered: Rendered) -> dict[str, Any]:
+    if any(turn.get("weight", 1) != 1 for turn in [*rendered.prompt, _assistant(rendered, "")[0]]):
+        raise Unfit("a turn is not to be trained on, which this form cannot say")
     system = rendered.prompt[0]["content"] if rendered.prompt[0]["role"] == "system" else ""
     *earlier, last = rendered.prompt[1:] if system else rendered.prompt
     pairs = [earlier[k : k + 2] for k in range(0, len(earlier), 2)]
@@ -81,7 +101,7 @@ def _alpaca(rendered: Rendered) -> dict[str, Any]:
 
 
 def _prompt_completion(rendered: Rendered) -> dict[str, Any]:
-    return {"prompt": rendered.prompt, "completion": _assistant(rendered.answer)}
+    return {"prompt": rendered.prompt, "completion": _assistant(rendered, rendered.answer)}
 
 
 def _preference(rendered: Rendered) -> dict[str, Any]:
@@ -89,13 +109,14 @@ def _preference(rendered: Rendered) -> dict[str, Any]:
         raise Unfit("no rejected answer")
     return {
         "prompt": rendered.prompt,
-        "chosen": _assistant(rendered.answer),
-        "rejected": _assistant(rendered.rejected_answer),
+        "chosen": _assistant(rendered, rendered.answer),
+        "rejected": _assistant(rendered, rendered.rejected_answer),
     }
 
 
-def _assistant(content: str) -> list[Message]:
-    return [{"role": "assistant", "content": content}]
+def _assistant(rendered: Rendered, content: str) -> list[Message]:
+    weight = {} if rendered.weight is None else {"weight": rendered.weight}
+    return [{"role": "assistant", "content": content, **weight}]
 
 
 _TURNS = pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())]))
@@ -122,3 +143,18 @@ EXPORT_FORMS: dict[ExportForm, tuple[Callable[[Rendered], dict[str, Any]], pa.Sc
         pa.schema([("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES)]),
     ),
 }
+
+
+def schema_of(form: ExportForm, *, weights: bool = False) -> pa.Schema:
+    """The schema of the records of ``form``; with ``weights`` turns have a ``weight``."""
+    schema = EXPORT_FORMS[form][1]
+    if not weights:
+        return schema
+    return pa.schema([_with_weight(field) for field in schema])
+
+
+def _with_weight(field: pa.Field) -> pa.Field:
+    turns = field.type
+    if not (pa.types.is_list(turns) and pa.types.is_struct(turns.value_type)):
+        return field
+    return field.with_type(pa.list_(pa.struct([*turns.value_type, ("weight", pa.float64())])))

@@ -1,3 +1,4 @@
+from .doubts import training_doubts as training_doubts
 from .evaluations import evaluation_phase as evaluation_phase
 from .evaluations import side_by_side as side_by_side
 from .gpus import gpu_gib_of as gpu_gib_of

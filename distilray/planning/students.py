@@ -20,8 +20,9 @@ def student_problems(recipe: Recipe) -> list[Problem]:
 
 
 def student_notes(recipe: Recipe) -> list[str]:
-    """What the trainings of a planned recipe change about their students beyond the weights."""
-    return [note for entry in recipe.all_trainings() for note in _check(recipe, entry)]
+    """What the trainings of a planned recipe change about their students beyond the weights, and which students could
+    not be checked."""
+    return list(dict.fromkeys(note for entry in recipe.all_trainings() for note in _check(recipe, entry)))
 
 
 def _check(recipe: Recipe, entry: TrainEntry) -> list[str]:

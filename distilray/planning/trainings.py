@@ -114,8 +114,8 @@ def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
             text = (
                 f"training {entry.name!r} cannot fit: its {counted(used.fewest, 'worker')} "
                 f"{'needs' if used.fewest == 1 else 'need'} {counted(cpus, 'CPU')} and {counted(gpus, 'GPU')}, but "
-                f"there are {counted(available.cpus, 'CPU')} and {counted(available.gpus, 'GPU')}; lower workers, or "
-                "add nodes"
+                f"there are {counted(available.cpus, 'CPU')} and {counted(available.gpus, 'GPU')}; lower workers, "
+                "or add nodes"
             )
             problems.append(Problem((*entry.place, "resources"), text))
         elif not need.fits:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from transformers import Qwen2ForCausalLM
 
 from distilray.errors import InputError
 from distilray.practice import checkpoints, training
@@ -24,7 +25,22 @@ from distilray.practice.measurement import measure_model
 from distilray.practice.tokenizer import load_tokenizer, train_tokenizer
 from distilray.practice.training import Shape, blank_model, stream
 
-ModelRole = Literal["teacher", "judge", "student_blank", "student_warm"]
+ModelRole = Literal["teacher", "judge", "student_blank", "student_warm", "student_converged"]
+
+
+PLATEAU_ROWS = 1000
+"""Held-out examples by which a plateau is shown: a standard error of half a point at 97 %."""
+
+Optimizers = Callable[[Qwen2ForCausalLM, float], list[torch.optim.Optimizer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """Last steps at a low rate on examples that are not repeated, and further ones that show that more do not help."""
+
+    steps: int
+    rate: float
+    further: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +54,8 @@ class Curriculum:
     starts_from: ModelRole | None = None
     gold: int | None = None
     layers: int = 4
+    optimizers: Optimizers = training.muon
+    plateau: Plateau | None = None
 
 
 CURRICULA: dict[str, Curriculum] = {
@@ -51,6 +69,16 @@ CURRICULA: dict[str, Curriculum] = {
     ),
     "student_blank": Curriculum(64, {"conversation": 1.0}, steps=0, rate=0.0),
     "student_warm": Curriculum(64, {"conversation": 1.0}, steps=200, rate=4e-3, gold=100),
+    "student_converged": Curriculum(
+        64,
+        {"conversation": 1.0},
+        steps=400,
+        rate=3e-3,
+        starts_from="student_warm",
+        gold=2000,
+        optimizers=training.adamw,
+        plateau=Plateau(steps=150, rate=1e-3, further=(100, 200)),
+    ),
 }
 
 
@@ -90,15 +118,50 @@ def train(role: str, out: Path | None = None, steps: int | None = None, seed: in
 
     steps = curriculum.steps if steps is None else steps
     examples = stream(curriculum.mix, tokenizer, seed)
-    if curriculum.gold:
-        examples = _again_and_again(list(itertools.islice(examples, curriculum.gold)), seed)
     if steps:
-        seconds = training.train(model, examples, steps=steps, rate=curriculum.rate, seed=seed, every=20, report=report)
-        card |= {"steps": steps, "seconds": round(seconds, 1)}
+        done, seconds = _fit(model, curriculum, examples, steps, seed, report)
+        card |= {"steps": done, "seconds": round(seconds, 1)}
     checkpoints.save(model, tokenizer, out, card)
     card["held_out"] = measure_model(checkpoints.load(out), tokenizer, curriculum.mix)
+    if steps and curriculum.plateau:
+        card["further_steps"] = _further_steps(out, tokenizer, curriculum, examples, seed)
     checkpoints.save(model, tokenizer, out, card)
     return card
+
+
+def _fit(
+    model: Qwen2ForCausalLM,
+    curriculum: Curriculum,
+    fresh: Iterator[Any],
+    steps: int,
+    seed: int,
+    report: Callable[[int, float], None],
+) -> tuple[int, float]:
+    """Trains ``model`` in place; returns steps and seconds."""
+    taken = list(itertools.islice(fresh, curriculum.gold)) if curriculum.gold else []
+    examples = _again_and_again(taken, seed) if taken else fresh
+    common: dict[str, Any] = {"seed": seed, "optimizers": curriculum.optimizers, "every": 20, "report": report}
+    seconds = training.train(model, examples, steps=steps, rate=curriculum.rate, **common)
+    if plateau := curriculum.plateau:
+        seconds += training.train(model, fresh, steps=plateau.steps, rate=plateau.rate, **common)
+        steps += plateau.steps
+    return steps, seconds
+
+
+def _further_steps(path: Path, tokenizer: Any, curriculum: Curriculum, fresh: Iterator[Any], seed: int) -> list[Any]:
+    """The figures of the checkpoint at ``path``, and of copies after further steps on fresh examples, each with its own
+    warm-up and decay: where they do not rise, the model has converged."""
+    assert curriculum.plateau is not None
+    found = []
+    for steps in (0, *curriculum.plateau.further):
+        model = checkpoints.load(path)
+        if steps:
+            settings: dict[str, Any] = {"seed": seed, "optimizers": curriculum.optimizers}
+            training.train(model, fresh, steps=steps, rate=curriculum.plateau.rate, **settings)
+        figures = measure_model(model, tokenizer, curriculum.mix, PLATEAU_ROWS)
+        found.append({"steps": steps} | {role: figures[role] for role in curriculum.mix})
+        print(f"{path.name}: {steps} further steps, {found[-1]}", flush=True)
+    return found
 
 
 def measure(role: str, rows: int = 400) -> dict[str, float]:

@@ -89,12 +89,17 @@ def encode(example: Example, tokenizer) -> Encoded:
     return Encoded(tuple(prompt[:cut]), ids, [PROMPT_WEIGHT] * (len(prompt) - cut) + weights)
 
 
-def stream(mix: Mapping[str, float], tokenizer, seed: int) -> Iterator[Encoded]:
+def examples(mix: Mapping[str, float], seed: int) -> Iterator[Example]:
     """Endless fresh examples of the training operands; ``mix`` is role to share."""
     rng = random.Random(f"training-{seed}")
     while True:
         role = rng.choices(list(mix), list(mix.values()))[0]
-        yield encode(ROLES[role](rng, "train"), tokenizer)
+        yield ROLES[role](rng, "train")
+
+
+def stream(mix: Mapping[str, float], tokenizer, seed: int) -> Iterator[Encoded]:
+    """:func:`examples`, encoded."""
+    return (encode(example, tokenizer) for example in examples(mix, seed))
 
 
 def batches(examples: Iterator[Encoded], seed: int) -> Iterator[list[Encoded]]:

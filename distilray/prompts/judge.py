@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from distilray.models import Constraint
+from distilray.prompts.json_reply import read_object
 from distilray.prompts.prompt import Prompt
 
 Score = Annotated[StrictInt, Field(ge=0, le=9)]
@@ -33,16 +34,10 @@ CRITERIA = tuple(name for name in Judgement.model_fields if name != "check")
 
 
 def parse_judgement(reply: str) -> Judgement:
-    """The JSON object and nothing around it; the first number of a sentence is never taken for a score."""
-    try:
-        return Judgement.model_validate_json(reply.strip())
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the reply"
-        raise ValueError(
-            f'expected one JSON object with "check" (text) and {", ".join(CRITERIA)} (integers 0-9); '
-            f"{place}: {problem['msg']}"
-        ) from error
+    """The JSON object and nothing around it but a code fence; the first number of a sentence is never taken for a
+    score."""
+    expected = f'expected one JSON object with "check" (text) and {", ".join(CRITERIA)} (integers 0-9)'
+    return read_object(Judgement, reply, expected)
 
 
 JUDGE: Prompt[Judgement] = Prompt(

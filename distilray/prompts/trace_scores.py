@@ -5,9 +5,10 @@ SCORE_TRACE.parse('{"verbosity": 3, "difficulty": 2}') -> TraceScores(verbosity=
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from distilray.models import Constraint
+from distilray.prompts.json_reply import read_object
 from distilray.prompts.judge import Score
 from distilray.prompts.prompt import Prompt
 
@@ -23,16 +24,8 @@ class TraceScores(BaseModel):
 
 
 def parse_trace_scores(reply: str) -> TraceScores:
-    """The JSON object and nothing around it."""
-    try:
-        return TraceScores.model_validate_json(reply.strip())
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the reply"
-        raise ValueError(
-            'expected one JSON object with "verbosity" and "difficulty" (integers 0-9); '
-            f"{place}: {problem['msg']}; found {reply[:80]!r}"
-        ) from error
+    """The JSON object and nothing around it but a code fence."""
+    return read_object(TraceScores, reply, 'expected one JSON object with "verbosity" and "difficulty" (integers 0-9)')
 
 
 SCORE_TRACE: Prompt[TraceScores] = Prompt(

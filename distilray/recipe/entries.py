@@ -40,10 +40,10 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 @dataclass
 class _Taken:
-    """Names of earlier entries."""
+    """Names of earlier steps, and the earlier trainings."""
 
     steps: Counter[str] = field(default_factory=Counter)
-    trainings: list[str] = field(default_factory=list)
+    trainings: list[TrainEntry] = field(default_factory=list)
 
     def numbered(self, name: str) -> str:
         """``answer`` for the first of that name, ``answer-2`` for the second."""
@@ -77,18 +77,18 @@ def _arranged(
         return replace(entry, named=named, place=here)
     placed = replace(entry, place=(*here, "train"))
     problems += training_problems(placed, taken.trainings, repeated=repeated)
-    taken.trainings.append(entry.name)
+    taken.trainings.append(placed)
     return placed
 
 
 def arrange_trainings(
-    entries: Sequence[TrainEntry], earlier: Iterable[str]
+    entries: Sequence[TrainEntry], earlier: Iterable[TrainEntry]
 ) -> tuple[tuple[TrainEntry, ...], list[Problem]]:
-    """The section ``train``, as :func:`arrange`; ``earlier`` are the names of trainings among the steps."""
-    names, arranged, problems = list(earlier), list[TrainEntry](), list[Problem]()
+    """The section ``train``, as :func:`arrange`; ``earlier`` are the trainings among the steps."""
+    before, arranged, problems = list(earlier), list[TrainEntry](), list[Problem]()
     for k, entry in enumerate(entries):
         placed = replace(entry, place=("train", k))
-        problems += training_problems(placed, names)
-        names.append(entry.name)
+        problems += training_problems(placed, before)
+        before.append(placed)
         arranged.append(placed)
     return tuple(arranged), problems

@@ -39,7 +39,7 @@ from distilray.recipe.repeats import Name, RepeatEntry
 from distilray.recipe.steps import StepEntry
 from distilray.recipe.trainings import TrainEntry, parse_training
 from distilray.runner import Budget, Resources
-from distilray.sources import Source
+from distilray.sources import AnchoredSource
 
 if TYPE_CHECKING:
     ParsedEntry = Entry
@@ -58,7 +58,7 @@ class Sections(BaseModel):
     description: str = Field(default="", description="for readers and dataset cards")
     seed: int = Field(default=0, ge=0, description="every sampling seed and every order of rows follows from it")
     models: dict[str, AnyModel] = Field(default={}, description="models by the name that steps use")
-    sources: list[Source] = Field(min_length=1, description="where instructions come from")
+    sources: list[AnchoredSource] = Field(min_length=1, description="where instructions come from")
     steps: tuple[ParsedEntry, ...] = Field(default=(), description="what is done to them, in order")
     train: tuple[ParsedTraining, ...] = Field(
         default=(), description="trainings after the steps, in order; start_from says where each begins"
@@ -77,7 +77,7 @@ class Sections(BaseModel):
     def _arranged_trainings(cls, train: tuple[TrainEntry, ...], info: ValidationInfo) -> tuple[TrainEntry, ...]:
         if "steps" not in info.data:  # rejected: the trainings among them are unknown
             return train
-        return _or_refused(arrange_trainings(train, [entry.name for entry in _trainings(info.data["steps"])]))
+        return _or_refused(arrange_trainings(train, _trainings(info.data["steps"])))
 
     @field_serializer("steps")
     def _steps_written(self, steps: tuple[Entry, ...]) -> list[dict[str, Any]]:

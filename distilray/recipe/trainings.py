@@ -112,17 +112,37 @@ def _parsed(model: type[BaseModel], value: Any, place: Place, problems: list[Pro
         return None
 
 
-def training_problems(entry: TrainEntry, earlier: Sequence[str], *, repeated: bool = False) -> list[Problem]:
-    """What is wrong with a training's names, given those of earlier trainings. ``repeated``: it is in a repeat, so each
+def training_problems(entry: TrainEntry, earlier: Sequence[TrainEntry], *, repeated: bool = False) -> list[Problem]:
+    """What is wrong with a training's names, given the ``earlier`` trainings. ``repeated``: it is in a repeat, so each
     round may start from the result of the round before."""
-    settings = entry.settings
-    known = [*earlier, settings.name] if repeated else list(earlier)
-    if settings.name in earlier:
+    settings, names = entry.settings, [other.name for other in earlier]
+    if settings.name in names:
         text = f"{settings.name!r} is taken by an earlier training; choose another name"
         return [Problem((*entry.place, "name"), text)]
-    if settings.start_from is not None and settings.start_from not in known:
-        own = settings.start_from == settings.name
-        hint = "; only in a repeat is there one of the round before" if own else closest(settings.start_from, known)
-        text = f"no earlier training is named {settings.start_from!r}{hint}"
-        return [Problem((*entry.place, "start_from"), text)]
-    return []
+    text = _start_problem(settings, earlier, repeated)
+    return [] if text is None else [Problem((*entry.place, "start_from"), text)]
+
+
+def _start_problem(settings: TrainSettings, earlier: Sequence[TrainEntry], repeated: bool) -> str | None:
+    """Why a training cannot start where ``start_from`` says."""
+    own, starts = settings.name, settings.starts
+    known = [other.name for other in earlier]
+    if own in starts and not repeated:
+        return f"no earlier training is named {own!r}; only in a repeat is there one of the round before"
+    if len(starts) > 1 and starts[0] != own:
+        return (
+            f"two names are for a training in a repeat: first its own ({own!r}), whose result of the round before it "
+            f"goes on from, then where the first round starts; write one name, or [{own}, {starts[0]}]"
+        )
+    allowed = {own, settings.student} if len(starts) > 1 else {own}
+    for name in starts:
+        if name not in allowed and name not in known:
+            return f"no earlier training is named {name!r}{closest(name, known)}"
+    trained = [other.name for other in earlier if other.settings.student == settings.student]
+    if starts == (own,) and trained:
+        return (
+            f"in the first round {own!r} has no result yet and would start at {settings.student!r}, not where "
+            f"{trained[-1]!r} has brought it; write [{own}, {trained[-1]}] to start from that, or "
+            f"[{own}, {settings.student}] to start at the untrained one"
+        )
+    return None

@@ -8,7 +8,9 @@ from .rows_view import outcome_at as outcome_at
 from .rows_view import show_rows as show_rows
 from .rows_view import stages_with as stages_with
 from .run_status import status as status
+from .run_status import trainings as trainings
 from .status_view import render_status as render_status
+from .status_view import training_warnings as training_warnings
 from .terminal import TerminalView as TerminalView
 from .terminal import results_table as results_table
 from .terminal import stdout as stdout

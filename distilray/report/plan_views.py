@@ -20,6 +20,7 @@ from distilray.planning import (
     engine_gib,
     needs,
     student_notes,
+    training_doubts,
     training_needs,
     weights_gib,
 )
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequence[SourceSurvey]) -> Group:
     """Stages in order with what is resident in each, compared with what is available."""
-    rows = counted(sum(source.usable for source in sources), "row")
+    rows = sum(source.usable for source in sources)
     parts: list[RenderableType] = [
-        Text(f"{recipe.name}: {rows} from {counted(len(sources), 'source')}", "bold"),
+        Text(f"{recipe.name}: {counted(rows, 'row')} from {counted(len(sources), 'source')}", "bold"),
         _stages(recipe, plan),
     ]
     if recipe.models:
@@ -55,7 +56,7 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{counted(available.gpus, 'GPU')}{each}{nodes}{memory}")]
     malformed = [warning for source in sources for warning in source.warnings]
-    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe)]
+    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe), *training_doubts(recipe, rows)]
     parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 

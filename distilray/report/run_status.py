@@ -30,8 +30,9 @@ from distilray.ledger import (
 )
 from distilray.report.status_view import render_status
 from distilray.storage import Store
+from distilray.train import read_warnings
 
-__all__ = ["render_status", "status"]
+__all__ = ["render_status", "status", "trainings"]
 
 READS_AT_ONCE = 16
 STEPS_FOLDER = "steps/"
@@ -45,7 +46,8 @@ def status(store: Store) -> dict[str, Any]:
     ``steps``, one entry per step and stage: rows_in, created, kept, rejected, failed, reconciled, reasons, tokens_in,
     tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
     counted (a column that a global step counts: how many rows have each value);
-    ``models``: usage over the whole run; ``training``; ``evaluations``: model, benchmark, metric, value, stderr,
+    ``models``: usage over the whole run; ``training``: see :func:`trainings`;
+    ``evaluations``: model, benchmark, metric, value, stderr,
     mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
     ``set_aside``: stages of earlier settings, kept because their replies were paid for.
     """
@@ -74,7 +76,7 @@ def status(store: Store) -> dict[str, Any]:
             for step in manifest.steps
         ],
         "models": [_model(name, usage) for name, usage in models.items()],
-        "training": [_training(folder, manifest) for folder, manifest in list_trainings(store)],
+        "training": trainings(store),
         "evaluations": [msgspec.to_builtins(result) for result in read_results(store)],
         "runners": runners,
         "engines": engines,
@@ -142,6 +144,15 @@ def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
         "stage_seconds": round(seconds, 3),
         "tokens_per_s": round(usage["tokens_out"] / seconds, 1) if seconds else None,
     }
+
+
+def trainings(store: Store) -> list[dict[str, Any]]:
+    """The trainings that have begun: name, stage, complete, seconds, started, finished, warnings, and the details of
+    finished ones."""
+    return [
+        _training(folder, manifest) | {"warnings": read_warnings(store, folder)}
+        for folder, manifest in list_trainings(store)
+    ]
 
 
 def _training(folder: str, manifest: Manifest) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -30,7 +31,7 @@ def render_status(found: dict[str, Any]) -> Group:
     if found["models"]:
         parts += [Text(), _models(found["models"])]
     for training in found["training"]:
-        parts += [Text(), _training(training)]
+        parts += [Text(), _training(training), *training_warnings([training])]
     if found["evaluations"]:
         parts += [Text(), _evaluations(found["evaluations"])]
     if found["set_aside"]:
@@ -130,6 +131,15 @@ def _training(training: dict[str, Any]) -> Text:
         )
         line.append(f"{training['tokens_per_second']:,.0f} tok/s  ")
     return line.append(duration(training["seconds"]), "dim")
+
+
+def training_warnings(trainings: Sequence[dict[str, Any]]) -> list[Text]:
+    """What the trainings warned of, a line each."""
+    return [
+        Text(f"! training {training['name']}: {text}", "yellow")
+        for training in trainings
+        for text in training["warnings"]
+    ]
 
 
 def _evaluations(results: list[dict[str, Any]]) -> Table:

@@ -7,8 +7,8 @@ from .context import RunStopped as RunStopped
 from .engine_pass import UnitAsker as UnitAsker
 from .engine_pass import ask_units as ask_units
 from .global_stage import run_global as run_global
+from .identity import sources_identity as sources_identity
 from .ingest import run_sources as run_sources
-from .ingest import sources_identity as sources_identity
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
 from .residency import Residency as Residency

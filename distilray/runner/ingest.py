@@ -22,14 +22,6 @@ from distilray.storage import Store
 DIRECTORY = "steps/00-sources"
 
 
-def sources_identity(sources: Sequence[Source], files: Sequence[Sequence[SourceFile]]) -> list[object]:
-    """What determines the rows of sources: their settings and their files' names and sizes."""
-    return [
-        [source.model_dump(by_alias=True, exclude={"lost_share"}), [[file.name, file.size] for file in listed]]
-        for source, listed in zip(sources, files, strict=True)
-    ]
-
-
 def run_sources(
     context: Context,
     sources: Sequence[Source],

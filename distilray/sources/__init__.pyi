@@ -9,6 +9,7 @@ from .ingest import read_batches as read_batches
 from .ingest import rows_of as rows_of
 from .readers import read_file as read_file
 from .readers import read_records as read_records
+from .settings import AnchoredSource as AnchoredSource
 from .settings import Source as Source
 from .settings import SourceError as SourceError
 from .survey import SourceSurvey as SourceSurvey

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilray.rows import MalformedRecord, split_reasoning, strip_reasoning
+from distilray.sources.marks import REPLY
 from distilray.sources.nested import as_turns
 from distilray.sources.turns import Message, as_text, check_messages, read_turns
 
@@ -156,7 +157,7 @@ def _prompt(record: Record) -> list[Message]:
     prompt = _of_turns(record.pop("prompt", None))
     if isinstance(prompt, list):
         messages, _, answer = read_turns([*_system(record), *prompt])
-        if answer is not None:
+        if answer is not None or REPLY in messages[-1]:
             raise MalformedRecord("prompt ends with an assistant turn")
         return messages
     return check_messages([*_opening(record), {"role": "user", "content": as_text(prompt, "prompt")}])
@@ -177,10 +178,12 @@ def _reply(reply: Any, messages: list[Message], what: str) -> tuple[str | None, 
         reasoning, answer = split_reasoning(as_text(reply, what))
         return reasoning, answer if answer.strip() else None
     if len(turns) == 1:
-        _, reasoning, answer = read_turns([*messages, *turns])
+        asked, reasoning, answer = read_turns([*messages, *turns])
+        if REPLY in asked[-1]:
+            messages[-1][REPLY] = asked[-1][REPLY]
         return reasoning, answer
     before, reasoning, answer = read_turns(turns)
-    if before != messages:
+    if [(turn["role"], turn["content"]) for turn in before] != [(turn["role"], turn["content"]) for turn in messages]:
         raise MalformedRecord(f"{what} answers another prompt")
     return reasoning, answer
 

@@ -16,6 +16,7 @@ from distilray.sources.counts import SourceCount
 from distilray.sources.files import SourceFile, list_files
 from distilray.sources.formats.malformed import Malformed
 from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
+from distilray.sources.marks import UNTRAINED, take_marks
 from distilray.sources.nested import drop_no_numbers, is_no_number
 from distilray.sources.readers import read_records
 from distilray.sources.settings import Source, SourceError
@@ -193,6 +194,9 @@ class RowReader:
             conversation.reasoning = conversation.answer = conversation.rejected_answer = None
         if source.system == "drop" and conversation.messages[0]["role"] == "system":
             del conversation.messages[0]
+        marks = take_marks(conversation.messages)
+        if source.answers == "drop":
+            marks.pop(UNTRAINED, None)
         language, task = self._language_and_task(record, conversation)
         row: dict[str, Any] = {
             "id": row_id(source.name, self.file.name, position, part),
@@ -210,7 +214,7 @@ class RowReader:
         for text in (reference, conversation.reasoning, conversation.rejected_answer):
             if text is not None and not text.isascii():
                 text.encode()  # the texts that the hash has not seen: Arrow must be able to hold them
-        extra = {key: value for key, value in record.items() if value is not None and value != ""}
+        extra = {key: value for key, value in record.items() if value is not None and value != ""} | marks
         if extra:
             row["extra"] = _json.encode(extra).decode()
         return row

@@ -13,12 +13,13 @@ sources:
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from distilray.errors import InputError
 from distilray.rows import CORE, column_type
+from distilray.storage import absolute
 
 Form = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion", "preference", "trace"]
 Format = Literal["auto", "jsonl", "json", "parquet", "hf"]
@@ -61,7 +62,8 @@ class Source(BaseModel):
     path: str | None = Field(
         default=None,
         description="A file, a folder or a glob (*, ?, [..], **), local or a URI (s3://, gs://, hdfs://, "
-        "file://). Compressed text files (.gz, .zst, .bz2, .lz4) are read as they are.",
+        "file://), in a recipe relative to where that is read. Compressed text files (.gz, .zst, .bz2, .lz4) are read "
+        "as they are.",
     )
     uses: str | None = Field(
         default=None,
@@ -168,3 +170,11 @@ class Source(BaseModel):
     def columns_written(self) -> dict[str, str]:
         """Columns that rows of this source have in addition to the core ones, with their type names."""
         return dict(self.keep)
+
+    def anchored(self) -> Self:
+        """This source with a local path made absolute, since workers run in other directories."""
+        return self if self.path is None else self.model_copy(update={"path": absolute(self.path)})
+
+
+AnchoredSource = Annotated[Source, AfterValidator(Source.anchored)]
+"""A source of a recipe."""

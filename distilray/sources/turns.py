@@ -10,7 +10,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from distilray.rows import MalformedRecord, split_reasoning, strip_reasoning
+from distilray.rows import MalformedRecord, split_reasoning, strip_reasoning, weight_of
+from distilray.sources.marks import REPLY, WEIGHT
 from distilray.sources.nested import is_no_number
 
 ROLES = {
@@ -27,7 +28,8 @@ ROLES = {
 TOOL_ROLES = {"tool", "function", "function_call", "tool_call", "observation", "tool_response"}
 TRACE_KEYS = ("reasoning_content", "reasoning", "thinking")
 
-Message = dict[str, str]
+Message = dict[str, Any]
+"""``role`` and ``content``; while a record is read, its marks too (:mod:`distilray.sources.marks`)."""
 
 
 def as_text(value: Any, what: str) -> str:
@@ -48,7 +50,8 @@ def as_text(value: Any, what: str) -> str:
 def read_turns(turns: Any) -> tuple[list[Message], str | None, str | None]:
     """The messages up to the turn to be answered, and the trace and the answer of a last assistant turn.
 
-    Traces of earlier assistant turns are left out, as chat templates of reasoning models do.
+    Traces of earlier assistant turns are left out, as chat templates of reasoning models do. A last turn that is marked
+    as not to be trained on is no answer.
     """
     if not isinstance(turns, list):
         raise MalformedRecord("conversation is not a list of turns")
@@ -58,10 +61,16 @@ def read_turns(turns: Any) -> tuple[list[Message], str | None, str | None]:
         role, content, reasoning = _read_turn(turn)
         if role == "system" and not content:
             continue
-        messages.append({"role": role, "content": content})
+        message: Message = {"role": role, "content": content}
+        if role == "assistant" and (weight := weight_of(turn)) != 1:
+            message[WEIGHT] = weight
+        messages.append(message)
     answer = None
     if messages and messages[-1]["role"] == "assistant":
-        answer = messages.pop()["content"] or None
+        last = messages.pop()
+        answer = last["content"] or None if last.get(WEIGHT) != 0 else None
+        if messages and WEIGHT in last:
+            messages[-1][REPLY] = last
     return check_messages(messages), reasoning if answer else None, answer
 
 

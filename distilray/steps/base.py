@@ -84,6 +84,8 @@ class Step(BaseModel):
     prompts: ClassVar[tuple[Prompt[Any], ...]] = ()
     demonstration_columns: ClassVar[tuple[str, ...]] = ()
     """Columns that :meth:`demonstrations` reads; no later step may write them."""
+    most_children: ClassVar[int] = 0
+    """The most rows that it makes of one, beside the row itself. A plan reads it of the library's own steps."""
     renamed: ClassVar[tuple[str, str] | None] = None
     """The step's current name in recipes, and its former name, which still seeds its sampling."""
 

@@ -9,7 +9,8 @@ large     the aligned trace over a wrong trace       suited and right over wrong
 Each pair is a child row: ``answer`` (and ``reasoning``) is chosen, ``rejected_answer`` is not, ``beta`` is how strongly
 DPO holds this pair to the reference model: the wider the gap, the stronger, so that easy wins do not dominate. The
 row itself is kept along with its pairs, so that the same run can fine-tune on it first (its training takes no pairs).
-For fast thinking put ``inline_trace`` after this step: it joins trace and answer on both sides of a pair.
+A pair whose two texts are the same, white space aside, is left out and counted in ``same_pairs``: it has nothing to
+prefer. For fast thinking put ``inline_trace`` after this step: it joins trace and answer on both sides of a pair.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ class CognitivePairs(TraceStep):
         "gap": "string",
         "beta": "float",
         "pairs": "int",
+        "same_pairs": "int",
         "traces": "list<string>",
     }
+    most_children: ClassVar = len(GAPS)
 
     model: Annotated[ModelName, Field(description="what writes wrong traces: the student itself, or a rewriter")]
     wrong: Annotated[
@@ -74,12 +77,15 @@ class CognitivePairs(TraceStep):
         if trace_of(row) != row["traces"][-1]:
             return rejected("trace and answer are one text already: make the pairs before inline_trace")
         wrong = await self._wrong(row, models)
-        pairs = list(self._pairs(row, wrong))
+        made = list(self._pairs(row, wrong))
+        pairs = [pair for pair in made if not _same(self._text(row, pair[1]), pair[2])]
+        same = len(made) - len(pairs)
         children = [self._child(row, *pair) for pair in pairs]
         if self.parents == "keep":
-            return kept(children=children, pairs=len(pairs))
-        reason = "replaced by its pairs" if pairs else "no pairs"
-        return Outcome("rejected", reason, columns={"pairs": len(pairs)}, children=tuple(children))
+            return kept(children=children, pairs=len(pairs), same_pairs=same)
+        reason = "replaced by its pairs" if pairs else "chosen equals rejected" if same else "no pairs"
+        columns = {"pairs": len(pairs), "same_pairs": same}
+        return Outcome("rejected", reason, columns=columns, children=tuple(children))
 
     def _pairs(self, row: Row, wrong: str | None) -> Iterator[tuple[Gap, str, str]]:
         """Gap, chosen trace, and the whole rejected text."""
@@ -141,3 +147,8 @@ class CognitivePairs(TraceStep):
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (*super().prompts_used(), PLAIN if self.wrong == "sampled" else SPOIL_TRACE)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts differ in white space only."""
+    return one.split() == other.split()

@@ -1,3 +1,4 @@
+from .addresses import absolute as absolute
 from .addresses import resolve as resolve
 from .atomic import put as put
 from .downloads import download as download

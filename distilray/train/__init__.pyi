@@ -43,6 +43,7 @@ from .methods.simpo.settings import SimPOSettings as SimPOSettings
 from .methods.step_by_step.settings import StepByStepSettings as StepByStepSettings
 from .progress import OnProgress as OnProgress
 from .progress import TrainProgress as TrainProgress
+from .progress import read_warnings as read_warnings
 from .settings import LearnSettings as LearnSettings
 from .settings import LoraSettings as LoraSettings
 from .settings import TrainResources as TrainResources

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from distilray.storage import Store
+
 WARNINGS = "warnings.json"
 """File below a training's folder: what it warned of, a list of texts."""
 
@@ -45,6 +47,22 @@ class TrainProgress:
             mfu=record["mfu"],
             memory_gib=record["memory_gib"],
         )
+
+
+def read_warnings(store: Store, out: str) -> list[str]:
+    """What the training in ``out`` has warned of so far."""
+    path = f"{out}/{WARNINGS}"
+    return store.read_json(path) if store.exists(path) else []
+
+
+def keep_warning(store: Store, out: str, text: str) -> bool:
+    """Keeps ``text`` with the training in ``out``; False if it was there: what a continued training finds again is
+    said once."""
+    said = read_warnings(store, out)
+    if text in said:
+        return False
+    store.write_json(f"{out}/{WARNINGS}", [*said, text])
+    return True
 
 
 OnProgress = Callable[[TrainProgress], None]

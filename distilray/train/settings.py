@@ -146,7 +146,11 @@ class TrainSettings(Settings):
     uses: str | None = Field(default=None, description="a method of your own, in place of kind: package.module:Class")
     name: str = Field(pattern=NAME, description="folder below training/")
     student: str = Field(description="name of the model to start from, as the recipe defines it")
-    start_from: str | None = Field(default=None, description="name of an earlier training whose result to start from")
+    start_from: str | tuple[str, str] | None = Field(
+        default=None,
+        description="an earlier training whose result to start from; in a repeat also its own (the round before), "
+        "or [its own, where the first round starts]",
+    )
     system: str | None = Field(default=None, description="the student's system prompt, here and wherever it answers")
     think: bool = Field(
         default=False, description="train on the row's reasoning too, in a <think> block before the answer"
@@ -269,6 +273,12 @@ class TrainSettings(Settings):
         values = dump(self)
         values.pop("uses" if self.uses is None else "kind", None)
         return values
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The names in ``start_from``; the first that has a result counts."""
+        named = self.start_from
+        return (named,) if isinstance(named, str) else named or ()
 
     @property
     def demonstrations(self) -> LearnSettings | None:

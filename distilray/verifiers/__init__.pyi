@@ -1,3 +1,4 @@
+from .coding.references import row_reference as row_reference
 from .extract import extract_final_answer as extract_final_answer
 from .grading import COMPARISONS as COMPARISONS
 from .grading import comparison as comparison

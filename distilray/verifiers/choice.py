@@ -1,23 +1,60 @@
-"""Choice: which of the options does the answer settle on? By letter, by number or by an option's own text."""
+"""Choice: which of the options does the answer settle on? By letter, by number or by an option's own text.
+
+What is stated counts, the last statement most: a letter in a box or after "the answer is", 故选, "I choose". Without
+one, what is said of single options ("(A) fails ... (C) is correct"), a letter that a last line consists of, and an
+option's own words. What is denied is never chosen.
+"""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
-from distilray.verifiers.extract import boxes, find
+from distilray.verifiers.marks import boxes
+from distilray.verifiers.options import Named, Options, narrowed
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
-_LETTERS = "ABCDEFGHIJ"
-_CIRCLED = {chr(0x2460 + n): str(n + 1) for n in range(10)}
-_ONE = r"(?<![A-Za-z0-9])([A-Ja-j]|\d{1,2})(?![A-Za-z0-9'’])"
-_MARKED = re.compile(r"[(（\[【]\s*([A-Ja-j])\s*[)）\]】]|\*\*\s*([A-J])\s*[.、:：)]?\s*(?:\*\*|(?=\S))")
-_PICKED = re.compile(
-    rf"(?:选项?|选择|故选|应选|答案[是为选：:\s]*|option|choice|choose|pick|select)\s*(?:is\s*|[:：(（]\s*)?{_ONE}",
+_STATED = re.compile(
+    r"(?:(?:final|correct|right|best|true|most\s+\w+)\s+)?(?:answer|choice|option|selection|conclusion)"
+    r"(?:\s+(?:to|for|among|from|of|here)\b[^.:\n]{0,40}?)?\s*(?:\([^()\n]{1,20}\)\s*)?[\"'*_\])]*\s*"
+    r"(?:(?:is|are|was|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|[:=])[\s*_\"']*)+:?\s*"
+    r"(?:therefore|thus|most\s+likely|likely|probably|definitely|clearly|actually|indeed)?(?:\s+to\s+be)?\s*"
+    r"|(?:答案|正确选项|正确的选项|选项|结果)\]?[*\s]*(?:(?:应该|应当|应|就|只能|可能|最可能)?(?:是|为|选|[:=])+|(?<=\]))[:\s*]*"
+    r"|(?:故|因此|所以|应|应该|综上|可|只能|我|本题|答案)\s*[,]?\s*选择?[:\s]*|(?:^|[\n。,;])\s*选择?(?=\s*[:(\[A-Z])[:\s]*"
+    r"|(?:正确|错误|不正确|符合题意|不符合题意)的(?:选项|一项|叙述|说法|表述|描述|答案)?(?:是|为|有)[:\s]*"
+    r"|\b(?:i|we)(?:'d|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\s*"
+    r"|\b(?:choose|select|pick)\s+(?:option\s+|choice\s+)?(?=[(\[]?[A-Z][)\].,;:!\s])"
+    r"|\b(?:correct|incorrect|false|true|wrong)\s+(?:one|statement)\s+(?:is|would\s+be)\s*"
+    r"|\bgo(?:ing)?\s+with\s+(?:option\s+|choice\s+)?(?=[(\[]?[A-Z][)\].,;:!\s]|[(\[]?[A-Z]$)"
+    r"|\b(?:it(?:'s|\s+is|\s+must\s+be)|(?:so|therefore|thus|hence)\b,?(?:\s+it\s+is)?)\s+(?:actually\s+|option\s+|choice\s+)*"
+    r"(?=[(\[*]*[A-Za-z][)\]*]*\s*(?:[.,;!\n]|$))"
+    r"|(?:^|\n)[\s>#*_]*(?:final\s+)?answer[\s*_:.]+(?=[(\[*]*[A-Z](?![A-Za-z']))",
     re.IGNORECASE,
 )
-_LIST = re.compile(r"([A-J])(?:\s*(?:,|、|，|;|and|和|与|&)\s*(?=[A-J]\b)|(?=[A-J]))")
+_SUPPOSED = re.compile(r"(?:\bif|suppose|assum\w+|whether|why|unless|假设|如果|若|假如)\s*(?:that\s+)?(?:the\s+)?$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[。!?\n；;]|\.(?=\s|$|\*|\"|<)|<")
+_TAG = re.compile(r"<((?:final_?)?answer)>\s*(.*?)\s*(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_HASHES = re.compile(r"####[ \t]*([^\n]*\S)")
+_L = r"(?<![A-Za-z0-9\\])[(\[]?([A-J])[)\]]?"
+_NO = (
+    r"(?:(?:is|are|was|would\s+be|seems?|looks?|can\s+be|must\s+be)\s+)?(?:also\s+|clearly\s+|obviously\s+|therefore\s+|all\s+)?"
+    r"(?:not\b|n't|incorrect|wrong|false|invalid|eliminated|ruled\s+out|excluded|discarded|impossible|out\b|fails?\b|does\s+not|doesn't|cannot|can't)"
+)
+_YES = (
+    r"(?:is|are|must\s+be|would\s+be|seems?|appears?|looks?)\s+(?:also\s+|clearly\s+|therefore\s+|thus\s+|indeed\s+|the\s+(?:only\s+)?|a\s+|most\s+)*"
+    r"(?:correct|right|true|valid|best|answer|fits?\b|appropriate|accurate)|\b(?:works|fits|holds|satisfies|matches)\b"
+)
+_ZH_NO = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
+_ZH_YES = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:正确|符合|是对的|成立|合适|恰当|当选)"
+_JUDGED = re.compile(
+    rf"{_L}\s*(?:,\s*{_L}\s*)*(?:,?\s*(?:and|or|和|、)\s*{_L}\s*)?(?:,\s*)?(?:(?P<no>{_NO}|{_ZH_NO})|(?P<yes>{_YES}|{_ZH_YES}))", re.IGNORECASE
+)
+_ELIMINATED = re.compile(rf"(?:eliminat\w*|rul\w+\s+out|exclud\w*|discard\w*|cross\s+out|排除)[^.。\n]{{0,30}}?((?:{_L}(?:\s*(?:,|and|or|和|、)+\s*)?)+)", re.IGNORECASE)
+_LONE = re.compile(r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-Z])\W*", re.IGNORECASE)
+_LISTED = re.compile(r"(?m)^[\s>*_-]*[(\[]?([A-J])[)\].:、](?=\s|\S)")
+_CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence)\b|因此|所以|故|综上", re.IGNORECASE)
+_CLOSERS = re.compile(r"\W*(?:i hope|let me know|please let|do you have|feel free|hope this)", re.IGNORECASE)
+_MARKED = re.compile(r"\*\*\s*[(\[]?([A-J])[)\]]?\s*[.:]?\s*\*\*|[(\[]([A-J])[)\]]|\*\*[(\[]?([A-J])[.):](?=\s)[^*\n]{0,80}\*\*")
 
 
 def verify_choice(
@@ -31,129 +68,104 @@ def verify_choice(
     an option's text (with `options`: a list, or a mapping from label to text). Numbers count from 1 unless
     `zero_based`; labels of a list are A, B, C...
     """
-    labelled = _labelled(options)
-    expected = _reference_labels(reference, labelled, zero_based)
+    known = Options(options, zero_based)
+    expected = _reference_labels(reference, known)
     if not expected:
         return undecided(f"the reference {shorten(reference)!r} names no option")
-    chosen, how = _chosen(answer, labelled, several=len(expected) > 1)
-    if not chosen:
+    chosen, how = _chosen(answer, known, several=len(expected) > 1)
+    if chosen is None:
         return undecided("no choice found in the answer", expected="".join(sorted(expected)))
-    said, wanted = ", ".join(sorted(chosen)), ", ".join(sorted(expected))
-    if chosen == expected:
+    said, wanted = ", ".join(sorted(chosen.labels)) or "none of the options", ", ".join(sorted(expected))
+    if chosen.labels == expected:
         return right(f"chose {said}", extracted=said, found=how)
     return wrong(f"chose {said}, not {wanted}", extracted=said, found=how)
 
 
-def _labelled(options: Sequence[str] | Mapping[str, str] | None) -> dict[str, str]:
-    if options is None:
-        return {}
-    if isinstance(options, Mapping):
-        return {str(label).strip().upper(): str(text) for label, text in options.items()}
-    return {_LETTERS[position]: str(text) for position, text in enumerate(options)}
-
-
-def _reference_labels(reference: str | int | Sequence[str], labelled: dict[str, str], zero_based: bool) -> set[str]:
+def _reference_labels(reference: str | int | Sequence[str], options: Options) -> set[str]:
     if isinstance(reference, (list, tuple)):
-        return {label for one in reference for label in _reference_labels(one, labelled, zero_based)}
-    text = unicodedata.normalize("NFKC", str(reference)).strip()
-    by_text = [label for label, option in labelled.items() if _plain(option) == _plain(text)]
+        return {label for one in reference for label in _reference_labels(one, options)}
+    text = narrowed(str(reference), circled=True).strip()
+    if by_text := options.by_exact_text(text):
+        bare = text.strip("()[]{}. ").upper()
+        return {by_text} if len(bare) > 1 or bare not in options.labels else {bare}
     bare = text.strip("()[]{}.:、 ").upper()
-    if re.fullmatch(r"\d{1,2}", bare) and bare not in labelled:
-        if by_text:
-            return {by_text[0]}
-        position = int(bare) - (0 if zero_based else 1)
-        return {_LETTERS[position]} if 0 <= position < (len(labelled) or len(_LETTERS)) else set()
-    if bare in labelled or (len(bare) == 1 and bare in _LETTERS):
-        return {bare}
-    if by_text:
-        return {by_text[0]}
+    if label := options.label(bare):
+        return {label}
     if re.fullmatch(r"[A-J](?:[\s,、;和]*[A-J])+", bare):
         return set(re.findall(r"[A-J]", bare))
-    lead = re.match(r"\(?([A-J])\s*[).、:]\s*\S", text)
-    return {lead[1]} if lead else set()
+    lead = re.match(r"\(?([A-Z])\s*[).、:]\s*\S", text)
+    return {lead[1]} if lead and lead[1] in options.labels else set()
 
 
-def _chosen(answer: str, labelled: dict[str, str], several: bool) -> tuple[set[str], str]:
+def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None, str]:
     _, closed, after = answer.rpartition("</think>")
-    text = "".join(_CIRCLED.get(c, c) for c in (after if closed and after.strip() else answer))
-    text = unicodedata.normalize("NFKC", text).strip()
-    labels = set(labelled) or set(_LETTERS[:10])
-    boxed = boxes(text)
-    found = find(text, numbers=False)
-    for part, how in ((boxed, "boxed"), (found.answer if found else "", "announced")):
-        if part:
-            picked = _labels_in(part, labels, labelled, several)
-            if picked:
-                return picked, how
-    if len(text) <= 12 or (several and len(text) <= 30):
-        picked = _labels_in(text, labels, labelled, several)
-        if picked:
-            return picked, "whole text"
-    last_line = text.splitlines()[-1] if text else ""
-    for place in (last_line, text):
-        said = [m[1].upper() for m in _PICKED.finditer(place) if _label(m[1], labels)]
-        if said:
-            return {_label(said[-1], labels)}, "announced"
-    lead = re.match(r"[(\[]?([A-J])\s*[)\].:、,]", text)
-    if lead and lead[1] in labels:
-        return {lead[1]}, "first letter"
-    marked = [next(g for g in m.groups() if g).upper() for m in _MARKED.finditer(text)]
-    if marked and marked[-1] in labels:
-        return {marked[-1]}, "last marked letter"
-    named = _by_text(last_line, labelled) or _by_text(text, labelled)
-    return named, "option text"
+    text = narrowed(after if closed and after.strip() else answer).strip()
+    exact = "\n" not in text and options.by_exact_text(text)
+    stated = [] if exact else _statements(text, options)
+    lettered = [one for one in stated if one[1].by_letter]
+    if lettered or stated:
+        _, named, how = max(lettered or stated, key=lambda one: one[0])
+        return named, how
+    if exact or len(text) <= 12 or (several and len(text) <= 30):
+        named = options.named_in(narrowed(text, circled=True))
+        if named:
+            return named, "whole text"
+    return _judged(text, options) or _mentioned(text, options) or (None, "")
 
 
-def _labels_in(part: str, labels: set[str], labelled: dict[str, str], several: bool) -> set[str]:
-    """The labels that a short phrase names; otherwise by the option's text."""
-    part = re.sub(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}", r"\1", part).strip(" *_`$.\"'")
-    bare = part.strip("()[]{}.:、 ")
-    if _label(bare, labels):
-        return {_label(bare, labels)}
-    exact = [label for label, option in labelled.items() if _plain(option) == _plain(part)]
-    if exact:
-        return {exact[0]}
-    if several and re.fullmatch(r"\(?[A-J]\)?(?:[\s,、;&]*(?:and|和|与)?[\s,]*\(?[A-J]\)?)+", part):
-        return set(re.findall(r"[A-J]", part)) & labels
-    lead = re.match(
-        r"(?:option|choice|选项?)?\s*[(\[]?([A-Ja-j]|\d{1,2})(?:[)\].:、,]|$|\s+(?:because|since|as|因为))",
-        part,
-        re.IGNORECASE,
-    )
-    if lead and _label(lead[1], labels):
-        return {_label(lead[1], labels)}
-    lead = re.match(
-        r"(?:option|choice|选项?)\s*([A-Ja-j]|\d)(?![A-Za-z0-9])|([B-HJ])(?![A-Za-z'’])", part, re.IGNORECASE
-    )
-    if lead and _label(next(g for g in lead.groups() if g), labels):
-        return {_label(next(g for g in lead.groups() if g), labels)}
-    return _by_text(part, labelled)
+def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
+    """What the text states, with its place: in a box, a tag, a `####` line, an announcement, a last line."""
+    parts: list[tuple[int, str, str]] = []
+    boxed, end = boxes(text)
+    if boxed:
+        parts.append((end, boxed, "boxed"))
+    parts += [(match.end(), match[2], "answer tag") for match in _TAG.finditer(text) if len(match[2]) < 500]
+    parts += [(match.end(), match[1], "####") for match in _HASHES.finditer(text)]
+    for match in _STATED.finditer(text):
+        if not _SUPPOSED.search(text[max(0, match.start() - 24) : match.start()]):
+            rest = text[match.end() :].lstrip(" \t*:\n")
+            stop = _SENTENCE_END.search(rest)
+            if not (stop and stop[0] == "?"):
+                parts.append((match.end(), rest[: stop.start()] if stop else rest[:300], "announced"))
+    lines = text.splitlines()
+    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-Z])[\s*.:)\]]*", lines[0])):
+        parts.append((0, first[1], "first line"))
+    if len(lines) > 1 and (lone := _LONE.fullmatch(lines[-1])) and len(lines[-1]) < 40:
+        parts.append((len(text), lone[1].upper(), "last line"))
+    found = [(place, options.named_in(narrowed(part, circled=True)), how) for place, part, how in parts]
+    return [(place, named, how) for place, named, how in found if named]
 
 
-def _label(text: str, labels: set[str]) -> str:
-    """The label that a letter or number (from 1) stands for; "" for neither."""
-    text = text.upper()
-    if text in labels:
-        return text
-    if text.isdigit() and 1 <= int(text) <= len(_LETTERS) and _LETTERS[int(text) - 1] in labels:
-        return _LETTERS[int(text) - 1]
-    return ""
+def _judged(text: str, options: Options) -> tuple[Named, str] | None:
+    """The one option that is called right, or the one that is left where all others are ruled out."""
+    yes: set[str] = set()
+    no: set[str] = set()
+    for match in _JUDGED.finditer(text):
+        letters = {letter.upper() for letter in match.groups()[:3] if letter} & set(options.labels)
+        (no if match["no"] else yes).update(letters)
+    out = {label for match in _ELIMINATED.finditer(text) for label in re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", match[1])}
+    if len(yes - no - out) == 1:
+        return Named(frozenset(yes - no - out)), "called right"
+    left = set(options.labels) - out - no
+    if options.known and not yes and out and len(left) == 1:
+        return Named(frozenset(left)), "not ruled out"
+    return None
 
 
-def _by_text(place: str, labelled: dict[str, str]) -> set[str]:
-    """The one option whose text occurs in `place`; none if several do and none contains the others."""
-    said = _plain(place)
-    named = {label: _plain(text) for label, text in labelled.items() if _plain(text) and _stands_in(_plain(text), said)}
-    texts = set(named.values())
-    longest = {label for label, text in named.items() if not any(text != one and text in one for one in texts)}
-    return longest if len(longest) == 1 else set()
+def _mentioned(text: str, options: Options) -> tuple[Named, str] | None:
+    """A letter that the text begins with or that its conclusion marks, or the one option whose words it ends on."""
+    listed = {match[1] for match in _LISTED.finditer(text)}
+    lead = re.match(r"[*\s]*[(\[]?([A-J])\s*(?:[)\].:、]|,?\s+(?:because|since|as)\b|,?因为)", text)
+    if lead and lead[1] in options.labels and listed <= {lead[1]}:
+        return Named(frozenset(lead[1])), "first letter"
+    sentences = [one for one in re.split(r"(?<=[。!?\n])|(?<=\.)\s", text) if one.strip(" *\n")]
+    while len(sentences) > 1 and _CLOSERS.match(sentences[-1]):
+        sentences.pop()
+    last = sentences[-1] if sentences else ""
+    marked = {next(filter(None, match.groups())) for match in _MARKED.finditer(last)} & set(options.labels)
+    if len(marked) == 1 and (_CONCLUDES.search(last) or "**" in last) and not re.search(_NO, last):
+        return Named(frozenset(marked)), "marked letter"
+    named = options.mentioned(last) or (options.mentioned(text) if len(text) < 200 else frozenset())
+    return (Named(named, by_letter=False), "option text") if named else None
 
 
-def _stands_in(option: str, said: str) -> bool:
-    if option.isascii():
-        return bool(re.search(rf"(?<![a-z0-9.]){re.escape(option)}(?![a-z0-9])", said))
-    return option in said
-
-
-def _plain(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:。，；：\"'*")

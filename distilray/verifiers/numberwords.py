@@ -14,7 +14,10 @@ _HUNDREDTHS = re.compile(rf"百分之({_NUMERAL})")
 _PARTS = re.compile(rf"(?:({_NUMERAL})又)?({_NUMERAL})分之({_NUMERAL})")
 _MIXED = re.compile(r"(\d+)又(\d+)/(\d+)")
 _SCALED = re.compile(r"(\d+(?:\.\d+)?)\s*([十百千万亿]+)")
-_CHINESE = re.compile(rf"(负)?({_WORD}+(?:点[零〇一二三四五六七八九]+)?)(?![{''.join(_DIGITS)}])")
+_CHINESE = re.compile(
+    rf"(负)?(?<![第统唯万专])(?!一[共样些起定直般旦切致下会边方路向同种])(?![一二三四五六七八九]+[角边])(?!十分)"
+    rf"({_WORD}+(?:点[零〇一二三四五六七八九]+)?)(?![{''.join(_DIGITS)}])"
+)
 
 _ONES = [
     "zero",
@@ -49,6 +52,7 @@ _PIECES |= {name + "s": n for name, n in _PIECES.items() if not name.endswith("s
 _ANY = "|".join(sorted([*_ENGLISH, *_SCALES, "dozen"], key=len, reverse=True))
 _RUN = re.compile(rf"\b(?:{_ANY})(?:(?:[\s-]+and[\s-]+|[\s-]+)(?:{_ANY}))*\b", re.IGNORECASE)
 _FRACTION = re.compile(rf"\b(\d+|a|an|one)[\s-]+({'|'.join(_PIECES)})\b", re.IGNORECASE)
+_POINT = re.compile(rf"\b({'|'.join(_ONES)})\s+point((?:[\s-]+(?:{'|'.join(_ONES[:10])}))+)\b", re.IGNORECASE)
 _TIMES = re.compile(rf"(?<![\w.,])(\d+(?:\.\d+)?)\s+({'|'.join(_SCALES)})\b", re.IGNORECASE)
 
 
@@ -118,6 +122,9 @@ def _plain(value: Fraction) -> str:
 
 
 def _english(text: str) -> str:
+    text = _POINT.sub(
+        lambda m: f"{_ENGLISH[m[1].lower()]}.{''.join(str(_ENGLISH[w.lower()]) for w in re.findall('[A-Za-z]+', m[2]))}", text
+    )
     text = _TIMES.sub(lambda m: _plain(Fraction(m[1]) * _SCALES[m[2].lower()]), text)
     text = _RUN.sub(lambda m: str(_count(re.findall(_ANY, m[0].lower()))), text)
     return _FRACTION.sub(lambda m: f"{m[1] if m[1].isdigit() else 1}/{_PIECES[m[2].lower()]}", text)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _TAIL = 2000
-_NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|-?\.\d+"
-_FORM = re.compile(rf"(?<![\w.])({_NUMBER})(?:\s*/\s*(\d+(?:\.\d+)?)(?![\d/]))?\s*([%％])?", re.ASCII)
+_NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?!\w))?|-?\.\d+"
+_FORM = re.compile(rf"(?<![\w.])({_NUMBER})(?!(?:st|nd|rd|th)\b)(?:\s*/\s*(\d+(?:\.\d+)?)(?![\d/]))?\s*([%％])?", re.ASCII)
 _FRAC = re.compile(r"(-?)\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _BARE = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _MARKS = (
@@ -22,19 +23,30 @@ _MARKS = (
     (("####",), re.compile(r"####")),
     (
         ("answer", "答"),
-        re.compile(r"answer\s*(?:is|:|=)|答案\s*(?:是|为|[:：=])|(?:^|\n)答\s*[:：]", re.IGNORECASE),
+        re.compile(
+            r"answer[\s*\"]*(?:is|:|=)|(?:^|\n)[\s*#]*(?:final\s+)?answer(?=[\s*]+[$-]?\d)|答案\s*(?:是|为|[:：=])"
+            r"|(?:^|\n)答\s*[:：]",
+            re.IGNORECASE,
+        ),
     ),
 )
 """Lower-case words of which a text must contain one to be worth a search for the mark."""
+_SUM = re.compile(r"[\d\s.,+*/×x()$€£¥%-]*=")  # 3 + 4 = 7 states 7
+_GOES_ON = re.compile(r"\s*[-+*/×]\s*[\d($]")  # 7 = 3 + 4 states 7, too
+_OWED = re.compile(r"-\s?[$€£¥]\s?(?=[\d.])")  # -$5
 _SIGNS = str.maketrans({"−": "-", "–": "-", "，": ",", "．": ".", "＋": "+"})
 
 
-def numeric_equal(answer_text: str, reference: str | float) -> Verdict:
-    """Whether the number that `answer_text` ends on equals `reference`'s ("1,080", "3/4", "12%", "#### 72").
+def numeric_equal(answer_text: str, reference: str | float | Sequence[str | float]) -> Verdict:
+    """Whether the number that `answer_text` ends on equals `reference`'s ("1,080", "3/4", "12%", "#### 72"), or that of
+    one of several references.
 
     A number after the last `\\boxed{`, `####` or "answer is" comes before the last number of the text. 12% equals
     both 0.12 and 12, as answers to "what percentage" are written either way.
     """
+    if isinstance(reference, (list, tuple)):
+        verdicts = [numeric_equal(answer_text, one) for one in reference] or [undecided("no reference")]
+        return next((verdict for verdict in verdicts if verdict.right), verdicts[0])
     expected = _stated(str(reference))
     if expected is None:
         return undecided(f"the reference {shorten(reference)!r} holds no number")
@@ -61,6 +73,8 @@ def _stated(text: str) -> tuple[Fraction, str] | None:
     if len(text) < 40 and _BARE.fullmatch(text):  # what most references are
         return Fraction(text), text
     text = text[-_TAIL:].translate(_SIGNS)
+    if "-" in text and ("$" in text or "€" in text or "£" in text or "¥" in text):
+        text = _OWED.sub("-", text)
     lower = text.lower()
     for words, mark in _MARKS:
         if not any(word in lower for word in words):
@@ -80,6 +94,9 @@ def _stated(text: str) -> tuple[Fraction, str] | None:
 def _first(text: str) -> tuple[Fraction, str] | None:
     line = _FRAC.sub(r" \1\2/\3 ", text.strip().partition("\n")[0])
     match = _FORM.search(line)
+    if match and "=" in line and (calculated := _SUM.match(line, match.start())):
+        last = _FORM.search(line, calculated.end())
+        match = last if last and not _GOES_ON.match(line, last.end()) else match
     return _value(match) if match else None
 
 

@@ -53,7 +53,7 @@ _CUBE = re.compile(r"^(?:cubic\s*|立方)(.+)$|^(.+?)\s*(?:\^\{?3\}?|³)$")
 _PREFIX = re.compile(r"^(-?)\s*(?:\\?\$|US\$|USD|￥|¥|€|£|RMB)\s*(-?[\d.(\\].*)$")
 _SIGN = {"$": "dollars", "US$": "dollars", "USD": "dollars", "￥": "yuan", "¥": "yuan", "RMB": "yuan", "€": "euros"}
 _WORDS = re.compile(
-    r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
+    r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿-]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
     re.DOTALL,
 )
 _EXPRESSION_WORDS = frozenset(["pi", "e", "i", "x", "y", "z", "n", "k", "a", "b", "c", "t", "r", "and", "or"])
@@ -78,6 +78,8 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
     number, space, words = match[1], match[2], match[3].strip()
     if words.lower() in _EXPRESSION_WORDS or (not space and len(words) == 1 and words.isascii() and words.isalpha()):
         return text, None  # 5x, 2n, 3m: an expression, not a quantity
+    if not space and re.fullmatch(r"[A-Za-ln-z]\s*(?:\^\{?\d\}?|[²³])", words):
+        return text, None  # 3s^2
     return number, unit_of(words)
 
 

@@ -10,9 +10,10 @@ from distilray.verifiers.verdict import Verdict, right, wrong
 _OPENING = 350
 _REFUSALS = {
     "en": re.compile(
-        r"\bI(?:'m| am)?\s*(?:really |very |truly |so )?(?:sorry|afraid)\b[^.!?\n]{0,80}?\b(?:can(?:'|no)t|cannot|can not|unable|won't|not able|not (?:comfortable|allowed|permitted))"
+        r"\bI(?:'m| am)?\s*(?:really |very |truly |so )?(?:sorry|afraid)\b(?:[^.!?\n]{0,80}?\b(?:I|we|must)\b|,? but\b)[^.!?\n]{0,30}?\b(?:can(?:'|no)t|cannot|can not|unable|won't|not able|decline|not (?:comfortable|allowed|permitted))"
         r"|\bI (?:can(?:no|')t|can not|won't|will not|am (?:not able|unable)|'m (?:not able|unable)|must (?:decline|refuse)|have to (?:decline|refuse)|refuse|decline) "
-        r"(?:to )?(?:\w+ ){0,2}?(?:help|assist|provide|answer|comply|fulfill?|do that|create|write|generate|support|engage|discuss|share|give|continue|offer|respond|participate)"
+        r"(?!wait\b|believe\b|stop\b|resist\b|imagine\b|begin\b|even begin\b|give (?:up|in)\b|help (?:but|it|myself|\w+ing)\b|\w+ (?:enough|sufficient)\b)"
+        r"(?:in good conscience,? )?(?:to )?(?:\w+ ){0,2}?(?:help|assist|provide|answer|comply|fulfill?|do that|create|write|generate|support|engage|discuss|share|give|continue|offer|respond|participate)(?! (?:but|enough)\b)"
         r"|\bI(?:'m| am) (?:unable|not able) to (?:\w+ )?(?:help|assist|provide|answer|comply|fulfill?|create|write|generate|access|browse|open|view|respond)"
         r"|\bas an? (?:AI|artificial intelligence|language model|large language model)\b[^.!?\n]{0,100}\b(?:can(?:no|')t|cannot|unable|not able|don't have (?:the ability|access)|do not have (?:the ability|access)|do not|don't)"
         r"|\b(?:is|goes|would be) against (?:my|our|OpenAI's|the) (?:\w+ )?(?:guidelines|policy|policies|principles|programming)"
@@ -37,11 +38,18 @@ _CONNECTS = re.compile(
 
 def is_refusal(text: str, language: str = "") -> bool:
     """Whether a reply declines its task. Only its opening counts: a long answer that mentions what it cannot do is
-    no refusal. `language` "en" or "zh" reads with that language's phrases alone; else with all."""
+    no refusal, nor is "I can't help but smile" or what somebody in a story says. `language` "en" or "zh" reads with that language's phrases alone; else with all."""
     _, closed, after = text.rpartition("</think>")
     opening = (after if closed and after.strip() else text).strip()[:_OPENING].replace("’", "'")
     patterns = [_REFUSALS[language]] if language in _REFUSALS else list(_REFUSALS.values())
-    return any(pattern.search(opening) for pattern in patterns)
+    return any(not _quoted(opening, match.start()) for pattern in patterns for match in pattern.finditer(opening))
+
+
+def _quoted(text: str, place: int) -> bool:
+    """Whether a place lies in a quotation that does not begin the text: what somebody in a story says."""
+    before = text[:place]
+    inside = before.count('"') % 2 == 1 or before.count("“") > before.count("”")
+    return inside and not text.startswith(('"', "“"))
 
 
 def is_truncated(text: str) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -109,6 +110,8 @@ def verify_now(kind: str, answer: str, reference: Any, **settings: Any) -> Verdi
     verifier = verifier_of(kind)
     if verifier.needs_reference and reference is None:
         return undecided("no reference")
+    if isinstance(reference, float) and math.isnan(reference):
+        return undecided("the reference is nan, which is no value")
     if verifier.sandboxed:
         settings["sandbox"] = _the_sandbox()
     verdict = verifier.check(answer, reference, **settings)

@@ -14,8 +14,9 @@ import pytest
 from benchmarks import record
 from tests.support.paths import ROOT
 
+CALLED = re.compile(r"^def main\(|program\.main\(", re.MULTILINE)
 PROGRAMS = sorted(
-    path.stem for path in (ROOT / "benchmarks").glob("*.py") if "\ndef main(" in path.read_text(encoding="utf-8")
+    path.stem for path in (ROOT / "benchmarks").glob("*.py") if CALLED.search(path.read_text(encoding="utf-8"))
 )
 HEAVY = {"torch", "ray", "vllm", "transformers"}
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from distilray.driver import run
 from distilray.ledger import Manifest
 from distilray.recipe import RecipeError, load_recipe
+from distilray.storage import Store
 from distilray.train.loop.metrics import read_metrics
+from tests.support import command_line
 from tests.train.methods.dpo.test_fit import STUDENT, practice_pairs
 
 RECIPE = """
@@ -48,15 +49,21 @@ def write(folder: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.long
 def test_preferences_go_on_from_what_was_fine_tuned_and_are_the_runs_student(ray_cluster: None, tmp_path: Path) -> None:
-    finished = run(write(tmp_path), directory=str(tmp_path / "run"))
-    store = finished.store
-    assert finished.student == "training/dpo/final"
+    directory = str(tmp_path / "run")
+    ended = command_line.distilray("run", write(tmp_path), "train.dpo.max_steps=28", "--run", directory)
+    assert ended.code == 0, ended.err
+    store = Store(directory)
+    assert store.read_json("run.json")["student"] == "training/dpo/final"
     manifests = [Manifest.read(store, f"training/{name}") for name in ("sft", "dpo")]
     assert all(manifest is not None and manifest.finished for manifest in manifests)
     first = next(record for record in read_metrics(store, "training/dpo") if "loss" in record)
     assert first["loss"] == pytest.approx(0.6931, abs=1e-3), "the reference is not what it started from"
     tuned = Path(store.full("training/sft/final/model.safetensors")).read_bytes()
     assert tuned != Path(store.full("training/dpo/final/model.safetensors")).read_bytes()
+    told = "! training dpo: 3.5 passes over 64 rows memorise them; take 1 to 3 (max_steps), or more rows"
+    assert told in ended.out.partition("\ndone in")[0]
+    assert told in command_line.distilray("status", directory).out
+    assert told.partition(": ")[2] in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
 def test_a_condition_over_columns_that_no_row_has_is_told_with_the_recipes_other_problems(tmp_path: Path) -> None:

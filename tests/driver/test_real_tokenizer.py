@@ -1,19 +1,24 @@
 """Every method on a random base student under the real Qwen2.5 tokenizer, whose eos is not the template's: all rows are
-trained, every step has a gradient, and what is exported stops where it was taught to."""
+trained, every step has a gradient, and what is exported stops where it was taught to, in transformers and in vLLM."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from distilray.checkpoints import declared_stops
+from distilray.checkpoints import declared_stops, stop_ids
 from distilray.driver import run
+from distilray.storage import Store
 from distilray.train import read_tokens
 from distilray.train.loop.metrics import read_metrics
-from tests.support.checkpoints import random_qwen2
-from tests.support.templates import FAMILIES, real_tokenizer
+from tests.support.paths import SUPPORT
+from tests.support.real_students import make_real_student
+
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 RECIPE = """
 name: real
@@ -22,11 +27,12 @@ models:
   teacher: {path: ./teacher, cpus: 0.5, max_model_len: 256}
 sources:
   - {name: pairs, path: pairs.jsonl, language: en}
+  - {name: rated, path: rated.jsonl, language: en, keep: {label: bool}}
 train:
   - &training
     kind: sft
     student: student
-    rows: "true"
+    rows: label is null
     max_steps: 2
     batch_size: 4
     micro_batch_size: 2
@@ -39,6 +45,8 @@ train:
   - {<<: *training, kind: dpo, start_from: sft}
   - {<<: *training, kind: dpo, name: dpkd, start_from: sft, reference: teacher, reference_by: live,
      loss: {sigmoid_norm: 1.0}}
+  - {<<: *training, kind: simpo, start_from: sft}
+  - {<<: *training, kind: kto, start_from: sft, rows: label is not null}
   - {<<: *training, kind: step_by_step}
   - {<<: *training, kind: distill, name: live, teacher: teacher, source: live, top_k: null, kd_weight: 1.0}
   - {<<: *training, kind: distill, name: stored, teacher: teacher, top_k: 8}
@@ -46,47 +54,60 @@ train:
      on_policy: {rounds: 2, max_tokens: 8}}
 resources: {unit_rows: 32}
 """
+METHODS = ("sft", "dpo", "dpkd", "simpo", "kto", "step_by_step", "live", "stored", "sampled")
 ROWS = 8
+ASKED = [[{"role": "user", "content": f"What is {k} plus 3?"}] for k in (2, 9)]
 
 
 def write(folder: Path) -> None:
-    import torch
-    from transformers import AutoTokenizer
-
     for seed, name in enumerate(("student", "teacher")):
-        place = real_tokenizer(folder / name, FAMILIES["qwen2.5-base"])
-        tokenizer = AutoTokenizer.from_pretrained(place)
-        model = random_qwen2(
-            tokenizer, vocab_size=151936, hidden_size=64, intermediate_size=64, num_hidden_layers=2,
-            num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=512,
-        )  # fmt: skip
-        with torch.no_grad():
-            for weight in model.parameters():
-                weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)) * 0.02)
-        model.save_pretrained(place)
-    with (folder / "pairs.jsonl").open("w") as file:
+        make_real_student(folder / name, "qwen2.5-base", seed)
+    with (folder / "pairs.jsonl").open("w") as pairs, (folder / "rated.jsonl").open("w") as rated:
         for k in range(ROWS):
-            chosen = f"<think>\n{k} and 3 make {k + 3}.\n</think>\n\nIt is {k + 3}."
-            record = {"prompt": f"What is {k} plus 3?", "chosen": chosen, "rejected": f"It is {k + 4}."}
-            file.write(json.dumps(record) + "\n")
+            question, right, wrong = f"What is {k} plus 3?", f"It is {k + 3}.", f"It is {k + 4}."
+            chosen = f"<think>\n{k} and 3 make {k + 3}.\n</think>\n\n{right}"
+            pairs.write(json.dumps({"prompt": question, "chosen": chosen, "rejected": wrong}) + "\n")
+            answer = {"completion": wrong, "label": False} if k % 2 else {"completion": right, "label": True}
+            rated.write(json.dumps({"prompt": question, **answer}) + "\n")
 
 
-@pytest.mark.slow
-@pytest.mark.long
-def test_all_rows_are_trained_with_a_gradient_and_the_export_stops_at_the_templates_token(
-    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path)
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def trained(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The run in which every method has trained a student."""
+    folder = tmp_path_factory.mktemp("real")
+    write(folder)
     # The tests' cluster was started in another directory.
-    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("pairs.jsonl", str(tmp_path / "pairs.jsonl")))
-    store = run("recipe.yaml", directory=str(tmp_path / "run")).store
-    for name in ("sft", "dpo", "dpkd", "step_by_step", "live", "stored", "sampled"):
-        counts = read_tokens(store, f"training/{name}/tokens").counts
-        assert (counts.rows_in, counts.kept) == (ROWS, ROWS), (name, counts.reasons)
-        norms = [record["grad_norm"] for record in read_metrics(store, f"training/{name}") if "loss" in record]
-        assert len(norms) == 2
-        assert all(norm > 0 for norm in norms), (name, norms)
-        final = Path(store.full(f"training/{name}/final"))
-        assert "<|im_end|>" in declared_stops(final).declared
-        assert json.loads((final / "tokenizer_config.json").read_text())["eos_token"] == "<|im_end|>"
+    text = RECIPE
+    for name in ("pairs.jsonl", "rated.jsonl"):
+        text = text.replace(name, str(folder / name))
+    (folder / "recipe.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(folder)
+        return run("recipe.yaml", directory=str(folder / "run")).store
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_all_rows_are_trained_with_a_gradient_and_the_export_stops_at_the_templates_token(
+    name: str, trained: Store
+) -> None:
+    counts = read_tokens(trained, f"training/{name}/tokens").counts
+    assert (counts.rows_in, counts.kept) == (ROWS, ROWS), counts.reasons
+    norms = [record["grad_norm"] for record in read_metrics(trained, f"training/{name}") if "loss" in record]
+    assert len(norms) == 2
+    assert all(norm > 0 for norm in norms), norms
+    final = Path(trained.full(f"training/{name}/final"))
+    assert "<|im_end|>" in declared_stops(final).declared
+    assert json.loads((final / "tokenizer_config.json").read_text())["eos_token"] == "<|im_end|>"
+
+
+def test_vllm_answers_from_every_export_with_the_tokens_of_transformers_and_stops_there(trained: Store) -> None:
+    exports = [trained.full(f"training/{name}/final") for name in METHODS]
+    answers = {}
+    for engine in ("transformers", "vllm"):
+        command = [sys.executable, str(SUPPORT / "greedy.py"), engine, "--ids", json.dumps(ASKED), *exports]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=800)
+        assert done.returncode == 0, done.stderr[-3000:]
+        answers[engine] = json.loads(done.stdout.splitlines()[-1])
+    assert answers["vllm"] == answers["transformers"]
+    for path, said in answers["vllm"].items():
+        assert any(ids[-1] == stop_ids(Path(path))[0] for ids in said), (path, said)

@@ -11,6 +11,7 @@ import pytest
 from distilray.planning import Available, plan, student_notes
 from distilray.recipe import RecipeError, parse
 from tests.support.checkpoints import WITHOUT_MARKS, make_student
+from tests.support.hub import hub_cache_with
 
 RECIPE = """
 models:
@@ -43,6 +44,34 @@ def test_a_plan_says_that_a_base_students_stop_token_becomes_its_eos(tmp_path: P
     (note,) = student_notes(recipe_of(tmp_path / "t", other))
     assert "student ends its turns with '<|endoftext|>'" in note
     assert "declared as eos in the tokenizer and generation_config.json of the export" in note
+
+
+def of_the_hub(*overrides: str):
+    return parse(RECIPE.format(path="owner/tiny"), "r.yaml", overrides)
+
+
+def test_a_student_of_the_hub_is_checked_from_its_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub_cache_with(tmp_path / "hub", monkeypatch, tiny=make_student(tmp_path / "s", template=STRIPPING))
+    with pytest.raises(RecipeError, match=r"student 'owner/tiny'.*renders turn 2.*Set loss_on: answer"):
+        plan(of_the_hub(), "rows", HERE)
+    again = of_the_hub("train.0.loss_on=answer")
+    assert plan(again, "rows", HERE).stages == ()
+    assert student_notes(again) == []
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_a_plan_says_that_it_could_not_check_a_student_of_the_hub(
+    partly: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "README.md").write_text("half of a download")
+    hub_cache_with(tmp_path / "hub", monkeypatch, **({"tiny": str(tmp_path / "s")} if partly else {}))
+    twice = "train=[{kind: sft, student: student, epochs: 1}, {kind: dpo, student: student, epochs: 1}]"
+    recipe = of_the_hub(twice)
+    plan(recipe, "rows", HERE)
+    (note,) = student_notes(recipe)
+    assert note.startswith("student 'student': the chat template and tokenizer of owner/tiny are not checked")
+    assert str(tmp_path / "hub") in note and "hf download owner/tiny" in note
 
 
 def test_the_check_loads_neither_torch_nor_transformers(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from distilray.practice.checkpoints import CHECKPOINTS, card, stale
-from distilray.practice.roles import CURRICULA
+from distilray.practice.roles import CURRICULA, PLATEAU_ROWS
 
 ROLES = list(CURRICULA)
 LEAST = {
@@ -17,6 +19,7 @@ LEAST = {
         "shorten_trace": 0.95,
         "extend_trace": 0.95,
     },
+    "student_converged": {"conversation": 0.93},
 }
 
 
@@ -47,3 +50,10 @@ def test_the_card_records_what_is_asked_of_the_role(role: str) -> None:
 
 def test_the_warm_student_has_room_to_grow() -> None:
     assert card(CHECKPOINTS / "student_warm")["held_out"]["conversation"] <= 0.3
+
+
+def test_further_steps_do_not_make_the_converged_student_better() -> None:
+    first, *further = card(CHECKPOINTS / "student_converged")["further_steps"]
+    assert first["steps"] == 0 and [after["steps"] for after in further] == [100, 200]
+    error = math.sqrt(2 * first["conversation"] * (1 - first["conversation"]) / PLATEAU_ROWS)
+    assert max(after["conversation"] for after in further) < first["conversation"] + 2 * error

@@ -32,4 +32,4 @@ def test_a_word_that_there_is_not_is_an_error_with_those_there_are(tmp_path, cap
     with pytest.raises(InputError, match="no records 'riddles' in the practice world; they are problems, traces"):
         make("riddles", 1, 1, tmp_path / "out.jsonl")
     assert main(["practice", "measure", "poet"]) == 2
-    assert "its roles are teacher, judge, student_blank, student_warm" in capsys.readouterr().err
+    assert "its roles are teacher, judge, student_blank, student_warm, student_converged" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_the_assistants_mask_covers_the_reply_and_its_end(tokenizer) -> None:
     assert tokenizer.decode(said) == f"answer: 861{END}"
 
 
-@pytest.mark.parametrize("role", ["judge", "student_blank", "student_warm"])
+@pytest.mark.parametrize("role", ["judge", "student_blank", "student_warm", "student_converged"])
 def test_every_model_of_the_world_has_the_same_tokenizer(role: str) -> None:
     for file in TOKENIZER_FILES:
         assert (CHECKPOINTS / role / file).read_bytes() == (TEACHER / file).read_bytes()

@@ -29,6 +29,7 @@ IN_FUNCTIONS = {
         "distilray.train.methods.distill.divergence": "torch",
         "distilray.train.methods.distill.head": "torch",
         "distilray.train.methods.distill.live": "torch",
+        "distilray.train.methods.distill.live_check": "torch",
         "distilray.train.methods.distill.rounds": "ray",
         "distilray.train.methods.distill.stored": "torch",
         "distilray.train.methods.distill.trainer": "torch",
@@ -44,6 +45,7 @@ IN_FUNCTIONS = {
     },
     "distilray.train.methods.kto.method": {
         "distilray.train.methods.dpo.reference": "torch",
+        "distilray.train.methods.kto.partners": "torch",
         "distilray.train.methods.kto.trainer": "torch",
     },
     "distilray.train.methods.shared.method": {"distilray.train.methods.shared.trainer": "torch"},

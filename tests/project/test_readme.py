@@ -41,7 +41,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} 
     "PYTHONPATH": str(ROOT),
 }
 PROGRAMS = ("make", "distilray", ".venv/bin/distilray", ".venv/bin/python", "python", "ray", "serve", ".")
-NAMED_ONLY = {"distilray plan", ". .venv/bin/activate"}
+NAMED_ONLY = {"distilray plan", "distilray export", ". .venv/bin/activate"}
 """Words of a sentence, not something to try."""
 
 TEST_SERVING, TEST_CONFIG = "tests/serve/inference/test_serving.py", "tests/serve/inference/test_cluster_config.py"
@@ -72,6 +72,10 @@ COVERED = {
     "make demo": "tests/project/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
     "make test": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
     "make test-long": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
+    "make prove": "tests/benchmarks/test_programs.py::test_groups_run_programs_that_exist",
+    "python -m benchmarks.claims.document": (
+        "tests/benchmarks/claims/test_document.py::test_tables_come_from_the_files_that_there_are"
+    ),
     "make lint": "tests/project/test_packages.py::test_packages_import_downwards_and_through_front_doors",
     "make setup": "tests/project/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
     ".venv/bin/distilray doctor": "tests/cli/test_doctor.py::test_this_machine_is_usable_and_fits_on_one_screen",

@@ -27,7 +27,12 @@ def test_the_check_comes_before_the_scores() -> None:
         "9",
         "I give it a 9 because " + json.dumps(GOOD),
         json.dumps(GOOD) + " I am sure.",
-        "```json\n" + json.dumps(GOOD) + "\n```",
+        "```json\n" + json.dumps(GOOD) + "\n```\n```json\n" + json.dumps(GOOD) + "\n```",
+        "```json\n" + json.dumps(GOOD) + "\n```\nor " + json.dumps(GOOD),
+        json.dumps({**GOOD, "accuracy": 7.5}),
+        json.dumps({**GOOD, "accuracy": "8/10"}),
+        json.dumps({**GOOD, "accuracy": float("nan")}),
+        json.dumps(GOOD)[:-1] + ', "accuracy": 2}',
         json.dumps([GOOD]),
         json.dumps({**GOOD, "accuracy": 10}),
         json.dumps({**GOOD, "accuracy": -1}),
@@ -47,3 +52,26 @@ def test_a_reply_that_is_not_exactly_that_says_what_was_expected(reply: str) -> 
 def test_the_error_names_the_place() -> None:
     with pytest.raises(ValueError, match="helpfulness: .*less than or equal to 9"):
         JUDGE.parse(json.dumps({**GOOD, "helpfulness": 11}))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "```json\n" + json.dumps(GOOD) + "\n```",
+        "```\n" + json.dumps(GOOD, indent=2) + "\n```\n",
+        "Here is my evaluation:\n\n```json\n" + json.dumps(GOOD) + "\n```",
+        json.dumps({**GOOD, "accuracy": 9.0}),
+    ],
+)
+def test_one_fenced_object_is_the_object_and_a_whole_number_is_an_integer(reply: str) -> None:
+    judged = JUDGE.parse(reply)
+    assert judged == Judgement(**GOOD)
+    assert type(judged.accuracy) is int
+
+
+@pytest.mark.parametrize("score", ["7.5", '"8/10"'])
+def test_a_refused_reply_is_shown(score: str) -> None:
+    reply = json.dumps(GOOD).replace('"accuracy": 9', f'"accuracy": {score}')
+    with pytest.raises(ValueError, match="accuracy: .*found ") as refused:
+        JUDGE.parse(reply)
+    assert score.strip('"') in str(refused.value)

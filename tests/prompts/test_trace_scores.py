@@ -15,7 +15,8 @@ def row(language: str) -> Row:
 
 
 def test_two_digits_are_scores() -> None:
-    assert SCORE_TRACE.parse('{"verbosity": 3, "difficulty": 0}\n') == TraceScores(verbosity=3, difficulty=0)
+    for reply in ('{"verbosity": 3, "difficulty": 0}\n', '```json\n{"verbosity": 3.0, "difficulty": 0}\n```'):
+        assert SCORE_TRACE.parse(reply) == TraceScores(verbosity=3, difficulty=0)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_the_plan_shows_rounds_and_trainings(base: dict[str, Any]) -> None:
     loaded, machine = read(base), Available(4, 0)
     console = stdout()
     with console.capture() as screen:
-        console.print(plan_view(loaded, plan(loaded, "s", machine), machine, 100))
+        console.print(plan_view(loaded, plan(loaded, "s", machine), machine, []))
     shown = screen.get()
     assert "up to 3 rounds of" in shown
     assert "02-cur/learner-round-K" in shown and "sft of student" in shown
@@ -162,6 +162,33 @@ def test_a_student_cannot_be_asked_before_it_is_trained(base: dict[str, Any]) ->
 def test_a_training_that_goes_on_from_itself_needs_a_repeat(base: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="only in a repeat is there one of the round before"):
         read(base, "train=[{name: own, student: student, start_from: own, max_steps: 1}]")
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("tuned", r"'tuned' has no result yet and would start at 'student', not where 'sft' .* write \[tuned, sft\]"),
+        (["sft", "tuned"], r"first its own \('tuned'\).*write one name, or \[tuned, sft\]"),
+        (["tuned", "sff"], "no earlier training is named 'sff'; did you mean 'sft'"),
+        (["tuned", "sft", "student"], "start_from"),
+        (["tuned", "sft"], None),
+        (["tuned", "student"], None),
+        ("sft", None),
+    ],
+)
+def test_a_training_in_a_repeat_after_another_one_says_where_its_first_round_starts(
+    base: dict[str, Any], start: Any, words: str | None
+) -> None:
+    tuned = {"kind": "dpo", "name": "tuned", "student": "student", "start_from": start, "max_steps": 5}
+    body = [{"preference_pairs": {"model": "sft"}}, {"train": tuned}]
+    sft = {"train": {"kind": "sft", "name": "sft", "student": "student", "max_steps": 5}}
+    steps = [base["steps"][0], sft, {"repeat": {"name": "rounds", "carry_over": "kept", "steps": body}}]
+    if words is None:
+        again = parse(read({**base, "steps": steps}).to_yaml(), "r.yaml")
+        assert again.all_trainings()[1].settings.starts == tuple([start] if isinstance(start, str) else start)
+    else:
+        with pytest.raises(RecipeError, match=words):
+            read({**base, "steps": steps})
 
 
 def test_a_repeat_of_nothing_but_a_training_is_refused(base: dict[str, Any]) -> None:

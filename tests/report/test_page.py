@@ -126,7 +126,9 @@ def test_what_a_preference_training_measured_is_drawn(tmp_path):
     ]  # fmt: skip
     store.write("training/dpo/metrics.jsonl", "".join(json.dumps(record) + "\n" for record in records).encode())
     Manifest(name="dpo", kind="training", fingerprint="t").write(store, "training/dpo")
+    store.write_json("training/dpo/warnings.json", ["the reference ranks 99.0% of 300 pairs right"])
     html = page(store, tmp_path)
+    assert "Warning: 注意： the reference ranks 99.0% of 300 pairs right" in html.text
     assert html.html.count('class="plot small"') == 5  # rewards together, lengths together
     words = (
         "pairs ordered correctly 排序正确的偏好对 0.75",

@@ -85,6 +85,18 @@ def test_evaluations_and_trainings_are_told(tmp_path):
     assert "82.0%" in screen(found) and "loss 4.000 to 0.250" in screen(found)
 
 
+def test_what_a_training_warned_of_is_told_while_it_runs_and_after(tmp_path):
+    store = Store(tmp_path)
+    write_run(store)
+    texts = ["the reference ranks 99.0% of 300 pairs right", "step 40: held-out chosen answers are less likely"]
+    store.write_json("training/dpo/warnings.json", texts)
+    for finished in (None, now()):
+        Manifest(name="dpo", kind="training", fingerprint="t", finished=finished).write(store, "training/dpo")
+        assert status(store)["training"][0]["warnings"] == texts
+        for text in texts:
+            assert f"! training dpo: {text}" in screen(status(store))
+
+
 def test_stages_that_were_set_aside_are_not_kept_silent(tmp_path):
     store = Store(tmp_path)
     write_run(store)

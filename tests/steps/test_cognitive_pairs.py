@@ -70,6 +70,19 @@ def test_traces_in_the_answer_make_pairs_of_answers(tmp_path: Path) -> None:
     assert (pair["answer"], pair["rejected_answer"], pair["reasoning"]) == (LONG, WRONG, None)
 
 
+def test_a_pair_of_the_same_text_is_left_out_and_counted(tmp_path: Path) -> None:
+    # The student wrote the traces itself: its wrong sample is the original, and the rewriter changed spaces only.
+    for traces, left, same in (([WRONG, GOOD], ["small", "large"], 1), ([f"{GOOD}\n", GOOD], ["medium", "large"], 1)):
+        row = problem(reasoning=None, answer=GOOD, traces=traces, ratings=["hard", "medium"])
+        outcome, _ = go(tmp_path / left[0], PAIRS, row, student=[WRONG] * 2)
+        assert list(by_gap(outcome.children)) == left
+        assert outcome.columns == {"pairs": 2, "same_pairs": same}
+    dropping = PAIRS.model_copy(update={"parents": "drop"})
+    alike = problem(reasoning=None, answer=GOOD, traces=[f"{GOOD}\n", GOOD], ratings=["hard", "medium"])
+    outcome, _ = go(tmp_path / "none", dropping, alike, student=["answer: 861"] * 2)
+    assert (outcome.kind, outcome.reason, outcome.children) == ("rejected", "chosen equals rejected", ())
+
+
 def test_a_row_that_was_inlined_makes_no_pairs_without_its_answer(tmp_path: Path) -> None:
     row = problem(**ALIGNED).having(reasoning=None, answer=f"{GOOD}\n\n861 apples")
     outcome, engine = go(tmp_path, PAIRS, row, student=[])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,6 +19,7 @@ import yaml
 from distilray.ledger import Manifest
 from distilray.storage import Store
 from tests.support.checkpoints import make_student
+from tests.support.ports import free_port
 
 SYSTEM = "You add numbers."
 CONTEXT = 512
@@ -67,3 +73,20 @@ def statuses_until_ready(url: str, process: subprocess.Popen[str]) -> set[int]:
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """``process`` and all below it."""
     return [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+
+
+@contextmanager
+def served(target: str) -> Iterator[str]:
+    """The URL at which ``distilray serve`` hosts ``target``, without keys, until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [str(Path(sys.executable).with_name("distilray")), "serve", target, "--port", str(port)]
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        statuses_until_ready(url, process)
+        yield url
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(120)

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+import torch.distributed as dist
 from transformers import AutoTokenizer
 
 from distilray.storage import Store
 from distilray.train import TrainResources, TrainSettings, method_named
 from distilray.train.data.tokens import tokenize_unit
 from distilray.train.data.training_data import TrainingData, open_feed, write_feed
+from distilray.train.distributed import cpu, sharding
+from distilray.train.loop.callbacks import Sharded
 from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.student import adapters, load_student
 from distilray.train.scoring.references import CHOSEN, REJECTED
@@ -67,26 +70,36 @@ def trainer_on(
     tmp_path: Path,
     chosen: TrainSettings,
     models: Any = None,
+    begins: str | None = None,
     **changes: Any,
 ) -> Any:
-    """Four steps of four pairs, in the order of the rows; ``changes`` are of transformers' arguments."""
+    """Four steps of four pairs, in the order of the rows; ``changes`` are of transformers' arguments. Trains the
+    checkpoint ``begins``, by default ``student``. All workers of a group call it together."""
+    workers = dist.get_world_size() if dist.is_initialized() else 1
     common = {
         "output_dir": str(tmp_path / "out"), "use_cpu": True, "report_to": "none", "max_steps": 4,
         "bf16": chosen.precision == "bf16", "learning_rate": chosen.learning_rate, "per_device_train_batch_size": 4,
         "save_strategy": "no", "logging_steps": 1, "logging_nan_inf_filter": False, "disable_tqdm": True,
         "gradient_checkpointing": False, "dataloader_pin_memory": False,
     }  # fmt: skip
+    if workers > 1:
+        common |= {**sharding.arguments(chosen, workers, ["Qwen2DecoderLayer"]), **cpu.arguments(chosen.sharding)}
     work = replace(job(store, student, chosen), models=models or {})
+    arguments = work.method.arguments(chosen, common | changes)
+    cpu.before_trainer(chosen.sharding, workers)
     session = WorkerContext(
         job=work,
-        arguments=work.method.arguments(chosen, common | changes),
-        model=load_student(student, chosen, True, work.method, {}),
+        arguments=arguments,
+        model=load_student(begins or student, chosen, True, work.method, {}),
         tokenizer=AutoTokenizer.from_pretrained(student),
         feed=feed,
         order=np.tile(np.arange(PAIRS), 2),
         adapters=adapters(chosen, work.method),
     )
-    return work.method.trainer(session)
+    trainer = work.method.trainer(session)
+    if workers > 1 and chosen.sharding == "fsdp":
+        trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
+    return trainer
 
 
 def joined_feed(store: Store, folder: Path, work: Job) -> TrainingData:

@@ -102,7 +102,9 @@ def trained(
     chosen = settings(learning_rate=3e-3, max_steps=STEPS, epochs=None, **changes)
     known = {name: VLLMModel(path=path) for name, path in (models or {"teacher": teacher}).items()}
     resources = SimpleNamespace(workers=workers)
-    job: Any = SimpleNamespace(store=store, tokens=paths, settings=chosen, models=known, resources=resources)
+    job: Any = SimpleNamespace(
+        store=store, tokens=paths, settings=chosen, models=known, resources=resources, out="training/distill"
+    )
     feed_in(
         store,
         paths,

@@ -14,6 +14,7 @@ from distilray.train.data.training_data import TrainingData
 from distilray.train.distributed import cpu, sharding
 from distilray.train.loop.callbacks import Sharded, StopAt
 from distilray.train.loop.context import WorkerContext
+from distilray.train.loop.student import adapters, load_student
 
 BATCH = 8
 
@@ -49,23 +50,24 @@ def trained_here(
 ) -> Any:
     """The trainer of ``method`` after its steps, or ``stop``; from the checkpoint ``resume``, where there is one.
     ``prepared`` gets the trainer before its first step."""
-    made = method.arguments(job.settings, arguments)
+    settings = job.settings
+    made = method.arguments(settings, arguments)
     if made.bf16:
-        sharding.keep_precision(made, job.settings)
+        sharding.keep_precision(made, settings)
     if workers > 1:
-        cpu.before_trainer("fsdp", workers)
+        cpu.before_trainer(settings.sharding, workers)
     trainer = method.trainer(
         WorkerContext(
             job=job,
             arguments=made,
-            model=model_at(student),
+            model=load_student(student, settings, True, method, {}),
             tokenizer=AutoTokenizer.from_pretrained(student),
             feed=feed,
             order=batch_order(feed.lengths, arguments["max_steps"], BATCH, seed=0, by_length=by_length),
-            adapters=None,
+            adapters=adapters(settings, method),
         )
     )
-    if workers > 1:
+    if workers > 1 and settings.sharding == "fsdp":
         trainer.add_callback(Sharded(trainer, workers))  # raises where DDP took FSDP's place
     for callback in callbacks:
         trainer.add_callback(callback)

@@ -85,3 +85,10 @@ def test_a_batch_that_workers_cannot_share_names_the_remedy() -> None:
 def test_compile_is_refused_where_blocks_are_not_compiled(with_it: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="compile does not go with"):
         parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "compile": True, **with_it})
+
+
+def test_compile_is_refused_where_workers_share_rows() -> None:
+    settings = parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "compile": True})
+    with pytest.raises(ValueError, match="inside every block, which is not compiled; set compile: false, or sequence"):
+        worker_counts(settings, TrainResources(workers=2, sequence_parallel=2))
+    assert worker_counts(settings, TrainResources(workers=2)) == [2]

@@ -14,7 +14,7 @@ import pytest
 
 from distilray.verifiers import Verdict, VerifierPool
 
-HANGS = r"\boxed{9^{9^{9^{9}}}}"  # SymPy sets out to compute it
+HANGS = r"\boxed{\sum_{k=1}^{100000}\frac{1}{k^3+k+1}}"  # SymPy sets out to compute it
 
 
 def ask(pool: VerifierPool, *checks: tuple[str, str, object]) -> list[Verdict]:

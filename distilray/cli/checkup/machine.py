@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from distilray.checkpoints import cached_models, hub_cache
 from distilray.cli.checkup.finding import Finding
 
 GB = 1024**3
@@ -31,6 +32,7 @@ def check_machine() -> Iterator[Finding]:
     yield check_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     if platform.system() == "Linux":
         yield check_lscpu(shutil.which("lscpu"))
+    yield check_hub(cached_models(), hub_cache())
     yield check_compiler(shutil.which("c++") or shutil.which("g++") or shutil.which("clang++"))
 
 
@@ -80,6 +82,15 @@ def check_lscpu(path: str | None) -> Finding:
     if path is None:
         return Finding("lscpu", "none", "stop", "vLLM on CPUs asks it for the cores: apt install util-linux")
     return Finding("lscpu", path)
+
+
+def check_hub(models: list[str], cache: Path) -> Finding:
+    """`models` are the names in the hub's cache."""
+    if not models:
+        remedy = "models named owner/name are fetched when a run needs them, and plan cannot check their templates"
+        return Finding("models of the hub", f"none in {cache}", "ok", remedy)
+    shown = ", ".join(models[:3]) + (", ..." if len(models) > 3 else "")
+    return Finding("models of the hub", f"{len(models)} in {cache}: {shown}")
 
 
 def check_compiler(path: str | None) -> Finding:

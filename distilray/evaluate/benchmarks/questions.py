@@ -15,7 +15,7 @@ from pydantic import Field
 
 from distilray.evaluate.benchmark_step import BenchmarkStep
 from distilray.evaluate.benchmarks.base import Benchmark, Style
-from distilray.sources import Source
+from distilray.sources import AnchoredSource, Source
 from distilray.steps import Step
 from distilray.verifiers import COMPARISONS, comparison
 
@@ -23,7 +23,7 @@ from distilray.verifiers import COMPARISONS, comparison
 class Questions(Benchmark):
     """Exact match: the share of answers that match the reference."""
 
-    source: Source = Field(description="the questions; rows without a reference are not asked")
+    source: AnchoredSource = Field(description="the questions; rows without a reference are not asked")
     metric: Literal["exact_match"] = Field(
         default="exact_match", description="share of answers that match the reference"
     )

@@ -86,10 +86,10 @@ def _training_problems(
     models: Mapping[str, ModelSettings], training: TrainEntry, named: Mapping[str, TrainEntry]
 ) -> Iterator[Problem]:
     settings, method = training.settings, training.method
-    before = named.get(settings.start_from or "")
-    if before is not None and before.method.trains is not method.trains:
-        text = f"a training of kind {settings.kind} does not start from one of kind {before.settings.kind}"
-        yield Problem((*training.place, "start_from"), text)
+    for before in [named[name] for name in settings.starts if name in named]:
+        if before.method.trains is not method.trains:
+            text = f"a training of kind {settings.kind} does not start from one of kind {before.settings.kind}"
+            yield Problem((*training.place, "start_from"), text)
     student = settings.student
     if student not in models:
         text = f"model {student!r} is not defined in `models`{closest(student, models)}"

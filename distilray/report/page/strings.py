@@ -34,6 +34,7 @@ STRINGS = {
     "student right": ("correct on {benchmark}", "{benchmark} 正确率"),
     "was before": ("{value} before training", "训练前 {value}"),
     "after training": ("after training", "训练之后"),
+    "warning": ("Warning:", "注意："),
     "flow": ("Flow of rows", "样本的去向"),
     "flow lead": (
         "Each band is one step; its width is the number of rows. Rows that leave to the right were rejected or failed.",

@@ -73,11 +73,14 @@ class ChatFormat:
         rendered = self.render([ASK], ANSWER, REASONING)
         return rendered.labels[rendered.start] != IGNORED
 
-    def render(self, messages: Sequence[dict[str, str]], answer: str, reasoning: str | None) -> Rendered:
-        """Tokens of the whole conversation. Raises :class:`Misrendered` where they would not be those of sampling, and
-        :class:`jinja2.TemplateError` if the template refuses the conversation."""
+    def render(self, messages: Sequence[Mapping[str, Any]], answer: str, reasoning: str | None) -> Rendered:
+        """Tokens of the whole conversation; earlier turns with a ``weight`` of 0 are not trained.
+
+        Raises :class:`Misrendered` where they would not be those of sampling, and :class:`jinja2.TemplateError` if the
+        template refuses the conversation."""
         turns = conversation(self.prompt(messages), self.assistant(answer, reasoning))
-        written = self.turns.written(turns, every=self.loss_on == "assistant")
+        untrained = {place for place, turn in enumerate(turns) if turn.pop("weight", 1) == 0}
+        written = self.turns.written(turns, every=self.loss_on == "assistant", untrained=untrained)
         pieces = self._encoded(written)
         silent = self.marks.unmarked(turns, written) if self.marks and self.turns.opens is None else {}
         ids: list[int] = []
@@ -113,7 +116,7 @@ class ChatFormat:
     def _ids(self, texts: list[str]) -> list[list[int]]:
         return self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]  # pyright: ignore[reportReturnType]
 
-    def prompt(self, messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The turns up to the answer, with the student's system prompt in place of any other."""
         turns = [dict(turn) for turn in messages]
         if self.system is None:

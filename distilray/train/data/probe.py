@@ -6,12 +6,11 @@ A plan does it from the checkpoint's files, before a step is paid for; a trainin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from distilray.checkpoints import is_local, resolve_path
+from distilray.checkpoints import folder_here, is_local
 from distilray.rows import join_reasoning
 from distilray.train.data.ends import Ends, find_ends
 from distilray.train.data.template import Template, Turns, read_template
@@ -29,19 +28,22 @@ WITHOUT_TEMPLATE = "its tokenizer has no chat template; add one as chat_template
 
 
 def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any]) -> Ends | None:
-    """How turns end under the template of the checkpoint at ``path``; None where its files are not on this machine.
+    """How turns end under the template of the checkpoint at ``path``; None where its files are not on this machine: it
+    may be a hub name of which the hub's cache has no template.
 
     ``variables`` are the model's ``chat_template_kwargs``. Raises :class:`CannotTrain` if a student could not be
     trained under the template. Loads neither transformers nor the tokenizer.
     """
-    folder = Path(resolve_path(path))
-    if not is_local(path) or not folder.is_dir():
+    folder = folder_here(path)
+    if folder is None:
         return None
     try:
         template = read_template(folder, variables)
     except jinja2.TemplateError as error:
         raise CannotTrain(f"student {path!r}: its chat template is not valid Jinja: {error}; correct it") from error
     if template is None:
+        if not is_local(path):
+            return None  # the cache may hold a part of the files
         raise CannotTrain(f"student {path!r}: {WITHOUT_TEMPLATE}")
     return probe(template, settings, f"student {path!r}").ends
 

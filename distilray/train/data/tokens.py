@@ -18,10 +18,12 @@ import pyarrow as pa
 
 from distilray.checkpoints import local_student, read_student
 from distilray.ledger import UnitInput, fingerprint, kept_rows, unit_columns
+from distilray.rows import TRAINING_MARKS
 from distilray.storage import Store, read_parquet_footer, write_parquet
 from distilray.train.data.filter import columns_in, filter_rows
 from distilray.train.data.tokenized import UntrainableRow
 from distilray.train.data.turns import Misrendered
+from distilray.train.data.weights import UnknownWeights, with_turn_weights
 from distilray.train.errors import CannotTrain
 from distilray.train.settings import TrainSettings
 from distilray.train.spec import TrainingSpec
@@ -144,7 +146,8 @@ def tokenize_unit(spec: TrainingSpec, unit: UnitInput, path: str, key: str) -> T
     if done is not None:
         return done
     have = unit_columns(store, unit)
-    wanted = {"id", *method.columns(settings)} & set(have) | set(columns_in(settings.rows, have))
+    read = {"id", "extra", *TRAINING_MARKS, *method.columns(settings)}
+    wanted = read & set(have) | set(columns_in(settings.rows, have))
     rows = kept_rows(store, unit, [name for name in have if name in wanted])
     variables = json.dumps(dict(spec.template_variables), sort_keys=True)
     renderer = _renderer(method, local_student(spec.student_path), settings, variables)
@@ -191,9 +194,7 @@ def tokenize_rows(
     counts, reasons, out = TokenCounts(rows_in=rows.num_rows), Counter(), []
     missing = dict.fromkeys(name for name in method.columns(settings) if name not in rows.column_names)
     for row, taken in zip(rows.to_pylist(), filter_rows(rows, settings.rows), strict=True):
-        made = UntrainableRow("rejected", FILTERED_OUT)
-        if taken:
-            made = _tokenize(row | missing, method, renderer, settings)
+        made = _tokenize(row | missing, method, renderer, settings, taken)
         if isinstance(made, UntrainableRow):
             setattr(counts, made.outcome, getattr(counts, made.outcome) + 1)
             reasons[f"{made.outcome}: {made.reason}"] += 1
@@ -209,11 +210,16 @@ def tokenize_rows(
     return pa.Table.from_pylist(out, schema_of(method)), counts
 
 
-def _tokenize(row: dict, method: TrainingMethod, renderer: Any, settings: TrainSettings) -> Any:
+def _tokenize(row: dict, method: TrainingMethod, renderer: Any, settings: TrainSettings, taken: bool) -> Any:
     import jinja2
 
+    refused = method.refusal(row, settings)
+    if refused is not None or not taken:
+        return UntrainableRow("rejected", refused or FILTERED_OUT)
     try:
-        return method.tokenize(row, renderer, settings)
+        return method.tokenize(with_turn_weights(row), renderer, settings)
+    except UnknownWeights as error:
+        return UntrainableRow("rejected", str(error))
     except Misrendered as error:
         return UntrainableRow("failed", str(error))
     except jinja2.TemplateError as error:

@@ -10,8 +10,9 @@ trained is what is sampled later, under any template, whether or not it has gene
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from distilray.train.data.ends import Ends
 from distilray.train.data.template import Render, Turns
@@ -54,8 +55,9 @@ class TurnFormat:
     """None: the conversation with an answer continues the text that it is asked with. Otherwise the template drops
     reasoning from answers, so they are taken as they are given, without this beginning: what the prompt already has."""
 
-    def written(self, turns: Turns, *, every: bool = False) -> Written:
-        """``turns`` end with the answer. Earlier turns of the assistant are pieces too only with ``every``.
+    def written(self, turns: Turns, *, every: bool = False, untrained: Collection[int] = ()) -> Written:
+        """``turns`` end with the answer. Earlier turns of the assistant are pieces too only with ``every``, and then
+        all but those at the places ``untrained``.
 
         Raises :class:`Misrendered`, and :class:`jinja2.TemplateError` if the template refuses the conversation.
         """
@@ -67,7 +69,7 @@ class TurnFormat:
         asked = self.render(history, True)
         said, rest = self._said(turns, asked), self.ends.rest
         pieces, places, at = [], [], 0
-        for start, stop in self._earlier(history, asked) if every else ():
+        for start, stop in self._earlier(history, asked, untrained) if every else ():
             pieces += [asked[at:start], asked[start:stop]]
             places.append(len(pieces) - 1)
             at = stop
@@ -87,12 +89,12 @@ class TurnFormat:
             raise Misrendered("its answer ends in another way than the template's answers do")
         return answered[len(asked) : len(answered) - len(self.ends.tail)] + self.ends.end
 
-    def _earlier(self, history: Turns, asked: str) -> list[tuple[int, int]]:
+    def _earlier(self, history: Turns, asked: str, untrained: Collection[int]) -> list[tuple[int, int]]:
         """Where in ``asked`` the assistant's turns of ``history`` begin and end; without one that begins the
         conversation, which nobody asked for."""
         found = []
         for number, turn in enumerate(history):
-            if turn["role"] != "assistant" or not number:
+            if turn["role"] != "assistant" or not number or number in untrained:
                 continue
             before = self.render(history[:number], True)
             said = self._said(history[: number + 1], before)
@@ -102,7 +104,7 @@ class TurnFormat:
         return found
 
 
-def conversation(turns: Sequence[Mapping[str, str]], answer: str) -> list[dict[str, str]]:
+def conversation(turns: Sequence[Mapping[str, Any]], answer: str) -> list[dict[str, Any]]:
     """``turns`` with the assistant's ``answer`` after them."""
     return [*(dict(turn) for turn in turns), {"role": "assistant", "content": answer}]
 

@@ -13,7 +13,8 @@ as its constructor computes them). Then either
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -64,6 +65,37 @@ def shard(model: Any, device: torch.device, **options: Any) -> Any:
     _send([part for part in model.modules() if id(part) not in inside], device)
     fully_shard(model, reshard_after_forward=True, **options)  # no backward pass would do it
     return model
+
+
+@contextmanager
+def in_fp32_on(model: Any, device: torch.device) -> Iterator[None]:
+    """``model``, whole in the host's memory, computes in fp32 on ``device``, where each of its modules has its own
+    parameters and buffers for as long as it runs; they are as they were afterwards."""
+    away: dict[nn.Module, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def come(module: nn.Module, _: Any) -> None:
+        away[module] = module._parameters, module._buffers
+        module._parameters = {name: _copied(some, device) for name, some in module._parameters.items()}
+        module._buffers = {name: _copied(some, device) for name, some in module._buffers.items()}
+
+    def go(module: nn.Module, *_: Any) -> None:
+        module._parameters, module._buffers = away.pop(module)
+
+    own = [module for module in model.modules() if module._parameters or module._buffers]
+    hooks = [module.register_forward_pre_hook(come) for module in own]
+    hooks += [module.register_forward_hook(go, always_call=True) for module in own]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _copied(some: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:
+    if some is None:
+        return None
+    copy = some.detach().to(device, torch.float32 if some.is_floating_point() else some.dtype)
+    return nn.Parameter(copy, requires_grad=False) if isinstance(some, nn.Parameter) else copy
 
 
 def _described(model: Any) -> list[tuple[str, tuple[int, ...], torch.dtype]]:

@@ -7,6 +7,7 @@ import statistics
 from typing import Any
 
 from distilray.train.loop.metrics import BEST_RECORD, DEVICE, read_metrics
+from distilray.train.progress import read_warnings
 from distilray.train.spec import TrainingSpec
 
 
@@ -18,6 +19,7 @@ def details(spec: TrainingSpec) -> dict[str, Any]:
     held_out = [record["held_out_loss"] for record in written if "held_out_loss" in record]
     last, best = records[-1], f"{out}/{BEST_RECORD}"
     counts = [record.get("workers", spec.resources.workers) for record in records]
+    warnings = read_warnings(store, out)
     return {
         "checkpoint": f"{out}/final",
         "kind": settings.kind,
@@ -39,6 +41,7 @@ def details(spec: TrainingSpec) -> dict[str, Any]:
         "exported_step": store.read_json(best)["step"] if store.exists(best) else last["step"],
         "system": settings.system,
         "think": settings.think,
+        **({"warnings": warnings} if warnings else {}),
         **spec.method.details(store, out),
     }
 

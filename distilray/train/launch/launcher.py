@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from distilray.train.launch.checks import check_training
 from distilray.train.launch.details import details
 from distilray.train.launch.entry import enter
 from distilray.train.loop import checkpoints
-from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress
+from distilray.train.progress import OnProgress, ProgressBoard, TrainProgress, keep_warning
 from distilray.train.scratch import remove
 from distilray.train.settings import worker_counts
 from distilray.train.spec import Job, StepRange, TrainingSpec
@@ -70,6 +71,13 @@ def finish(spec: TrainingSpec, manifest: Manifest) -> Manifest:
     for folder in ("checkpoints", "best"):
         spec.store.delete_dir(f"{spec.out}/{folder}")
     return manifest
+
+
+def warn(spec: TrainingSpec, texts: Sequence[str]) -> None:
+    """Logs ``texts`` and keeps them with the training, each once."""
+    for text in texts:
+        if keep_warning(spec.store, spec.out, text):
+            logger.warning("train %r: %s", spec.settings.name, text)
 
 
 def launch(spec: TrainingSpec, tokens: list[str], step_range: StepRange | None = None) -> None:

@@ -23,7 +23,7 @@ from distilray import verifiers
 from distilray.rows import MalformedRecord, split_reasoning
 from distilray.storage import read_parquet
 from distilray.train.data.training_data import held_out
-from distilray.train.errors import CannotTrain
+from distilray.train.errors import StopTraining
 from distilray.train.settings import IGNORED, GenerationSettings
 from distilray.train.spec import Job
 
@@ -45,7 +45,7 @@ class HeldOutAnswers:
         self.settings: GenerationSettings = job.settings.generate
         self.questions = list(_questions(job, tokenizer, self.settings))
         if not self.questions:
-            raise CannotTrain(
+            raise StopTraining(
                 f"train {job.settings.name!r}: no held-out row states a result that {self.settings.verifier} reads, so "
                 "generate has nothing to verify; choose another verifier, a larger holdout, or generate: null"
             )
@@ -75,8 +75,9 @@ class HeldOutAnswers:
         mask = torch.tensor([[0] * (longest - len(q.prompt)) + [1] * len(q.prompt) for q in questions], device=device)
         stops = {q.stop for q in self.questions} & set(self.tokenizer.all_special_ids) | {self.tokenizer.eos_token_id}
         model = self.trainer.accelerator.unwrap_model(self.trainer.model)
-        own = model.generation_config  # a checkpoint's own sampling or penalties would be mixed in
-        model.generation_config = GenerationConfig(
+        configured = model.get_base_model() if hasattr(model, "peft_config") else model
+        own = configured.generation_config  # a checkpoint's own sampling or penalties would be mixed in
+        configured.generation_config = GenerationConfig(
             do_sample=False, max_new_tokens=self.settings.max_tokens, eos_token_id=sorted(stops), pad_token_id=pad
         )
         try:
@@ -90,7 +91,7 @@ class HeldOutAnswers:
                     synced_gpus=self.trainer.accelerator.num_processes > 1,
                 )
         finally:
-            model.generation_config = own
+            configured.generation_config = own
         return [_until(row, stops) for row in out[:, longest:].tolist()]
 
     def _is_right(self, question: Question, ids: list[int]) -> bool:

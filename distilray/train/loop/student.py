@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
-import torch._inductor.config
 import torch.distributed as dist
 import transformers
 from transformers import AutoConfig, PreTrainedModel
@@ -63,16 +61,6 @@ def repeated_blocks(student_path: str, method: TrainingMethod) -> list[str]:
         model = getattr(transformers, method.auto).from_config(AutoConfig.from_pretrained(student_path))
     stacked = {type(module[0]).__name__ for module in model.modules() if _is_stack(module)}
     return sorted(stacked & set(model._no_split_modules or ()) or stacked)
-
-
-def compile_blocks(model: torch.nn.Module, blocks: list[str]) -> None:
-    """Compiles the repeated ``blocks`` (names of classes), each for itself, at its first call: once for all of them,
-    and once more when lengths begin to vary."""
-    if shutil.which("openssl") is None:  # PyTorch calls it to hash the headers that it compiles ahead
-        torch._inductor.config.cpp_cache_precompile_headers = False
-    for module in model.modules():
-        if type(module).__name__ in blocks:
-            module.compile()
 
 
 def _is_stack(module: torch.nn.Module) -> bool:

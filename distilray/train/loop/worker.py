@@ -20,13 +20,14 @@ from distilray.train.loop import checkpoints
 from distilray.train.loop.arguments import common_arguments
 from distilray.train.loop.best import KeepBest, export_best
 from distilray.train.loop.callbacks import EarlyStop, Sharded, StopAt
+from distilray.train.loop.compiling import check_compiler, compile_blocks
 from distilray.train.loop.context import WorkerContext
 from distilray.train.loop.export import export_student
 from distilray.train.loop.generation import HeldOutAnswers
 from distilray.train.loop.metrics import DEVICE
 from distilray.train.loop.reporting import Reporting
 from distilray.train.loop.steps import Steps, Work, steps_of
-from distilray.train.loop.student import adapters, compile_blocks, load_student, repeated_blocks
+from distilray.train.loop.student import adapters, load_student, repeated_blocks
 from distilray.train.memory.flops import device_peak
 from distilray.train.spec import Job
 
@@ -64,6 +65,8 @@ def _clear(job: Job) -> None:
 
 def _context(job: Job, feed: TrainingData, steps: Steps) -> WorkerContext:
     settings, method, on_cpu = job.settings, job.method, job.resources.gpus_per_worker == 0
+    if settings.compile and on_cpu:
+        check_compiler(settings.name)
     arguments = method.arguments(settings, common_arguments(job, steps.total, on_cpu))
     sharding.keep_precision(arguments, settings)
     if on_cpu:

@@ -75,8 +75,9 @@ class Costs:
     beside: tuple[str, ...] = ()
     """Names of the models that workers hold in addition to the student."""
     reference: bool = False
-    """Whether those are references: fp32 and sharded as the student is. Teachers are always sharded, and kept in their
-    compute precision."""
+    """Whether those are references: in the precision of the weights that the student starts from (fp32; with adapters
+    the compute precision), and sharded as the student is. Teachers are always sharded, and kept in their compute
+    precision."""
     reference_first: bool = False
     """Whether workers load a reference, ask it and let it go before they load the student."""
     packed: bool = False
@@ -235,13 +236,19 @@ def _moments(
     return [loss, summed, end, recompute if recomputes else 0, forward, held + reading]
 
 
+def reference_width(settings: TrainSettings) -> int:
+    """Bytes per number of a reference: as many as of the weights that the student starts from, so that a rounding is
+    in both sides of a log-ratio."""
+    return BF16 if settings.lora is not None and settings.precision == "bf16" else FP32
+
+
 def _beside(shape: Shape, settings: TrainSettings, resources: TrainResources, reference: bool) -> tuple[int, int]:
     """Bytes of a model in the student's worker: what it always holds, and what it also gathers while it reads, which is
     before the student does."""
     computed = BF16 if settings.precision == "bf16" else FP32
     if not reference:
         computed = BF16 if resources.gpus_per_worker else FP32
-    held = (FP32 if reference else computed) * shape.parameters
+    held = (reference_width(settings) if reference else computed) * shape.parameters
     if resources.workers == 1 or (reference and settings.sharding not in ("fsdp", "zero3")):
         return held, 0
     head = 0 if reference else computed * shape.head_parameters  # of a teacher, until its logits are compared

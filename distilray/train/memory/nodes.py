@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from distilray.train.memory.estimate import ALIKE, GIB, Costs, memory_plan, shape_of
+from distilray.train.memory.estimate import ALIKE, GIB, Costs, memory_plan, reference_width, shape_of
 from distilray.train.memory.shape import BF16, FP32, Shape
 from distilray.train.memory.state import Layout, state_of
 from distilray.train.settings import TrainResources, TrainSettings
@@ -128,10 +128,11 @@ def _loading(
         student = BF16 * shape.parameters
     else:
         student = readers * width * shape.parameters
+    reference = readers * reference_width(settings)
     others = [
-        (readers * FP32 if costs.reference else layout.width) * other.parameters for other in beside
+        (reference if costs.reference else layout.width) * other.parameters for other in beside
     ]  # teachers are always read by one worker
-    first = readers * FP32 * shape.parameters if costs.reference_first else 0
+    first = reference * shape.parameters if costs.reference_first else 0
     return max(student + max(others, default=0), first)
 
 

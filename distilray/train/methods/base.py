@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from distilray.checkpoints import hub_cache, is_local
 from distilray.ledger import Manifest
 from distilray.models import ClassifierModel, VLLMModel
 from distilray.storage import Store
@@ -44,7 +45,8 @@ from distilray.train.data.probe import check_chat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
-from distilray.train.launch.launcher import fit
+from distilray.train.data.weights import whole_row_mark
+from distilray.train.launch.launcher import fit, warn
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.settings import TrainSettings
@@ -110,8 +112,12 @@ class TrainingMethod(ABC):
 
         Raises :class:`~distilray.train.errors.CannotTrain` if rows could not be rendered for it.
         """
-        ends = check_chat(path, settings, variables) if self.is_generative else None
-        if ends is None or ends.declared:
+        if not self.is_generative:
+            return []
+        ends = check_chat(path, settings, variables)
+        if ends is None:
+            return [] if is_local(path) else [_unchecked(path, settings.student)]
+        if ends.declared:
             return []
         return [
             f"training {settings.name!r}: {settings.student} ends its turns with {ends.token!r}, at which generation "
@@ -119,11 +125,18 @@ class TrainingMethod(ABC):
             "export"
         ]
 
+    def warnings(self, settings: Any, rows: int | None, *, at_most: bool = False) -> list[str]:
+        """What is doubtful about training with ``settings`` on ``rows`` rows (None: unknown; ``at_most``: so many or
+        fewer): a line each, with the figure and what to do. Shown in the plan, when the training begins, in the run's
+        status and its report; none by default."""
+        return []
+
     # What the driver does.
 
     def fit(self, spec: TrainingSpec, tokens: TokenManifest) -> Manifest:
         """Trains on ``tokens`` and writes the student to ``spec.out``; called again, it continues where it was stopped.
         By default :meth:`prepare_in_driver`, then one launch of workers."""
+        warn(spec, self.warnings(spec.settings, tokens.counts.kept))
         self.prepare_in_driver(spec, tokens)
         return fit(spec, tokens.paths)
 
@@ -149,6 +162,11 @@ class TrainingMethod(ABC):
         :class:`~distilray.train.errors.CannotTrain` if the student cannot be trained on rows.
         """
         return load_chat(path, settings, variables)
+
+    def refusal(self, row: Mapping[str, Any], settings: Any) -> str | None:
+        """Why this method does not train on ``row``, whatever ``rows`` says: by default because its source has marked
+        it. ``row`` has the columns :meth:`columns`, ``extra`` and those that may be marks."""
+        return whole_row_mark(row)
 
     @abstractmethod
     def tokenize(self, row: Mapping[str, Any], renderer: Any, settings: Any) -> Tokens | UntrainableRow:
@@ -190,3 +208,11 @@ class TrainingMethod(ABC):
         """Runs in all workers together after the last step, for example to measure; does nothing by default. Called
         again after a kill before the export."""
         return
+
+
+def _unchecked(name: str, student: str) -> str:
+    return (
+        f"student {student!r}: the chat template and tokenizer of {name} are not checked, since its files are not in "
+        f"the hub's cache on this machine ({hub_cache()}); the run checks them when it comes to the training. To check "
+        f'them now: hf download {name} --include "*.json" "*.jinja" "*.model"'
+    )

@@ -30,11 +30,26 @@ def forward_log_probs(path: str, dtype: str, rows: Sequence[ProbeRow]) -> tuple[
     device: Any = "auto" if torch.cuda.device_count() > 1 else ("cuda" if torch.cuda.is_available() else "cpu")
     place = {} if device == "cpu" else {"device_map": device}
     model = AutoModelForCausalLM.from_pretrained(local_student(path), dtype=dtype, **place).eval()
+    return str(model.dtype).removeprefix("torch."), log_probs_of(model, rows, model.device)
+
+
+def log_probs_of(model: Any, rows: Sequence[ProbeRow], device: Any) -> list[list[float]]:
+    """For each row a log-probability in nats per position, by transformers' ``model``, which takes its inputs on
+    ``device``."""
+    import torch
+
     found = []
     for row in rows:
-        ids = torch.tensor([row.tokens], device=model.device)
+        ids = torch.tensor([row.tokens], device=device)
         with torch.no_grad():
             logits = model(input_ids=ids, use_cache=False).logits[0, [place - 1 for place in row.positions]]
-        given = ids[0, list(row.positions)].to(logits.device)
-        found.append(logits.float().log_softmax(-1).gather(1, given[:, None])[:, 0].tolist())
-    return str(model.dtype).removeprefix("torch."), found
+        found.append(given_log_probs(logits, row).tolist())
+    return found
+
+
+def given_log_probs(logits: Any, row: ProbeRow) -> Any:
+    """Of the row's tokens at its positions, shape ``(n,)``, from the ``logits`` before them, ``(n, vocabulary)``."""
+    import torch
+
+    given = torch.tensor([row.tokens[place] for place in row.positions], device=logits.device)
+    return logits.float().log_softmax(-1).gather(1, given[:, None])[:, 0]

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from distilray.checkpoints import known_config
 from distilray.models import EnginePools, ModelError, ScoreRequest
 from distilray.runner import UnitAsker, ask_units
 from distilray.train.errors import CannotTrain
@@ -60,6 +61,32 @@ def ask_engines(spec: TrainingSpec, tokens: Sequence[str], reference: str | None
             f"train {settings.name!r}: {name!r} gave no log-probabilities of {len(failed)} pairs: "
             f"{'; '.join(failed[:NAMED])}. Fix the cause and run it again, or set reference_by: workers"
         )
+
+
+def precision_warning(spec: TrainingSpec) -> str | None:
+    """What to say where engines hold the student's own weights in another precision than a student with adapters does:
+    the two then differ before the first step. ``spec.settings``: of the class
+    :class:`~distilray.train.methods.dpo.settings.DPOSettings`."""
+    settings = spec.settings
+    if settings.lora is None or settings.reference is not None:
+        return None
+    model = spec.models[settings.student]
+    trained = "bfloat16" if settings.precision == "bf16" else "float32"
+    engine = model.dtype if model.dtype != "auto" else _automatic(spec.student_path)
+    if engine == trained:
+        return None
+    return (
+        f"the reference's engines hold the weights in {engine} (models.{settings.student}.dtype: {model.dtype}), the "
+        f"student's frozen ones are in {trained} (precision: {settings.precision}), so the two differ before the first "
+        f"step, by some hundredths of a nat per token; set dtype: {trained}, or reference_by: workers"
+    )
+
+
+def _automatic(path: str) -> str:
+    """The precision in which vLLM holds a checkpoint without being told: 16 bits, also where it has 32."""
+    config = known_config(path) or {}
+    found = str(config.get("dtype") or config.get("torch_dtype")).removeprefix("torch.")
+    return "float16" if found == "float16" else "bfloat16"
 
 
 class ReferenceAsker(UnitAsker):

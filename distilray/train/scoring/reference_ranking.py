@@ -21,8 +21,6 @@ RANKING = "reference.json"
 """File below the training's folder."""
 LEARNED = 0.98
 """Share of pairs ranked right above which nothing is left to learn."""
-MOST_EPOCHS = 3
-"""Passes over the pairs that published recipes take at most: most take one."""
 PER_TOKEN = ("sigmoid_norm", "ipo")
 """Losses that compare means over tokens; the others compare sums."""
 
@@ -49,21 +47,13 @@ def ranking_warnings(ranking: Mapping[str, Any], settings: Any) -> list[str]:
     pairs = ranking["pairs"]
     if not pairs:
         return []
-    found = []
     accuracy = ranking["accuracy_per_token" if set(settings.loss) & set(PER_TOKEN) else "accuracy"]
-    if accuracy > LEARNED:
-        found.append(
-            f"the reference ranks {accuracy:.1%} of {pairs} pairs right before the first step, so nothing is left to "
-            "learn from them; make pairs of the student's own wrong answers (`preference_pairs`)"
-        )
-    trained = max(1.0, pairs * (1 - settings.holdout))
-    epochs = settings.epochs or settings.max_steps * settings.batch_size / trained
-    if epochs > MOST_EPOCHS:
-        found.append(
-            f"{epochs:.1f} passes over {pairs} pairs memorise them; take 1 to {MOST_EPOCHS} "
-            f"({'epochs' if settings.epochs else 'max_steps'}), or more pairs"
-        )
-    return found
+    if accuracy <= LEARNED:
+        return []
+    return [
+        f"the reference ranks {accuracy:.1%} of {pairs} pairs right before the first step, so nothing is left to "
+        "learn from them; make pairs of the student's own wrong answers (`preference_pairs`)"
+    ]
 
 
 def _differences(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:

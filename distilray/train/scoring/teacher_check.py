@@ -88,6 +88,16 @@ def trainer_pass(teacher: VLLMModel, rows: Sequence[ProbeRow]) -> tuple[str | No
         ) from error
 
 
+def tested_path(out: str, name: str) -> str:
+    """Of the record that the teacher ``name`` of the training in ``out`` was tested."""
+    return f"{out}/teacher-{name}.json"
+
+
+def tolerance_of(dtype: str | None) -> float:
+    """Nats per token that weights of this type may differ by; None: a type that is not known."""
+    return TOLERANCE.get(dtype or "", TOLERANCE_16_BITS)
+
+
 def check_replicas(
     spec: TrainingSpec,
     name: str,
@@ -102,7 +112,7 @@ def check_replicas(
     """
     ((_, replicas),) = ask_units(ReplicaAsker, Replicas, spec.store, name, handles, {"": ""}, rows)
     dtype, by_trainer = expected
-    tolerance = TOLERANCE.get(dtype or "", TOLERANCE_16_BITS)
+    tolerance = tolerance_of(dtype)
     differences, problems = compare(rows, replicas.log_probs, by_trainer, tolerance)
     if problems:
         raise CannotTrain(
@@ -118,8 +128,11 @@ def compare(
     replicas: Mapping[str, Sequence[Sequence[float] | str]],
     by_trainer: Sequence[Sequence[float]] | None,
     tolerance: float,
+    *,
+    against: str = TRAINER,
 ) -> tuple[dict[str, float], list[str]]:
-    """The largest mean difference of each replica in nats per token, and what is beyond ``tolerance``.
+    """The largest mean difference of each replica in nats per token, and what is beyond ``tolerance``; ``against``
+    names whose values ``by_trainer`` are.
 
     Without the trainer's values a replica is compared with the median of all; with only two of them, both are named.
     """
@@ -131,7 +144,7 @@ def compare(
         if not given:
             continue
         right = np.array(by_trainer[k]) if by_trainer else np.median(list(given.values()), axis=0)
-        other = TRAINER if by_trainer else "the median of all replicas"
+        other = against if by_trainer else "the median of all replicas"
         for name, values in given.items():
             apart = np.abs(values - right)
             difference = float(apart.mean())

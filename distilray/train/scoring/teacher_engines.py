@@ -21,7 +21,7 @@ from distilray.train.scoring.scores import (
     trained_positions,
     write_scores,
 )
-from distilray.train.scoring.teacher_check import check_replicas, probe_rows, trainer_pass
+from distilray.train.scoring.teacher_check import check_replicas, probe_rows, tested_path, trainer_pass
 from distilray.train.spec import TrainingSpec
 
 NAMED = 5
@@ -53,7 +53,7 @@ def score_tokens(spec: TrainingSpec, paths: Sequence[str], longest: int, teacher
 
 def _before_engines(spec: TrainingSpec, name: str, teacher: VLLMModel, paths: Sequence[str]) -> tuple[Any, Any]:
     """Rows to test the teacher on, and what the trainer gives for them; no rows for one that is tested already."""
-    place = _tested(spec, name)
+    place = tested_path(spec.out, name)
     if spec.store.exists(place) and spec.store.read_json(place)["weights"] == teacher.weights_id():
         return [], None
     rows = probe_rows(spec.store, paths)
@@ -67,11 +67,7 @@ def _check_teacher(
     if rows:
         found = check_replicas(spec, name, handles, rows, expected)
         tested = {"weights": teacher.weights_id(), "rows": [row.id for row in rows], "nats_per_token": found}
-        spec.store.write_json(_tested(spec, name), tested)
-
-
-def _tested(spec: TrainingSpec, name: str) -> str:
-    return f"{spec.out}/teacher-{name}.json"
+        spec.store.write_json(tested_path(spec.out, name), tested)
 
 
 def _check_context(training: str, name: str, handles: PoolHandles, longest: int) -> None:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from distilray.errors import DistilrayError
@@ -26,6 +27,7 @@ from distilray.verifiers.sandbox.wire import receive, send
 _LOOK_EVERY_S = 0.05
 _START_S = 60.0
 NAMESPACES = "namespaces"
+_TREE = Path(__file__).resolve().parents[3]
 _STREAMS = ("stdout", "stderr", "results")
 
 
@@ -104,6 +106,9 @@ class Sandbox:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    stream.close()
             self._process = None
         if self._link is not None:
             self._link.close()
@@ -133,25 +138,27 @@ class Sandbox:
         self._folder = tempfile.mkdtemp(prefix="distilray-sandbox-")
         os.chmod(self._folder, 0o711)
         ours, theirs = socket.socketpair()
-        package = os.path.dirname(os.path.abspath(__file__))
-        # Loaded by path under its own short name: the launcher then never imports distilray or what it imports.
+        # From this very tree, whichever distilray the interpreter would find by itself.
         source = (
-            f"import sys; sys.path.insert(0, {os.path.dirname(package)!r}); import sandbox.launcher as launcher; "
+            f"import sys; sys.path.insert(0, {str(_TREE)!r}); from distilray.verifiers.sandbox import launcher; "
             "sys.path.pop(0); launcher.main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])"
         )
         root = os.path.join(self._folder, "root")
         os.mkdir(root)
+        # Of the kinds that each run's own have: Python sets its streams up once, by what it finds, and forks keep them.
+        empty = _memory_file("")
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-B", "-c", source, str(theirs.fileno()), root, *without],
             env={"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdin=empty,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
             cwd="/",
         )
         theirs.close()
+        os.close(empty)
         ours.settimeout(_START_S)
         self._link = ours
         self._greet(ours)
@@ -246,16 +253,17 @@ def _kill_group(pid: int) -> None:
 def _memory_file(text: str) -> int:
     descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as handle:
-        handle.write(text.encode())
+        handle.write(text.encode("utf-8", "surrogatepass"))
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
 
 def _result(run: _Run) -> RunResult:
     status = run.status or 0
-    code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-    ended = run.ended or ("signal" if code > 128 else "exit")
-    if code == 128 + signal.SIGXCPU or (code == 128 + signal.SIGKILL and not run.ended):
+    by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    code = 128 + by_signal if by_signal else os.WEXITSTATUS(status)
+    ended = run.ended or ("signal" if by_signal else "exit")
+    if by_signal == signal.SIGXCPU or (by_signal == signal.SIGKILL and not run.ended):
         ended = "time"  # the CPU limit: SIGXCPU, then SIGKILL for those who catch it
     return RunResult(
         ended=ended,

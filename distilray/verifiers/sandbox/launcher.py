@@ -20,6 +20,7 @@ from distilray.verifiers.sandbox import confine, guest, landlock, seccomp, sysca
 from distilray.verifiers.sandbox.limits import Limits
 from distilray.verifiers.sandbox.wire import receive, send
 
+_KILLED = int(signal.SIGKILL).to_bytes(4, "big")
 NAMESPACES, LANDLOCK, SECCOMP = "namespaces", "landlock", "seccomp"
 
 
@@ -94,18 +95,23 @@ def _run(job: dict, descriptors: list[int], layers: dict[str, object]) -> None:
         syscalls.unshare(syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
         confine.fresh_box(limits)
         box = confine.BOX
+        told, tells = os.pipe()
         init = os.fork()
         if init == 0:
             syscalls.die_with_parent()
-            _be_init(job, descriptors, layers, limits, box)
-        for descriptor in descriptors:
+            _be_init(job, descriptors, layers, limits, box, tells)
+        for descriptor in (*descriptors, tells):
             os.close(descriptor)
-        os._exit(_code(os.waitpid(init, 0)[1]))
+        os.waitpid(init, 0)
+        _end_like(int.from_bytes(os.read(told, 4) or _KILLED, "big"))
     _become_program(job, descriptors, layers, limits, box)
 
 
-def _be_init(job: dict, descriptors: list[int], layers: dict[str, object], limits: Limits, box: str) -> None:
-    """PID 1: start the program, reap orphans, leave with the program; the kernel then kills all that is left."""
+def _be_init(
+    job: dict, descriptors: list[int], layers: dict[str, object], limits: Limits, box: str, tells: int
+) -> None:
+    """PID 1: start the program, reap orphans, leave with the program; the kernel then kills all that is left. How the
+    program ended goes into the pipe `tells`: this process cannot die of a signal of its own."""
     program = os.fork()
     if program == 0:
         _become_program(job, descriptors, layers, limits, box)
@@ -114,7 +120,19 @@ def _be_init(job: dict, descriptors: list[int], layers: dict[str, object], limit
     while True:
         pid, status = os.wait()
         if pid == program:
-            os._exit(_code(status))
+            os.write(tells, status.to_bytes(4, "big"))
+            os._exit(0)
+
+
+def _end_like(status: int) -> None:
+    """End as another process did, so that exit status 139 and a segmentation fault stay apart."""
+    if os.WIFSIGNALED(status):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        number = os.WTERMSIG(status)
+        if number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):  # Python handles or ignores these
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.WEXITSTATUS(status))
 
 
 def _become_program(job: dict, descriptors: list[int], layers: dict[str, object], limits: Limits, box: str) -> None:
@@ -125,10 +143,6 @@ def _become_program(job: dict, descriptors: list[int], layers: dict[str, object]
     os.closerange(len(descriptors), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     confine.confine_process(limits, box, layers)
     guest.play(job, results=3)
-
-
-def _code(status: int) -> int:
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _end_orphans(hidden: bool) -> None:

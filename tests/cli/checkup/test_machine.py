@@ -8,6 +8,7 @@ from distilray.cli.checkup.machine import (
     GB,
     check_compiler,
     check_disk,
+    check_hub,
     check_lscpu,
     check_memory,
     check_open_files,
@@ -41,3 +42,10 @@ def test_without_lscpu_no_engine_starts_on_cpus() -> None:
 
 def test_a_missing_compiler_stops_nothing() -> None:
     assert check_compiler(None).mark == "look"
+
+
+def test_models_of_the_hub_that_plan_can_check_are_counted() -> None:
+    assert check_hub(["a/b", "c/d", "e/f", "g/h"], Path("/hub")).found == "4 in /hub: a/b, c/d, e/f, ..."
+    none = check_hub([], Path("/hub"))
+    assert (none.mark, none.found) == ("ok", "none in /hub")
+    assert "plan cannot check their templates" in none.remedy

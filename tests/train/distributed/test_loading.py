@@ -105,11 +105,11 @@ def residency_of(worker: int, workers: int, student: str, what: str, port: int, 
     with one_of(workers, worker, port):
         import trl  # noqa: F401  (its memory is not the student's)
 
-        from distilray.train.methods.distill.live import load_teacher
+        from distilray.train.methods.distill.live import read_teacher, spread_teacher
 
         residency = Residency()
         if what == "teacher":
-            model = load_teacher(student, torch.float32, workers, torch.device("cpu"))
+            model = spread_teacher(read_teacher(student, torch.float32, workers), workers, torch.device("cpu"))
             loading = sharding_peak = residency.peak()
         else:
             model = load_student(student, some(), True, method_named("sft"), {})
@@ -138,4 +138,6 @@ def test_only_the_first_worker_holds_a_model_that_is_loading(
         elif what == "student":
             assert loading < 0.2
         if worker:
-            assert sharding_peak < held + 3 * 0.51
+            # Whole it would be 1.84 beside the shards. What freed receive buffers leave in malloc's arenas varies from
+            # run to run: 1.37 to 2.0 beside 0.46 held.
+            assert sharding_peak < held + 0.9 * 1.84

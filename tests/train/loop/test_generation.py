@@ -8,49 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer, Trainer, TrainingArguments
+from transformers import AutoTokenizer
 
 from distilray.checkpoints import resolve_path
-from distilray.practice.arithmetic import draw_problem
-from distilray.practice.worked import medium
-from distilray.storage import Store
-from distilray.train import CannotTrain, TrainSettings, method_named
-from distilray.train.data.tokens import tokenize_unit
+from distilray.train.errors import StopTraining
 from distilray.train.loop.best import evaluations_since_best
 from distilray.train.loop.generation import HeldOutAnswers
-from distilray.train.spec import Job
 from distilray.verifiers import numeric_equal
+from tests.support.answering import STUDENT, measured, practice_job, settings, with_other_answers
 from tests.support.pairs import settings as pair_settings
-from tests.support.specs import SHORT, spec_of
 from tests.support.taught import scored_run, trained
-from tests.support.tiny import write_units
 from tests.support.trainer import model_at
-
-STUDENT = "package://distilray.practice/checkpoints/teacher"
-OUT = "training/sft"
-TOKENS = f"{OUT}/tokens/unit-000000.parquet"
-GENERATE = {"prompts": 10, "max_tokens": 200, "verifier": "numeric"}
-
-
-def settings(**changes: Any) -> TrainSettings:
-    chosen = {**SHORT, "holdout": 0.3, "evaluate_every": 2, "generate": GENERATE, **changes}
-    return method_named("sft").settings(name="sft", **chosen)
-
-
-def practice_job(folder: Path, **changes: Any) -> Job:
-    """Forty worked problems as tokens of the practice world's student."""
-    import random
-
-    dice, made = random.Random("generation"), []
-    for k in range(40):
-        problem = draw_problem(dice, "train")
-        asked = [{"role": "user", "content": problem.text}]
-        made.append({"id": f"sum:{k}", "messages": asked, "answer": medium(problem).text, "outcome": "kept"})
-    store = Store(folder / "run")
-    spec = spec_of(store, settings(**changes), STUDENT, OUT)
-    (unit,) = write_units(store, made, size=64)
-    tokenize_unit(spec, unit, TOKENS, "key")
-    return Job.of(spec, [TOKENS], None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -58,15 +26,10 @@ def tokenizer() -> Any:
     return AutoTokenizer.from_pretrained(resolve_path(STUDENT))
 
 
-def measured(job: Job, folder: Path, batch: int, tokenizer: Any) -> HeldOutAnswers:
-    arguments = TrainingArguments(str(folder), use_cpu=True, report_to="none", per_device_eval_batch_size=batch)
-    return HeldOutAnswers(Trainer(model_at(resolve_path(STUDENT)), arguments), job, tokenizer)
-
-
 def test_the_share_of_right_answers_is_that_of_greedy_answers_one_by_one(tmp_path: Path, tokenizer: Any) -> None:
     import torch
 
-    answers = measured(practice_job(tmp_path), tmp_path, 4, tokenizer)
+    answers = measured(practice_job(tmp_path), tmp_path, 4)
     assert len(answers.questions) == 10
     right, tokens, model = 0, 0, model_at(resolve_path(STUDENT))
     for question in answers.questions:
@@ -80,19 +43,34 @@ def test_the_share_of_right_answers_is_that_of_greedy_answers_one_by_one(tmp_pat
     assert right  # the practice world's teacher can do some
 
 
+def test_adapters_answer_and_leave_the_settings_of_generation_as_they_were(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    job = practice_job(tmp_path)
+    plain, adapted = measured(job, tmp_path, 4), measured(job, tmp_path, 4)
+    model = get_peft_model(adapted.trainer.model, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    with_other_answers(model, 0.08)
+    adapted.trainer.model = model
+    own, found = model.get_base_model().generation_config, adapted.measure()
+    assert model.get_base_model().generation_config is own and "generation_config" not in vars(model)
+    assert found != plain.measure()
+    adapted.trainer.model = model.merge_and_unload()
+    assert adapted.measure() == found
+
+
 def test_prompts_are_those_of_held_out_rows_and_end_where_the_answer_begins(tmp_path: Path, tokenizer: Any) -> None:
-    answers = measured(practice_job(tmp_path), tmp_path, 4, tokenizer)
+    answers = measured(practice_job(tmp_path), tmp_path, 4)
     for question in answers.questions:
         assert tokenizer.decode(question.prompt).endswith("<|im_start|>assistant\n")
         assert float(question.reference) is not None
         assert question.stop == tokenizer.eos_token_id
 
 
-def test_rows_without_a_result_are_refused(tmp_path: Path, tokenizer: Any) -> None:
+def test_rows_without_a_result_are_refused(tmp_path: Path) -> None:
     job = practice_job(tmp_path)
     nothing = replace(job, settings=settings(holdout=0.0001))
-    with pytest.raises(CannotTrain, match="no held-out row states a result that numeric reads"):
-        measured(nothing, tmp_path, 4, tokenizer)
+    with pytest.raises(StopTraining, match="no held-out row states a result that numeric reads"):
+        measured(nothing, tmp_path, 4)
 
 
 def test_an_evaluation_logs_what_is_right_with_its_loss(student: str, teacher: str, tmp_path: Path) -> None:

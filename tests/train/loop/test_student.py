@@ -1,30 +1,18 @@
-"""What is done to a student before it is trained: adapters leave rounding to autocast, blocks are compiled."""
+"""What is done to a student before it is trained: adapters leave rounding to autocast."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from distilray.train.loop.student import compile_blocks, leave_inputs_to_autocast
-
-IDS = torch.arange(24).reshape(2, 12)
-
-
-def student(dtype: torch.dtype = torch.float32) -> Any:
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        vocab_size=64,
-    )  # fmt: skip
-    return Qwen2ForCausalLM(config).to(dtype)
+from distilray.train.loop.student import leave_inputs_to_autocast
+from tests.support.qwen2 import IDS, small_student
 
 
 def adapted() -> Any:
-    model = get_peft_model(student(torch.bfloat16), LoraConfig(r=4, target_modules="all-linear"))
+    model = get_peft_model(small_student(torch.bfloat16), LoraConfig(r=4, target_modules="all-linear"))
     torch.manual_seed(1)
     for name, weight in model.named_parameters():
         if "lora_" in name:
@@ -59,19 +47,3 @@ def test_without_autocast_adapters_still_get_inputs_that_they_can_multiply() -> 
     plain, left = adapted(), adapted()
     leave_inputs_to_autocast(left)
     assert loss_and_gradient(left, False)[0] == loss_and_gradient(plain, False)[0]
-
-
-@pytest.mark.slow
-def test_compiled_blocks_give_the_losses_and_gradients_of_plain_ones_at_any_length() -> None:
-    plain, compiled = student(), student()
-    names = [name for name, _ in compiled.named_parameters()]
-    compile_blocks(compiled, ["Qwen2DecoderLayer"])
-    assert [name for name, _ in compiled.named_parameters()] == names, "checkpoints and exports keep their names"
-    for size in (12, 9, 7):
-        for model in (plain, compiled):
-            model.zero_grad()
-            model(input_ids=IDS[:, :size], labels=IDS[:, :size]).loss.backward()
-        for (name, wanted), found in zip(plain.named_parameters(), compiled.parameters(), strict=True):
-            torch.testing.assert_close(found.grad, wanted.grad, rtol=1e-4, atol=1e-6, msg=name)
-    calls = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    assert calls > 0, "nothing was compiled"

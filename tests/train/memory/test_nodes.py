@@ -50,7 +50,8 @@ def test_a_live_reference_is_read_beside_the_student_and_a_cached_one_before_it(
     assert loading(reference_by="live") == 8 * P
     assert loading(reference_by="workers") == 4 * P
     assert loading(reference_by="live", lora={"r": 16}) == 2 * P
-    assert loading(reference_by="workers", lora={"r": 16}) == 4 * P  # the reference is in fp32
+    assert loading(reference_by="workers", lora={"r": 16}) == 2 * P  # in bf16, as the frozen weights
+    assert loading(reference_by="live", reference="teacher", lora={"r": 16}) == 4 * P
 
 
 def test_one_teacher_is_read_at_a_time() -> None:

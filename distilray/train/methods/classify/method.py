@@ -52,6 +52,9 @@ class Classify(TrainingMethod):
     def renderer(self, path: str, settings: ClassifySettings, variables: Mapping[str, Any]) -> TextFormat:
         return load_text(path, settings)
 
+    def refusal(self, row: Mapping[str, Any], settings: ClassifySettings) -> str | None:
+        return super().refusal({**row, settings.column: None}, settings)  # a label is no mark, whatever its name
+
     def tokenize(self, row: Mapping[str, Any], text: TextFormat, settings: ClassifySettings) -> Tokens | UntrainableRow:
         return render_label(row, text, settings)
 

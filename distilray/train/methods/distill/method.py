@@ -104,11 +104,7 @@ class Distill(AnswerMethod):
 def _teachers(context: WorkerContext, settings: DistillSettings) -> tuple[Any, Any]:
     """A function that returns the teachers' view of a batch, and a collator (None: TRL's own)."""
     if settings.source == "live":
-        from distilray.train.methods.distill.live import LiveTeachers
-
-        job = context.job
-        weights = {local_student(job.models[name].path): share for name, share in settings.weights.items()}
-        return LiveTeachers(weights, settings.top_k, job.resources.workers, context.arguments.device), None
+        return _live_teachers(context, settings), None
     from distilray.train.methods.distill.stored import ScoredCollator, ScoreFiles, stored_teachers
 
     weights = list(settings.weights.values())
@@ -119,3 +115,16 @@ def _teachers(context: WorkerContext, settings: DistillSettings) -> tuple[Any, A
         scores=ScoreFiles(context.feed.folder, weights, settings.top_k),
     )
     return partial(stored_teachers, weights=weights), collator
+
+
+def _live_teachers(context: WorkerContext, settings: DistillSettings) -> Any:
+    """Loaded, and tested on a few rows."""
+    from distilray.train.methods.distill.live import LiveTeachers
+    from distilray.train.methods.distill.live_check import check_live_teachers, probes_of
+
+    job = context.job
+    probes = probes_of(job)
+    teachers = [(local_student(job.models[name].path), share) for name, share in settings.weights.items()]
+    loaded = LiveTeachers(teachers, settings.top_k, job.resources.workers, context.arguments.device, probes)
+    check_live_teachers(job, loaded, probes)
+    return loaded

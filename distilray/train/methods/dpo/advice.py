@@ -12,7 +12,7 @@ from typing import Any
 import torch.distributed as dist
 from transformers import TrainerCallback
 
-from distilray.train.progress import WARNINGS
+from distilray.train.progress import keep_warning
 from distilray.train.scoring.reference_ranking import RANKING, ranking_warnings, reference_ranking
 from distilray.train.spec import Job
 
@@ -53,11 +53,7 @@ class ChosenFalls(TrainerCallback):
 
 
 def warn(job: Job, text: str) -> None:
-    """Called in one worker: the driver logs ``text``, and the training's manifest keeps it. The same text is said
-    once, also by a training that was killed and continues."""
-    path = f"{job.out}/{WARNINGS}"
-    said = job.store.read_json(path) if job.store.exists(path) else []
-    if text not in said:
-        job.store.write_json(path, [*said, text])
-        if job.board is not None:  # none where a trainer runs without a launch
-            job.board.warn.remote(text)
+    """Called in one worker: the driver logs ``text``, and it is kept with the training. The same text is said once,
+    also by a training that was killed and continues."""
+    if keep_warning(job.store, job.out, text) and job.board is not None:  # none where a trainer runs without a launch
+        job.board.warn.remote(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
-from distilray.train.progress import WARNINGS
+from distilray.train.methods.shared.answers import BAD
+from distilray.train.methods.shared.passes import too_many_passes
+from distilray.train.progress import keep_warning
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
@@ -30,13 +33,17 @@ from distilray.train.spec import Job, TrainingSpec
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
+logger = logging.getLogger(__name__)
 IDS = pa.list_(pa.int32())
+SAME = "chosen equals rejected"
+SAME_ANSWERS = f"{SAME} without their reasoning: set think: true, or put an inline_trace step after the pairs"
+ALONE = "no rejected answer: an answer with a label alone is for kind: kto"
 
 
 class DPO(TrainingMethod):
     settings: ClassVar = DPOSettings
     description: ClassVar = "preference optimisation"
-    reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta")
+    reads: ClassVar = ("messages", "answer", "reasoning", "rejected_answer", "beta", "label")
     needs: ClassVar = ("answer", "rejected_answer")
     token_columns: ClassVar = pa.schema(
         [("prompt_ids", IDS), ("chosen_ids", IDS), ("rejected_ids", IDS), ("beta", pa.float32())]
@@ -56,6 +63,14 @@ class DPO(TrainingMethod):
         "beta": "beta",
     }
 
+    def refusal(self, row: Mapping[str, Any], settings: DPOSettings) -> str | None:
+        if (marked := super().refusal(row, settings)) is not None:
+            return marked
+        label = row.get("label")
+        if label is False:
+            return BAD
+        return ALONE if label is True and not row["rejected_answer"] else None
+
     def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: DPOSettings) -> Tokens | UntrainableRow:
         for column, reason in (("answer", "no answer"), ("rejected_answer", "no rejected answer")):
             if not row[column]:
@@ -66,7 +81,7 @@ class DPO(TrainingMethod):
         if beta is not None and not (math.isfinite(beta) and beta > 0):
             return UntrainableRow("failed", "its beta is not a number above 0")
         try:
-            rejected = row["rejected_answer"] if chat.think else split_reasoning(row["rejected_answer"])[1]
+            trace, rejected = (None, row["rejected_answer"]) if chat.think else split_reasoning(row["rejected_answer"])
         except MalformedRecord as error:
             return UntrainableRow("failed", f"rejected answer: {error}")
         prompt, chosen = _split(chat.render(row["messages"] or [], row["answer"], row["reasoning"]))
@@ -83,10 +98,13 @@ class DPO(TrainingMethod):
         if not chosen or not other:
             return UntrainableRow("rejected", "nothing to train on", longest)
         if chosen == other:
-            return UntrainableRow("rejected", "chosen equals rejected", longest)
+            return UntrainableRow("rejected", SAME if trace is None else SAME_ANSWERS, longest)
         trained = len(chosen) + len(other)
         values = {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": other, "beta": beta}
         return Tokens(values, 2 * len(prompt) + trained, trained, truncated)
+
+    def warnings(self, settings: DPOSettings, rows: int | None, *, at_most: bool = False) -> list[str]:
+        return too_many_passes(settings, rows, at_most=at_most)
 
     def models(self, settings: DPOSettings) -> set[str]:
         if settings.reference is not None:
@@ -110,8 +128,11 @@ class DPO(TrainingMethod):
         if spec.settings.reference is not None:
             _check_reference(spec)
         if spec.settings.reference_by == "engines":
-            from distilray.train.scoring.reference_engines import ask_engines
+            from distilray.train.scoring.reference_engines import ask_engines, precision_warning
 
+            text = precision_warning(spec)
+            if text is not None and keep_warning(spec.store, spec.out, text):
+                logger.warning("train %r: %s", spec.settings.name, text)
             ask_engines(spec, tokens.paths, spec.settings.reference)
 
     def prepare_in_workers(self, job: Job) -> None:
@@ -162,9 +183,9 @@ class DPO(TrainingMethod):
         return trainer
 
     def details(self, store: Store, out: str) -> dict[str, Any]:
-        """How the reference ranked the pairs, and what the training warned of."""
-        found = {"reference": f"{out}/{RANKING}", "warnings": f"{out}/{WARNINGS}"}
-        return {name: store.read_json(path) for name, path in found.items() if store.exists(path)}
+        """How the reference ranked the pairs."""
+        path = f"{out}/{RANKING}"
+        return {"reference": store.read_json(path)} if store.exists(path) else {}
 
 
 def _check_reference(spec: TrainingSpec) -> None:

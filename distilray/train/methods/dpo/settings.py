@@ -106,6 +106,12 @@ class DPOSettings(TrainSettings):
                 "token would still leave beta 0.1 a loss of 0.644, so nothing holds the student back; set beta: "
                 f"{PER_TOKEN_BETA:g} or leave it out"
             )
+        four_bits = self.lora is not None and self.lora.quantize
+        if four_bits and self.reference is None and self.reference_by == "engines":
+            raise ValueError(
+                "reference_by: engines with lora.quantize: engines read the student's weights unrounded, so it would "
+                "differ from its reference before the first step; set reference_by: workers or live"
+            )
         if SMOOTHED & set(self.loss) and self.label_smoothing == 0:
             raise ValueError("robust and exo_pair need label_smoothing above 0 (robust: 0.1, exo_pair: 0.001)")
         if self.label_smoothing and not (SMOOTHED | SORTING) & set(self.loss):

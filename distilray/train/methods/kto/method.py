@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
-from distilray.train.errors import CannotTrain
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.kto.settings import KTOSettings
 from distilray.train.methods.shared.answers import render_answer
+from distilray.train.methods.shared.passes import too_many_passes
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
@@ -48,6 +48,9 @@ class KTO(TrainingMethod):
             tokens.values["desirable"] = row["label"]
         return tokens
 
+    def warnings(self, settings: KTOSettings, rows: int | None, *, at_most: bool = False) -> list[str]:
+        return too_many_passes(settings, rows, at_most=at_most)
+
     def costs(self, settings: KTOSettings) -> Costs:
         # A student with adapters is its own reference without them.
         beside = (settings.student,) if settings.lora is None else ()
@@ -56,11 +59,6 @@ class KTO(TrainingMethod):
     def arguments(self, settings: KTOSettings, common: dict[str, Any]) -> TrainingArguments:
         from trl import KTOConfig
 
-        if common["per_device_train_batch_size"] < 2:
-            raise CannotTrain(
-                f"train {settings.name!r}: batch_size {settings.batch_size} leaves each worker micro batches of one "
-                "row, and KTO needs two or more; make batch_size an even multiple of the workers"
-            )
         return KTOConfig(
             **common,
             beta=settings.beta,
@@ -72,11 +70,18 @@ class KTO(TrainingMethod):
         )
 
     def trainer(self, context: WorkerContext) -> Trainer:
+        import numpy as np
+
         from distilray.train.methods.dpo.reference import live_reference
+        from distilray.train.methods.kto.partners import Partnered
         from distilray.train.methods.kto.trainer import KTOCollator, SingleAnswerTrainer
 
+        inputs, held_out = context.trainer_inputs(), context.feed.held_out
+        inputs["train_dataset"] = Partnered(context.feed.train, context.order, context.job.settings.batch_size)
+        if held_out is not None:
+            inputs["eval_dataset"] = Partnered(held_out, np.arange(len(held_out)), len(held_out))
         return SingleAnswerTrainer(
-            **context.trainer_inputs(),
+            **inputs,
             data_collator=KTOCollator(context.tokenizer.pad_token_id),
             adapters=context.adapters,
             reference=live_reference(context),

@@ -16,7 +16,8 @@ from distilray.train.settings import NAME, TrainSettings
 
 
 class KTOSettings(TrainSettings):
-    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024), as TRL computes it: answers need no partner."""
+    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024), as TRL computes it but for its reference point, which is
+    the whole step's: answers need no partner."""
 
     kind: Literal["kto"] = Field(default="kto", description="preference optimisation on single answers")
     name: str = Field(default="kto", pattern=NAME, description="folder below training/")
@@ -41,10 +42,10 @@ class KTOSettings(TrainSettings):
         return None
 
     @model_validator(mode="after")
-    def _several_rows_at_once(self) -> KTOSettings:
-        if self.micro_batch_size < 2:
+    def _several_rows_in_a_step(self) -> KTOSettings:
+        if self.batch_size < 2:
             raise ValueError(
-                "micro_batch_size 1: KTO estimates the divergence from the reference by pairing each prompt of a micro "
-                "batch with another one's answer; set micro_batch_size: 2 or more"
+                "batch_size 1: KTO estimates the divergence from the reference by pairing each prompt of a step with "
+                "another one's answer; set batch_size: 2 or more"
             )
         return self

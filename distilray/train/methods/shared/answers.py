@@ -9,7 +9,7 @@ from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.settings import IGNORED, TrainSettings
 
-BAD = UntrainableRow("rejected", "its label is false: a bad answer, which only kind: kto learns from")
+BAD = "its label is false: a bad answer, which only kind: kto learns from"
 
 
 def render_answer(row: Mapping[str, Any], chat: ChatFormat, settings: TrainSettings) -> Tokens | UntrainableRow:

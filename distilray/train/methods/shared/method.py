@@ -26,8 +26,11 @@ class AnswerMethod(TrainingMethod):
     token_columns: ClassVar = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
     """``labels`` are -100 where nothing is trained."""
 
+    def refusal(self, row: Mapping[str, Any], settings: AnswerSettings) -> str | None:
+        return super().refusal(row, settings) or (BAD if row.get("label") is False else None)
+
     def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: AnswerSettings) -> Tokens | UntrainableRow:
-        return BAD if row["label"] is False else render_answer(row, chat, settings)
+        return render_answer(row, chat, settings)
 
     def arguments(self, settings: AnswerSettings, common: dict[str, Any]) -> TrainingArguments:
         from trl import SFTConfig

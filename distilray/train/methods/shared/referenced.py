@@ -62,16 +62,20 @@ class ReferencedMixin(FixedOrderMixin):
 
 
 class Watched:
-    """Calls a model and keeps the log-probabilities that it returned."""
+    """Calls a model and keeps what it returned."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.log_probs: torch.Tensor
+        self.out: Any = None
 
     def __call__(self, **inputs: Any) -> Any:
-        out = self.model(**unmasked(inputs))
-        self.log_probs = out.log_probs.detach().float()
-        return out
+        self.out = self.model(**unmasked(inputs))
+        return self.out
+
+    @property
+    def log_probs(self) -> torch.Tensor:
+        """The log-probabilities, without their gradient."""
+        return self.out.log_probs.detach().float()
 
 
 def _with_adapters(model: Any, adapters: Any, args: Any) -> Any:

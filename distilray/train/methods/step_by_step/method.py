@@ -20,7 +20,7 @@ import pyarrow as pa
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.loop.context import WorkerContext
-from distilray.train.methods.shared.answers import BAD, render_answer
+from distilray.train.methods.shared.answers import render_answer
 from distilray.train.methods.shared.method import AnswerMethod
 from distilray.train.methods.step_by_step.settings import StepByStepSettings
 from distilray.train.methods.step_by_step.targets import LABEL, RATIONALE
@@ -42,8 +42,6 @@ class StepByStep(AnswerMethod):
     def tokenize(
         self, row: Mapping[str, Any], chat: ChatFormat, settings: StepByStepSettings
     ) -> Tokens | UntrainableRow:
-        if row["label"] is False:
-            return BAD
         if not row["reasoning"]:
             return UntrainableRow("rejected", "no reasoning")
         messages = row["messages"] or []

@@ -177,7 +177,7 @@ def test_a_live_teacher_says_what_a_stored_one_does(
     names = ("input_ids", "labels", "scores")
     inputs = collate([{name: feed.train[row][name] for name in names} for row in range(8)])
     stored = DistillTarget(FORWARD, stored_teachers(inputs, [1.0]))
-    taught = LiveTeachers({teacher: 1.0}, top_k, workers=1, device=torch.device("cpu"))
+    taught = LiveTeachers([(teacher, 1.0)], top_k, workers=1, device=torch.device("cpu"))
     live = DistillTarget(FORWARD, taught(inputs))
     with torch.no_grad():
         expected, found = model(**inputs, target=stored)["divergences"], model(**inputs, target=live)["divergences"]

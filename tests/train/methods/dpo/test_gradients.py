@@ -32,7 +32,7 @@ from tests.support.preferred import (
 )
 from tests.support.ranks import alone, one_of
 
-SIGMOID = settings()
+MIXES = {"sigmoid": settings(), "with sft": settings(loss={"sigmoid": 1.0, "sft": 0.5}), "sft": settings(loss="sft")}
 
 
 @pytest.fixture
@@ -118,34 +118,49 @@ def with_reference(
     return trainer_on(store, student, feed, folder, chosen, models, max_grad_norm=0.0), list(feed.train)
 
 
-def test_a_step_in_micro_batches_of_uneven_length_is_the_mean_over_its_pairs(
-    group: None, student: str, store: Store, tmp_path: Path
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_step_in_micro_batches_of_uneven_length_is_the_mean_over_all_its_rows(
+    group: None, student: str, store: Store, tmp_path: Path, mix: str
 ) -> None:
-    feed = feed_of(store, tmp_path / "feed", lambda _, rows: made_up(rows))
+    feed, chosen = feed_of(store, tmp_path / "feed", lambda _, rows: made_up(rows)), MIXES[mix]
     split = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 8, "max_grad_norm": 0.0}
-    found, gradient = first_step(trainer_on(store, student, feed, tmp_path, SIGMOID, **split))
+    found, gradient = first_step(trainer_on(store, student, feed, tmp_path, chosen, **split))
     rows = list(feed.train)
     assert len({len(row["chosen_ids"]) for row in rows}) > 4
-    loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
+    loss, exact = pairs_in_fp64(student, rows, by_settings(chosen), chosen.loss.get("sft", 0))
     assert found == pytest.approx(loss, rel=1e-4)
     assert apart(gradient, exact) < CLOSE
 
 
+def test_a_held_out_loss_does_not_depend_on_how_its_rows_are_batched(
+    group: None, student: str, store: Store, tmp_path: Path
+) -> None:
+    feed, chosen = feed_of(store, tmp_path / "feed", lambda _, rows: made_up(rows)), MIXES["with sft"]
+    loss, _ = pairs_in_fp64(student, list(feed.train), by_settings(chosen), chosen.loss["sft"])
+    for rows in (1, 3, 8):
+        trainer = trainer_on(store, student, feed, tmp_path, chosen, per_device_eval_batch_size=rows)
+        trainer.eval_dataset = feed.train
+        assert trainer.evaluate()["eval_loss"] == pytest.approx(loss, rel=1e-4), rows
+        assert trainer.state.log_history[-1]["eval_loss"] == pytest.approx(loss, rel=1e-4), rows
+
+
 def one_of_two(worker: int, run: str, student: str, port: int, out: str) -> None:
     with one_of(2, worker, port):
-        store, folder = Store(run), Path(out) / str(worker)
+        store, folder, chosen = Store(run), Path(out) / str(worker), MIXES["with sft"]
         feed = feed_of(store, folder / "feed", lambda _, rows: made_up(rows))
         cpu.before_trainer("fsdp", 2)
-        more = {**sharding.arguments(SIGMOID, 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp"), "max_grad_norm": 0.0}
-        found = first_step(trainer_on(store, student, feed, folder, SIGMOID, **more))
+        more = {**sharding.arguments(chosen, 2, ["Qwen2DecoderLayer"]), **cpu.arguments("fsdp"), "max_grad_norm": 0.0}
+        split = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+        found = first_step(trainer_on(store, student, feed, folder, chosen, **more, **split))
         torch.save((found, list(feed.train)), folder / "found.pt")
 
 
 @pytest.mark.slow
 def test_two_workers_have_the_gradient_of_all_their_pairs_together(student: str, store: Store, tmp_path: Path) -> None:
     mp.spawn(one_of_two, (store.full(""), student, free_port(), str(tmp_path)), nprocs=2)
+    chosen = MIXES["with sft"]
     for worker in range(2):
         (found, gradient), rows = torch.load(tmp_path / str(worker) / "found.pt")
-        loss, exact = pairs_in_fp64(student, rows, by_settings(SIGMOID))
+        loss, exact = pairs_in_fp64(student, rows, by_settings(chosen), chosen.loss["sft"])
         assert found == pytest.approx(loss, rel=1e-4)
         assert apart(gradient, exact) < CLOSE

@@ -30,6 +30,10 @@ def test_a_loss_may_be_one_name_or_several_with_weights() -> None:
         ({"loss": "sigmoid_norm", "beta": 0.1}, r"beta 0.1 .* set beta: 5 or leave it out"),
         ({"ld_alpha": 1.5}, "less than or equal to 1"),
         ({"packing": True}, "packing"),
+        (
+            {"lora": {"quantize": "nf4"}, "sharding": "ddp", "reference_by": "engines"},
+            "set reference_by: workers or live",
+        ),
     ],
 )
 def test_what_cannot_be_computed_is_refused_with_the_remedy(wrong: dict, said: str) -> None:

@@ -78,6 +78,15 @@ def test_a_student_that_thinks_learns_both_with_their_traces_and_one_that_does_n
     assert decode(row["rejected_ids"]) == "7<|im_end|>"
 
 
+def test_pairs_that_differ_in_their_traces_alone_are_nothing_to_a_student_without_them(student: str) -> None:
+    made = pairs(1)
+    made[0]["rejected_answer"] = f"<think>\nadd\n</think>\n\n{made[0]['answer']}"
+    (row,), _ = tokenized(student, made)
+    assert row["reason"].startswith("chosen equals rejected without their reasoning: set think: true, or put an inline")
+    (row,), _ = tokenized(student, made, think=True)
+    assert row["outcome"] == "kept"
+
+
 def test_long_pairs_are_cut_only_where_that_is_asked_for(student: str) -> None:
     made = pairs(1)
     made[0]["rejected_answer"] = "1 plus " * 300

@@ -13,13 +13,18 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from distilray.checkpoints import read_student
 from distilray.models import VLLMModel
 from distilray.storage import Store
+from distilray.train import TrainResources
 from distilray.train.data.tokens import TokenCounts, TokenManifest, tokenize_unit
 from distilray.train.errors import CannotTrain
 from distilray.train.loop.loss_guard import LossExploded
+from distilray.train.loop.student import load_student
+from distilray.train.memory.estimate import memory_plan
 from distilray.train.methods.dpo.collate import PairCollator
 from distilray.train.methods.dpo.method import DPO
+from distilray.train.methods.dpo.reference import load_reference
 from distilray.train.methods.dpo.reference_scores import score_by_workers
 from distilray.train.methods.dpo.trainer import PreferenceTrainer
 from distilray.train.scoring.references import (
@@ -152,6 +157,22 @@ def test_adapters_in_bf16_begin_where_their_reference_stands(
     assert logged[0]["loss"] == pytest.approx(math.log(2), abs=1e-4)
     assert logged[0]["kl"] < 1e-7
     assert logged[-1]["kl"] > 10 * logged[0]["kl"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"lora": {"r": 4}}, {"lora": {"r": 4}, "precision": "fp32"}])
+def test_a_live_reference_takes_the_memory_that_the_plan_says(
+    student: str, teacher: str, store: Store, changes: dict[str, Any]
+) -> None:
+    """In the precision of the weights that the student starts from: fp32, and with adapters that of computing."""
+    chosen = settings(**{"reference": "teacher", "reference_by": "live", "precision": "bf16", **changes})
+    work = replace(job(store, student, chosen), models={"teacher": VLLMModel(path=teacher)})
+    model = load_reference(work, torch.device("cpu"))
+    held = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    config = read_student(teacher).config
+    planned = memory_plan(config, chosen, TrainResources(), beside=[config], costs=DPO().costs(chosen))
+    assert held == planned.beside
+    trained = load_student(student, chosen, True, work.method, {})
+    assert model.dtype == trained.dtype
 
 
 def test_another_model_may_be_the_reference_and_then_margins_do_not_begin_at_nothing(

@@ -1,0 +1,1 @@
+"""What the programs on claims share: students made under equal conditions, each measured on the same problems."""

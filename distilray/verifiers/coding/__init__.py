@@ -1,0 +1,1 @@
+"""What a check of code needs beside the sandbox: references read, programs found in replies, results compared."""
