@@ -72,7 +72,7 @@ def explained(error: BaseException, log: Path | None, begins: int = 0) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(str(error).split())
-    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    why = f"{type(error).__name__}: {text}"[:MOST_CHARACTERS] if text else type(error).__name__
     if log is None:
         return why
     if is_wrapper(why):

@@ -36,11 +36,11 @@ class Shape:
 def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
     """The shape of the document in ``scanner``, which is read until it is known. Raises :class:`SourceError` if there
     are several lists of records and ``source`` names none."""
-    if scanner.peek() != b"{":
-        return Shape("sequence")
     kinds: dict[str, Kind] = {}
     followed, why = False, ""
     try:
+        if scanner.peek() != b"{":
+            return Shape("sequence")
         for name, kind in _members(scanner):
             kinds[name] = kind
             if kind == "records" and name in ("data", source.split):

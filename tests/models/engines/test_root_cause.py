@@ -86,6 +86,30 @@ def test_processes_that_write_at_once_are_told_apart() -> None:
     assert root_cause(log) == HEAD
 
 
+RECORDED = """\
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376] EngineCore encountered a fatal error.
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376] Traceback (most recent call last):
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376]   File "vllm/v1/engine/core.py", line 1360, in run_engine_core
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376]     engine_core.run_busy_loop()
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376]   File "vllm/v1/fault_tolerance/engine_core_sentinel.py", line 179, in run_with_fault_tolerance
+(EngineCore pid=812) ERROR 11-27 11:04:45 [core.py:1376] RuntimeError: Unsupported CPU attention configuration: head_dim=16 isa=2 kv_cache_idx=0
+ERROR 11-27 11:04:45 [async_llm.py:819] AsyncLLM output_handler failed.
+ERROR 11-27 11:04:45 [async_llm.py:819] Traceback (most recent call last):
+ERROR 11-27 11:04:45 [async_llm.py:819]   File "vllm/v1/engine/async_llm.py", line 765, in output_handler
+ERROR 11-27 11:04:45 [async_llm.py:819]     outputs = await engine_core.get_output_async()
+ERROR 11-27 11:04:45 [async_llm.py:819]               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+ERROR 11-27 11:04:45 [async_llm.py:819] vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.
+(EngineCore pid=812) Process EngineCore:
+(EngineCore pid=812) Traceback (most recent call last):
+(EngineCore pid=812) RuntimeError: Unsupported CPU attention configuration: head_dim=16 isa=2 kv_cache_idx=0
+"""  # noqa: E501
+"""vLLM 0.29 on a model whose heads are too small for it, with most frames left out."""
+
+
+def test_a_recorded_log_names_its_cause() -> None:
+    assert root_cause(RECORDED) == f"{HEAD} isa=2 kv_cache_idx=0"
+
+
 class EngineDeadError(Exception):
     """Named as vLLM's."""
 

@@ -75,6 +75,11 @@ def test_a_value_that_is_no_record_costs_none_of_its_neighbours(tmp_path: Path) 
     assert whys(written(tmp_path / "b.json", columns)) == [None, "text with half of a surrogate pair", None]
 
 
+def test_a_document_of_which_nothing_can_be_read_is_one_failed_record(tmp_path: Path) -> None:
+    (only,) = whys(written(tmp_path / "a.json", b"\x04\x22\x4d\x18" + b"no LZ4 data"))
+    assert only is not None and only.startswith("unreadable from here to the end of the file; its lz4 data is damaged")
+
+
 def test_columns_of_different_lengths_are_not_cut_to_the_shortest(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", '{"instruction": ["a", "b", "c"], "output": ["x"]}')
     why = "the column 'output' is shorter than others; it has {} values"
