@@ -34,6 +34,7 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
         ({"instruction": {"0": "Say hi", "1": "Say bye"}, "output": {"0": "hi", "1": "bye"}}, [A, B]),
         ({"messages": [TALK, TALK[:1]]}, [{"messages": TALK}, {"messages": TALK[:1]}]),
         ({"messages": TALK}, [{"messages": TALK}]),
+        ({"messages": {"role": ["user"], "content": ["Hi"]}}, None),
         ({"prompt": TALK[:1], "chosen": TALK[1:], "rejected": TALK[1:]}, None),
         (A, [A]),
         ({"train": []}, []),
