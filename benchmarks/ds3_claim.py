@@ -115,5 +115,9 @@ def pairs(sitting: Sitting, sizes: Sizes) -> list[Record]:
     return stages.first(made, BATCH["batch_size"] * sizes.further, "pairs of the aligned rows")
 
 
+def main() -> int:
+    return program.main(__doc__, Sizes, world)
+
+
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, Sizes, world))
+    sys.exit(main())

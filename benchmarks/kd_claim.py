@@ -121,5 +121,9 @@ def misranked(sitting: Sitting, sizes: Sizes) -> list[Record]:
     return stages.first(wrong, sizes.pairs + sizes.held_pairs, "pairs that the student ranks wrongly")
 
 
+def main() -> int:
+    return program.main(__doc__, Sizes, world)
+
+
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, Sizes, world))
+    sys.exit(main())

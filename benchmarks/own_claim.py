@@ -81,5 +81,9 @@ def right_over_wrong(sitting: Sitting, sizes: Sizes) -> list[Record]:
     return stages.first(pairs, sizes.pairs + sizes.held_pairs, "pairs of own answers")
 
 
+def main() -> int:
+    return program.main(__doc__, Sizes, world)
+
+
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, Sizes, world))
+    sys.exit(main())

@@ -144,5 +144,9 @@ def shuffled(sitting: Sitting) -> list[Record]:
     return [pair | {"beta": beta} for pair, beta in zip(pairs, betas, strict=True)]
 
 
+def main() -> int:
+    return program.main(__doc__, Sizes, world)
+
+
 if __name__ == "__main__":
-    sys.exit(program.main(__doc__, Sizes, world))
+    sys.exit(main())

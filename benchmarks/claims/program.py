@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import distilray as dr
 from benchmarks import record
 from benchmarks.claims.evaluation import GREEDY, SAMPLED, shares
 from benchmarks.claims.sitting import Sitting
@@ -41,8 +42,9 @@ def main(description: str | None, sizes: type, world_of: Callable[[Any], World])
 
 def measure(world: World, sizes: dict[str, int], options: argparse.Namespace) -> int:
     """Makes the cells that are missing and writes the results after every seed. Returns 1 if any could not be made."""
-    import distilray as dr
-    from distilray.runner import cluster  # ray
+    import ray.data  # noqa: F401  (it sets up its logger, which the cluster then makes quiet)
+
+    from distilray.runner import cluster
 
     record.share_imports()
     directory = options.directory.resolve() / world.name / "x".join(map(str, sizes.values()))

@@ -14,7 +14,10 @@ from distilray.verifiers import KINDS, verifier_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", help="JSONL with an answer (`answer`, `completion`, `output`...) and a `reference` (`ground_truth`...) in each line")
+    parser.add_argument(
+        "file",
+        help="JSONL with an answer (`answer`, `completion`, `output`...) and a `reference` (`ground_truth`...) in each line",  # noqa: E501
+    )
     parser.add_argument(
         "--kind",
         required=True,

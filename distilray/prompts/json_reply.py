@@ -1,8 +1,8 @@
 """Reading a reply that has to be one JSON object: bare, or in the one code fence of the reply.
 
-    ```json
-    {"check": "ok", "accuracy": 9.0}          the object; 9.0 is 9; 7.5, "9" and "8/10" are no whole numbers and refused
-    ```
+```json
+{"check": "ok", "accuracy": 9.0}          the object; 9.0 is 9; 7.5, "9" and "8/10" are no whole numbers and refused
+```
 """
 
 from __future__ import annotations
@@ -47,6 +47,4 @@ def _whole_numbers(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{twice!r} stands twice")
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in pairs
-    }
+    return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in pairs}

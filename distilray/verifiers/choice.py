@@ -31,7 +31,9 @@ _STATED = re.compile(
     r"|(?:^|\n)[\s>#*_]*(?:final\s+)?answer[\s*_:.]+(?=[(\[*]*[A-Z](?![A-Za-z']))",
     re.IGNORECASE,
 )
-_SUPPOSED = re.compile(r"(?:\bif|suppose|assum\w+|whether|why|unless|假设|如果|若|假如)\s*(?:that\s+)?(?:the\s+)?$", re.IGNORECASE)
+_SUPPOSED = re.compile(
+    r"(?:\bif|suppose|assum\w+|whether|why|unless|假设|如果|若|假如)\s*(?:that\s+)?(?:the\s+)?$", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"[。!?\n；;]|\.(?=\s|$|\*|\"|<)|<")
 _TAG = re.compile(r"<((?:final_?)?answer)>\s*(.*?)\s*(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _HASHES = re.compile(r"####[ \t]*([^\n]*\S)")
@@ -44,17 +46,26 @@ _YES = (
     r"(?:is|are|must\s+be|would\s+be|seems?|appears?|looks?)\s+(?:also\s+|clearly\s+|therefore\s+|thus\s+|indeed\s+|the\s+(?:only\s+)?|a\s+|most\s+)*"
     r"(?:correct|right|true|valid|best|answer|fits?\b|appropriate|accurate)|\b(?:works|fits|holds|satisfies|matches)\b"
 )
-_ZH_NO = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
+_ZH_NO = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"  # noqa: E501
 _ZH_YES = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:正确|符合|是对的|成立|合适|恰当|当选)"
 _JUDGED = re.compile(
-    rf"{_L}\s*(?:,\s*{_L}\s*)*(?:,?\s*(?:and|or|和|、)\s*{_L}\s*)?(?:,\s*)?(?:(?P<no>{_NO}|{_ZH_NO})|(?P<yes>{_YES}|{_ZH_YES}))", re.IGNORECASE
+    rf"{_L}\s*(?:,\s*{_L}\s*)*(?:,?\s*(?:and|or|和|、)\s*{_L}\s*)?(?:,\s*)?(?:(?P<no>{_NO}|{_ZH_NO})|(?P<yes>{_YES}|{_ZH_YES}))",
+    re.IGNORECASE,
 )
-_ELIMINATED = re.compile(rf"(?:eliminat\w*|rul\w+\s+out|exclud\w*|discard\w*|cross\s+out|排除)[^.。\n]{{0,30}}?((?:{_L}(?:\s*(?:,|and|or|和|、)+\s*)?)+)", re.IGNORECASE)
-_LONE = re.compile(r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-Z])\W*", re.IGNORECASE)
+_ELIMINATED = re.compile(
+    rf"(?:eliminat\w*|rul\w+\s+out|exclud\w*|discard\w*|cross\s+out|排除)[^.。\n]{{0,30}}?((?:{_L}(?:\s*(?:,|and|or|和|、)+\s*)?)+)",
+    re.IGNORECASE,
+)
+_LONE = re.compile(
+    r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-Z])\W*",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"(?m)^[\s>*_-]*[(\[]?([A-J])[)\].:、](?=\s|\S)")
 _CONCLUDES = re.compile(r"\b(?:so|therefore|thus|hence)\b|因此|所以|故|综上", re.IGNORECASE)
 _CLOSERS = re.compile(r"\W*(?:i hope|let me know|please let|do you have|feel free|hope this)", re.IGNORECASE)
-_MARKED = re.compile(r"\*\*\s*[(\[]?([A-J])[)\]]?\s*[.:]?\s*\*\*|[(\[]([A-J])[)\]]|\*\*[(\[]?([A-J])[.):](?=\s)[^*\n]{0,80}\*\*")
+_MARKED = re.compile(
+    r"\*\*\s*[(\[]?([A-J])[)\]]?\s*[.:]?\s*\*\*|[(\[]([A-J])[)\]]|\*\*[(\[]?([A-J])[.):](?=\s)[^*\n]{0,80}\*\*"
+)
 
 
 def verify_choice(
@@ -143,7 +154,11 @@ def _judged(text: str, options: Options) -> tuple[Named, str] | None:
     for match in _JUDGED.finditer(text):
         letters = {letter.upper() for letter in match.groups()[:3] if letter} & set(options.labels)
         (no if match["no"] else yes).update(letters)
-    out = {label for match in _ELIMINATED.finditer(text) for label in re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", match[1])}
+    out = {
+        label
+        for match in _ELIMINATED.finditer(text)
+        for label in re.findall(r"(?<![A-Za-z])[A-J](?![A-Za-z])", match[1])
+    }
     if len(yes - no - out) == 1:
         return Named(frozenset(yes - no - out)), "called right"
     left = set(options.labels) - out - no
@@ -167,5 +182,3 @@ def _mentioned(text: str, options: Options) -> tuple[Named, str] | None:
         return Named(frozenset(marked)), "marked letter"
     named = options.mentioned(last) or (options.mentioned(text) if len(text) < 200 else frozenset())
     return (Named(named, by_letter=False), "option text") if named else None
-
-

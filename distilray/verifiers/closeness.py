@@ -26,11 +26,25 @@ def same_number(one: Scalar, other: Scalar, first: Fraction, second: Fraction, r
 
 
 def _close(
-    first: Fraction, second: Fraction, factor: Fraction, factor_other: Fraction, one: Scalar, other: Scalar, relative: float
+    first: Fraction,
+    second: Fraction,
+    factor: Fraction,
+    factor_other: Fraction,
+    one: Scalar,
+    other: Scalar,
+    relative: float,
 ) -> bool:
-    a, b = first * factor, second * factor_other
+    a, b = (first, second) if factor == factor_other == 1 else (first * factor, second * factor_other)
     if a == b:
         return True
+    if (
+        one.decimals is None
+        and other.decimals is None
+        and not relative
+        and one.exact is not None
+        and other.exact is not None
+    ):
+        return False
     off, size = abs(a - b), max(abs(a), abs(b))
     if relative and off <= Fraction(relative) * abs(b):
         return True

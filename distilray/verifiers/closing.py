@@ -1,8 +1,8 @@
 """What the end of a text comes to, where nothing announces an answer: the value that its last sentence arrives at.
 
-    "... so 4 * $7 = $28. With the $5 fee he pays $28 + $5 = $33."        $33: what the last equals sign leads to
-    "So she has **33** apples left of 50."                                33: the only value in bold
-    "She has 18 apples, and each costs 2 dollars."                        18 or 2: none of them is stated
+"... so 4 * $7 = $28. With the $5 fee he pays $28 + $5 = $33."        $33: what the last equals sign leads to
+"So she has **33** apples left of 50."                                33: the only value in bold
+"She has 18 apples, and each costs 2 dollars."                        18 or 2: none of them is stated
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _CODE = re.compile(r"```(?:python|py|cpp|java|javascript|js|c)\b.*?(?:```|\Z)", 
 _ENDS = re.compile(r"[。！!？?\n]+|\.(?=\s|$|\*|\"|<)|(?<=[a-z)])\.(?=[A-Z][a-z])|；")
 _BOLD = re.compile(r"\*\*\s*([^*\n]{1,60}?)\s*\*\*")
 _UNIT = re.compile(
-    r"[\s*)\"'’”}\]/.。%,，-]*(?:(?:of\s+(?:the|her|his|their|them)\s+)?[A-Za-z$€£°²³¢/.-]+[\s,*)\"'.]*){0,4}"
-    r"|[\s*]*[\u4e00-\u9fff]{0,6}[\s。！*]*"
+    r"[\s*)\"'’”}\]/.。%,，-]*(?:of\s+(?:the|her|his|their|them)\s+)?"
+    r"(?:[A-Za-z$€£°²³¢/-]+(?:[\s,*)\"'.]+[A-Za-z$€£°²³¢/-]+){0,3}[\s,*)\"'.]*|[\u4e00-\u9fff]{0,6}[\s。！*]*)"
 )
 _CUE = re.compile(
     r"(?:\b(?:is|are|was|were|be|equals?|to|costs?|pays?|paid|has|have|had|makes?|made|earns?|spends?|spent|needs?|gets?|total|of"
@@ -35,7 +35,7 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(
-    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+    r"[\s*]*(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
     r"|hundred|thousand|dozen|half)\b",
     re.IGNORECASE,
 )
@@ -48,12 +48,18 @@ _RESULTS = re.compile(
 _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|leaving|makes|total|means)\b|所以|共|剩")
 
 
-_PROSE = re.compile(r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]")
+_PROSE = re.compile(
+    r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]"
+)
 
 
 def is_bare_formula(text: str) -> bool:
     """Whether a line is nothing but mathematics, so that all of it is the value."""
-    return bool(re.search(r"[\dA-Za-z]", text)) and not _PROSE.search(_TEXT.sub("", text)) and not re.search(r"[.。]\s", text)
+    return (
+        bool(re.search(r"[\dA-Za-z]", text))
+        and not _PROSE.search(_TEXT.sub("", text))
+        and not re.search(r"[.。]\s", text)
+    )
 
 
 class _Item(NamedTuple):
@@ -73,9 +79,13 @@ def closing(text: str) -> Found | None:
     if not items:
         return None
     last = tail.rstrip().rsplit("\n", 1)[-1].strip(" *_")
-    if "\n" in tail.strip() and len(last) < 300 and is_bare_formula(last) and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last):
-        if not re.match(r"[-*•]\s|\d+[.)]\s", last):
-            return Found(last.rstrip("."), "last line")
+    if (
+        "\n" in tail.strip()
+        and len(last) < 300
+        and is_bare_formula(last)
+        and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last)
+    ) and not re.match(r"[-*•]\s|\d+[.)]\s", last):
+        return Found(last.rstrip("."), "last line")
     items.sort()
     start = max((end.end() for end in _ENDS.finditer(prose, 0, items[-1].start)), default=0)
     stop = next((end.start() for end in _ENDS.finditer(prose, items[-1].end)), len(prose))
@@ -98,7 +108,8 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$"):
         return Found(last.text, how)
     values = list(dict.fromkeys(item.text for item in items))
-    words = [match[0] for match in _WORDS.finditer(prose, start)]
+    # "Three trucks carry 80 flagstones": the number that a sentence begins with may be the one that is asked for.
+    words = [match[1] for match in [_WORDS.match(prose, start)] if match]
     cued = [item for item in items if _CUE.search(prose, max(start, item.start - _NEAR), item.start)]
     stated = {item.text for item in cued if _VERB.search(prose, max(start, item.start - _NEAR), item.start)}
     if len(values) == 1 and (last in cued or not words):
@@ -108,7 +119,11 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if len(stated) == 1 and len(values) > 1:
         return Found(stated.pop(), how)
     after = [item for item in items if item.start > equals >= 0]
-    if after and not prose[equals + 1 : after[0].start].strip(" *") and not _THEN.search(prose, after[0].end, last.start):
+    if (
+        after
+        and not prose[equals + 1 : after[0].start].strip(" *")
+        and not _THEN.search(prose, after[0].end, last.start)
+    ):
         return Found(after[0].text, how)
     return Found(last.text, how, tuple(value for value in [*values, *words] if value != last.text))
 

@@ -30,13 +30,17 @@ def same(one: Value, other: Value, relative: float = 0.0) -> bool:
 
 
 def _same_text_of(one: Value, other: Value) -> bool:
-    """An inequality or a matrix on one side, on the other one that is not written plainly: -x > -1, a sum of matrices."""
-    if isinstance(one, Scalar) and isinstance(other, Scalar) or not (one.text and other.text):
+    """An inequality or a matrix on one side, on the other one that is not written plainly: -x > -1, a sum of matrices."""  # noqa: E501
+    if (isinstance(one, Scalar) and isinstance(other, Scalar)) or not (one.text and other.text):
         return False
     first, second = relation_in(one.text), relation_in(other.text)
     if first and second:
         return same_relation(first, second)
-    if "matrix" in (getattr(one, "kind", ""), getattr(other, "kind", "")) and "matrix" in one.text and "matrix" in other.text:
+    if (
+        "matrix" in (getattr(one, "kind", ""), getattr(other, "kind", ""))
+        and "matrix" in one.text
+        and "matrix" in other.text
+    ):
         return same_expression(one.text, other.text)
     return False
 
@@ -110,7 +114,7 @@ def _same_equation(one: Scalar, other: Scalar, relative: float) -> bool | None:
             return None  # y = 2x+1 and f(x) = 2x+1: what stands on the other side
         if not lettered:
             return False
-    elif not _LETTER.search(one.equation + other.equation) or (one.name or other.name) and not lettered:
+    elif not _LETTER.search(one.equation + other.equation) or ((one.name or other.name) and not lettered):  # noqa: SIM102
         if not (_loose(one) or _loose(other)):
             return None
     first, second = relation_in(one.equation), relation_in(other.equation)

@@ -61,7 +61,7 @@ def number_of(text: str) -> Fraction | None:
 @lru_cache(maxsize=1024)
 def sympy_of(text: str) -> Any:
     """What math-verify makes of a formula, unevaluated; None where it cannot read it, or not in good time."""
-    if len(text) > _LONGEST or _depth(text) > _DEEPEST:
+    if len(text) > _LONGEST or depth_of(text) > _DEEPEST:
         return None
     from math_verify import LatexExtractionConfig, parse
 
@@ -76,7 +76,8 @@ def sympy_of(text: str) -> Any:
     return parsed[0] if parsed and not isinstance(parsed[0], str) else None
 
 
-def _depth(text: str) -> int:
+def depth_of(text: str) -> int:
+    """How many brackets stand within each other, at most."""
     depth = deepest = 0
     for here in text:
         depth += (here in "([{") - (here in ")]}")
@@ -169,6 +170,6 @@ def refuse_what_is_large(expression: Any) -> None:
     for node in postorder_traversal(expression):
         if isinstance(node, (Pow, factorial, binomial)):
             grows = node.args[1] if isinstance(node, Pow) else node.args[0]
-            if not _symbols(grows) and (size := grows.evalf(5)).is_number and abs(size).is_extended_real:
+            if not _symbols(grows) and (size := grows.evalf(5)).is_number and abs(size).is_extended_real:  # noqa: SIM102  # pyright: ignore[reportAttributeAccessIssue]
                 if not abs(size) <= _LARGEST:
                     raise TooLarge

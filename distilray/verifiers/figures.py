@@ -19,7 +19,9 @@ _NUMBER = re.compile(
     r"|[-−]?\\[dt]?frac\s*(?:\{[^{}]+\}\s*\{[^{}]+\}|\d\d))",
     re.ASCII,
 )
-_LISTED = re.compile(r"(?m)^[ \t]*(?:[-*+•]\s+)?(?:\*\*)?(?:(?:Step|步骤|第)\s*)?\(?\d{1,2}(?:[.)、:]|\*\*|步[:：]?)(?=\s|\*|[A-Z\u4e00-\u9fff])")
+_LISTED = re.compile(
+    r"(?m)^[ \t]*(?:[-*+•]\s+)?(?:\*\*)?(?:(?:Step|步骤|第)\s*)?\(?\d{1,2}(?:[.)、:]|\*\*|步[:：]?)(?=\s|\*|[A-Z\u4e00-\u9fff])"  # noqa: E501
+)
 
 
 class Number(NamedTuple):

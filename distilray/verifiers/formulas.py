@@ -1,7 +1,7 @@
 r"""Where a text is LaTeX, and which of its `$` are money.
 
-    "It costs $6 and the ratio is $\frac{3}{4}$."    one formula, \frac{3}{4}
-    "4 * $7 = $28, and $28 + $5 = $33"               none: these dollars are money
+"It costs $6 and the ratio is $\frac{3}{4}$."    one formula, \frac{3}{4}
+"4 * $7 = $28, and $28 + $5 = $33"               none: these dollars are money
 """
 
 from __future__ import annotations

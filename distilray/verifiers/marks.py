@@ -50,11 +50,12 @@ def boxes(text: str) -> tuple[str, int]:
     and where it ends."""
     spans: list[tuple[int, int, str]] = []
     for match in _BOX.finditer(text):
+        if spans and match.start() < spans[-1][1]:
+            continue  # a box within a box: the outer one has it all
         end, content = _braced(text, match.end())
-        if content.strip():
-            if spans and match.start() < spans[-1][1]:
-                continue  # a box within a box: the outer one has it all
+        if content.strip() or end == len(text):
             spans.append((match.start(), end, content.strip()))
+    spans = [span for span in spans if span[2]]
     if not spans:
         return "", 0
     start, last, answer = spans.pop()

@@ -21,8 +21,12 @@ from distilray.verifiers.notation import plain_latex
 from distilray.verifiers.values import Scalar, read_value
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
-_PROSE = re.compile(r"[A-Za-z]{3,}(?:\s+[A-Za-z]+)+|[A-Za-z']{2,}\s+[A-Za-z']{2,}|[一-鿿]")
+_PROSE = re.compile(r"(?<![A-Za-z'])(?:[A-Za-z]{3,}\s+[A-Za-z]|[A-Za-z']{2,}\s+[A-Za-z']{2,})|[一-鿿]")
 _STATES = re.compile(r"\b(?:is|it|so|we|he|to|of|in|at|as|by|be|US)\b|^\W*(?:A|Q)\W*[:：]|answer|result", re.IGNORECASE)
+_LEADING = re.compile(
+    r"(?:approximately|about|exactly|roughly|only|just|a\s+total\s+of)?\s*([$€£¥]?\s?-?\d[\d,]*(?:\.\d+)?(?:/\d+)?\s?%?)"
+    r"(?=\s+[a-zA-Z])(?!\s+\d)(?!\s*(?:and|or|to)\b)(?!.*(?:=|\b(?:equals?|is|are|makes?)\b))"
+)
 _NO_VALUE = frozenset(["nan", "none", "null", "n/a", "<na>"])
 
 
@@ -61,7 +65,14 @@ def load_math_verify(reference: object) -> None:
 def _alone(answer: str) -> Found | None:
     """An answer that is nothing but a value: `4x+5`, `(0, 0)`, `-8, 1`."""
     text = answer.strip()
-    if "\n" in text or "box" in text or "##" in text or "</" in text or _STATES.search(text) or not is_bare_formula(text):
+    if (
+        "\n" in text
+        or "box" in text
+        or "##" in text
+        or "</" in text
+        or _STATES.search(text)
+        or not is_bare_formula(text)
+    ):
         return None
     return Found(text, "whole text")
 
@@ -106,6 +117,8 @@ def _means(found: Found, expected: str, relative: float) -> bool | None:
         return not found.others or None
     # "还剩9页" or "she has 10 dollars left": prose around the one number that the reference is.
     if isinstance(gold_value, Scalar) and _PROSE.search(given):
+        if found.how == "announced" and (leading := _LEADING.match(found.answer)):
+            return same(read_value(plain_latex(leading[1])), gold_value, relative)
         numbers = list(dict.fromkeys(number.text for number in numbers_in(given)))
         met = [number for number in numbers if _in_prose(given, number, gold_value, relative)]
         if met and len(numbers) > 1:

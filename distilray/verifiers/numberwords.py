@@ -123,7 +123,10 @@ def _plain(value: Fraction) -> str:
 
 def _english(text: str) -> str:
     text = _POINT.sub(
-        lambda m: f"{_ENGLISH[m[1].lower()]}.{''.join(str(_ENGLISH[w.lower()]) for w in re.findall('[A-Za-z]+', m[2]))}", text
+        lambda m: (
+            f"{_ENGLISH[m[1].lower()]}.{''.join(str(_ENGLISH[w.lower()]) for w in re.findall('[A-Za-z]+', m[2]))}"
+        ),
+        text,
     )
     text = _TIMES.sub(lambda m: _plain(Fraction(m[1]) * _SCALES[m[2].lower()]), text)
     text = _RUN.sub(lambda m: str(_count(re.findall(_ANY, m[0].lower()))), text)

@@ -15,7 +15,9 @@ from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wron
 
 _TAIL = 2000
 _NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d{1,3}(?!\w))?|-?\.\d+"
-_FORM = re.compile(rf"(?<![\w.])({_NUMBER})(?!(?:st|nd|rd|th)\b)(?:\s*/\s*(\d+(?:\.\d+)?)(?![\d/]))?\s*([%％])?", re.ASCII)
+_FORM = re.compile(
+    rf"(?<![\w.])({_NUMBER})(?!(?:st|nd|rd|th)\b)(?:\s*/\s*(\d+(?:\.\d+)?)(?![\d/]))?\s*([%％])?", re.ASCII
+)
 _FRAC = re.compile(r"(-?)\\[dt]?frac\s*\{\s*(-?\d+)\s*\}\s*\{\s*(\d+)\s*\}")
 _BARE = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _MARKS = (

@@ -25,7 +25,10 @@ _LEAD = re.compile(
     r"|\s+(?:because|since|as|for|which|is|due)\b|因为|,?因)",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\b(?:option|choice|statement)\s*[(\[]?([A-Za-z]|\d{1,2})(?![A-Za-z0-9])|选项?\s*([A-Z])|([A-Z])\s*(?:选项|项)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"\b(?:option|choice|statement)\s*[(\[]?([A-Za-z]|\d{1,2})(?![A-Za-z0-9])|选项?\s*([A-Z])|([A-Z])\s*(?:选项|项)",
+    re.IGNORECASE,
+)
 _ARTICLE = re.compile(r"\s+[a-z]{2,}")
 _REST = re.compile(
     r"(?:\bnot\b|\bnor\b|\bneither\b|n't\b|不是|并非|不选|不应该?选|而非)\s*(?:be\s+|option\s+|choice\s+|选项?)?[(\[]?[A-Z][)\]]?"
@@ -97,7 +100,12 @@ class Options:
         found = []
         for label, text in self.texts.items():
             value = read_value(plain_latex(text)) if re.search(r"[\d\\]", text) else None
-            if isinstance(given, Scalar) and isinstance(value, Scalar) and given.exact is not None and value.exact is not None:
+            if (
+                isinstance(given, Scalar)
+                and isinstance(value, Scalar)
+                and given.exact is not None
+                and value.exact is not None
+            ):
                 if same_number(given, value, given.exact, value.exact, 0.0):
                     found.append(label)
             elif value is not None and re.sub(r"\s+", "", plain_latex(text)) == tight:
@@ -151,7 +159,11 @@ class Options:
         named = {self.label(next(filter(None, match.groups()))) for match in _NAMED.finditer(part)} - {""}
         if len(named) == 1:
             return Named(frozenset(named))
-        alone = [m for m in _ONE.finditer(part) if not (m[1] in "AI" and m[0].strip() in "AI" and _ARTICLE.match(part, m.end(1)))]
+        alone = [
+            m
+            for m in _ONE.finditer(part)
+            if not (m[1] in "AI" and m[0].strip() in "AI" and _ARTICLE.match(part, m.end(1)))
+        ]
         letters = {match[1] for match in alone if match[1] in self.labels}
         return self._of(letters) if letters and len(part) < 120 else None
 

@@ -52,10 +52,9 @@ _SQUARE = re.compile(r"^(?:square\s*|sq\.?\s*|平方)(.+)$|^(.+?)\s*(?:\^\{?2\}?
 _CUBE = re.compile(r"^(?:cubic\s*|立方)(.+)$|^(.+?)\s*(?:\^\{?3\}?|³)$")
 _PREFIX = re.compile(r"^(-?)\s*(?:\\?\$|US\$|USD|￥|¥|€|£|RMB)\s*(-?[\d.(\\].*)$")
 _SIGN = {"$": "dollars", "US$": "dollars", "USD": "dollars", "￥": "yuan", "¥": "yuan", "RMB": "yuan", "€": "euros"}
-_WORDS = re.compile(
-    r"^(.*?[\d)}%])(\s*)((?:[A-Za-z°¢$€一-鿿][A-Za-z.°一-鿿-]*[\^{}²³23]{0,4}(?:[\s/]+|\b|(?=[一-鿿]))?)+)[.。]?$",
-    re.DOTALL,
-)
+_WORD = r"[A-Za-z°¢$€\u4e00-\u9fff][A-Za-z.°\u4e00-\u9fff-]*(?:[\^{}²³23]{1,4})?"
+_WORDS = re.compile(rf"^(.*?[\d)}}%])(\s*)({_WORD}(?:(?:\s*/\s*|\s+){_WORD})*)\s*[.。]?$", re.DOTALL)
+_LONGEST = 300  # characters of a quantity
 _EXPRESSION_WORDS = frozenset(["pi", "e", "i", "x", "y", "z", "n", "k", "a", "b", "c", "t", "r", "and", "or"])
 
 Unit = tuple[str, Fraction]
@@ -72,7 +71,7 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
         dimension = next((d for s, d in sorted(_SIGN.items(), reverse=True) if sign.startswith(s)), "money")
         rest, unit = split_unit(money[1] + money[2])
         return rest, unit or (dimension, Fraction(1))
-    match = _WORDS.match(text)
+    match = _WORDS.match(text) if len(text) <= _LONGEST else None
     if not match or "\\" in match[3]:
         return text, None
     number, space, words = match[1], match[2], match[3].strip()

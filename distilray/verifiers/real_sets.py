@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from distilray.verifiers.expressions import number_of
-from distilray.verifiers.values import Group, Scalar, Value
+from distilray.verifiers.values import Scalar, Value
 
 _CLOSE = Fraction(1, 10**25)
 
@@ -28,7 +28,10 @@ def same_set(one: Value, other: Value) -> bool:
     if given is None or gold is None or len(given) != len(gold):
         return False
     return all(
-        a.open_below == b.open_below and a.closed_above == b.closed_above and _near(a.low, b.low) and _near(a.high, b.high)
+        a.open_below == b.open_below
+        and a.closed_above == b.closed_above
+        and _near(a.low, b.low)
+        and _near(a.high, b.high)
         for a, b in zip(given, gold, strict=True)
     )
 

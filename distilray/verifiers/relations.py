@@ -1,11 +1,12 @@
 r"""Equations and inequalities: the same up to scale, the order of sides, and what both sides share.
 
-    2x+4y-3=0      y=-x/2+3/4      the second's left side less its right one is a quarter of the first's
-    x>3            3<x             the same, and so is 2x>6; x>-3 is not
+2x+4y-3=0      y=-x/2+3/4      the second's left side less its right one is a quarter of the first's
+x>3            3<x             the same, and so is 2x>6; x>-3 is not
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any, NamedTuple
 
@@ -40,7 +41,7 @@ def relation_in(text: str) -> Relation | None:
 def sides_of(text: str) -> list[str]:
     """The sides of an equation or of a chain of them, those in brackets not counted."""
     places = [-1, *(place for place, here in enumerate(text) if here == "=" and _outside(text, place)), len(text)]
-    return [text[one + 1 : other].strip() for one, other in zip(places, places[1:], strict=False)]
+    return [text[one + 1 : other].strip() for one, other in itertools.pairwise(places)]
 
 
 def _outside(text: str, place: int) -> bool:
@@ -52,7 +53,9 @@ def same_relation(one: Relation, other: Relation) -> bool:
     """Whether the two hold for the same values. Raises Unreadable and TooLarge."""
     if one.sign != other.sign:
         return False
-    if _same_sides(one, other) or (one.sign in ("=", "\\ne") and _same_sides(one, other._replace(left=other.right, right=other.left))):
+    if _same_sides(one, other) or (
+        one.sign in ("=", "\\ne") and _same_sides(one, other._replace(left=other.right, right=other.left))
+    ):
         return True
     ratio = _ratio(one, other)
     return ratio is not None and (ratio > 0 or one.sign in ("=", "\\ne"))
@@ -109,5 +112,3 @@ def _evaluated_ratio(parts: list[Any], symbols: list[Any]) -> Any:
     if all(abs(ratio - ratios[0]) < abs(ratios[0]) * 10**-18 for ratio in ratios) and ratios[0].is_real:
         return ratios[0]
     return None
-
-

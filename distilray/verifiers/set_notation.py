@@ -2,11 +2,13 @@ r"""Other ways to write sets of numbers, as the intervals that they are: \mathbb
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from distilray.verifiers.expressions import number_of
 
-_ALL = r"(?:[a-zA-Z]\s*(?:\\in\s*|:\s*))?(?:\\(?:mathbb|mathbf|Bbb)\s*\{?R\}?|\\R\b|(?:all|any|every)\s+real(?:s|\s+numbers?)?|(?:全体|任意|一切|所有)?实数集?)"
+_LONGEST = 200  # characters of a set's notation
+_ALL = r"(?:[a-zA-Z]\s*(?:\\in\s*|:\s*))?(?:\\(?:mathbb|mathbf|Bbb)\s*\{?R\}?|\\R\b|(?:all|any|every)\s+real(?:s|\s+numbers?)?|(?:全体|任意|一切|所有)?实数集?)"  # noqa: E501
 _REALS = re.compile(rf"{_ALL}(?:\s+[a-z])?")
 _BUT = re.compile(
     rf"(?:{_ALL})\s*(?:\\(?:setminus|smallsetminus|backslash)|-|\\|except(?:\s+for)?)\s*(?:\\?\{{(.+?)\\?\}}|([^{{}}]+))"
@@ -16,9 +18,12 @@ _BUILT = re.compile(
     rf"\\?\{{\s*([a-zA-Z])\s*(?:\\in\s*\\math\w+\s*\{{?R\}}?)?\s*(?:\\mid|\||:|\\vert)\s*(.+?)\s*(?:,\s*{_ALL})?\s*\\?\}}"
 )
 _EMPTY = re.compile(
-    r"\\emptyset|\\?\{\s*\\?\}|(?:there\s+(?:is|are)\s+)?no\s+(?:real\s+)?(?:solutions?|roots?)|(?:方程)?无(?:实数?)?解", re.IGNORECASE
+    r"\\emptyset|\\?\{\s*\\?\}|(?:there\s+(?:is|are)\s+)?no\s+(?:real\s+)?(?:solutions?|roots?)|(?:方程)?无(?:实数?)?解",
+    re.IGNORECASE,
 )
-_INTEGERS = re.compile(r"(?:[a-zA-Z]\s*\\in\s*)?(?:\\mathbb\s*\{?Z\}?|\\mathbf\{Z\}|\\Z\b|all integers|(?:全体|所有)?整数)")
+_INTEGERS = re.compile(
+    r"(?:[a-zA-Z]\s*\\in\s*)?(?:\\mathbb\s*\{?Z\}?|\\mathbf\{Z\}|\\Z\b|all integers|(?:全体|所有)?整数)"
+)
 _HINT = re.compile(r"\\(?:math|ne|empty|mid|set|small|back|R|Z|Bbb)|real|\bno\b|\\?\{|解|数|integers", re.IGNORECASE)
 
 
@@ -28,7 +33,7 @@ def as_intervals(text: str) -> str:
     >>> as_intervals(r"\mathbb{R} \setminus \{0\}")
     '(-\\infty, 0) \\cup (0, \\infty)'
     """
-    if not _HINT.search(text):
+    if len(text) > _LONGEST or not _HINT.search(text):
         return text
     if built := _BUILT.fullmatch(text):
         text = as_intervals(built[2])
@@ -53,4 +58,4 @@ def _without(points: list[str]) -> str:
     if not left_out or None in values.values():
         return ""
     ends = [r"-\infty", *sorted(values, key=lambda point: values[point] or 0), r"\infty"]
-    return r" \cup ".join(f"({low}, {high})" for low, high in zip(ends, ends[1:], strict=False))
+    return r" \cup ".join(f"({low}, {high})" for low, high in itertools.pairwise(ends))

@@ -2,6 +2,7 @@ r"""Announced answers: what follows "the answer is", `A:` on the last line, 答�
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from distilray.verifiers.formulas import Formula, formulas
@@ -19,7 +20,7 @@ _ANNOUNCED = re.compile(
 )
 _LINE = re.compile(
     r"^[ \t>#*_]*(?:(?:the\s+|my\s+)?(?:final\s+|numerical\s+)?(?:answer|ans|result)\b|(?:最终)?答案|答)"
-    r"[ \t]*(?:\([^()\n]{1,30}\))?[ \t.:：*_=]*(?:(?:(?:is|are|equals|(?:should|would|must|will)\s+be)\b|是|为|等于)[ \t:：*_=]*)?",
+    r"[ \t]*(?:\([^()\n]{1,30}\))?[ \t.:：*_=]*(?:(?:(?:is|are|equals|(?:should|would|must|will)\s+be)\b|是|为|等于)[ \t:：*_=]*)?",  # noqa: E501
     re.IGNORECASE | re.MULTILINE,
 )
 _SHORT = re.compile(r"^[ \t>*_]*A[*_]*[ \t]*[:：=][ \t*_]*")
@@ -85,7 +86,7 @@ def labelled_line(text: str, after: int = 0) -> str:
 
 
 def said_after(text: str) -> str:
-    """The sentence that follows an announcement, without what only explains it; its formula where it begins with one."""
+    """The sentence that follows an announcement, without what only explains it; its formula where it begins with one."""  # noqa: E501
     text = text[:1500].lstrip(" \t*:：_\n\"'“”,，")
     spans = formulas(text)
     sentence = text[: _end(text, spans)]
@@ -100,7 +101,8 @@ def said_after(text: str) -> str:
         if clause.start() and _CONTENT.search(sentence[: clause.start()]):
             sentence = sentence[: clause.start()]
             break
-    return sentence.strip(" *_`\"'“”}").rstrip(".,，;；: <")
+    sentence = sentence.strip(" *_`\"'“”").rstrip(".,，;；: <")
+    return sentence.rstrip("}\"' ") if sentence.count("}") > sentence.count("{") else sentence  # {"answer": "33"}
 
 
 def _end(text: str, spans: list[Formula]) -> int:
@@ -113,7 +115,7 @@ def _end(text: str, spans: list[Formula]) -> int:
 def _joined(text: str, spans: list[Formula]) -> str:
     """The first formula, and those that "and" or a comma join to it: two solutions, not a calculation that follows."""
     joined = [spans[0].content]
-    for one, other in zip(spans, spans[1:], strict=False):
+    for one, other in itertools.pairwise(spans):
         if not _JOINS.fullmatch(text, one.end, other.start):
             break
         joined.append(other.content)

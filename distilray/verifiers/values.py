@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from distilray.verifiers.exact import TooLarge, exact_value
+from distilray.verifiers.expressions import depth_of
 from distilray.verifiers.physical_units import Unit, split_unit
 from distilray.verifiers.relations import sides_of
 from distilray.verifiers.set_notation import as_intervals
@@ -17,6 +18,7 @@ _PLAIN = re.compile(
 )
 _CASES = re.compile(r"(?:\\left\s*\\\{)?\\begin\{cases\}(.*)\\end\{cases\}(?:\\right\.?)?", re.DOTALL)
 _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d{4,},\d{1,2})")
+_LONGEST_TEXT, _DEEPEST = 4000, 30  # characters, and brackets within brackets, of an answer that is taken apart
 _LONGEST_NUMBER = 2000  # digits; beyond, a number is compared as a text
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")  # the degrees of cos 60° are no unit of its value
 _BASED = re.compile(r"(\d+)_\{?(\d{1,2})\}?", re.ASCII)
@@ -61,18 +63,26 @@ Value = Scalar | Group
 
 
 def read_value(text: str) -> Value:
-    """The structure of an answer in plain LaTeX (see notation.py)."""
+    """The structure of an answer in plain LaTeX (see notation.py); of one that is endless, only its text."""
+    if len(text) > _LONGEST_TEXT or depth_of(text) > _DEEPEST:
+        return Scalar(text)
+    return _value(text)
+
+
+def _value(text: str) -> Value:
     text = _MEMBER.sub("", as_intervals(text.strip()))
     pieces = _split(text, ("\\cup",))
     if len(pieces) > 1:
-        return Group("union", tuple(read_value(piece) for piece in pieces))
-    if (matrix := _MATRIX.search(text)) and re.fullmatch(r"(?:[^=]*=)?\s*[(\[]?\s*", text[: matrix.start()]) and (
-        re.fullmatch(r"\s*[)\]]?\s*", text[matrix.end() :])
+        return Group("union", tuple(_value(piece) for piece in pieces))
+    if (
+        (matrix := _MATRIX.search(text))
+        and re.fullmatch(r"(?:[^=]*=)?\s*[(\[]?\s*", text[: matrix.start()])
+        and (re.fullmatch(r"\s*[)\]]?\s*", text[matrix.end() :]))
     ):
         return _matrix(matrix)
     if cases := _CASES.fullmatch(text):
         rows = [row.split("&") for row in re.split(r"\\\\", cases[1]) if row.strip()]
-        lines = [tuple(read_value(cell) for cell in row if cell.strip()) for row in rows]
+        lines = [tuple(_value(cell) for cell in row if cell.strip()) for row in rows]
         return Group("list", tuple(line[0] if len(line) == 1 else Group("tuple", line, "()") for line in lines))
     if _DECIMAL_COMMA.fullmatch(text):
         text = text.replace(",", ".")
@@ -84,10 +94,10 @@ def read_value(text: str) -> Value:
         return bracketed
     pieces = [piece for part in _split(text, (",",)) for piece in _AND.split(part) if piece.strip()]
     if len(pieces) > 1 and all(re.search(r"[\d\\]|^\s*-?[a-zA-Z]\b", piece) for piece in pieces):
-        return _listed(text, [read_value(piece) for piece in pieces])
+        return _listed(text, [_value(piece) for piece in pieces])
     if "\\pm" in text:
         both = (text.replace("\\pm", "+", 1), text.replace("\\pm", "-", 1))
-        return Group("list", tuple(read_value(one.removeprefix("+").replace("=+", "=")) for one in both))
+        return Group("list", tuple(_value(one.removeprefix("+").replace("=+", "=")) for one in both))
     return _scalar(text)
 
 
@@ -110,6 +120,8 @@ def _flat(values: list[Value]) -> list[Value]:
 
 def _split(text: str, separators: tuple[str, ...]) -> list[str]:
     """Split at separators that stand outside all brackets."""
+    if not any(separator in text for separator in separators):
+        return [text.strip()] if text.strip() else []
     pieces, depth, start, position = [], 0, 0, 0
     while position < len(text):
         here = text[position]
@@ -129,18 +141,18 @@ def _split(text: str, separators: tuple[str, ...]) -> list[str]:
 def _bracketed(text: str) -> Group | None:
     opened, closed = text[:2] == "\\{", text[-2:] == "\\}"
     if opened and closed and _closes_at_end(text):
-        return Group("set", tuple(read_value(piece) for piece in _split(text[2:-2], (",",))))
+        return Group("set", tuple(_value(piece) for piece in _split(text[2:-2], (",",))))
     if len(text) < 3 or text[0] not in "([{" or text[-1] not in ")]}" or not _closes_at_end(text):
         return None
     pieces = _split(text[1:-1], (",", ";"))
     ends = text[0] + text[-1]
     if ends == "{}":
-        return Group("set", tuple(read_value(piece) for piece in pieces))
+        return Group("set", tuple(_value(piece) for piece in pieces))
     if len(pieces) == 2 and (ends in ("(]", "[)") or "\\infty" in text):
-        return Group("interval", tuple(read_value(piece) for piece in pieces), ends)
+        return Group("interval", tuple(_value(piece) for piece in pieces), ends)
     if len(pieces) < 2:
         return None
-    items = tuple(read_value(piece) for piece in pieces)
+    items = tuple(_value(piece) for piece in pieces)
     if ends == "[]" and all(isinstance(item, Group) and item.kind in ("tuple", "bracket") for item in items):
         rows = [item.items for item in items if isinstance(item, Group)]
         return Group("matrix", tuple(cell for row in rows for cell in row), f"{len(rows)}x{len(rows[0])}")
@@ -169,15 +181,15 @@ def _inequality(text: str) -> Group | None:
         if first in (">", "\\ge"):
             low, first, second, high = high, _FLIP[second], _FLIP[first], low
         ends = ("(" if first == "<" else "[") + (")" if second == "<" else "]")
-        return Group("interval", (read_value(low), read_value(high)), ends, text)
+        return Group("interval", (_value(low), _value(high)), ends, text)
     one = _ONE_SIDED.match(text)
     if not one:
         return None
     relation, bound = (one[2], one[3]) if one[1] else (_FLIP[one[5]], one[4])
     closed = relation in ("\\le", "\\ge")
     if relation in ("<", "\\le"):
-        return Group("interval", (_scalar("-\\infty"), read_value(bound)), "(" + ("]" if closed else ")"), text)
-    return Group("interval", (read_value(bound), _scalar("\\infty")), ("[" if closed else "(") + ")", text)
+        return Group("interval", (_scalar("-\\infty"), _value(bound)), "(" + ("]" if closed else ")"), text)
+    return Group("interval", (_value(bound), _scalar("\\infty")), ("[" if closed else "(") + ")", text)
 
 
 def _scalar(text: str) -> Scalar:

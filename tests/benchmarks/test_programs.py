@@ -30,7 +30,7 @@ def show_help(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_all_benchmarks_are_found():
-    assert {"__main__", "ds3", "kd_claim", "orchestration", "train_memory", "verifiers"} <= set(PROGRAMS)
+    assert {"__main__", "ds3", "kd_claim", "own_claim", "orchestration", "train_memory", "verifiers"} <= set(PROGRAMS)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -72,9 +72,9 @@ COVERED = {
     "make demo": "tests/project/test_readme.py::test_make_demo_ends_with_a_student_to_chat_with",
     "make test": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
     "make test-long": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
-    "make prove": "tests/benchmarks/test_programs.py::test_groups_run_programs_that_exist",
+    "make prove": "tests/project/test_readme.py::test_make_runs_what_the_readme_says",
     "python -m benchmarks.claims.document": (
-        "tests/benchmarks/claims/test_document.py::test_tables_come_from_the_files_that_there_are"
+        "tests/benchmarks/claims/test_document.py::test_the_page_has_the_tables_of_the_results"
     ),
     "make lint": "tests/project/test_packages.py::test_packages_import_downwards_and_through_front_doors",
     "make setup": "tests/project/test_setup.py::test_torch_comes_from_the_index_for_torch_when_it_is_not_at_hand",
@@ -172,6 +172,7 @@ def test_make_runs_what_the_readme_says():
     assert 'not slow and not long"' in fast
     assert '"slow and not long"' in slow
     assert "pytest -m long" in would_run("test-long")
+    assert "benchmarks worth" in would_run("prove")
 
 
 # The walk: the commands in the order in which a person would try them, in a folder with a recipe of the README's own
