@@ -38,5 +38,5 @@ lint: setup  ## style, types and which room may import which
 	$(BIN)/lint-imports
 
 clean:  ## remove caches and the environment; runs stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist
 	find distilray tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

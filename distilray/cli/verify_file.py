@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from distilray.errors import InputError
+from distilray.sources import Malformed, SourceError, read_file
 from distilray.verifiers import Verdict, VerifierPool, row_reference, shorten, undecided, verifier_of
 
 _ANSWER = ("answer", "completion", "response", "prediction", "output", "outputs", "generation", "answers")
@@ -46,7 +47,7 @@ def verify_file(path: str, kind: str, json_output: bool, workers: int | None = N
     stream = out or sys.stdout
     try:
         counts = asyncio.run(_verify(path, kind, json_output, workers or os.cpu_count() or 1, stream))
-    except (OSError, PairError) as error:
+    except (PairError, SourceError) as error:
         print(f"verify: {error}", file=sys.stderr)
         return 2
     total = sum(counts.values())
@@ -97,28 +98,23 @@ async def _decide(pool: VerifierPool, kind: str, pair: Pair) -> Verdict:
 
 
 def read_pairs(path: str, kind: str) -> Iterator[Pair]:
-    """The pairs of each line. Raises PairError at the first line that is none or has no place for an answer."""
+    """The pairs of each record, read as those of sources are. Raises PairError at the first that is none or has no
+    place for an answer, SourceError if there is no such file."""
     takes = verifier_of(kind).settings
-    with open(path, encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                raise PairError(f"{path}:{number}: not JSON ({error}); expected one object per line") from error
-            if not isinstance(record, dict):
-                raise PairError(f"{path}:{number}: {shorten(line)} is not an object with answer and reference")
-            place, reference = _places(record, kind)
-            if place is None:
-                raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(record)}")
-            settings = {name: record[name] for name in takes if name in record}
-            answers = record[place]
-            if not isinstance(answers, list):
-                yield Pair(number, None, answers, reference, settings)
-                continue
-            for sample, answer in enumerate(answers or [None], 1):
-                yield Pair(number, sample, answer, reference, settings)
+    for number, record in read_file(path):
+        if isinstance(record, Malformed):
+            remedy = record.remedy or "Write an object with answer and reference"
+            raise PairError(f"{path}:{number}: {record.why}. {remedy}")
+        place, reference = _places(record, kind)
+        if place is None:
+            raise PairError(f"{path}:{number}: no text under {' or '.join(_ANSWER)}; the line has {sorted(record)}")
+        settings = {name: record[name] for name in takes if name in record}
+        answers = record[place]
+        if not isinstance(answers, list):
+            yield Pair(number, None, answers, reference, settings)
+            continue
+        for sample, answer in enumerate(answers or [None], 1):
+            yield Pair(number, sample, answer, reference, settings)
 
 
 def _places(record: dict[str, Any], kind: str) -> tuple[str | None, Any]:

@@ -54,7 +54,9 @@ def _of_source(source: Source, count: SourceCount, command: str) -> Loss:
     if len(count.ended_early) > CUT_SHOWN:
         text += f"; and {counted(len(count.ended_early) - CUT_SHOWN, 'more file')}"
     too_much = source.lost_share < 1 and (bool(count.ended_early) or count.lost_share > source.lost_share)
-    if too_much:
+    if too_much and count.ended_early:
+        text += " (how much is missing is not known; lost_share: 1 allows that)"
+    elif too_much:
         text += f" (more than its lost_share of {source.lost_share:g})"
     return Loss(text, command, too_much)
 

@@ -56,6 +56,8 @@ class TerminalView:
         self.over = threading.Event()
         self.ticker: threading.Thread | None = None
         self.last: tuple[str, dict[str, Any]] | None = None
+        self.noted = ""
+        """The last note, as long as no stage has started since."""
         self.calm = not self.console.is_terminal
 
     def __enter__(self) -> TerminalView:
@@ -84,7 +86,7 @@ class TerminalView:
     def __call__(self, event: Event) -> None:
         match event.kind:
             case "started":
-                self.last = event.stage, {}
+                self.last, self.noted = (event.stage, {}), ""
                 self.started[event.stage] = time.monotonic()
                 self._show(_line(event.stage, "starting ..."))
                 if self.calm:
@@ -93,11 +95,12 @@ class TerminalView:
                 self.last = event.stage, event.details
                 self._show(_progress_block(event.stage, event.details))
             case "done":
-                self.last = None
+                self.last, self.noted = None, ""
                 seconds = time.monotonic() - self.started.get(event.stage, time.monotonic())
                 self._print(self._done(event.stage, seconds))
                 self._show(Text(""))
             case "note":
+                self.noted, self.started[event.text] = event.text, time.monotonic()
                 self._print(event.text)
 
     def _show(self, what: Any) -> None:
@@ -111,7 +114,8 @@ class TerminalView:
     def _tick(self) -> None:
         """A log in which nothing appears looks like a program that hangs."""
         while not self.over.wait(1.0):
-            last, now = self.last, time.monotonic()
+            now = time.monotonic()
+            last = self.last or ((self.noted, {}) if self.noted else None)
             seconds = now - self.started.get(last[0], now) if last else 0.0
             if last and now - self.last_logged >= LOG_EVERY_S[seconds > 60]:
                 self._print(plain_progress(*last, seconds))

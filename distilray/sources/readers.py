@@ -46,8 +46,11 @@ def read_file(path: str) -> Records:
     Raises :class:`SourceError` if there is no such file, or nothing in it.
     """
     source = Source(name="file", path=path)
-    for file in list_files(source):
-        yield from read_records(source, file)
+    try:
+        for file in list_files(source):
+            yield from read_records(source, file)
+    except SourceError as error:
+        raise SourceError(path, error.value, error.remedy) from error
 
 
 def _found(source: Source, file: SourceFile) -> Found:

@@ -83,7 +83,7 @@ class Source(BaseModel):
     )
     format: Format = Field(
         default="auto",
-        description="How its files are written; auto goes by the file's ending, then by its first line.",
+        description="How its files are written; auto goes by the file's ending, then by its first bytes.",
     )
     split: str | None = Field(default=None, description="Which split of a Hugging Face dataset dict on disk, or which "
                               "list of a JSON file that holds several.")  # fmt: skip

@@ -28,7 +28,7 @@ class SourceSurvey:
     @property
     def warnings(self) -> list[str]:
         """What is malformed, or cannot be read, as one line each."""
-        found = [f"source {self.name}, {text}: cannot be read to its end" for text in self.count.ended_early]
+        found = [f"source {self.name}: cannot be read to its end, {text}" for text in self.count.ended_early]
         if self.count.lost > len(found):
             of = f"{self.count.lost:,} of {self.count.rows + self.count.unread:,} records"
             looked = f" (of the first {CONVERTED:,})" if self.count.rows > CONVERTED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -48,6 +49,46 @@ def test_a_missing_answer_is_named_by_file_and_line(tmp_path: Path, capsys: pyte
     path = written(tmp_path, {"answer": "1", "reference": "1"}, {"text": "1"})
     assert verify_file(path, "numeric", False, 1, io.StringIO()) == 2
     assert f"{path}:2: no text under answer or completion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", "\ufeff" + json.dumps({"answer": "7", "reference": "7"})),
+        ("a.jsonl", ("\ufeff" + json.dumps({"answer": "7", "reference": "7"})).encode("utf-16-le")),
+        ("a.jsonl.gz", gzip.compress(json.dumps({"answer": "7", "reference": "7"}).encode())),
+        ("a.json", json.dumps([{"answer": "7", "reference": "7"}], indent=2)),
+        ("a.txt", json.dumps({"answer": "7", "reference": "7"}) + "\r\n"),
+    ],
+)
+def test_pairs_are_read_as_sources_are(tmp_path: Path, name: str, content: bytes | str):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert verify_file(str(path), "numeric", False, 1, io.StringIO()) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('{"answer": "é"}\n'.encode("latin-1"), ":2: not UTF-8; byte 13 is 0xe9. Save the file as UTF-8"),
+        (b"{broken}\n", ":2: not JSON; Expecting property name"),
+        (b"[1]\n", ":2: not an object with named fields. Write an object with answer and reference"),
+    ],
+)
+def test_what_is_no_pair_is_named_by_file_and_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, why: str
+):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"answer": "7", "reference": "7"}\n' + content)
+    assert verify_file(str(path), "numeric", False, 1, io.StringIO()) == 2
+    assert f"verify: {path}{why}" in capsys.readouterr().err
+
+
+def test_a_file_cut_short_is_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"answer": "7", "reference": "7"}\n' * 99)[:-9])
+    assert verify_file(str(path), "numeric", False, 1, io.StringIO()) == 2
+    assert "its gzip data is cut short. Copy or download the file again" in capsys.readouterr().err
 
 
 def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -55,7 +55,7 @@ def test_a_file_without_its_end_is_too_much_unless_all_may_be_lost(local_store: 
     recipe = written(local_store, {"a": cut})
     (loss,) = losses(local_store, recipe)
     assert loss.too_much
-    assert "; cannot be read to its end: b.jsonl.gz:14: its gzip data is cut short (more than" in loss.text
+    assert "; cannot be read to its end: b.jsonl.gz:14: its gzip data is cut short (how much" in loss.text
     allowed = parse(RECIPE, "r.yaml", ["sources.a.lost_share=1"])
     assert [loss.too_much for loss in losses(local_store, allowed)] == [False]
 

@@ -45,6 +45,12 @@ def test_a_training_shows_its_loss() -> None:
     assert plain_progress("training/sft", training, 5) == "training/sft: 3/16 units  ETA 1:20  loss 1.500  900 tok/s"
 
 
+def wait_for(text: str, out: io.StringIO) -> None:
+    deadline = time.monotonic() + 30
+    while text not in out.getvalue() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
 def test_a_log_has_a_line_when_a_stage_starts_while_it_runs_and_when_it_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -52,13 +58,16 @@ def test_a_log_has_a_line_when_a_stage_starts_while_it_runs_and_when_it_is_done(
     out = io.StringIO()
     with TerminalView(console=Console(file=out, width=60)) as view:
         view(Event("note", "", "starting Ray on this machine"))
+        wait_for("Ray on this machine: ", out)
         view(Event("started", FIVE))
-        deadline = time.monotonic() + 30
-        while "so far" not in out.getvalue() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for("+check: ", out)
         view(Event("done", FIVE))
-    first, started, *ticks, done = out.getvalue().splitlines()
+    lines = out.getvalue().splitlines()
+    begun = next(k for k, line in enumerate(lines) if line.endswith(" started"))
+    first, *waited, started = lines[: begun + 1]
+    *ticks, done = lines[begun + 1 :]
     assert first == "starting Ray on this machine"
+    assert waited and all(line.startswith("starting Ray on this machine: ") for line in waited)
     assert started == f"{FIVE} started"
     assert ticks and all(tick.startswith("01-align_trace+cognit…+judge+check: ") for tick in ticks)
     assert done.startswith(f"{FIVE} done  ")

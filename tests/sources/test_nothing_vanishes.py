@@ -68,6 +68,14 @@ def asked(rows: list[dict[str, Any]]) -> list[str]:
     return [row["messages"][0]["content"] for row in rows if row.get("outcome") is None]
 
 
+def is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
 def instructions(records: list[dict[str, Any]]) -> list[str]:
     return [record["instruction"] for record in records]
 
@@ -94,11 +102,11 @@ def test_a_value_that_is_none_costs_one_record_of_a_document(
     text = as_json(marked, form, indent, ascii_only).replace('"HERE"', data.draw(st.sampled_from(NOT_JSON)))
     rows, count = read("a.json", text.encode())
     assert asked(rows)[:hit] == instructions(records[:hit])
-    if not count.ended_early:  # the last record may have had what closes the file
-        assert asked(rows) == instructions(records[:hit] + records[hit + 1 :])
-        assert (count.records, count.failed) == (len(records), 1)
-    else:
-        assert hit == len(records) - 1
+    assert asked(rows) == instructions(records[:hit] + records[hit + 1 :])
+    if hit < len(records) - 1:
+        assert (count.records, count.failed, count.ended_early) == (len(records), 1, [])
+    else:  # a bracket that the last one lacks is taken from what closes the file
+        assert count.failed >= 1
 
 
 @quickly
@@ -129,7 +137,7 @@ def test_any_damage_to_a_text_is_told(
     content = text.encode("utf-8", "surrogatepass")
     at, length = data.draw(st.integers(0, len(content))), data.draw(st.integers(0, 20))
     damaged = content[:at] + data.draw(st.binary(max_size=5)) + content[at + length :]
-    if not damaged:
+    if not damaged or (form != "lines" and is_json(damaged)):  # then it says something else, and nobody can tell
         return
     rows, count = read("a.json", damaged)
     if count.failed == 0 and len(asked(rows)) < len(records):
@@ -149,7 +157,7 @@ def test_compressed_data_cut_anywhere_is_read_so_far_and_told(
         return
     rows, count = read(f"a.jsonl{ending}", cut)
     assert asked(rows) == instructions(records)[: len(asked(rows))]
-    assert len(cut) == len(whole) or count.ended_early
+    assert len(cut) == len(whole) or count.failed
 
 
 @quickly
@@ -188,4 +196,4 @@ def test_an_arrow_file_cut_anywhere_is_read_so_far_and_told(
         return
     rows, count = read("a.arrow", cut)
     assert asked(rows) == instructions(records)[: len(asked(rows))]
-    assert len(cut) == len(whole) or count.ended_early
+    assert len(cut) == len(whole) or count.failed

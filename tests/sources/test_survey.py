@@ -34,7 +34,10 @@ def test_a_file_without_its_end_is_named(tmp_path: Path) -> None:
     survey = survey_source(source(tmp_path))
     assert survey.usable > 1
     (warning,) = survey.warnings
-    assert warning.startswith("source s, b.jsonl.gz:") and "its gzip data is cut short" in warning
+    assert (
+        warning.startswith("source s: cannot be read to its end, b.jsonl.gz:")
+        and "its gzip data is cut short" in warning
+    )
 
 
 def test_a_limit_bounds_the_rows_as_in_a_run(tmp_path: Path) -> None:

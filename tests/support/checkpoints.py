@@ -42,12 +42,12 @@ def make_student(folder: Path, *, template: str | None = TEMPLATE, hidden: int =
     return save(folder, model, tokenizer)
 
 
-def make_byte_model(folder: Path) -> str:
+def make_byte_model(folder: Path, *, heads: int = 2) -> str:
     """A Qwen2 of 0.1 M parameters with a byte-level tokenizer that vLLM loads in fp32, saved to ``folder``."""
     tokenizer = byte_tokenizer()
     model = random_qwen2(
         tokenizer, vocab_size=320, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=2,  # 32 is the smallest head that vLLM takes on CPU
+        num_attention_heads=heads,  # with 2 they have 32 dimensions, the fewest that vLLM takes on CPU
         num_key_value_heads=1, max_position_embeddings=1024,
         initializer_range=0.2,  # the default makes every next token about as likely as any other
     )  # fmt: skip

@@ -22,7 +22,8 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from distilray.models.client.orphans import NAMESPACE, remove_orphans
-from distilray.models.engines.base import EngineInfo, Launch
+from distilray.models.engines.base import EngineInfo, Launch, log_of
+from distilray.models.engines.root_cause import log_text, root_cause
 from distilray.models.errors import EngineFailed, PoolsDoNotFit
 from distilray.models.registry import engine_class
 from distilray.models.settings.base import ModelSettings
@@ -141,7 +142,8 @@ class EnginePools:
         except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
             raise EngineFailed(*error.cause.args) from None
         except ray.exceptions.RayActorError as error:
-            why = str(error).strip().splitlines()[0]
+            causes = [root_cause(log_text(log_of(self.logs, engine.name))) for engine in engines]
+            why = next(filter(None, causes), None) or str(error).strip().splitlines()[0]
             raise EngineFailed(f"an engine died while it started: {why}; its log is in {self.logs}") from None
 
     def stop(self) -> None:

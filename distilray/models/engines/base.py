@@ -26,6 +26,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from distilray.models.engines.read_write_lock import ReadWriteLock
@@ -58,6 +59,11 @@ class Launch:
     """Values of the settings' :meth:`~distilray.models.ModelSettings.secrets` in the driver's environment."""
     faults: str = ""
     """For tests: ``{"kill_engine_on": TEXT}`` kills an engine that is asked about TEXT."""
+
+
+def log_of(logs: str, engine: str) -> Path:
+    """The file in the directory ``logs`` that holds what ``engine`` (such as ``teacher/0``) prints."""
+    return Path(logs) / f"{engine.replace('/', '-')}.log"
 
 
 class Engine:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilray.checkpoints import label_set, local_config, positions_of, resolve_path
-from distilray.models.engines.base import Engine, EngineInfo, Launch
+from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
+from distilray.models.engines.root_cause import explained
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import LabelReply
@@ -49,14 +50,13 @@ class ClassifierEngine(Engine):
         self._failure: str | None = None
         if launch.logs:
             os.makedirs(launch.logs, exist_ok=True)
-            log = open(os.path.join(launch.logs, f"{engine.replace('/', '-')}.log"), "a", buffering=1)  # noqa: SIM115
+            log = open(log_of(launch.logs, engine), "a", buffering=1)  # noqa: SIM115
             sys.stdout = sys.stderr = log
         try:
             self._start()
             tune_gc()
         except Exception as error:  # raised by ready(): an actor whose constructor fails is never started again
-            why = (str(error).strip() or type(error).__name__).splitlines()
-            self._failure = f"{engine} ({settings.path}) did not start: {why[0]}"
+            self._failure = f"{engine} ({settings.path}) did not start: {explained(error, None)}"
 
     def _start(self) -> None:
         import torch

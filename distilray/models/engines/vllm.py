@@ -21,7 +21,8 @@ import numpy as np
 
 from distilray.checkpoints import resolve_path
 from distilray.models.cpu_variables import VLLM_ON_CPUS
-from distilray.models.engines.base import Engine, EngineInfo, Launch
+from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
+from distilray.models.engines.root_cause import explained
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import Reply, ScoreReply
@@ -44,7 +45,7 @@ class VLLMEngine(Engine):
 
     def __init__(self, engine: str, settings: VLLMModel, launch: Launch = Launch()) -> None:  # noqa: B008
         super().__init__(engine, settings, launch)
-        self._log = _to_file(launch.logs, engine) if launch.logs else None
+        self._log, self._log_begins = _to_file(launch.logs, engine) if launch.logs else (None, 0)
         self._requests = itertools.count()
         self._failure: str | None = None
         self._starting = asyncio.Lock()
@@ -57,7 +58,8 @@ class VLLMEngine(Engine):
     def _fail(self, error: Exception) -> None:
         """Keep why the engine does not start. One that started before ends its process: the fault may be passing, and
         Ray starts it again."""
-        self._failure = f"{self.engine} ({self.settings.path}) did not start: {_cause(error, self._log)}"
+        why = explained(error, self._log, self._log_begins)
+        self._failure = f"{self.engine} ({self.settings.path}) did not start: {why}"
         if _restarted():
             os._exit(CORE_DIED)
 
@@ -327,23 +329,14 @@ def _restarted() -> bool:
     return ray.get_runtime_context().was_current_actor_reconstructed
 
 
-def _to_file(logs: str, engine: str) -> Path:
-    """Redirects the output of this process and its children to a file; the terminal is for the run."""
-    path = Path(logs) / f"{engine.replace('/', '-')}.log"
+def _to_file(logs: str, engine: str) -> tuple[Path, int]:
+    """Redirects the output of this process and its children to a file, and how much that already held; the terminal is
+    for the run."""
+    path = log_of(logs, engine)
     path.parent.mkdir(parents=True, exist_ok=True)
+    begins = path.stat().st_size if path.exists() else 0
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)
-    return path
-
-
-def _cause(error: Exception, log: Path | None) -> str:
-    """The engine core reports only that it failed; why is in its log."""
-    why = f"{type(error).__name__}: {str(error).strip()}"
-    if log is None:
-        return why
-    lines = log.read_text("utf-8", errors="replace").splitlines()
-    errors = [line for line in lines if "Error" in line and "EngineCore failed" not in line]
-    last = errors[-1].split("] ", 1)[-1].strip() if errors else ""
-    return f"{last or why} (log: {log})"
+    return path, begins

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import psutil
 
+from distilray.models import is_wrapper, log_text, root_cause
 from distilray.serve.inference.local import DidNotStart, Stopped, ray_for_serving, signals_raise_stopped
 from distilray.serve.inference.target import CannotServe, find_students
 from distilray.serve.noise import noise_to
@@ -69,7 +70,7 @@ def _serve_until_stopped(settings: ServeSettings, host: str, port: int, log: Pat
     try:
         with signals_raise_stopped(), ray_for_serving(host, port, cpus=max(replicas, os.cpu_count() or 1)) as ray_logs:
             print(f"Ray and vLLM write to {log} and {ray_logs}", file=user)
-            _deploy(settings)
+            _deploy(settings, ray_logs)
             print(_ready(settings, host, port, time.monotonic() - started), file=user)
             while True:
                 signal.pause()
@@ -81,7 +82,7 @@ def _serve_until_stopped(settings: ServeSettings, host: str, port: int, log: Pat
         return FAILED
 
 
-def _deploy(settings: ServeSettings) -> None:
+def _deploy(settings: ServeSettings, ray_logs: Path) -> None:
     import ray.serve
 
     from distilray.serve.inference.app import APPLICATION, build
@@ -90,7 +91,17 @@ def _deploy(settings: ServeSettings) -> None:
     try:
         ray.serve.run(build(arguments), name=APPLICATION, route_prefix="/")
     except RuntimeError as error:  # raised by Serve for an application that failed to deploy
-        raise DidNotStart(f"the student did not start: {_last_error(str(error))}") from error
+        raise DidNotStart(f"the student did not start: {_reason(str(error), ray_logs)}") from error
+
+
+def _reason(message: str, ray_logs: Path) -> str:
+    """Why an application failed to deploy: Serve's ``message`` quotes a replica, and that may only have heard of it."""
+    why = _last_error(message)
+    if is_wrapper(why):
+        logs = (log_text(path) for path in sorted(ray_logs.glob("worker-*")))
+        causes = (root_cause(log) for log in [message, *logs] if "EngineCore" in log)
+        why = next(filter(None, causes), why)
+    return why
 
 
 def _last_error(message: str) -> str:

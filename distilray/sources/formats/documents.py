@@ -59,8 +59,16 @@ def _member(scanner: Scanner, name: str, *, resume: bool = True, only: bool = Tr
         position, value = 0, None
         for position, value in elements(scanner, close, resume=resume):
             yield position, value
-        if not isinstance(value, Malformed) or value.records is not None:
+        if not isinstance(value, Malformed) or (value.records is not None and not _is_read(scanner)):
             yield from _after(scanner, name, position, only)
+
+
+def _is_read(scanner: Scanner) -> bool:
+    """Whether nothing is left, as after a last record without an end."""
+    try:
+        return not scanner.peek()
+    except Unreadable:
+        return False
 
 
 def _after(scanner: Scanner, name: str, position: int, only: bool) -> Found:

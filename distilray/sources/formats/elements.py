@@ -1,12 +1,11 @@
 """The records in an array, in an object that is keyed by their ids, or one after another; each fails alone.
 
-After a record whose end cannot be found, reading goes on where the next one begins: where an object begins with a key
-that records have. One within a record may look like that, so most of its keys must be theirs.
+After a record whose end cannot be found, reading goes on where the next one begins: with the next object that has about
+the keys that records have. Objects before that are parts of the record.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -16,6 +15,8 @@ from distilray.sources.formats.scanner import Broken, Cut, Scanner, outer_keys
 
 _KEY = rb'"(?:[^"\\]++|\\.)*+"'
 _FIRST_KEY = re.compile(rb"(?:" + _KEY + rb"\s*:)?\s*\{\s*(" + _KEY + rb")\s*:", re.DOTALL)
+_BEGINS = re.compile(rb"(?<=[,}\s])\{\s*(" + _KEY + rb")\s*:", re.DOTALL)
+_BEGINS_KEYED = re.compile(rb"(?<=[,}\s])" + _KEY + rb"\s*:\s*\{\s*(" + _KEY + rb")\s*:", re.DOTALL)
 MISSES = 8
 """Guesses in a row that may fail before there are no more."""
 MOST_KEYS = 256
@@ -44,9 +45,13 @@ class _Elements:
         """Of the good records, as far as they are few."""
         self.fewest = 0
         """Keys of the good record with the fewest."""
+        self.broken_keys: set[str] = set()
+        """Of a record without an end, as far as they can be told; used while there is no good one."""
         self.recovering = False
         """Since a record without an end, none like the others has been read."""
         self.unreadable: Unreadable | None = None
+        self.closed = False
+        """Whether the text ends as a complete one does."""
         self.between: re.Pattern[bytes] | None = None
         """What probably stands between two records."""
         self.missed = 0
@@ -63,10 +68,12 @@ class _Elements:
                             return
                     continue
                 value, ended = self._element()
-                part = self.recovering and ended and self._is_part(value)
+                part = self.recovering and self._is_part(value)
                 last = (part or not ended) and not (self.resume and self._find_next())
                 if part and not last:
                     continue
+                if part and self.closed:
+                    return
                 self.position += 1
                 yield self.position, self._rest(value) if last else value
                 if last:
@@ -147,7 +154,8 @@ class _Elements:
         what follows it may follow one."""
         if not self.resume:
             return True
-        if self._beginning(raw).search(raw, 1):
+        self._note_broken()
+        if any(self._is_expected(found) for found in self._beginning().finditer(raw, 1)):
             return False
         try:
             return raw[:1] in (b"{", b"[") or self.scanner.peek() in (b",", self.close)
@@ -159,30 +167,45 @@ class _Elements:
         if len(self.keys) < MOST_KEYS:
             self.keys.update(value)
 
-    def _beginning(self, broken: bytes) -> re.Pattern[bytes]:
-        """The beginning of a record with one of the keys of the good ones, or else with one of ``broken``'s."""
-        keys = {json.dumps(key, ensure_ascii=ascii) for key in self.keys for ascii in (True, False)}
-        texts = [key.encode("utf-8", "surrogatepass") for key in sorted(keys)] or sorted(outer_keys(broken))
-        key = rb"(?:" + b"|".join(map(re.escape, texts)) + rb")\s*:" if texts else b'"'
-        return re.compile(rb"(?<=[,}\s])" + (_KEY + rb"\s*:\s*" if self.keyed else b"") + rb"\{\s*" + key, re.DOTALL)
+    def _note_broken(self) -> None:
+        if not self.keys and not self.broken_keys:
+            begins = self.scanner.data[self.scanner.start : self.scanner.start + _NEAR]
+            self.broken_keys = {str(decoded(key)) for key in outer_keys(begins)}
+
+    def _beginning(self) -> re.Pattern[bytes]:
+        """The beginning of an object that may be a record; group 1 is its first key."""
+        return _BEGINS_KEYED if self.keyed else _BEGINS
+
+    def _is_expected(self, begins: re.Match[bytes] | None) -> bool:
+        """Whether an object that begins like that begins with a key that records have."""
+        return begins is not None and decoded(begins[1]) in (self.keys or self.broken_keys)
 
     def _is_part(self, value: Any) -> bool:
-        """Whether ``value`` rather belongs to the record whose end was not found than is a record itself."""
-        if not isinstance(value, dict) or not self.keys:
+        """Whether the last element, ``value``, belongs to the record whose end was not found rather than is one."""
+        expected = self.keys or self.broken_keys
+        if not expected or not isinstance(value, dict | Malformed):
             return False
-        known = sum(key in self.keys for key in value)
-        return 2 * known <= len(value) or 2 * known < self.fewest
+        first = self._is_expected(_FIRST_KEY.match(self.scanner.data, self.scanner.start))
+        if isinstance(value, Malformed):
+            return not first
+        known = sum(key in expected for key in value)
+        few = 2 * known < len(value)
+        if not self.keys:
+            return few and not first
+        return few or 2 * known < self.fewest or (2 * known == self.fewest and known < len(value))
 
     def _find_next(self) -> bool:
-        """Goes from within the last element to where another begins; whether there is one."""
+        """Goes from within the last element to where another may begin; whether there is such a place."""
         scanner = self.scanner
-        begins = self._beginning(scanner.data[scanner.start : scanner.start + _NEAR])
+        self._note_broken()
         scanner.at = scanner.start + 1
         try:
-            while not (found := begins.search(scanner.data, scanner.at)):
+            while not (found := self._beginning().search(scanner.data, scanner.at)):
                 scanner.at = max(scanner.at, len(scanner.data) - _NEAR)
                 scanner.keep()
                 if not scanner.more():
+                    self.closed = scanner.data.rstrip()[-1:] in (b"]", b"}")
+                    scanner.at = len(scanner.data)
                     return False
         except Unreadable as error:
             self.unreadable = error
@@ -196,5 +219,7 @@ class _Elements:
             return self.unreadable.rest()
         if not isinstance(value, Malformed):
             value = Malformed("not JSON; nothing that follows is like the records before", "", FIX_JSON)
+        if self.closed and value.remedy != COPY_AGAIN:
+            return value
         problem, _, detail = value.why.partition("; ")
         return rest_of_file(detail if value.remedy == COPY_AGAIN else f"{problem}: {detail}", value.remedy)

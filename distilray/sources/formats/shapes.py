@@ -36,11 +36,11 @@ class Shape:
 def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
     """The shape of the document in ``scanner``, which is read until it is known. Raises :class:`SourceError` if there
     are several lists of records and ``source`` names none."""
-    if scanner.peek() != b"{":
-        return Shape("sequence")
     kinds: dict[str, Kind] = {}
     followed, why = False, ""
     try:
+        if scanner.peek() != b"{":
+            return Shape("sequence")
         for name, kind in _members(scanner):
             kinds[name] = kind
             if kind == "records" and name in ("data", source.split):
@@ -54,7 +54,8 @@ def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
 def _decided(source: Source, place: str, kinds: dict[str, Kind]) -> Shape:
     asks = {name for name in kinds if name in (*INSTRUCTION, *source.columns.values())}
     lists = [name for name, kind in kinds.items() if kind == "records"]
-    if any(kinds[name] == "other" for name in asks) or any(name in _TURNS for name in lists):
+    turns = [name for name in lists if name in _TURNS] + [name for name in TURNS if kinds.get(name) == "object"]
+    if turns or any(kinds[name] == "other" for name in asks):
         return Shape("sequence")
     if "lists" in kinds.values() and set(kinds.values()) <= {"lists", "records"} and (asks or not lists):
         return Shape("columns", tuple(kinds))

@@ -82,7 +82,7 @@ def watched(place: str, file: SourceFile, *, seekable: bool = False) -> Iterator
         opened = (
             file.filesystem.open_input_file(file.path)
             if seekable
-            else file.filesystem.open_input_stream(file.path, compression=None)
+            else file.filesystem.open_input_stream(file.path, compression=None, buffer_size=CHUNK)
         )
     except OSError as error:
         raise fault(place, error) from error

@@ -20,7 +20,7 @@ from distilray.models import (
     RequestTimedOut,
     VLLMModel,
 )
-from tests.support.checkpoints import copy_of
+from tests.support.checkpoints import copy_of, make_byte_model
 from tests.support.models import request, with_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -175,6 +175,14 @@ def test_a_killed_engine_costs_no_reply_and_none_is_bought_twice(handles, victim
     assert 128 - in_flight <= answered + survivor + after[0]["replies"] <= 128
     expected = ask_all(handles, *asked[:8])
     assert [answer[0].text for answer in answers[:8]] == [answer[0].text for answer in expected]
+
+
+def test_an_engine_that_cannot_run_shows_the_first_cause_and_not_who_heard_of_it(ray_cluster, tmp_path):
+    small = make_byte_model(tmp_path / "m", heads=4)
+    pools = EnginePools("test-heads", logs=str(tmp_path / "logs"))
+    with pytest.raises(EngineFailed, match=r"did not start: .*head_dim=16.*\(log: .*m-0\.log\)") as caught:
+        pools.start({"m": VLLMModel(path=small, **SETTINGS)})
+    assert "EngineDeadError" not in str(caught.value)
 
 
 @pytest.mark.long
