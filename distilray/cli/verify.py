@@ -16,7 +16,7 @@ from distilray.verifiers import KINDS, verifier_of
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
-        help="JSONL with an answer (`answer`, `completion`, `output`...) and a `reference` (`ground_truth`...) in each line",  # noqa: E501
+        help="records with an answer (`answer`, `completion`, `output`...) and a `reference` (`ground_truth`...)",
     )
     parser.add_argument(
         "--kind",

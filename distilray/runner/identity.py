@@ -14,7 +14,7 @@ from pyarrow import fs
 
 from distilray.sources import Source, SourceFile
 
-ENDS = 1 << 20
+ENDS = 1 << 16
 """Bytes that are read at the beginning and at the end of a local file; shorter ones are read whole."""
 
 

@@ -170,6 +170,6 @@ def refuse_what_is_large(expression: Any) -> None:
     for node in postorder_traversal(expression):
         if isinstance(node, (Pow, factorial, binomial)):
             grows = node.args[1] if isinstance(node, Pow) else node.args[0]
-            if not _symbols(grows) and (size := grows.evalf(5)).is_number and abs(size).is_extended_real:  # noqa: SIM102  # pyright: ignore[reportAttributeAccessIssue]
-                if not abs(size) <= _LARGEST:
-                    raise TooLarge
+            size: Any = None if _symbols(grows) else grows.evalf(5)  # pyright: ignore[reportAttributeAccessIssue]
+            if size is not None and size.is_number and abs(size).is_extended_real and not abs(size) <= _LARGEST:
+                raise TooLarge

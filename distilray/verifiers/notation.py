@@ -17,7 +17,8 @@ _SYMBOLS = str.maketrans(
         "×": r"\times ", "÷": r"\div ", "·": r"\cdot ", "−": "-", "–": "-", "—": "-", "π": r"\pi ", "∞": r"\infty ",
         "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "⩽": r"\le ", "⩾": r"\ge ", "∪": r"\cup ", "∩": r"\cap ",
         "∅": r"\emptyset ", "±": r"\pm ", "∈": r"\in ", "°": r"^\circ ", "、": ",", "。": ".", "“": '"', "”": '"',
-        "≈": "=", "≡": r"\equiv ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "ℝ": r"\mathbb{R}", "【": "[", "】": "]",  # noqa: E501
+        "≈": "=", "≡": r"\equiv ", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ",
+        "ℝ": r"\mathbb{R}", "【": "[", "】": "]",
     }
 )  # fmt: skip
 _ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|\{([^{}]*)\}|(\d+(?:\.\d+)?|[a-zA-Z]))|(?<![\\a-z])sqrt\s*\{([^{}]*)\}")

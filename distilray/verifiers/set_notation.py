@@ -8,7 +8,10 @@ import re
 from distilray.verifiers.expressions import number_of
 
 _LONGEST = 200  # characters of a set's notation
-_ALL = r"(?:[a-zA-Z]\s*(?:\\in\s*|:\s*))?(?:\\(?:mathbb|mathbf|Bbb)\s*\{?R\}?|\\R\b|(?:all|any|every)\s+real(?:s|\s+numbers?)?|(?:全体|任意|一切|所有)?实数集?)"  # noqa: E501
+_ALL = (
+    r"(?:[a-zA-Z]\s*(?:\\in\s*|:\s*))?(?:\\(?:mathbb|mathbf|Bbb)\s*\{?R\}?|\\R\b"
+    r"|(?:all|any|every)\s+real(?:s|\s+numbers?)?|(?:全体|任意|一切|所有)?实数集?)"
+)
 _REALS = re.compile(rf"{_ALL}(?:\s+[a-z])?")
 _BUT = re.compile(
     rf"(?:{_ALL})\s*(?:\\(?:setminus|smallsetminus|backslash)|-|\\|except(?:\s+for)?)\s*(?:\\?\{{(.+?)\\?\}}|([^{{}}]+))"

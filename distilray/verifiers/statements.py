@@ -20,9 +20,11 @@ _ANNOUNCED = re.compile(
 )
 _LINE = re.compile(
     r"^[ \t>#*_]*(?:(?:the\s+|my\s+)?(?:final\s+|numerical\s+)?(?:answer|ans|result)\b|(?:最终)?答案|答)"
-    r"[ \t]*(?:\([^()\n]{1,30}\))?[ \t.:：*_=]*(?:(?:(?:is|are|equals|(?:should|would|must|will)\s+be)\b|是|为|等于)[ \t:：*_=]*)?",  # noqa: E501
+    r"[ \t]*(?:\([^()\n]{1,30}\))?[ \t.:：*_=]*"
+    r"(?:(?:(?:is|are|equals|(?:should|would|must|will)\s+be)\b|是|为|等于)[ \t:：*_=]*)?",
     re.IGNORECASE | re.MULTILINE,
 )
+_ADVERB = re.compile(r"^(?:therefore|thus|hence|then|indeed|simply)\b[\s,:]*", re.IGNORECASE)
 _SHORT = re.compile(r"^[ \t>*_]*A[*_]*[ \t]*[:：=][ \t*_]*")
 _LAST_WORD = re.compile(r"[^\s,;:]+$")
 _REVERSED = re.compile(r"\s+(?:is|was)\s+(?:the|our|my)\s+(?:final\s+|correct\s+)?(?:answer|result)\b")
@@ -86,8 +88,9 @@ def labelled_line(text: str, after: int = 0) -> str:
 
 
 def said_after(text: str) -> str:
-    """The sentence that follows an announcement, without what only explains it; its formula where it begins with one."""  # noqa: E501
-    text = text[:1500].lstrip(" \t*:：_\n\"'“”,，")
+    """The sentence that follows an announcement, without what only explains it; its formula where it begins with
+    one."""
+    text = _ADVERB.sub("", text[:1500].lstrip(" \t*:：_\n\"'“”,，"))
     spans = formulas(text)
     sentence = text[: _end(text, spans)]
     inside = [span for span in spans if span.end <= len(sentence) + 1]

@@ -11,8 +11,8 @@ VOCABULARY = 151_936
 SPREAD, INNER = 0.5, 0.1
 """Of the embeddings and the head, and of the layers: sure of its next token, so that no rounding changes it."""
 CONSTANT, END = 4.0, 2.25
-"""Every embedding's first number, which no layer reads or writes, and what the head's row of the end of a turn weighs of
-it: a turn ends as often after any token."""  # noqa: E501
+"""Every embedding's first number, which no layer reads or writes, and what the head's row of the end of a turn weighs
+of it: a turn ends as often after any token."""
 
 
 def make_real_student(folder: Path, family: str, seed: int = 0) -> str:

@@ -63,23 +63,23 @@ def ask_engines(spec: TrainingSpec, tokens: Sequence[str], reference: str | None
         )
 
 
-def precision_warning(spec: TrainingSpec) -> str | None:
+def precision_warnings(spec: TrainingSpec) -> list[str]:
     """What to say where engines hold the student's own weights in another precision than a student with adapters does:
     the two then differ before the first step. ``spec.settings``: of the class
     :class:`~distilray.train.methods.dpo.settings.DPOSettings`."""
     settings = spec.settings
     if settings.lora is None or settings.reference is not None:
-        return None
+        return []
     model = spec.models[settings.student]
     trained = "bfloat16" if settings.precision == "bf16" else "float32"
     engine = model.dtype if model.dtype != "auto" else _automatic(spec.student_path)
     if engine == trained:
-        return None
-    return (
+        return []
+    return [
         f"the reference's engines hold the weights in {engine} (models.{settings.student}.dtype: {model.dtype}), the "
         f"student's frozen ones are in {trained} (precision: {settings.precision}), so the two differ before the first "
         f"step, by some hundredths of a nat per token; set dtype: {trained}, or reference_by: workers"
-    )
+    ]
 
 
 def _automatic(path: str) -> str:

@@ -10,21 +10,22 @@ import pytest
 from distilray.models import VLLMModel
 from distilray.storage import Store
 from distilray.train.progress import WARNINGS, keep_warning
-from distilray.train.scoring.reference_engines import precision_warning
+from distilray.train.scoring.reference_engines import precision_warnings
 from tests.support.pairs import settings
 from tests.support.specs import spec_of
 
 
-def warning(folder: Path, student: str, dtype: Any, **changes: Any) -> str | None:
+def warned(folder: Path, student: str, dtype: Any, **changes: Any) -> list[str]:
     chosen = settings(reference_by="engines", **{"lora": {"r": 4}, "precision": "bf16", **changes})
     models = {"tiny": VLLMModel(path=student, dtype=dtype)}
-    return precision_warning(spec_of(Store(folder), chosen, student, models=models))
+    return precision_warnings(spec_of(Store(folder), chosen, student, models=models))
 
 
 def test_another_precision_is_warned_of_with_the_remedy(student: str, tmp_path: Path) -> None:
-    said = warning(tmp_path, student, "float32")
-    assert said is not None and "are in bfloat16" in said and "set dtype: bfloat16, or reference_by: workers" in said
-    assert "hold the weights in bfloat16" in (warning(tmp_path, student, "auto", precision="fp32") or "")
+    (said,) = warned(tmp_path, student, "float32")
+    assert "are in bfloat16" in said and "set dtype: bfloat16, or reference_by: workers" in said
+    (said,) = warned(tmp_path, student, "auto", precision="fp32")
+    assert "hold the weights in bfloat16" in said
 
 
 @pytest.mark.parametrize(
@@ -32,11 +33,11 @@ def test_another_precision_is_warned_of_with_the_remedy(student: str, tmp_path: 
     [("bfloat16", {}), ("auto", {}), ("float32", {"precision": "fp32"}), ("float32", {"lora": None})],
 )
 def test_the_same_precision_is_not(student: str, tmp_path: Path, dtype: str, changes: dict[str, Any]) -> None:
-    assert warning(tmp_path, student, dtype, **changes) is None
+    assert warned(tmp_path, student, dtype, **changes) == []
 
 
 def test_a_reference_of_its_own_keeps_its_own_precision(student: str, tmp_path: Path) -> None:
-    assert warning(tmp_path, student, "float32", reference="teacher") is None
+    assert warned(tmp_path, student, "float32", reference="teacher") == []
 
 
 def test_a_warning_is_kept_once(tmp_path: Path) -> None:

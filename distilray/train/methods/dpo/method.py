@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +17,13 @@ from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.data.tokens import TokenManifest
 from distilray.train.data.training_data import Join, unjoined
 from distilray.train.errors import CannotTrain
+from distilray.train.launch.launcher import warn
 from distilray.train.loop.context import WorkerContext
 from distilray.train.memory.estimate import Costs
 from distilray.train.methods.base import TrainingMethod
 from distilray.train.methods.dpo.settings import DPOSettings
 from distilray.train.methods.shared.answers import BAD
 from distilray.train.methods.shared.passes import too_many_passes
-from distilray.train.progress import keep_warning
 from distilray.train.scoring.reference_ranking import RANKING
 from distilray.train.scoring.references import join_reference
 from distilray.train.scoring.tokenizers import vocabulary
@@ -33,7 +32,6 @@ from distilray.train.spec import Job, TrainingSpec
 if TYPE_CHECKING:
     from transformers import Trainer, TrainingArguments
 
-logger = logging.getLogger(__name__)
 IDS = pa.list_(pa.int32())
 SAME = "chosen equals rejected"
 SAME_ANSWERS = f"{SAME} without their reasoning: set think: true, or put an inline_trace step after the pairs"
@@ -128,11 +126,9 @@ class DPO(TrainingMethod):
         if spec.settings.reference is not None:
             _check_reference(spec)
         if spec.settings.reference_by == "engines":
-            from distilray.train.scoring.reference_engines import ask_engines, precision_warning
+            from distilray.train.scoring.reference_engines import ask_engines, precision_warnings
 
-            text = precision_warning(spec)
-            if text is not None and keep_warning(spec.store, spec.out, text):
-                logger.warning("train %r: %s", spec.settings.name, text)
+            warn(spec, precision_warnings(spec))
             ask_engines(spec, tokens.paths, spec.settings.reference)
 
     def prepare_in_workers(self, job: Job) -> None:
