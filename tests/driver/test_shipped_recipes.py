@@ -56,7 +56,7 @@ def test_a_shipped_recipe_leads_to_a_served_student(name: str, ray_cluster: None
     assert_accounted_for(run)
     assert_trained(run, "sft", 8)
     if len(planned.train) > 1:
-        assert_trained(run, "cogpo", 8)
+        assert_trained(run, "cogpo", 4)
         pairs = run.table("cognitive_pairs", ["gap"]).to_pylist()
         assert {row["gap"] for row in pairs} == {None, "small", "medium", "large"}
     asked = {(benchmark.name, who) for benchmark in planned.evaluate for who in benchmark.models}

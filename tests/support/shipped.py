@@ -77,13 +77,14 @@ def _traces(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
     if name == "distilqwen2_5_ds3":
         yield f"steps.shorten_trace.tokenizer={student}"
         yield "steps.shorten_trace.above=80"  # what is long among traces of fifty tokens
-    sizes = {"r1-math": 32, "r1-code": 8, "r1-science": 16} | {**rows}
+    # The tiny judge never learned to score traces, so select takes one in six.
+    sizes = {"r1-math": 64, "r1-code": 16, "r1-science": 32} | {**rows}
     forms = {"r1-math": as_messages, "r1-code": as_columns, "r1-science": as_sharegpt}
     for seed, (source, form) in enumerate(forms.items()):
         made = map(form, traces(sizes[source], seed, languages=["en"]))
         yield f"sources.{source}.path={written(folder / source, made)}"
     asked = {"distilqwen2_5_ds3": "v3-problems", "distilqwen2_5_r1": "problems"}[name]
-    yield f"sources.{asked}.path={written(folder / asked, map(as_problem, problems(rows.get(asked, 12), 7)))}"
+    yield f"sources.{asked}.path={written(folder / asked, map(as_problem, problems(rows.get(asked, 16), 7)))}"
     benchmarks = {"aime-2024": as_problem, "math-500": as_problem, "gpqa-diamond": as_choice, "mmlu-pro": as_choice}
     for seed, (benchmark, form) in enumerate(benchmarks.items()):
         if benchmark == "mmlu-pro" and name == "distilqwen2_5_r1":
