@@ -56,7 +56,7 @@ def test_a_missing_answer_is_named_by_file_and_line(tmp_path: Path, capsys: pyte
     [
         ("a.jsonl", "\ufeff" + json.dumps({"answer": "7", "reference": "7"})),
         ("a.jsonl", ("\ufeff" + json.dumps({"answer": "7", "reference": "7"})).encode("utf-16-le")),
-        ("a.jsonl.gz", gzip.compress(json.dumps({"answer": "7", "reference": "7"}).encode())),
+        ("a.jsonl.gz", gzip.compress(json.dumps({"answer": "7", "reference": "7"}).encode(), mtime=0)),
         ("a.json", json.dumps([{"answer": "7", "reference": "7"}], indent=2)),
         ("a.txt", json.dumps({"answer": "7", "reference": "7"}) + "\r\n"),
     ],

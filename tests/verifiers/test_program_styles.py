@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import distilray
 from distilray.verifiers import Limits, Sandbox
 from tests.support.programs import Style, styles
 
@@ -65,3 +66,35 @@ BY_SIGNAL = {"death by a signal", "abort", "KeyboardInterrupt"}
 def test_a_status_above_128_is_no_signal(sandbox: Sandbox):
     run = sandbox.run({"form": "script", "program": f"raise SystemExit({128 + signal.SIGSEGV})"}, limits=LIMITS)
     assert (run.ended, run.code) == ("exit", 128 + signal.SIGSEGV)
+
+
+CHILD = "import subprocess, sys\nprint(subprocess.check_output([sys.executable, '-c', 'print(6 * 7)'], text=True))"
+IN_A_SANDBOX = f"""
+from distilray.verifiers import Sandbox
+sandbox = Sandbox()
+run = sandbox.run({{"form": "script", "program": {CHILD!r}}})
+print(sandbox.layers["namespaces"], run.stdout.strip() or run.stderr)
+sandbox.close()
+"""
+
+
+def test_a_child_process_finds_python_behind_links_in_other_folders(tmp_path: Path):
+    """uv, pyenv and installers put links to Python into folders of their own; a virtual environment then links to the
+    link, and an environment reached through a linked folder adds one more."""
+    links, kept = tmp_path / "links", tmp_path / "kept"
+    links.mkdir()
+    (links / "python3").symlink_to(Path(sys.executable).resolve())
+    subprocess.run([str(links / "python3"), "-m", "venv", "--without-pip", str(kept)], check=True)
+    packages = next(kept.glob("lib/python*/site-packages"))
+    (packages / "ours.pth").write_text("\n".join(path for path in sys.path if path))
+    (tmp_path / "project").symlink_to(kept)
+    done = subprocess.run(
+        [str(tmp_path / "project" / "bin" / "python"), "-c", IN_A_SANDBOX],
+        env={"LANG": "C.UTF-8"},
+        cwd=Path(distilray.__file__).parents[1],
+        capture_output=True,
+        text=True,
+    )
+    if done.stdout.startswith("False"):
+        pytest.skip("without namespaces this machine's sandbox may start no processes")
+    assert done.stdout.split() == ["True", "42"], done.stdout + done.stderr

@@ -28,12 +28,31 @@ _MIB = 1 << 20
 def readable_paths() -> list[str]:
     """Python with its packages, and the shared libraries it loads. Found once, in the launcher; forks know it."""
     python = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], *_SYSTEM}
-    python |= {os.path.realpath(path) for path in python}
+    python |= {os.path.realpath(path) for path in (*python, sys.executable)}
+    python |= set(_links(sys.executable))
     kept: list[str] = []
     for path in sorted(path for path in python if os.path.exists(path)):
         if not any(path.startswith(parent + "/") and not os.path.islink(parent) for parent in kept):
             kept.append(path)
     return kept
+
+
+def _links(path: str) -> list[str]:
+    """The symbolic links met on the way to what `path` names. A virtual environment's Python is often a link to a
+    link in a third directory, and a program that starts `sys.executable` follows them all."""
+    found: list[str] = []
+    while path not in found:
+        parts = path.split("/")
+        for end in range(2, len(parts) + 1):
+            place = "/".join(parts[:end])
+            if os.path.islink(place):
+                found.append(place)
+                target = os.path.join(os.path.dirname(place), os.readlink(place))
+                path = os.path.normpath(os.path.join(target, *parts[end:]))
+                break
+        else:
+            return found
+    return found
 
 
 def enter_namespaces() -> None:
