@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 RECIPE = """
@@ -19,11 +20,21 @@ resources: {{unit_rows: 32, runners: {runners}, runner_cpus: 0.1, rows_in_flight
 """
 
 
-def write(folder: Path, rows: int = 200, latency: float = 0.0, runners: int = 2, in_flight: int = 64) -> str:
-    """The recipe's path; its rows ask ``marker-K`` and the known answer is K."""
+def noise(seed: int, characters: int) -> str:
+    """Words that are none."""
+    letters = random.Random(seed).choices("abcdefghijklmnopqrstuvwxyz    ", k=characters)
+    return "".join(letters)
+
+
+def write(
+    folder: Path, rows: int = 200, latency: float = 0.0, runners: int = 2, in_flight: int = 64, padding: int = 0
+) -> str:
+    """The recipe's path; its rows ask ``marker-K`` after ``padding`` characters, and the known answer is K."""
     with (folder / "rows.jsonl").open("w") as file:
         for k in range(rows):
-            file.write(json.dumps({"instruction": f"marker-{k} what is {k}", "reference": str(k)}) + "\n")
+            file.write(
+                json.dumps({"instruction": f"{noise(k, padding)}marker-{k} what is {k}", "reference": str(k)}) + "\n"
+            )
     text = RECIPE.format(folder=folder, latency=latency, runners=runners, in_flight=in_flight)
     (folder / "recipe.yaml").write_text(text)
     return str(folder / "recipe.yaml")
