@@ -58,7 +58,9 @@ def test_a_shipped_recipe_leads_to_a_served_student(name: str, ray_cluster: None
     if len(planned.train) > 1:
         assert_trained(run, "cogpo", 4)
         pairs = run.table("cognitive_pairs", ["gap"]).to_pylist()
-        assert {row["gap"] for row in pairs} == {None, "small", "medium", "large"}
+        gaps = {row["gap"] for row in pairs}
+        # Which of them there are is up to the tiny judge, who never learned to tell.
+        assert None in gaps and gaps & {"small", "medium", "large"} and gaps <= {None, "small", "medium", "large"}
     asked = {(benchmark.name, who) for benchmark in planned.evaluate for who in benchmark.models}
     assert {(result.benchmark, result.model) for result in run.evaluations} == asked
     assert {result.questions for result in run.evaluations} == {QUESTIONS}
