@@ -1,0 +1,34 @@
+"""AIME 2024: the 30 problems of the American Invitational Mathematics Examinations I and II, answered by 0 to 999.
+
+{"ID": "2024-I-4", "Problem": "Jen enters a lottery ...", "Answer": 116}          Maxwell-Jia/AIME_2024
+{"id": 60, "problem": "Every morning Aya goes ...", "answer": "204", "url": ...}   HuggingFaceH4/aime_2024
+
+Thirty problems say little each: evaluate many samples of each, and read the standard error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.recorded.responses import Response
+
+
+class Aime2024(PublishedBenchmark):
+    """AIME 2024, I and II."""
+
+    name, title, questions = "aime_2024", "AIME 2024", 30
+    layout = Layout(
+        source="the Parquet or JSONL file of Maxwell-Jia/AIME_2024 or HuggingFaceH4/aime_2024 on the Hugging Face hub",
+        files=(("*.parquet",), ("data/*.parquet",), ("*.jsonl",), ("*.json",)),
+    )
+
+    def question(self, record: Mapping[str, Any], subset: str) -> Question:
+        lower = {key.lower(): value for key, value in record.items()}
+        name = "" if lower.get("id") is None else str(lower["id"])
+        answer = lower["answer"] if lower.get("answer") is not None else lower["solution"]
+        return Question(id=name, text=lower["problem"], record={"answer": str(answer)})
+
+    async def score(self, question: Question, response: Response) -> Score:
+        return await graded("math", response, question.record["answer"])
