@@ -150,9 +150,10 @@ async def graded(kind: str, response: Response, reference: Any, *, metric: str =
     """A response's score by a verifier: right is 1; all else 0, and unparsed where it is undecided."""
     text, _ = final_text(response.text)
     verdict = await grade(kind, text, reference, **settings)
+    extracted = verdict.detail.get("extracted", "")
     return Score(
         values={metric: float(bool(verdict.right))},
-        extracted=str(verdict.detail.get("extracted", "")),
-        parsed=verdict.right is not None,
+        extracted=str(extracted or ""),
+        parsed=verdict.right is not None and extracted is not None,
         reason=verdict.reason,
     )

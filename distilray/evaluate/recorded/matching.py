@@ -105,8 +105,9 @@ class QuestionIndex:
                 f"{response.place}: nothing says which question of {title} it answers; the record has "
                 f"{', '.join(response.record)}\n  add the question's id or its text to each record"
             )
-        near = difflib.get_close_matches(said, list(self.questions), n=1)
-        like = f" (the nearest is {near[0]!r})" if near else ""
+        known = [*self.questions, *self._by_text] if len(self.questions) <= MOST_SEARCHED else list(self.questions)
+        near = difflib.get_close_matches(said, known, n=1)
+        like = f" (the nearest is {near[0][:60]!r})" if near else ""
         example = next(iter(self.questions), "none")
         return ResponseError(
             f"{response.place}: there is no question {said!r} in {title}{like}; its {len(self.questions):,} questions "
