@@ -76,6 +76,8 @@ class AlpacaEval(PublishedBenchmark):
         shorter = [
             len(str(one.response.record["output_1"])) - length for one, length in zip(judged, lengths, strict=True)
         ]
+        if any(_hash(one.question.text) not in _places() for one in judged if one.question.text):
+            return found, ["no length-controlled win rate: these are not AlpacaEval's 805 instructions"]
         places = [int(one.question.id) for one in judged]
         wins = [one.score.values["win_rate"] / 100.0 for one in judged]
         controlled, lack = controlled_win_rate(wins, shorter, places, folder)

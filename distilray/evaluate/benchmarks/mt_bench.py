@@ -47,8 +47,9 @@ class MtBench(PublishedBenchmark):
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         number = int(record["question_id"])
-        category = CATEGORIES[(number - FIRST) // 10]
-        return Question(id=f"{number}/{record['turn']}", text="", cluster=str(number), subset=category)
+        name, which = f"{number}/{record['turn']}", (number - FIRST) // 10
+        category = CATEGORIES[which] if 0 <= which < len(CATEGORIES) else ""
+        return Question(id=name, text="", full=name, cluster=str(number), subset=category)
 
     async def score(self, question: Question, response: Response) -> Score:
         text, recorded = response.record.get("judgment"), response.record.get("score")

@@ -9,14 +9,16 @@ dropped without being counted.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from distilray.evaluate.benchmarks.published import BenchmarkDataError, PublishedBenchmark, Question, Scored
+from distilray.errors import counted
+from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Scored
 from distilray.evaluate.benchmarks.registry import published_benchmark
-from distilray.evaluate.recorded.datasets import candidates, folder_of, named, question_of, read_questions
+from distilray.evaluate.recorded.datasets import folder_of
 from distilray.evaluate.recorded.forms import ResponseError, responses_of
 from distilray.evaluate.recorded.matching import QuestionIndex
+from distilray.evaluate.recorded.questions import questions_for
 from distilray.evaluate.recorded.responses import Response, is_cut
 from distilray.evaluate.recorded.summaries import Evaluation, summarise
 from distilray.sources import Malformed, Source, list_files, read_records
@@ -35,14 +37,17 @@ def evaluate_recorded(name: str, responses: str, data_dir: str | None = None) ->
     """
     benchmark = published_benchmark(name)
     read = _read(responses)
+    told: list[str] = []
     if benchmark.judged:
-        read = _annotated(benchmark, read, responses, data_dir)
-    questions, notes = _questions(benchmark, read, data_dir)
+        read, told = _annotated(benchmark, read, responses, data_dir)
+    questions, notes = questions_for(benchmark, read, data_dir)
     index = QuestionIndex(benchmark, questions)
     matched = [(index.find(response), response) for response in read]
     folder = str(folder_of(benchmark, data_dir)) if data_dir else None
     scored = asyncio.run(_scored(benchmark, matched))
-    return [summarise(benchmark, model, questions, own, folder, notes) for model, own in _by_model(scored).items()]
+    return [
+        summarise(benchmark, model, questions, own, folder, [*notes, *told]) for model, own in _by_model(scored).items()
+    ]
 
 
 def _read(path: str) -> list[Response]:
@@ -67,70 +72,33 @@ def _read(path: str) -> list[Response]:
     return found
 
 
-def _annotated(benchmark: PublishedBenchmark, read: list[Response], path: str, data_dir: str | None) -> list[Response]:
-    """The judgments of these responses: in place, or those that lie where the benchmark's project puts them.
+def _annotated(
+    benchmark: PublishedBenchmark, read: list[Response], path: str, data_dir: str | None
+) -> tuple[list[Response], list[str]]:
+    """The judgments of these responses, and what is to be said of them: in place, or those that lie where the
+    benchmark's project puts them.
 
-    Raises :class:`ResponseError` where there are none.
+    Raises :class:`ResponseError` where a model has none.
     """
     if any(response.judgment for response in read):
-        return read
+        return read, []
+    judged: list[Response] = []
     for model in dict.fromkeys(response.model for response in read):
-        for place in benchmark.annotations(path, model, data_dir):
-            judged = [one for one in _read(place) if one.judgment and one.model == model]
-            if judged:
-                return judged
-    raise ResponseError(
-        f"{read[0].place}: a response without a judgment, and {benchmark.title} is scored by a judge\n  give the "
-        f"judge's recorded annotations: {benchmark.layout.source}"
-    )
+        places = benchmark.annotations(path, model, data_dir)
+        found = next((own for place in places if (own := [one for one in _read(place) if _is_of(one, model)])), None)
+        if found is None:
+            raise ResponseError(
+                f"{read[0].place}: a response without a judgment, and {benchmark.title} is scored by a judge\n  give "
+                f"the judge's recorded annotations of {model or 'this model'}: {benchmark.layout.source}"
+            )
+        judged += found
+    given = {(one.model, one.prompts[:1]): one.text for one in read}
+    others = sum(given.get((one.model, one.prompts[:1]), one.text) != one.text for one in judged if one.text)
+    return judged, [f"{counted(others, 'annotation')} judge other texts than these responses"] if others else []
 
 
-def _questions(
-    benchmark: PublishedBenchmark, read: Sequence[Response], data_dir: str | None
-) -> tuple[list[Question], list[str]]:
-    """The questions, and what is to be said of them: from the data directory, from what the benchmark knows of itself,
-    or from the responses where these carry their questions."""
-    if known := benchmark.known_questions():
-        return known, []
-    if data_dir is not None:
-        questions = _from_directory(benchmark, read, data_dir)
-        short = benchmark.questions - len(questions)
-        part = f"the data set has {len(questions):,} of the release's {benchmark.questions:,} questions"
-        return questions, [part] if short else []
-    carried: dict[str, Question] = {}
-    places: Counter[str] = Counter()
-    for response in read:
-        record = response.doc or response.record
-        if benchmark.columns and all(record.get(name) is not None for name in benchmark.columns):
-            question = question_of(benchmark, record, response.place)
-            if question is not None and (key := question.full or question.text) not in carried:
-                carried[key] = named(question, places)
-    if not carried:
-        raise ResponseError(
-            f"{read[0].place}: the responses do not carry their questions, so --data-dir has to\n  {benchmark.remedy}"
-        )
-    note = (
-        f"the questions are those that the responses carry: {len(carried):,} of the release's {benchmark.questions:,}"
-    )
-    return list(carried.values()), [note]
-
-
-def _from_directory(benchmark: PublishedBenchmark, read: Sequence[Response], data_dir: str) -> list[Question]:
-    """The first data set in the directory that has a question which is answered; else the first of all."""
-    first: list[Question] | None = None
-    for files in candidates(benchmark, data_dir):
-        try:
-            questions = read_questions(benchmark, files)
-        except BenchmarkDataError:
-            if first is None:
-                raise
-            continue  # another reading of the same folder
-        index = QuestionIndex(benchmark, questions)
-        if any(index.knows(response) for response in read):
-            return questions
-        first = first or questions
-    assert first is not None  # candidates raises where there are none
-    return first
+def _is_of(response: Response, model: str) -> bool:
+    return response.judgment and response.model == model
 
 
 def _by_model(scored: Iterable[Scored]) -> dict[str, list[Scored]]:

@@ -116,7 +116,7 @@ def test_a_data_set_of_another_release_is_refused(tmp_path: Path):
         ("livecodebench_v2", {"test.jsonl": [late]}, "test.jsonl:1: problem 1 is of 2024-08-03"),
         ("mbpp", {"mbpp.jsonl": [{"task_id": 11, "prompt": "Write.", "test_list": ["assert a"]}]}, "sanitized release"),
         ("humaneval", {"HumanEval.jsonl": [{"id": 1, "prompt": "def"}]}, "no task_id and no test and no entry_point"),
-        ("aime_2024", {"a.jsonl": [{"ID": k, "Problem": f"p{k}", "Answer": 1} for k in range(60)]}, "60 questions, but"),
+        ("aime_2024", {"a.jsonl": [{"ID": k, "Problem": f"p{k}", "Answer": 1} for k in range(60)]}, "60 questions, "),
         ("gsm8k", {"test.jsonl": [DATA[0], {"question": "?"}]}, "test.jsonl:2: no answer"),
     ]  # fmt: skip
     for name, files, message in cases:
