@@ -78,7 +78,10 @@ class AlpacaEval(PublishedBenchmark):
         ]
         if any(_hash(one.question.text) not in _places() for one in judged if one.question.text):
             return found, ["no length-controlled win rate: these are not AlpacaEval's 805 instructions"]
-        places = [int(one.question.id) for one in judged]
+        # As on the board, the n-th annotation has the n-th difficulty, even where instructions before it are missing.
+        present = sorted({int(one.question.id) for one in scored})
+        rank = {place: n for n, place in enumerate(present)}
+        places = [rank[int(one.question.id)] for one in judged]
         wins = [one.score.values["win_rate"] / 100.0 for one in judged]
         controlled, lack = controlled_win_rate(wins, shorter, places, folder)
         if controlled is not None:

@@ -41,8 +41,6 @@ def controlled_win_rate(
             " or ".join(names) for names, path in ((DIFFICULTIES, difficulties), (GAMED, gamed)) if path is None
         )
         return None, f"no length-controlled win rate: put {lacking} into DATA_DIR/alpaca_eval"
-    if len(set(shorter)) < 2:
-        return None, "no length-controlled win rate: all responses differ from the baseline's by the same length"
     difficulty = {int(row["index"]): float(row["instruction_difficulty"]) for row in _rows(difficulties)}
     absent = [place for place in places if place not in difficulty]
     if absent:
@@ -57,9 +55,8 @@ def _fitted(
     from sklearn.linear_model import LogisticRegression
 
     differences = np.asarray(shorter, dtype=float)
-    ours = np.stack(
-        [np.tanh(differences / differences.std(ddof=1)), np.asarray(difficulty), np.ones(len(wins))], axis=1
-    )
+    spread = differences.std(ddof=1) if len(set(shorter)) > 1 else 1.0  # the baseline itself has no differences
+    ours = np.stack([np.tanh(differences / spread), np.asarray(difficulty), np.ones(len(wins))], axis=1)
     theirs = np.array(
         [[math.tanh(float(row["std_delta_len"])), float(row["instruction_difficulty"]), 0.0] for row in gamed]
     )
