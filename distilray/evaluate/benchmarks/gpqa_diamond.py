@@ -9,6 +9,7 @@ record carries the options in the order shown, or the right letter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
@@ -40,7 +41,10 @@ class GpqaDiamond(MultipleChoice):
         return self.asked(name, record["Question"], options, "A", domain)
 
     def shown(self, question: Question, response: Response) -> tuple[Sequence[str], str]:
-        """From the record: the options as shown, or the right letter; :class:`ResponseError` where it has neither."""
+        """From the record: the options as shown, in a list or in the prompt, or the right letter.
+
+        Raises :class:`ResponseError` where it has neither.
+        """
         record = {**response.record, **(response.doc or {})}
         options = (
             [record[name] for name in SHOWN] if SHOWN[0] in record else record.get("choices") or record.get("options")
@@ -50,6 +54,8 @@ class GpqaDiamond(MultipleChoice):
             right = question.record["options"][0]
             if right in texts:
                 return texts, ascii_uppercase[texts.index(right)]
+        if letter := _letter_in(response.prompts, question.record["options"][0]):
+            return [], letter
         stated = next((record[name] for name in LETTER if record.get(name) is not None), None)
         stated = stated[0] if isinstance(stated, list) and stated else stated
         if isinstance(stated, str | int) and len(letter := letter_of(stated)) == 1:
@@ -58,3 +64,10 @@ class GpqaDiamond(MultipleChoice):
             f"{response.place}: does not say in which order the options were shown; the record has "
             f"{', '.join(response.record)}\n  add `choices`, the four options as shown, or `target`, the right letter"
         )
+
+
+def _letter_in(prompts: Sequence[str], right: str) -> str:
+    """The letter before the right option in a prompt that lists the options, each in its line."""
+    listed = re.compile(rf"^\s*\(?([A-D])[).:]\s*{re.escape(right)}\s*$", re.MULTILINE)
+    found = [match[1] for prompt in prompts for match in listed.finditer(prompt)]
+    return found[-1] if found else ""

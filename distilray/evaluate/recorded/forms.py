@@ -27,6 +27,8 @@ TEXTS = (
     "model_response", "model_answer", "solution", "solutions", "code", "reply", "text", "answer", "answers",
 )  # fmt: skip
 """Where a record keeps a response, or a list of them; what most clearly means one comes first."""
+REFERENCES = ("solution", "solutions", "code", "answer", "answers")
+"""Of those, the ones in which data sets keep references: a response only where nothing else can be one."""
 IDS = ("question_id", "task_id", "unique_id", "key", "id", "doc_id", "qid", "sample_id", "problem_id")
 PROMPTS = (
     "prompt", "question", "instruction", "problem", "question_content", "Problem", "Question", "input", "query",
@@ -35,6 +37,13 @@ PROMPTS = (
 MODELS = ("model", "generator", "model_id", "model_name")
 FINISHES = ("finish_reason", "stop_reason", "finish_reasons")
 TOKENS = ("output_tokens", "completion_tokens", "tokens_out", "num_output_tokens")
+
+OPTIONS = ("choices", "options", "A", "B", "C", "D")
+ABOUT = {
+    *IDS, *PROMPTS, *MODELS, *FINISHES, *OPTIONS, *REFERENCES, "subject", "category", "level", "url", "year", "source",
+    "src", "explanation", "difficulty", "entry_point", "test", "test_list", "language", "reference", "target", "index",
+}  # fmt: skip
+"""Columns that say something of the question or the model, and are no responses."""
 
 
 class ResponseError(InputError):
@@ -68,6 +77,8 @@ def _of_harness(record: dict[str, Any], place: str) -> Iterator[Response]:
     raw = record.get("resps") or record["filtered_resps"]
     about = _about({**record, **{name: doc[name] for name in (*IDS, *PROMPTS) if name in doc}}, place)
     about = replace(about, doc=doc, record=record)
+    if "subject" in doc and "doc_id" in record:
+        about = replace(about, ids=(f"{doc['subject']}/{record['doc_id']}", *about.ids))
     if doc.get("prompt") is None and (shown := _harness_prompt(record.get("arguments"))):
         about = replace(about, prompts=(*about.prompts, shown))
     if _scores(raw):
@@ -132,9 +143,16 @@ def _plain(record: dict[str, Any], place: str) -> Iterator[Response]:
             f"  put the response under one of {', '.join(TEXTS[:5])}, and the question's id or text beside it"
         )
     value = record[name]
+    if name in REFERENCES and (
+        unknown := [key for key in record if key not in ABOUT and isinstance(record[key], str | list)]
+    ):
+        raise ResponseError(
+            f"{place}: {name!r} may be the data set's reference, and {', '.join(map(repr, unknown))} the response\n"
+            f"  call the response one of {', '.join(TEXTS[:5])}"
+        )
     texts = value if isinstance(value, list) and not _is_turns(value) else [value]
     reasons = next((record[name] for name in FINISHES if record.get(name) is not None), None)
-    about = _about(record, place)
+    about = replace(_about(record, place), column=name if name in REFERENCES else "")
     for which, text in enumerate(texts or [None]):
         listed = isinstance(reasons, list) and which < len(reasons)
         finish = reasons[which] if listed and reasons else about.finish_reason

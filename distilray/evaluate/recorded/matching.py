@@ -4,6 +4,7 @@ that contains that text."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -11,6 +12,9 @@ from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question
 from distilray.evaluate.recorded.forms import ResponseError
 from distilray.evaluate.recorded.responses import Response
 
+WORD = re.compile(r"\w{4,}")
+SAME_SHARE = 0.5
+"""Of a question's longer words, those that a prompt about it has."""
 MOST_SEARCHED = 2000
 """Questions up to which prompts are searched for the texts of all."""
 
@@ -76,7 +80,10 @@ class QuestionIndex:
         return self._one(plain(own.full)) or self._one(plain(own.text))
 
     def _by_text_alone(self, response: Response) -> Question | None:
-        return next((found for prompt in response.prompts if (found := self._one(plain(prompt)))), None)
+        texts = list(response.prompts)
+        if options := _options(response):
+            texts = ["\n".join([text, *options]) for text in texts] + texts
+        return next((found for text in texts if (found := self._one(plain(text)))), None)
 
     def _by_prompt(self, response: Response) -> Question | None:
         if len(self.questions) > MOST_SEARCHED:
@@ -93,11 +100,21 @@ class QuestionIndex:
         return found[0] if len(found) == 1 else None
 
     def _differs(self, question: Question, response: Response) -> bool:
-        """Whether all that the response says of the question's text contradicts the data set."""
+        """Whether all that the response says of the question's text is about something else; the same question in
+        other words, or with other blanks, is not."""
         own, said = plain(question.text), [plain(prompt) for prompt in response.prompts]
-        return bool(own and said) and not any(own in prompt or prompt in own for prompt in said)
+        if not own or not said or any(own in prompt or prompt in own for prompt in said):
+            return False
+        words = set(WORD.findall(own))
+        return not any(len(words & set(WORD.findall(prompt))) >= SAME_SHARE * max(len(words), 1) for prompt in said)
 
     def _unknown(self, response: Response) -> ResponseError:
+        alike = max((len(self._by_text.get(plain(prompt), ())) for prompt in response.prompts), default=0)
+        if alike > 1:
+            return ResponseError(
+                f"{response.place}: {alike} questions of {self.benchmark.title} read "
+                f"{plain(response.prompts[0])[:60]!r}\n  add the question's id, or its options as `choices`"
+            )
         said = response.ids[0] if response.ids else plain(response.prompts[0])[:60] if response.prompts else ""
         title = self.benchmark.title
         if not said:
@@ -113,3 +130,12 @@ class QuestionIndex:
             f"{response.place}: there is no question {said!r} in {title}{like}; its {len(self.questions):,} questions "
             f"are called like {example!r}\n  remove it, or give the data directory of the release that was asked"
         )
+
+
+def _options(response: Response) -> list[str]:
+    """The options of a question of multiple choice, where the record has them."""
+    record = response.record
+    listed = next((record[name] for name in ("choices", "options") if isinstance(record.get(name), list)), None)
+    if listed is None and all(letter in record for letter in "ABCD"):
+        listed = [record[letter] for letter in "ABCD"]
+    return [str(option) for option in listed or ()]

@@ -31,6 +31,8 @@ class Response(msgspec.Struct, kw_only=True):
     finish_reason: str | None = None
     output_tokens: int | None = None
     model: str = ""
+    column: str = ""
+    """Where the text was read, if that is a column in which data sets keep references."""
     judgment: bool = False
     """Whether the record is a judge's verdict on the response."""
     doc: dict[str, Any] | None = None

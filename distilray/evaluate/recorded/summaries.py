@@ -103,7 +103,7 @@ def summarise(
         truncated=sum(one.truncated for one in scored),
         mean_output_tokens=sum(tokens) / len(tokens) if tokens else None,
         mean_output_characters=sum(texts) / len(texts) if any(texts) else None,
-        notes=[*notes, *lacks, *_repeated(groups)],
+        notes=[*notes, *lacks, *_repeated(groups), *_columns(scored)],
         scored=list(scored),
     )
 
@@ -128,6 +128,12 @@ def _subsets(benchmark: PublishedBenchmark, groups: dict[str, list[Scored]]) -> 
         if subset := group[0].question.subset:
             parts[subset][key] = group
     return {name: _metric(benchmark, part, benchmark.metrics[0]) for name, part in sorted(parts.items())}
+
+
+def _columns(scored: Sequence[Scored]) -> list[str]:
+    """A note where responses were read from a column that, in a data set, holds references."""
+    names = sorted({one.response.column for one in scored if one.response.column})
+    return [f"the responses are those under {' and '.join(map(repr, names))}"] if names else []
 
 
 def _repeated(groups: dict[str, list[Scored]]) -> list[str]:

@@ -62,18 +62,13 @@ def test_a_letter_of_shuffled_options_needs_their_order(tmp_path: Path):
         {"target": "C"},
         {"answer": "(C)"},
         {"choice1": "a", "choice2": "b", "choice3": "10^-4 eV", "choice4": ""},
+        {"prompt": "Which energy is it?\n\nA) 10^-1 eV\nB) 10^-2 eV\nC) 10^-4 eV\nD) 10^-3 eV"},
     ):
         plain = {"id": "rec1", "response": record["response"], **told}
         [found] = evaluate_recorded("gpqa_diamond", lines(tmp_path / "r.jsonl", [plain]), data)
         assert found.metrics["accuracy"].value == 1.0
-    ended = distilray(
-        "evaluate",
-        "gpqa_diamond",
-        "--responses",
-        lines(tmp_path / "r.jsonl", [{"id": "rec1", "response": "C"}]),
-        "--data-dir",
-        data,
-    )
+    bare = lines(tmp_path / "r.jsonl", [{"id": "rec1", "response": "C"}])
+    ended = distilray("evaluate", "gpqa_diamond", "--responses", bare, "--data-dir", data)
     assert ended.code == 2 and "in which order the options were shown" in ended.err
 
 

@@ -83,6 +83,32 @@ def test_what_cannot_be_matched_is_refused(records: list[dict[str, Any]], messag
     assert ended.code == 2 and message in ended.err and not ended.out
 
 
+def test_a_column_that_may_be_the_reference_is_no_response(tmp_path: Path, data: str):
+    """Or a misspelt column would score the data set's own answers."""
+    ended = run(tmp_path, [{**DATA[0], "reponse": "It is 17."}], "--data-dir", data)
+    assert ended.code == 2 and "'answer' may be the data set's reference, and 'reponse' the response" in ended.err
+    [found] = evaluate_recorded("gsm8k", lines(tmp_path / "r.jsonl", DATA), data)
+    assert found.metrics["accuracy"].value == 1.0 and found.notes[-1] == "the responses are those under 'answer'"
+
+
+def test_an_id_is_enough_where_a_harness_words_the_question_otherwise(tmp_path: Path, data: str):
+    records = [{"id": 2, "prompt": "Please tell me What number 2\u00a0plus 1 amounts to", "response": "3"}]
+    [found] = evaluate_recorded("gsm8k", lines(tmp_path / "r.jsonl", records), data)
+    assert found.scored[0].question.id == "2"
+
+
+def test_a_text_that_several_questions_have_needs_more(tmp_path: Path):
+    rows = [
+        {"question": "Which?", "subject": "art", "choices": list(options), "answer": 0} for options in ("abcd", "efgh")
+    ]
+    folder = put(tmp_path / "d", {"mmlu/all/test-0.parquet": rows})
+    ended = run(tmp_path, [{"question": "Which?", "response": "A"}], "--data-dir", folder, name="mmlu")
+    assert ended.code == 2 and "2 questions of MMLU read 'Which?'" in ended.err
+    told = [{"question": "Which?", "choices": list("efgh"), "response": "A"}, {"id": "art/0", "response": "A"}]
+    [found] = evaluate_recorded("mmlu", lines(tmp_path / "r.jsonl", told), folder)
+    assert [one.question.id for one in found.scored] == ["art/1", "art/0"]
+
+
 def test_a_line_that_is_not_json_is_named(tmp_path: Path, data: str):
     path = tmp_path / "r.jsonl"
     path.write_text(json.dumps(said({0: "1"})[0]) + "\n{broken\n")
