@@ -8,11 +8,21 @@ Thirty problems say little each: evaluate many samples of each, and read the sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.benchmarks.published import (
+    BenchmarkDataError,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+    graded,
+)
 from distilray.evaluate.recorded.responses import Response
+
+YEAR = re.compile(r"(?:19|20)\d\d")
 
 
 class Aime2024(PublishedBenchmark):
@@ -26,6 +36,9 @@ class Aime2024(PublishedBenchmark):
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         lower = {key.lower(): value for key, value in record.items()}
+        said = " ".join(str(lower.get(column, "")) for column in ("id", "url", "year"))
+        if (year := YEAR.search(said)) and year[0] != "2024":
+            raise BenchmarkDataError(f"a problem of {year[0]}, not of 2024: another release\n  {self.remedy}")
         name = "" if lower.get("id") is None else str(lower["id"])
         answer = lower["answer"] if lower.get("answer") is not None else lower["solution"]
         return Question(id=name, text=lower["problem"], record={"answer": str(answer)})

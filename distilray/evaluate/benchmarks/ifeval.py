@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score
+from distilray.evaluate.benchmarks.published import BenchmarkDataError, Layout, PublishedBenchmark, Question, Score
 from distilray.evaluate.recorded.responses import Response, final_text
-from distilray.verifiers import grade
+from distilray.verifiers import INSTRUCTIONS, grade, instruction_name
 
 
 class Ifeval(PublishedBenchmark):
@@ -28,6 +28,11 @@ class Ifeval(PublishedBenchmark):
     columns = ("prompt", "instruction_id_list", "kwargs")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
+        unknown = [name for name in record["instruction_id_list"] if instruction_name(name) not in INSTRUCTIONS]
+        if unknown:
+            raise BenchmarkDataError(
+                f"the instruction {unknown[0]!r} is none of IFEval's {len(INSTRUCTIONS)}\n  {self.remedy}"
+            )
         name = "" if record.get("key") is None else str(record["key"])
         return Question(id=name, text=record["prompt"], record=dict(record))
 
@@ -39,7 +44,10 @@ class Ifeval(PublishedBenchmark):
         followed: dict[str, list[bool]] = {}
         for mode in ("strict", "loose"):
             verdict = await grade("format", text, asked, loose=mode == "loose")
-            followed[mode] = verdict.detail.get("followed", [False] * len(asked["instruction_id_list"]))
+            if "followed" not in verdict.detail:  # its arguments are not the instruction's, or time ran out
+                reason = f"cannot be checked: {verdict.reason}"
+                return Score(values=dict.fromkeys(self.metrics, 0.0), parsed=False, reason=reason)
+            followed[mode] = verdict.detail["followed"]
             values[f"prompt_level_{mode}_acc"] = float(all(followed[mode]))
             values[f"inst_level_{mode}_acc"] = float(sum(followed[mode]))
             weights[f"inst_level_{mode}_acc"] = float(len(followed[mode]))

@@ -28,6 +28,8 @@ from distilray.evaluate.benchmarks.published import (
 )
 from distilray.evaluate.recorded.responses import Response
 
+RELEASE_V1 = 400
+"""Problems of the release before."""
 FIRST, LAST = "2023-05-01", "2024-05-31"
 TIMEOUT_S, TOTAL_S = 10.0, 120.0
 """Of one test (the project's own: 6 s on a quiet machine), and of all of a problem."""
@@ -57,6 +59,11 @@ class LiveCodeBenchV2(PublishedBenchmark):
             record=dict(record),
             subset=str(record.get("difficulty") or ""),
         )
+
+    def check_release(self, questions: Sequence[Question], place: str) -> None:
+        super().check_release(questions, place)
+        if len(questions) == RELEASE_V1:
+            raise BenchmarkDataError(f"{place}: the {RELEASE_V1} problems of release_v1\n  {self.remedy}")
 
     async def score(self, question: Question, response: Response) -> Score:
         tests = tests_of(question.record)

@@ -70,7 +70,7 @@ def read_questions(benchmark: PublishedBenchmark, files: Sequence[tuple[Path, st
 
 def question_of(benchmark: PublishedBenchmark, record: dict[str, Any], place: str, subset: str = "") -> Question | None:
     """The question in ``record``; :class:`BenchmarkDataError` where it lacks a column of the data set."""
-    missing = [name for name in benchmark.columns if record.get(name) is None]
+    missing = [name for name in benchmark.columns if record.get(name) in (None, "")]
     if missing:
         raise BenchmarkDataError(
             f"{place}: no {' and no '.join(missing)}; the record has {', '.join(map(str, record))}: not a record of "

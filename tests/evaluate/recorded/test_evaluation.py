@@ -138,12 +138,18 @@ def test_a_data_set_of_another_release_is_refused(tmp_path: Path):
         "public_test_cases": "[]",
         "contest_date": "2024-08-03T00:00:00",
     }
+    early = {**late, "contest_date": "2023-08-03"}
+    french = {"key": 1, "prompt": "Dis.", "instruction_id_list": ["fr:special_character:accents"], "kwargs": [{}]}
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("livecodebench_v2", {"test.jsonl": [late]}, "test.jsonl:1: problem 1 is of 2024-08-03"),
         ("mbpp", {"mbpp.jsonl": [{"task_id": 11, "prompt": "Write.", "test_list": ["assert a"]}]}, "sanitized release"),
         ("humaneval", {"HumanEval.jsonl": [{"id": 1, "prompt": "def"}]}, "no task_id and no test and no entry_point"),
         ("aime_2024", {"a.jsonl": [{"ID": k, "Problem": f"p{k}", "Answer": 1} for k in range(60)]}, "60 questions, "),
         ("gsm8k", {"test.jsonl": [DATA[0], {"question": "?"}]}, "test.jsonl:2: no answer"),
+        ("aime_2024", {"a.jsonl": [{"ID": "2025-I-1", "Problem": "p", "Answer": 1}]}, "a problem of 2025, not of 2024"),
+        ("ceval", {"val/art_val.csv": "id,question,A,B,C,D,answer\n0,q,a,b,c,d,\n"}, "art_val.csv:1: no answer"),
+        ("ifeval", {"fr_input_data.jsonl": [french]}, "the instruction 'fr:special_character:accents' is none of"),
+        ("livecodebench_v2", {"test.jsonl": [{**early, "question_id": str(k)} for k in range(400)]}, "of release_v1"),
     ]  # fmt: skip
     for name, files, message in cases:
         folder = put(tmp_path / name, files)
