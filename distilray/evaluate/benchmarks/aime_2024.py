@@ -36,12 +36,13 @@ class Aime2024(PublishedBenchmark):
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         lower = {key.lower(): value for key, value in record.items()}
+        text = lower["problem"]
         said = " ".join(str(lower.get(column, "")) for column in ("id", "url", "year"))
         if (year := YEAR.search(said)) and year[0] != "2024":
             raise BenchmarkDataError(f"a problem of {year[0]}, not of 2024: another release\n  {self.remedy}")
         name = "" if lower.get("id") is None else str(lower["id"])
         answer = lower["answer"] if lower.get("answer") is not None else lower["solution"]
-        return Question(id=name, text=lower["problem"], record={"answer": str(answer)})
+        return Question(id=name, text=text, record={"answer": str(answer)})
 
     async def score(self, question: Question, response: Response) -> Score:
         return await graded("math", response, question.record["answer"])

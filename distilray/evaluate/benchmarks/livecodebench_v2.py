@@ -66,7 +66,12 @@ class LiveCodeBenchV2(PublishedBenchmark):
             raise BenchmarkDataError(f"{place}: the {RELEASE_V1} problems of release_v1\n  {self.remedy}")
 
     async def score(self, question: Question, response: Response) -> Score:
-        tests = tests_of(question.record)
+        try:
+            tests = tests_of(question.record)
+        except (ValueError, KeyError, TypeError, zlib.error, pickle.UnpicklingError) as error:
+            raise BenchmarkDataError(
+                f"problem {question.id}: its tests cannot be read ({error})\n  {self.remedy}"
+            ) from error
         return await graded(
             "code", response, tests, metric="pass@1", timeout_s=TIMEOUT_S, total_s=TOTAL_S, stop_at_first=True
         )

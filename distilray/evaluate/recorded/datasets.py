@@ -80,6 +80,11 @@ def question_of(benchmark: PublishedBenchmark, record: dict[str, Any], place: st
         return benchmark.question(record, subset)
     except BenchmarkDataError as error:
         raise BenchmarkDataError(f"{place}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise BenchmarkDataError(
+            f"{place}: not a record of {benchmark.title} ({type(error).__name__}: {error}); it has "
+            f"{', '.join(map(str, record))}\n  {benchmark.remedy}"
+        ) from error
 
 
 def named(question: Question, places: Counter[str]) -> Question:

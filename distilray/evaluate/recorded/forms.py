@@ -5,6 +5,7 @@
 {"index": 0, "model_output": {"choices": [{"message": ...}]}, "metadata": {...}}     evalscope's predictions
 {"index": 0, "sample_score": {"score": {"prediction": "18"}}, "target": ["18"]}      evalscope's reviews
 {"question": "...", "ground_truth": "...", "6b_finetuning": {"solution": "..."}}     GSM8K's model solutions
+{"custom_id": "HumanEval/0", "response": {"body": {"choices": [...], "usage": ...}}}  OpenAI's batches, or their bodies
 {"question_id": "1873_A", "code_list": ["..."]}                                      LiveCodeBench's outputs
 {"instruction": "...", "output_1": "...", "output_2": "...", "preference": 1.4}     AlpacaEval's annotations of output_2
 {"question_id": 81, "turn": 1, "score": 8, "judgment": "... [[8]]"}                  MT-Bench's judgments
@@ -29,7 +30,10 @@ TEXTS = (
 """Where a record keeps a response, or a list of them; what most clearly means one comes first."""
 REFERENCES = ("solution", "solutions", "code", "answer", "answers")
 """Of those, the ones in which data sets keep references: a response only where nothing else can be one."""
-IDS = ("question_id", "task_id", "unique_id", "key", "id", "doc_id", "qid", "sample_id", "problem_id")
+IDS = (
+    "question_id", "task_id", "unique_id", "key", "id", "doc_id", "qid", "sample_id", "problem_id",
+    "custom_id",
+)  # fmt: skip
 PROMPTS = (
     "prompt", "question", "instruction", "problem", "question_content", "Problem", "Question", "input", "query",
     "user_prompt",
@@ -64,8 +68,10 @@ def responses_of(record: dict[str, Any], place: str) -> Iterator[Response]:
         return iter([replace(_about(record, place), text=text, model=model, judgment=True)])
     if "turn" in record and ("score" in record or "judgment" in record):
         return iter([replace(_about(record, place), judgment=True)])
-    if isinstance(turns := record.get("choices"), list) and turns and "turns" in turns[0]:
-        return iter([replace(_about(record, place), text=_text(one["turns"][-1], place)) for one in turns])
+    if isinstance(answer := record.get("response"), Mapping) and isinstance(answer.get("body"), Mapping):
+        record = {**record, **answer["body"]}
+    if isinstance(said := record.get("choices"), list) and said and isinstance(said[0], Mapping):
+        return _of_choices(record, said, place)
     solved = {name: value for name, value in record.items() if isinstance(value, Mapping) and "solution" in value}
     if solved:
         return _of_models(record, solved, place)
@@ -125,6 +131,14 @@ def _of_evalscope(record: dict[str, Any], place: str) -> Iterator[Response]:
     for choice in output.get("choices") or [{}]:
         text = _content(choice.get("message") or {})
         yield replace(response, text=text, finish_reason=choice.get("stop_reason"), output_tokens=tokens)
+
+
+def _of_choices(record: dict[str, Any], choices: Sequence[Mapping[str, Any]], place: str) -> Iterator[Response]:
+    """The choices of FastChat's answers, or of an OpenAI-compatible server's."""
+    about = _about(record, place)
+    for one in choices:
+        text = one["turns"][-1] if one.get("turns") else one.get("message", one.get("text"))
+        yield replace(about, text=_text(text, place), finish_reason=one.get("finish_reason"))
 
 
 def _of_models(record: dict[str, Any], solved: Mapping[str, Any], place: str) -> Iterator[Response]:

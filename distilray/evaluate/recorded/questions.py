@@ -31,11 +31,9 @@ def questions_for(
     carried: dict[str, Question] = {}
     places: Counter[str] = Counter()
     for response in read:
-        record = response.doc or response.record
-        if benchmark.columns and all(record.get(name) is not None for name in benchmark.columns):
-            question = question_of(benchmark, record, response.place)
-            if question is not None and (key := question.full or question.text) not in carried:
-                carried[key] = named(question, places)
+        question = _carried(benchmark, response)
+        if question is not None and (key := question.full or question.text) not in carried:
+            carried[key] = named(question, places)
     if not carried:
         raise ResponseError(
             f"{read[0].place}: the responses do not carry their questions, so --data-dir has to\n  {benchmark.remedy}"
@@ -44,6 +42,15 @@ def questions_for(
         f"the questions are those that the responses carry: {len(carried):,} of the release's {benchmark.questions:,}"
     )
     return list(carried.values()), [note]
+
+
+def _carried(benchmark: PublishedBenchmark, response: Response) -> Question | None:
+    """The question in the response's own record, where that has all of its data set's columns."""
+    record = response.doc or response.record
+    whole = all(record.get(name) is not None for name in benchmark.columns)
+    if not whole or (not benchmark.columns and response.doc is None):
+        return None
+    return question_of(benchmark, record, response.place)
 
 
 def _from_directory(benchmark: PublishedBenchmark, read: Sequence[Response], data_dir: str) -> list[Question]:

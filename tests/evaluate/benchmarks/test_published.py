@@ -104,3 +104,26 @@ def test_the_samples_file_has_every_response(tmp_path: Path):
 
             written = pq.read_table(out).to_pylist()
         assert [(one["question"], one["scores"]["accuracy"]) for one in written] == [("0", 1.0), ("1", 1.0)]
+
+
+def test_tests_that_cannot_be_read_are_a_fault_of_the_data_set(tmp_path: Path):
+    sample = SAMPLES["livecodebench_v2"]()
+    problem = {**sample.files["test.jsonl"][0], "private_test_cases": "eJxnonsense"}
+    data = put(tmp_path / "d", {"test.jsonl": [problem]})
+    ended = distilray(
+        "evaluate", "livecodebench_v2", "--responses", lines(tmp_path / "r.jsonl", sample.right[:1]), "--data-dir", data
+    )
+    assert ended.code == 2 and "problem 1873_A: its tests cannot be read" in ended.err
+
+
+def test_packed_tests_that_would_run_code_are_not_unpickled():
+    import base64
+    import os
+    import pickle
+    import zlib
+
+    from distilray.evaluate.benchmarks.livecodebench_v2 import decoded_tests
+
+    packed = base64.b64encode(zlib.compress(pickle.dumps(os.system))).decode()
+    with pytest.raises(pickle.UnpicklingError, match="not a text"):
+        decoded_tests(packed)

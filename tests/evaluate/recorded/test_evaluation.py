@@ -147,6 +147,7 @@ def test_a_data_set_of_another_release_is_refused(tmp_path: Path):
         ("aime_2024", {"a.jsonl": [{"ID": k, "Problem": f"p{k}", "Answer": 1} for k in range(60)]}, "60 questions, "),
         ("gsm8k", {"test.jsonl": [DATA[0], {"question": "?"}]}, "test.jsonl:2: no answer"),
         ("aime_2024", {"a.jsonl": [{"ID": "2025-I-1", "Problem": "p", "Answer": 1}]}, "a problem of 2025, not of 2024"),
+        ("aime_2024", {"a.jsonl": [{"title": "AIME"}]}, "a.jsonl:1: not a record of AIME 2024 (KeyError: 'problem')"),
         ("ceval", {"val/art_val.csv": "id,question,A,B,C,D,answer\n0,q,a,b,c,d,\n"}, "art_val.csv:1: no answer"),
         ("ifeval", {"fr_input_data.jsonl": [french]}, "the instruction 'fr:special_character:accents' is none of"),
         ("livecodebench_v2", {"test.jsonl": [{**early, "question_id": str(k)} for k in range(400)]}, "of release_v1"),

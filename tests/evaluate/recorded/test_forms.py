@@ -50,6 +50,7 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "lm-evaluation-harness, older arguments": [{**HARNESS, "arguments": [[PROMPT, {}]]}],
     "evalscope's predictions": [EVALSCOPE],
     "evalscope's reviews": [REVIEW],
+    "an OpenAI batch": [{"custom_id": "0", "response": {"body": {"choices": [{"message": TURNS[1]}]}}}],
     "GSM8K's solutions": [{"question": QUESTION, "ground_truth": "3+4=7\nA: 7", "6b": SOLUTION}],
     "the data set's own answers": [dict(DOC)],
 }
