@@ -14,8 +14,8 @@ import argparse
 import json
 import sys
 
-from distilray.evaluate import PUBLISHED, evaluate_recorded, write_samples
-from distilray.report import evaluation_record, render_evaluations, stdout
+from distilray.evaluate import PUBLISHED, differences, evaluate_recorded, write_samples
+from distilray.report import difference_record, evaluation_record, render_evaluations, stdout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,10 @@ def call(options: argparse.Namespace) -> int:
         write_samples(evaluations, options.samples)
     if options.json:
         results = [evaluation_record(one) for one in evaluations]
-        json.dump({"benchmark": results[0]["benchmark"], "results": results}, sys.stdout, indent=1, ensure_ascii=False)
+        found = {"benchmark": results[0]["benchmark"], "results": results}
+        found["differences"] = [difference_record(one) for one in differences(evaluations)]
+        json.dump(found, sys.stdout, indent=1, ensure_ascii=False)
         print()
     else:
-        stdout().print(render_evaluations(evaluations))
+        stdout().print(render_evaluations(evaluations, differences(evaluations)))
     return 0

@@ -11,6 +11,8 @@ from .benchmarks.registry import PUBLISHED as PUBLISHED
 from .benchmarks.registry import BenchmarkEntry as BenchmarkEntry
 from .benchmarks.registry import place_of as place_of
 from .benchmarks.registry import published_benchmark as published_benchmark
+from .recorded.differences import Difference as Difference
+from .recorded.differences import differences as differences
 from .recorded.evaluation import evaluate_recorded as evaluate_recorded
 from .recorded.forms import ResponseError as ResponseError
 from .recorded.samples import sample_records as sample_records

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from distilray.evaluate import Estimate, Evaluation
+    from distilray.evaluate import Difference, Estimate, Evaluation
 
 COUNTS = (
     "questions", "answered", "missing", "missing_ids", "responses", "samples", "doubled", "short", "unparsed",
@@ -38,8 +38,14 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def render_evaluations(evaluations: Sequence[Evaluation]) -> RenderableType:
-    """Tables of metrics and of counts, and the notes."""
+def difference_record(difference: Difference) -> dict[str, Any]:
+    """A paired difference as JSON has it, with its 95 % confidence interval."""
+    about = {"model": difference.model, "baseline": difference.baseline, "metric": difference.metric}
+    return {**about, **_record(difference.estimate), "interval": difference.estimate.interval}
+
+
+def render_evaluations(evaluations: Sequence[Evaluation], pairs: Sequence[Difference] = ()) -> RenderableType:
+    """Tables of metrics and of counts, the notes, and how the further models differ from the first."""
     parts: list[RenderableType] = []
     for one in evaluations:
         release = f" ({escape(one.release)})" if one.release else ""
@@ -49,7 +55,18 @@ def render_evaluations(evaluations: Sequence[Evaluation]) -> RenderableType:
         parts.append(Text(_counts(one)))
         parts += [Text(f"note: {note}") for note in one.notes]
         parts.append(Text(""))
-    return Group(*parts[:-1])
+    parts += [Text(_difference(one)) for one in pairs]
+    return Group(*(parts if pairs else parts[:-1]))
+
+
+def _difference(one: Difference) -> str:
+    """``large - small: accuracy +0.1735 (95 % interval 0.1450 to 0.2020, paired over 1,319)``."""
+    digits = 4 if abs(one.estimate.value) <= 1 else 2
+    text = f"{one.model} - {one.baseline}: {one.metric} {one.estimate.value:+.{digits}f}"
+    if one.estimate.interval is None:
+        return text
+    low, high = one.estimate.interval
+    return f"{text} (95 % interval {low:.{digits}f} to {high:.{digits}f}, paired over {one.estimate.n:,})"
 
 
 def _metrics(evaluation: Evaluation) -> Table:

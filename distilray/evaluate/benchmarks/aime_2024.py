@@ -22,7 +22,7 @@ from distilray.evaluate.benchmarks.published import (
 )
 from distilray.evaluate.recorded.responses import Response
 
-YEAR = re.compile(r"(?:19|20)\d\d")
+YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 class Aime2024(PublishedBenchmark):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from distilray.evaluate import ResponseError, evaluate_recorded
+from distilray.evaluate import ResponseError, differences, evaluate_recorded
 from distilray.evaluate.recorded.forms import responses_of
 from tests.support.published_data import lines, put
 
@@ -99,6 +99,9 @@ def test_several_models_in_one_file_are_several_results(tmp_path: Path):
     }
     found = evaluate_recorded("gsm8k", lines(tmp_path / "solutions.jsonl", [solutions]))
     assert {one.model: one.metrics["accuracy"].value for one in found} == {"small": 0.0, "large": 1.0}
+    [pair] = differences(found)
+    assert (pair.model, pair.baseline, pair.metric) == ("large", "small", "accuracy")
+    assert (pair.estimate.value, pair.estimate.n) == (1.0, 1)
 
 
 @pytest.mark.parametrize(
