@@ -60,11 +60,7 @@ def _read(path: str) -> list[Response]:
             place = f"{file.name}:{number}"
             if isinstance(record, Malformed):
                 raise ResponseError(f"{place}: {record.why}\n  {record.remedy or 'Write one JSON object a record'}")
-            if (
-                "filter" in record
-                and "doc" in record
-                and filters.setdefault(file.name, record["filter"]) != record["filter"]
-            ):
+            if "doc" in record and (kind := record.get("filter")) and filters.setdefault(file.name, kind) != kind:
                 continue  # the same response as another filter of the harness reads it
             found += responses_of(record, place)
     if not found:

@@ -46,6 +46,7 @@ OPTIONS = ("choices", "options", "A", "B", "C", "D")
 ABOUT = {
     *IDS, *PROMPTS, *MODELS, *FINISHES, *OPTIONS, *REFERENCES, "subject", "category", "level", "url", "year", "source",
     "src", "explanation", "difficulty", "entry_point", "test", "test_list", "language", "reference", "target", "index",
+    "text", "test_setup_code", "challenge_test_list",
 }  # fmt: skip
 """Columns that say something of the question or the model, and are no responses."""
 

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question
+from distilray.evaluate.benchmarks.published import BenchmarkDataError, PublishedBenchmark, Question
 from distilray.evaluate.recorded.forms import ResponseError
 from distilray.evaluate.recorded.responses import Response
 
@@ -73,6 +73,8 @@ class QuestionIndex:
             return None
         try:
             own = self.benchmark.question(response.doc, "")
+        except BenchmarkDataError as error:
+            raise ResponseError(f"{response.place}: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # the doc of a task that changes the records: its texts are left
         if own is None:
@@ -90,8 +92,8 @@ class QuestionIndex:
             return None
         for prompt in map(plain, response.prompts):
             ends = [(prompt.rfind(text), len(text), found) for text, found in self._by_text.items() if text in prompt]
-            if ends:  # the last one is asked, those before are examples; of two at one place, the longer
-                found = max(ends, key=lambda end: end[0] + end[1])[2]
+            if ends:  # the last one is asked, those before are examples; of two that end there, the longer
+                found = max(ends, key=lambda end: (end[0] + end[1], end[1]))[2]
                 return found[0] if len(found) == 1 else None
         return None
 

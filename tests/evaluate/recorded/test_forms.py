@@ -115,3 +115,11 @@ def test_a_record_without_a_response_names_place_and_columns(record: dict[str, A
     with pytest.raises(ResponseError) as raised:
         list(responses_of(record, "responses.jsonl:3"))
     assert str(raised.value).startswith("responses.jsonl:3: ") and message in str(raised.value)
+
+
+def test_of_questions_within_a_prompt_the_last_is_asked_and_of_two_that_end_there_the_longer(tmp_path: Path):
+    texts = ["How many pens?", "And how many pens?", "How many books?"]
+    data = put(tmp_path / "d", {"gsm8k/test.jsonl": [{"question": text, "answer": "#### 1"} for text in texts]})
+    prompt = "Q: How many books?\nA: 2\n\nQ: And how many pens?\nA:"
+    [found] = evaluate_recorded("gsm8k", lines(tmp_path / "r.jsonl", [{"prompt": prompt, "completion": "1"}]), data)
+    assert found.scored[0].question.id == "1"
