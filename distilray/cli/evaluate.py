@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 
+from distilray import __version__
 from distilray.evaluate import PUBLISHED, differences, evaluate_recorded, write_samples
 from distilray.report import difference_record, evaluation_record, render_evaluations, stdout
 
@@ -36,7 +37,7 @@ def call(options: argparse.Namespace) -> int:
         write_samples(evaluations, options.samples)
     if options.json:
         results = [evaluation_record(one) for one in evaluations]
-        found = {"benchmark": results[0]["benchmark"], "results": results}
+        found = {"benchmark": results[0]["benchmark"], "distilray": __version__, "results": results}
         found["differences"] = [difference_record(one) for one in differences(evaluations)]
         json.dump(found, sys.stdout, indent=1, ensure_ascii=False)
         print()

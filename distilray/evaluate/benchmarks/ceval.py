@@ -18,6 +18,7 @@ class Ceval(MultipleChoice):
     """C-Eval's validation split."""
 
     name, title, questions, release = "ceval", "C-Eval", 1346, "validation split"
+    macro = True
     layout = Layout(
         source="the folder val of ceval-exam.zip, or {subject}/val-*.parquet, of ceval/ceval-exam on the hub,",
         files=(("val/{subset}_val.csv",), ("{subset}/val-*.parquet",), ("{subset}_val.csv",), ("*.jsonl",)),

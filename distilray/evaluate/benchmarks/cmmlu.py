@@ -16,6 +16,7 @@ class Cmmlu(MultipleChoice):
     """CMMLU's test split; a question is named by its subject and its place in that subject's file."""
 
     name, title, questions, release = "cmmlu", "CMMLU", 11582, "test split"
+    macro = True
     layout = Layout(
         source="the folder test of cmmlu_v1_0_1.zip of haonan-li/cmmlu on the Hugging Face hub",
         files=(("test/{subset}.csv",), ("{subset}/test-*.parquet",), ("*.jsonl",)),

@@ -18,6 +18,7 @@ class Mmlu(MultipleChoice):
     """MMLU's test split; a question is named by its subject and its place among that subject's."""
 
     name, title, questions = "mmlu", "MMLU", 14042
+    macro = True
     layout = Layout(
         source="all/test-*.parquet of cais/mmlu on the Hugging Face hub, or the folder test of the paper's data.tar,",
         files=(

@@ -17,6 +17,7 @@ class MmluPro(MultipleChoice):
     """MMLU-Pro's test split; options of the text N/A are not counted."""
 
     name, title, questions = "mmlu_pro", "MMLU-Pro", 12032
+    macro = True
     layout = Layout(
         source="data/test-*.parquet of TIGER-Lab/MMLU-Pro on the Hugging Face hub",
         files=(("data/test-*.parquet",), ("test-*.parquet",), ("*.jsonl",)),

@@ -100,6 +100,8 @@ class PublishedBenchmark(ABC):
     """Whether a judge's recorded annotations are what is scored."""
     pass_at: ClassVar[bool] = True
     """Whether several samples make pass@k of the main metric."""
+    macro: ClassVar[bool] = False
+    """Whether the mean over subsets is a metric, beside that over questions."""
     pools_samples: ClassVar[bool] = False
     """Whether all responses count alike, and not all questions."""
     columns: ClassVar[tuple[str, ...]] = ()

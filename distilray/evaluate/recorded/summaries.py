@@ -77,7 +77,7 @@ def summarise(
     missing = [question.id for question in questions if question.id not in groups]
     metrics = {name: _metric(benchmark, groups, name) for name in benchmark.metrics}
     subsets = _subsets(benchmark, groups)
-    if len(subsets) > 1:
+    if benchmark.macro and len(subsets) > 1:
         metrics[f"{benchmark.metrics[0]}_macro"] = macro(list(subsets.values()))
     if benchmark.pass_at:
         metrics |= _pass_at(benchmark.metrics[0], groups)
