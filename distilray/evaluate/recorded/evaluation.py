@@ -16,7 +16,7 @@ from distilray.errors import counted
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Scored
 from distilray.evaluate.benchmarks.registry import published_benchmark
 from distilray.evaluate.recorded.datasets import folder_of
-from distilray.evaluate.recorded.forms import ResponseError, responses_of
+from distilray.evaluate.recorded.forms import ResponseError, of_harness, responses_of
 from distilray.evaluate.recorded.matching import QuestionIndex
 from distilray.evaluate.recorded.questions import questions_for
 from distilray.evaluate.recorded.responses import Response, is_cut
@@ -60,7 +60,8 @@ def _read(path: str) -> list[Response]:
             place = f"{file.name}:{number}"
             if isinstance(record, Malformed):
                 raise ResponseError(f"{place}: {record.why}\n  {record.remedy or 'Write one JSON object a record'}")
-            if "doc" in record and (kind := record.get("filter")) and filters.setdefault(file.name, kind) != kind:
+            kind = record.get("filter") if of_harness(record) else None
+            if kind is not None and filters.setdefault(file.name, kind) != kind:
                 continue  # the same response as another filter of the harness reads it
             found += responses_of(record, place)
     if not found:

@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -60,7 +62,7 @@ def responses_of(record: dict[str, Any], place: str) -> Iterator[Response]:
 
     Raises :class:`ResponseError` where the record holds none.
     """
-    if "doc" in record and ("resps" in record or "filtered_resps" in record):
+    if of_harness(record):
         return _of_harness(record, place)
     if isinstance(record.get("model_output"), Mapping) or isinstance(record.get("sample_score"), Mapping):
         return _of_evalscope(record, place)
@@ -79,38 +81,48 @@ def responses_of(record: dict[str, Any], place: str) -> Iterator[Response]:
     return _plain(record, place)
 
 
+def of_harness(record: Mapping[str, Any]) -> bool:
+    """Whether it is a sample of lm-evaluation-harness."""
+    return ("doc" in record or "doc_id" in record) and ("resps" in record or "filtered_resps" in record)
+
+
 def _of_harness(record: dict[str, Any], place: str) -> Iterator[Response]:
-    doc = record["doc"]
-    raw = record.get("resps") or record["filtered_resps"]
+    doc = record.get("doc") or {}
+    raw = record.get("resps") or record.get("filtered_resps") or []
     about = _about({**record, **{name: doc[name] for name in (*IDS, *PROMPTS) if name in doc}}, place)
-    about = replace(about, doc=doc, record=record)
+    about = replace(about, doc=doc or None, record=record)
     if "subject" in doc and "doc_id" in record:
         about = replace(about, ids=(f"{doc['subject']}/{record['doc_id']}", *about.ids))
     if doc.get("prompt") is None and (shown := _harness_prompt(record.get("arguments"))):
         about = replace(about, prompts=(*about.prompts, shown))
-    if _scores(raw):
-        yield replace(about, choice_scores=tuple(float(one[0][0]) for one in raw))
+    if scores := _scores(raw):
+        yield replace(about, choice_scores=scores)
         return
-    for text in raw[0] if raw and isinstance(raw[0], list) else raw:
+    for text in (raw[0] if raw and isinstance(raw[0], list) else raw) or [None]:
         yield replace(about, text=_text(text, place))
 
 
 def _harness_prompt(arguments: Any) -> str:
-    """The prompt of a request, which is the first argument of the first one."""
+    """The prompt of a request, which is the first argument of the first one: a text, or the JSON of a conversation."""
     while isinstance(arguments, Mapping | Sequence) and not isinstance(arguments, str) and arguments:
         arguments = next(iter(arguments.values())) if isinstance(arguments, Mapping) else arguments[0]
-    return arguments if isinstance(arguments, str) else ""
+    if not isinstance(arguments, str):
+        return ""
+    if arguments.lstrip().startswith("[{"):
+        with contextlib.suppress(ValueError):
+            return "\n\n".join(_content(turn) for turn in json.loads(arguments))
+    return arguments
 
 
-def _scores(raw: Any) -> bool:
-    """Whether these are (log-likelihood, is greedy) of each option: ``[[["-3.2", "False"]], [["-0.1", "True"]]]``."""
-    return (
-        isinstance(raw, list)
-        and len(raw) > 1
-        and all(
-            isinstance(one, list) and len(one) == 1 and isinstance(one[0], list) and len(one[0]) == 2 for one in raw
-        )
-    )
+def _scores(raw: Any) -> tuple[float, ...]:
+    """The log-likelihood of each option, where these were measured: ``[[["-3.2", "False"]], [["-0.1", "True"]]]``, or
+    filtered ``[["-3.2", "False"], ...]``; empty for texts."""
+    pairs = [one[0] if isinstance(one, list) and one and isinstance(one[0], list) else one for one in raw]
+    if len(pairs) < 2 or not all(
+        isinstance(pair, list) and len(pair) == 2 and str(pair[1]) in ("True", "False") for pair in pairs
+    ):
+        return ()
+    return tuple(float(pair[0]) for pair in pairs)
 
 
 def _of_evalscope(record: dict[str, Any], place: str) -> Iterator[Response]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ FORMS: dict[str, list[dict[str, Any]]] = {
     "a conversation": [{"question": QUESTION, "output": TURNS}],
     "lm-evaluation-harness, one record a filter": [HARNESS, {**HARNESS, "filter": "flexible-extract"}],
     "lm-evaluation-harness, older arguments": [{**HARNESS, "arguments": [[PROMPT, {}]]}],
+    "lm-evaluation-harness, a conversation and no doc": [
+        {"doc_id": 5, "resps": [["7"]], "arguments": {"gen_args_0": {"arg_0": [json.dumps([ASKED])]}}}
+    ],
+    "lm-evaluation-harness, filtered alone": [{"doc_id": 0, "doc": DOC, "filtered_resps": ["7"]}],
     "evalscope's predictions": [EVALSCOPE],
     "evalscope's reviews": [REVIEW],
     "an OpenAI batch": [{"custom_id": "0", "response": {"body": {"choices": [{"message": TURNS[1]}]}}}],
@@ -77,16 +82,10 @@ def test_what_a_response_cost_and_how_it_ended_is_read():
 def test_the_harness_log_likelihoods_choose_an_option(tmp_path: Path):
     doc = {"question": "Which?", "subject": "art", "choices": ["a", "b", "c", "d"], "answer": 1}
     scores = [[["-3.5", "False"]], [["-0.2", "True"]], [["-4.0", "False"]], [["-9.1", "False"]]]
-    record = {
-        "doc_id": 0,
-        "doc": doc,
-        "target": "1",
-        "resps": scores,
-        "filtered_resps": [one[0] for one in scores],
-        "filter": "none",
-    }
-    [found] = evaluate_recorded("mmlu", lines(tmp_path / "samples_mmlu_art.jsonl", [record]))
-    assert found.metrics["accuracy"].value == 1.0
+    for logged in ({"resps": scores}, {"filtered_resps": [one[0] for one in scores]}):
+        record = {"doc_id": 0, "doc": doc, "target": "1", "filter": "none", **logged}
+        [found] = evaluate_recorded("mmlu", lines(tmp_path / "samples_mmlu_art.jsonl", [record]))
+        assert found.metrics["accuracy"].value == 1.0
     assert any("of the release's 14,042" in note for note in found.notes)
 
 
