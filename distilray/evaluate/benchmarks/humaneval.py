@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
-from distilray.evaluate.recorded.responses import Response
+from distilray.evaluate.recorded.responses import Response, final_text
 
 TIMEOUT_S = 8.0
 """Of one test. The project's own is 3 s on a quiet machine."""
@@ -39,4 +41,12 @@ class HumanEval(PublishedBenchmark):
 
     async def score(self, question: Question, response: Response) -> Score:
         tests = {name: question.record[name] for name in ("prompt", "test", "entry_point")}
+        response = replace(response, text=continuation(final_text(response.text)[0]))
         return await graded("code", response, tests, metric="pass@1", timeout_s=TIMEOUT_S)
+
+
+def continuation(text: str) -> str:
+    """A response that goes on in the fence in which its prompt ended, up to that fence's end; any other as it is."""
+    head, fence, _ = text.partition("```")
+    first = next((line for line in head.splitlines() if line.strip()), "")
+    return head if fence and first[:1] in (" ", "\t") and first else text

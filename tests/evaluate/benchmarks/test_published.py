@@ -127,3 +127,16 @@ def test_packed_tests_that_would_run_code_are_not_unpickled():
     packed = base64.b64encode(zlib.compress(pickle.dumps(os.system))).decode()
     with pytest.raises(pickle.UnpicklingError, match="not a text"):
         decoded_tests(packed)
+
+
+def test_a_completion_ends_with_the_fence_that_its_prompt_opened(tmp_path: Path):
+    sample = SAMPLES["humaneval"]()
+    data, task = put(tmp_path / "d", sample.files), "HumanEval/0"
+    texts = [
+        "    return 2 * n\n```\nIt doubles.",
+        "```python\ndef double(n):\n    return 2 * n\n```",
+        "    return 2 * n\n",
+    ]
+    records = [{"task_id": task, "completion": f"<think>hm</think>\n{text}"} for text in texts]
+    [found] = evaluate_recorded("humaneval", lines(tmp_path / "r.jsonl", records), data)
+    assert found.metrics["pass@1"].value == 1.0
