@@ -21,7 +21,7 @@ class Gsm8k(PublishedBenchmark):
     name, title, questions = "gsm8k", "GSM8K", 1319
     layout = Layout(
         source="test.jsonl of openai/grade-school-math, or main/test-*.parquet of openai/gsm8k on the hub,",
-        files=(("test.jsonl",), ("main/test-*.parquet",), ("test-*.parquet",)),
+        files=(("test.jsonl",), ("grade_school_math/data/test.jsonl",), ("main/test-*.parquet",), ("test-*.parquet",)),
     )
     columns = ("question", "answer")
 

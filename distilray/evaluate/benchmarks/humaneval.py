@@ -29,6 +29,7 @@ class HumanEval(PublishedBenchmark):
         files=(
             ("HumanEval.jsonl*",),
             ("example_problem.jsonl",),
+            ("data/HumanEval.jsonl*",),
             ("openai_humaneval/test-*.parquet",),
             ("test-*.parquet",),
             ("*.jsonl",),
