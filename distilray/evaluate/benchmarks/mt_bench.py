@@ -9,10 +9,12 @@ rating (-1) left out and counted; both turns of a conversation are one cluster o
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from distilray.errors import counted
 from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, Scored
 from distilray.evaluate.recorded.responses import Response
 from distilray.evaluate.statistics import Estimate
@@ -68,7 +70,8 @@ class MtBench(PublishedBenchmark):
 
     def more_metrics(self, scored: Sequence[Scored], folder: str | None) -> tuple[dict[str, Estimate], list[str]]:
         differing = sum("recorded" in one.score.detail for one in scored)
-        return {}, [f"{differing} recorded scores differ from the ratings in the judgments"] if differing else []
+        notes = [f"recorded scores that differ from the ratings in their judgments: {differing}"] if differing else []
+        return {}, [*notes, *_agreement(scored)]
 
 
 def rating_in(judgment: str) -> float:
@@ -77,3 +80,17 @@ def rating_in(judgment: str) -> float:
         if match := pattern.search(judgment):
             return float(match[1])
     return NO_RATING
+
+
+def _agreement(scored: Sequence[Scored]) -> list[str]:
+    """How far the ratings agree of turns that were judged more than once."""
+    ratings: dict[str, list[float]] = defaultdict(list)
+    for one in scored:
+        if one.score.parsed:
+            ratings[one.question.id].append(one.score.values["score"])
+    spreads = [max(each) - min(each) for each in ratings.values() if len(each) > 1]
+    if not spreads:
+        return []
+    equal, apart = sum(not spread for spread in spreads) / len(spreads), sum(spreads) / len(spreads)
+    turns = counted(len(spreads), "turn")
+    return [f"{turns} judged more than once: the same rating {equal:.0%}, {apart:.2f} points apart on average"]

@@ -74,7 +74,10 @@ def test_ratings_are_read_from_the_judgments(tmp_path: Path):
     assert (values["first_turn"], values["second_turn"]) == (8.5, 6.5)
     assert {name: one.value for name, one in found.subsets.items()} == {"roleplay": 9.0, "writing": 7.25}
     assert (found.unparsed, found.doubled, found.missing) == (1, 1, 157)
-    assert found.notes == ["1 recorded scores differ from the ratings in the judgments"]
+    assert found.notes == ["recorded scores that differ from the ratings in their judgments: 1"]
+    lines(tmp_path / "gpt-4_single.jsonl", [rating(81, 1, "[[8]]"), rating(81, 1, "[[6]]"), rating(82, 1, "[[7]]")])
+    [found] = evaluate_recorded("mt_bench", str(tmp_path / "gpt-4_single.jsonl"))
+    assert found.notes == ["1 turn judged more than once: the same rating 0%, 2.00 points apart on average"]
 
 
 def test_a_rating_is_in_double_brackets_or_else_in_single_ones():
