@@ -66,9 +66,23 @@ def gsm8k() -> Sample:
 
 def math_500() -> Sample:
     data = [
-        {"problem": "What is one half plus one quarter?", "answer": r"\frac{3}{4}", "unique_id": "test/algebra/1.json", "subject": "Algebra", "level": 1, "solution": ""},
-        {"problem": "Solve $x^2=2$ for $x>0$.", "answer": r"\sqrt{2}", "unique_id": "test/algebra/2.json", "subject": "Algebra", "level": 2, "solution": ""},
-    ]  # fmt: skip
+        {
+            "problem": "What is one half plus one quarter?",
+            "answer": r"\frac{3}{4}",
+            "unique_id": "test/algebra/1.json",
+            "subject": "Algebra",
+            "level": 1,
+            "solution": "",
+        },
+        {
+            "problem": "Solve $x^2=2$ for $x>0$.",
+            "answer": r"\sqrt{2}",
+            "unique_id": "test/algebra/2.json",
+            "subject": "Algebra",
+            "level": 2,
+            "solution": "",
+        },
+    ]
     right = [{"unique_id": data[0]["unique_id"], "output": "It is 0.75, so \\boxed{0.75}."}]
     right += [{"unique_id": data[1]["unique_id"], "output": "<think>\\boxed{9}</think>\n\nSo $\\boxed{2^{1/2}}$."}]
     return Sample({"test.jsonl": data}, right, [{**one, "output": "\\boxed{17}"} for one in right])
@@ -85,18 +99,44 @@ def aime_2024() -> Sample:
 
 def humaneval() -> Sample:
     data = [
-        {"task_id": "HumanEval/0", "prompt": "def double(n):\n    \"\"\"Twice n.\"\"\"\n", "entry_point": "double", "canonical_solution": "    return 2 * n\n", "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n"},
-        {"task_id": "HumanEval/1", "prompt": "def last(x):\n    \"\"\"The last of x.\"\"\"\n", "entry_point": "last", "canonical_solution": "    return x[-1]\n", "test": "def check(candidate):\n    assert candidate([1, 2]) == 2\n"},
-    ]  # fmt: skip
+        {
+            "task_id": "HumanEval/0",
+            "prompt": 'def double(n):\n    """Twice n."""\n',
+            "entry_point": "double",
+            "canonical_solution": "    return 2 * n\n",
+            "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n",
+        },
+        {
+            "task_id": "HumanEval/1",
+            "prompt": 'def last(x):\n    """The last of x."""\n',
+            "entry_point": "last",
+            "canonical_solution": "    return x[-1]\n",
+            "test": "def check(candidate):\n    assert candidate([1, 2]) == 2\n",
+        },
+    ]
     right = [{"task_id": one["task_id"], "completion": one["canonical_solution"]} for one in data]
     return Sample({"HumanEval.jsonl": data}, right, [{**one, "completion": "    return None\n"} for one in right])
 
 
 def mbpp() -> Sample:
     data = [
-        {"task_id": 2, "text": "Of the few-shot prompts.", "code": "", "test_list": ["assert a(1) == 1"], "test_setup_code": "", "challenge_test_list": []},
-        {"task_id": 11, "text": "Write a function to square a number.", "code": "", "test_list": ["assert square(3) == 9", "assert square(0) == 0"], "test_setup_code": "", "challenge_test_list": []},
-    ]  # fmt: skip
+        {
+            "task_id": 2,
+            "text": "Of the few-shot prompts.",
+            "code": "",
+            "test_list": ["assert a(1) == 1"],
+            "test_setup_code": "",
+            "challenge_test_list": [],
+        },
+        {
+            "task_id": 11,
+            "text": "Write a function to square a number.",
+            "code": "",
+            "test_list": ["assert square(3) == 9", "assert square(0) == 0"],
+            "test_setup_code": "",
+            "challenge_test_list": [],
+        },
+    ]
     right = [{"task_id": 11, "solution": "```python\ndef square(n):\n    return n * n\n```"}]
     return Sample({"mbpp.jsonl": data}, right, [{"task_id": 11, "solution": "def square(n):\n    return n + n"}])
 
@@ -108,9 +148,23 @@ def livecodebench_v2() -> Sample:
     packed = base64.b64encode(zlib.compress(pickle.dumps(tests(("5\n", "10\n"), kind="stdin")))).decode()
     common = {"platform": "here", "difficulty": "easy", "contest_date": "2023-08-21T00:00:00", "starter_code": ""}
     data = [
-        {"question_id": "1873_A", "question_content": "Read n, print 2n.", "public_test_cases": tests(("1\n", "2\n"), kind="stdin"), "private_test_cases": packed, "metadata": "{}", **common},
-        {"question_id": "2777", "question_content": "Write add.", "public_test_cases": tests(("1\n2", "3"), kind="functional"), "private_test_cases": "[]", "metadata": json.dumps({"func_name": "add"}), **common},
-    ]  # fmt: skip
+        {
+            "question_id": "1873_A",
+            "question_content": "Read n, print 2n.",
+            "public_test_cases": tests(("1\n", "2\n"), kind="stdin"),
+            "private_test_cases": packed,
+            "metadata": "{}",
+            **common,
+        },
+        {
+            "question_id": "2777",
+            "question_content": "Write add.",
+            "public_test_cases": tests(("1\n2", "3"), kind="functional"),
+            "private_test_cases": "[]",
+            "metadata": json.dumps({"func_name": "add"}),
+            **common,
+        },
+    ]
     add = "```python\nclass Solution:\n    def add(self, a, b):\n        return a + b\n```"
     right = [{"question_id": "1873_A", "code_list": ["print(2 * int(input()))"]}]
     right += [{"question_id": "2777", "code_list": [add]}]
@@ -122,9 +176,19 @@ def livecodebench_v2() -> Sample:
 def ifeval() -> Sample:
     nothing = {"num_words": None, "relation": None}
     data = [
-        {"key": 1, "prompt": "Say something without commas, in at least 3 words.", "instruction_id_list": ["punctuation:no_comma", "length_constraints:number_words"], "kwargs": [nothing, {"num_words": 3, "relation": "at least"}]},
-        {"key": 2, "prompt": "Answer in lowercase.", "instruction_id_list": ["change_case:english_lowercase"], "kwargs": [nothing]},
-    ]  # fmt: skip
+        {
+            "key": 1,
+            "prompt": "Say something without commas, in at least 3 words.",
+            "instruction_id_list": ["punctuation:no_comma", "length_constraints:number_words"],
+            "kwargs": [nothing, {"num_words": 3, "relation": "at least"}],
+        },
+        {
+            "key": 2,
+            "prompt": "Answer in lowercase.",
+            "instruction_id_list": ["change_case:english_lowercase"],
+            "kwargs": [nothing],
+        },
+    ]
     right = [{"prompt": data[0]["prompt"], "response": "three plain words"}]
     right += [{"prompt": data[1]["prompt"], "response": "this is an answer in lowercase."}]
     return Sample({"ifeval_input_data.jsonl": data}, right, [{**one, "response": "No, NO"} for one in right])
@@ -158,8 +222,15 @@ def cmmlu() -> Sample:
 
 def mmlu_pro() -> Sample:
     data = [
-        {"question_id": 70, "question": "What is 6 times 7?", "options": ["40", "42", "41", "N/A", "N/A"], "answer": "B", "answer_index": 1, "category": "math"},
-    ]  # fmt: skip
+        {
+            "question_id": 70,
+            "question": "What is 6 times 7?",
+            "options": ["40", "42", "41", "N/A", "N/A"],
+            "answer": "B",
+            "answer_index": 1,
+            "category": "math",
+        },
+    ]
     right = [{"question_id": 70, "model_outputs": "6*7 = 42. The answer is (B)."}]
     return Sample({"data/test-0.parquet": data}, right, [{"question_id": 70, "model_outputs": "The answer is (J)."}])
 
@@ -176,7 +247,18 @@ def gpqa_diamond() -> Sample:
 SAMPLES: dict[str, Callable[[], Sample]] = {
     made.__name__: made
     for made in (
-        gsm8k, math_500, aime_2024, humaneval, mbpp, livecodebench_v2, ifeval, mmlu, ceval, cmmlu, mmlu_pro, gpqa_diamond
+        gsm8k,
+        math_500,
+        aime_2024,
+        humaneval,
+        mbpp,
+        livecodebench_v2,
+        ifeval,
+        mmlu,
+        ceval,
+        cmmlu,
+        mmlu_pro,
+        gpqa_diamond,
     )
-}  # fmt: skip
+}
 """Of every benchmark that no judge scores."""
