@@ -1,3 +1,6 @@
+from .evaluation_view import difference_record as difference_record
+from .evaluation_view import evaluation_record as evaluation_record
+from .evaluation_view import render_evaluations as render_evaluations
 from .lost_rows import losses as losses
 from .numbers import duration as duration
 from .page.page import write_report as write_report

@@ -8,6 +8,7 @@ from .outcome import Outcome as Outcome
 from .outcome import failed as failed
 from .outcome import kept as kept
 from .outcome import rejected as rejected
+from .reasoning import MARKS as MARKS
 from .reasoning import MalformedRecord as MalformedRecord
 from .reasoning import join_reasoning as join_reasoning
 from .reasoning import split_reasoning as split_reasoning

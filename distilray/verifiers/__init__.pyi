@@ -3,6 +3,8 @@ from .extract import extract_final_answer as extract_final_answer
 from .grading import COMPARISONS as COMPARISONS
 from .grading import comparison as comparison
 from .grading import grade as grade
+from .instructions.following import INSTRUCTIONS as INSTRUCTIONS
+from .instructions.following import instruction_name as instruction_name
 from .language import detect_language as detect_language
 from .language import same_language as same_language
 from .numeric import numeric_equal as numeric_equal

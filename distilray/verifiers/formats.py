@@ -5,7 +5,7 @@ A reference is a mapping with a `type`:
   {"type": "json", "schema": {...}}                   and meets a JSON Schema
   {"type": "list", "items": 5, "style": "numbered"}   that many top-level items ("bulleted", "numbered" or any)
   {"type": "regex", "pattern": "..."}                 the whole reply matches
-  {"type": "ifeval", "instruction_id_list": [...], "kwargs": [...], "prompt": "..."}   lm-evaluation-harness's checks
+  {"type": "ifeval", "instruction_id_list": [...], "kwargs": [...]}   IFEval's instructions, followed all
 Just "json", or an IFEval row without `type`, is accepted as well.
 """
 
@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from distilray.verifiers.instructions.following import following, instruction_name
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
 
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n?\s*```", re.DOTALL)
@@ -43,9 +44,12 @@ def verify_format(answer: str, reference: str | Mapping[str, Any], *, loose: boo
 
 
 def load_ifeval(reference: object) -> None:
-    """Import lm-evaluation-harness's checks, which take seconds, where ``reference`` asks for them."""
+    """Import what counts sentences and tells languages, which takes a second, where ``reference`` asks for it."""
     if isinstance(reference, Mapping) and "instruction_id_list" in reference:
-        import lm_eval.tasks.ifeval.utils  # noqa: F401
+        following(
+            "One sentence.", ["length_constraints:number_sentences"], [{"relation": "at least", "num_sentences": 1}]
+        )
+        following("One sentence.", ["language:response_language"], [{"language": "en"}])
 
 
 def _json(answer: str, schema: Mapping[str, Any] | None) -> Verdict:
@@ -77,23 +81,13 @@ def _list(answer: str, items: int | None, style: str) -> Verdict:
 
 
 def _ifeval(answer: str, row: Mapping[str, Any], loose: bool) -> Verdict:
-    import langdetect
-    from lm_eval.tasks.ifeval import utils
-    from lm_eval.tasks.ifeval.instructions_registry import INSTRUCTION_DICT
-
-    langdetect.DetectorFactory.seed = 0  # langdetect draws at random; a verdict must not
-    names = [name.removeprefix("en:") for name in row["instruction_id_list"]]
-    unknown = [name for name in names if name not in INSTRUCTION_DICT]
-    if unknown:
-        return undecided(f"lm-evaluation-harness has no IFEval instruction {unknown[0]!r}")
-    example = utils.InputExample(
-        row.get("key", 0), names, row.get("prompt", ""), row.get("kwargs") or [{}] * len(names)
-    )
-    check = utils.test_instruction_following_loose if loose else utils.test_instruction_following_strict
-    outcome = check(example, answer)
-    met = dict(zip(names, outcome.follow_instruction_list, strict=True))
-    missed = [name for name, followed in zip(names, outcome.follow_instruction_list, strict=True) if not followed]
-    detail = {"followed": list(outcome.follow_instruction_list), "instructions": names}
+    names = [instruction_name(name) for name in row["instruction_id_list"]]
+    try:
+        followed = following(answer, names, row.get("kwargs") or [{}] * len(names), loose=loose)
+    except ValueError as error:
+        return undecided(str(error))
+    missed = [name for name, met in zip(names, followed, strict=True) if not met]
+    detail = {"followed": followed, "instructions": names}
     if missed:
         return wrong(f"does not follow {', '.join(missed)}", **detail)
-    return right(f"follows all {len(met)} instructions", **detail)
+    return right(f"follows all {len(names)} instructions", **detail)

@@ -65,6 +65,9 @@ COVERED = {
     "ray job submit --working-dir . -- python jobs/run.py recipe.yaml --run s3://bucket/runs/first": (
         "tests/project/test_readme.py::test_a_job_is_submitted_to_a_cluster"
     ),
+    "distilray evaluate gsm8k --responses responses.jsonl --data-dir benchmarks": (
+        "tests/evaluate/recorded/test_forms.py::test_every_form_is_read"
+    ),
     "distilray plan recipe.yaml --machines 2x8x80": "tests/planning/test_trainings.py::test_machines_are_read",
     "distilray export runs/first --compress int8 --push owner/name": (
         "tests/export/test_students.py::test_a_student_is_pushed_file_by_file"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 
 import pytest
 
 from distilray.verifiers import Verdict, VerifierPool, numeric_equal, verify_now
-from tests.support.recorded_data import SHARED, rows
+from tests.support.recorded_data import rows
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +91,6 @@ def test_no_humaneval_problem_accepts_another_ones_solution():
 
 
 def test_ifeval_verdicts_agree_with_the_recorded_ones():
-    os.environ.setdefault("NLTK_DATA", str(SHARED / "data" / "nltk_data"))
     recorded = rows("evaluation/ifeval/Qwen__Qwen2.5-7B-Instruct-GPTQ-Int4.strict.jsonl")
     asked = {row["prompt"]: row for row in rows("evaluation/ifeval/en_input_data.jsonl")}
     decided = verdicts("format", [(row["response"], asked[row["prompt"]], {}) for row in recorded])

@@ -1,4 +1,4 @@
-"""Benchmarks by their kind, built in or supplied by users.
+"""Benchmarks: the kinds of a recipe's entries, built in or supplied by users, and the published ones by name.
 
 evaluate:
   - {name: practice, source: {...}}                           # kind: questions is the default
@@ -7,12 +7,30 @@ evaluate:
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, SerializationInfo
 
+from distilray.errors import InputError
+from distilray.evaluate.benchmarks.aime_2024 import Aime2024
+from distilray.evaluate.benchmarks.alpaca_eval import AlpacaEval
 from distilray.evaluate.benchmarks.base import Benchmark
+from distilray.evaluate.benchmarks.ceval import Ceval
+from distilray.evaluate.benchmarks.cmmlu import Cmmlu
+from distilray.evaluate.benchmarks.gpqa_diamond import GpqaDiamond
+from distilray.evaluate.benchmarks.gsm8k import Gsm8k
+from distilray.evaluate.benchmarks.humaneval import HumanEval
+from distilray.evaluate.benchmarks.ifeval import Ifeval
+from distilray.evaluate.benchmarks.livecodebench_v2 import LiveCodeBenchV2
+from distilray.evaluate.benchmarks.math_500 import Math500
+from distilray.evaluate.benchmarks.mbpp import Mbpp
+from distilray.evaluate.benchmarks.mmlu import Mmlu
+from distilray.evaluate.benchmarks.mmlu_pro import MmluPro
+from distilray.evaluate.benchmarks.mt_bench import MtBench
+from distilray.evaluate.benchmarks.published import PublishedBenchmark
 from distilray.evaluate.benchmarks.questions import Questions
 from distilray.imports import import_object
 
@@ -21,6 +39,45 @@ BENCHMARKS: dict[str, type[Benchmark]] = {
 }
 
 DEFAULT_KIND = "questions"
+
+PUBLISHED: dict[str, type[PublishedBenchmark]] = {
+    cls.name: cls
+    for cls in (
+        AlpacaEval,
+        MtBench,
+        Ifeval,
+        Mmlu,
+        Ceval,
+        Cmmlu,
+        Gsm8k,
+        HumanEval,
+        Mbpp,
+        Aime2024,
+        Math500,
+        LiveCodeBenchV2,
+        GpqaDiamond,
+        MmluPro,
+    )
+}
+"""Published benchmarks by their names."""
+
+
+class UnknownBenchmark(InputError):
+    """A name that no published benchmark has; the text names the nearest."""
+
+
+def published_benchmark(name: str) -> PublishedBenchmark:
+    """The benchmark of this name, also where it is written otherwise (``MT-Bench``, ``math500``).
+
+    Raises :class:`UnknownBenchmark` for any other name.
+    """
+    bare = {re.sub(r"[^a-z0-9]", "", known): known for known in PUBLISHED}
+    wanted = re.sub(r"[^a-z0-9]", "", name.lower())
+    if wanted in bare:
+        return PUBLISHED[bare[wanted]]()
+    near = difflib.get_close_matches(wanted, bare, n=1, cutoff=0.5)
+    meant = f"; the nearest is {bare[near[0]]}" if near else ""
+    raise UnknownBenchmark(f"there is no benchmark {name!r}{meant}\n  known are {', '.join(PUBLISHED)}")
 
 
 def benchmark_class(uses: str) -> type[Benchmark]:

@@ -1,0 +1,30 @@
+"""MATH-500: 500 competition problems of MATH, whose answer is a formula (Lightman et al. 2023, arXiv 2305.20050).
+
+{"problem": "What is ...", "answer": "\\\\frac{3}{4}", "level": 3, "unique_id": "test/algebra/1.json"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.recorded.responses import Response
+
+
+class Math500(PublishedBenchmark):
+    """MATH-500; an answer that is equivalent to the reference is right, however it is written."""
+
+    name, title, questions = "math_500", "MATH-500", 500
+    layout = Layout(
+        source="test.jsonl of HuggingFaceH4/MATH-500 on the Hugging Face hub",
+        files=(("test.jsonl",), ("math_500.jsonl",), ("test-*.parquet",), ("data/test-*.parquet",)),
+    )
+    columns = ("problem", "answer")
+
+    def question(self, record: Mapping[str, Any], subset: str) -> Question:
+        name, subject = str(record.get("unique_id") or ""), str(record.get("subject") or "")
+        return Question(id=name, text=record["problem"], record=dict(record), subset=subject)
+
+    async def score(self, question: Question, response: Response) -> Score:
+        return await graded("math", response, question.record["answer"])
