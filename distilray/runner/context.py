@@ -26,8 +26,10 @@ class Resources(BaseModel):
     runner_cpus: float = Field(default=0.25, gt=0, description="CPUs reserved for each runner")
     rows_in_flight: int | Literal["auto"] = Field(
         default="auto",
-        description="rows being processed at once by all runners together; auto: 1.5 x replicas x max_num_seqs",
+        description="rows being processed at once by all runners together; auto: 1.5 x replicas x max_num_seqs, "
+        "summed over a phase's models",
     )
+    open_mib: int = Field(default=256, ge=1, description="most data of the units that one runner has open at once, MiB")
     num_cpus: int | None = Field(
         default=None, ge=1, description="CPUs of a local cluster; default: all of this machine"
     )

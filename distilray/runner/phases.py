@@ -95,7 +95,7 @@ def _run_missing(
             monitor=monitor,
             session=context.session,
             seed=context.seed,
-            rows_in_flight=sizing.rows_in_flight,
+            admission=sizing.admission,
             replies_before=_replies_before(context, phase),
             keep_replies=context.resources.keep_replies,
         )
@@ -152,7 +152,7 @@ def _results(
         units,
         actors=sizing.runners,
         cpus=context.resources.runner_cpus,
-        units_in_flight=sizing.units_in_flight,
+        units_in_flight=sizing.units_assigned,
         limits=limits,
         spread=True,
     )

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
@@ -22,9 +22,11 @@ from msgspec.json import encode
 from distilray.ledger import CrashMarks, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
+from distilray.runner.admission import Admission
+from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
-from distilray.runner.unit import Crowd, Passage
+from distilray.runner.unit import Passage
 from distilray.storage import Store
 
 REPORT_EVERY_S = 1.0
@@ -41,7 +43,8 @@ class RunnerSpec:
     session: str
     """The driver's session: crashes of an earlier driver's runners are not counted against the rows."""
     seed: int
-    rows_in_flight: int
+    admission: Admission
+    """What each runner may work on at once."""
     replies_before: tuple[str, ...] = ()
     """Earlier phases of the run whose replies are looked up too."""
     keep_replies: bool = True
@@ -61,9 +64,8 @@ class RowRunner:
 
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
-        session = _Session(
-            client, ModelAccess(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
-        )
+        access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
+        session = _Session(client, access, Crowd(replace(self.spec.admission)))
         session.reporter = asyncio.create_task(self._report(session))
         tune_gc()
         return session
@@ -77,20 +79,26 @@ class RowRunner:
 
     async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
         """The unit's counts, or None where the run was stopped before the unit was done."""
-        if self.session.crowd.stopping.is_set():
+        try:
+            async with self.session.crowd.unit() as opened:
+                return await self._pass(name, unit, opened)
+        except BudgetSpent:
             return None
+
+    async def _pass(self, name: str, unit: UnitInput, opened: OpenUnit) -> UnitCounts:
         started = time.perf_counter()
         phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
-        rows = await in_thread(self.files, self._read, unit)
+        rows, size = await in_thread(self.files, self._read, unit)
+        opened.read(len(rows), size)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
         attempts = await in_thread(self.files, CrashMarks, store, phase.directory, name, self.spec.session)
-        passage = Passage(phase.steps, self.session.access, replies, attempts, self.session.crowd)
+        passage = Passage(phase.steps, self.session.access, replies, attempts, opened)
         try:
             values = await passage.run(rows)
         except BudgetSpent:
             await in_thread(self.files, replies.close)
-            return None
+            raise
         counts = UnitCounts(
             steps=passage.counts,
             models={model: _usage(spent) for model, spent in passage.by_model.items()},
@@ -103,9 +111,9 @@ class RowRunner:
         await in_thread(self.files, attempts.clear)
         return counts
 
-    def _read(self, unit: UnitInput) -> list[Row]:
+    def _read(self, unit: UnitInput) -> tuple[list[Row], int]:
         table = kept_rows(self.spec.store, unit)
-        return [Row(values) for values in table.to_pylist()]
+        return [Row(values) for values in table.to_pylist()], table.nbytes
 
     def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts) -> None:
         write_unit(self.spec.store, f"{self.spec.phase.directory}/{name}.parquet", values, self.schema, counts)
@@ -118,6 +126,7 @@ class RowRunner:
                 "units": crowd.units,
                 "rows": crowd.rows,
                 "ended": crowd.ended,
+                "waiting": crowd.admission.waiting,
                 "outcomes": crowd.outcomes,
                 "models": {
                     name: {
@@ -132,7 +141,7 @@ class RowRunner:
                 "money": sum(model.cost for model in usage.values()),
             }
             if await self.spec.monitor.report.remote(self.id, report):
-                crowd.stopping.set()
+                crowd.stop()
 
 
 class _Session:

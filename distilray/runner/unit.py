@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distilray.ledger import CrashMarks, ReplyLog, StepCounts
-from distilray.models import BudgetSpent, ModelError, ReadWriteLock
+from distilray.models import BudgetSpent, ModelError
 from distilray.rows import Outcome, Row, failed
+from distilray.runner.crowd import OpenUnit
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.runner.stage import NamedStep
 
@@ -29,30 +30,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Crowd:
-    """Rows in flight in one runner: caps how many there are and counts their outcomes."""
-
-    rows_in_flight: int
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Step to outcome to rows, since the runner started; for the progress line."""
-    units: int = 0
-    """Units begun since the runner started."""
-    rows: int = 0
-    """Rows of these units."""
-    ended: int = 0
-    """Those of the rows that have left the phase."""
-
-    def __post_init__(self) -> None:
-        self.gate = asyncio.Semaphore(self.rows_in_flight)
-        self.spans = ReadWriteLock()
-
-    def saw(self, step: str, kind: str) -> None:
-        counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
-        counts[kind] += 1
-
-
-@dataclass
 class Passage:
     """The passage of one unit's rows through a phase."""
 
@@ -60,7 +37,7 @@ class Passage:
     access: ModelAccess
     replies: ReplyLog
     attempts: CrashMarks
-    crowd: Crowd
+    unit: OpenUnit
     counts: list[StepCounts] = field(init=False)
     by_model: dict[str, list[float]] = field(default_factory=dict)
 
@@ -69,8 +46,6 @@ class Passage:
 
     async def run(self, rows: Sequence[Row], starts: Sequence[int] | None = None) -> list[dict[str, Any]]:
         """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``."""
-        self.crowd.units += 1
-        self.crowd.rows += len(rows)
         return await self._span(rows, starts or [0] * len(rows), 0, len(rows))
 
     async def _span(
@@ -83,8 +58,9 @@ class Passage:
             middle = (low + high) // 2
             left = await self._span(rows, starts, low, middle, suspect=True)
             return left + await self._span(rows, starts, middle, high, suspect=True)
+        spans = self.unit.crowd.spans
         suspect = suspect or crashes.together >= CRASHES_BEFORE_ALONE
-        async with self.crowd.spans.exclusive() if suspect else self.crowd.spans.shared():
+        async with spans.exclusive() if suspect else spans.shared():
             return await self._watched(rows, starts, low, high, suspect)
 
     async def _watched(
@@ -102,16 +78,12 @@ class Passage:
 
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
         self.counts[at].rows_in += 1
-        self.crowd.ended += 1
+        self.unit.skip()
         return self._leave(row, at, failed(error), RowUsage(), 0.0)[1]
 
     async def _gated(self, row: Row, at: int) -> list[dict[str, Any]]:
-        async with self.crowd.gate:
-            if self.crowd.stopping.is_set():
-                raise BudgetSpent
-            out = await self._through(row, at)
-            self.crowd.ended += 1
-            return out
+        async with self.unit.place():
+            return await self._through(row, at)
 
     async def _through(self, row: Row, at: int) -> list[dict[str, Any]]:
         """``row`` from step ``at`` on, then its children from the step after the one that made them."""
@@ -162,7 +134,7 @@ class Passage:
         counts.tokens_out += usage.tokens_out
         counts.seconds += seconds
         counts.count(outcome.kind, _countable(outcome))
-        self.crowd.saw(name, outcome.kind)
+        self.unit.crowd.saw(name, outcome.kind)
         for model, spent in usage.by_model.items():
             total = self.by_model.setdefault(model, [0, 0, 0, 0, 0, 0.0])
             for i, amount in enumerate(spent):

@@ -10,7 +10,9 @@ from distilray.models import EchoModel, ModelError, Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.runner import ModelAccess, NamedStep
-from distilray.runner.unit import Crowd, Passage
+from distilray.runner.admission import Admission
+from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.unit import Passage
 from distilray.steps import Models, Step
 from distilray.storage import Store
 from tests.support.planted import Answerer, PlantedClient
@@ -53,7 +55,9 @@ def passage(folder: Path, answer: Answerer, *steps: Step, session: str = "s") ->
     desk = ModelAccess(client, {"m": EchoModel(kind="echo")}, seed=0)
     named = [NamedStep(type(step).__name__, step) for step in steps]
     log = ReplyLog(store, "phase", "unit")
-    return Passage(named, desk, log, CrashMarks(store, "phase", "unit", session), Crowd(16)), client
+    return Passage(
+        named, desk, log, CrashMarks(store, "phase", "unit", session), OpenUnit(Crowd(Admission(16, 1 << 20, 1)))
+    ), client
 
 
 def test_every_row_comes_out_once_and_the_counts_reconcile(tmp_path: Path):
@@ -62,7 +66,7 @@ def test_every_row_comes_out_once_and_the_counts_reconcile(tmp_path: Path):
     assert len(out) == 30 and len({values["id"] for values in out}) == 30
     assert all(counts.reconciled for counts in way.counts)
     assert (way.counts[1].rows_in, way.counts[1].created, way.counts[1].kept) == (10, 20, 30)
-    assert (way.crowd.units, way.crowd.rows, way.crowd.ended) == (1, 10, 10)  # children are not foretold, nor counted
+    assert way.unit.crowd.ended == 10  # children are not foretold, nor counted
 
 
 def test_a_rejected_row_does_not_reach_the_next_step(tmp_path: Path):
@@ -155,7 +159,7 @@ def test_a_row_that_kills_its_runner_is_found_by_halving_and_fails_alone(tmp_pat
     assert out["r3"]["outcome"] == "failed" and "killed its runner" in out["r3"]["reason"]
     assert [out[f"r{k}"]["outcome"] for k in range(3)] == ["kept"] * 3
     assert way.counts[0].reconciled
-    assert way.crowd.ended == 4
+    assert way.unit.crowd.ended == 4
 
 
 def test_a_row_that_was_only_near_when_runners_died_is_not_failed(tmp_path: Path):
@@ -182,7 +186,7 @@ def test_a_suspect_runs_with_nothing_beside_it(tmp_path: Path):
     async def both() -> None:
         suspect, _ = passage(tmp_path / "a", lambda request: "1", Look())
         other, _ = passage(tmp_path / "b", lambda request: "1", Look())
-        other.crowd = suspect.crowd
+        other.unit = OpenUnit(suspect.unit.crowd)
         others = [Row({**row.values, "id": f"o{k}"}) for k, row in enumerate(rows(3))]
         await asyncio.gather(other.run(others), suspect.run(rows(3)))
 

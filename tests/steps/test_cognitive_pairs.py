@@ -8,7 +8,9 @@ from pathlib import Path
 from distilray.ledger import CrashMarks, ReplyLog
 from distilray.rows import Row
 from distilray.runner import NamedStep
-from distilray.runner.unit import Crowd, Passage
+from distilray.runner.admission import Admission
+from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.unit import Passage
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.storage import Store
 from tests.support.planted import GOOD, LONG, WRONG, Planted, desk, go, problem
@@ -99,7 +101,7 @@ def test_rows_and_pairs_reconcile_in_the_ledger(tmp_path: Path) -> None:
         desk(engine),
         ReplyLog(store, "p", "u"),
         CrashMarks(store, "p", "u", "session"),
-        Crowd(4),
+        OpenUnit(Crowd(Admission(4, 1 << 20, 1))),
     )
     rows = asyncio.run(passage.run([problem(**ALIGNED)]))
     [counts] = passage.counts
