@@ -30,23 +30,32 @@ class Admission:
     taken: int = 0
     """Rows that are worked on."""
     held: int = 0
-    """Bytes of the open units."""
+    """Bytes of the open units that have been read."""
+    reading: int = 0
+    """Units that are being read."""
+    largest: int | None = None
+    """Bytes of the largest unit so far: what those being read may have. None before the first was read."""
 
     def may_open(self) -> bool:
         """Whether another unit may be opened now."""
         if not self.open:
             return True
-        return self.held < self.most_bytes and self.waiting - (self.places - self.taken) < self.places / AHEAD
+        if self.largest is None or self.held + (self.reading + 1) * self.largest > self.most_bytes:
+            return False
+        return self.waiting - (self.places - self.taken) < self.places / AHEAD
 
     def opens(self) -> None:
         """A unit is about to be read."""
         self.open += 1
+        self.reading += 1
         self.waiting += self.unit_rows
 
     def opened(self, rows: int, size: int) -> None:
         """It was: ``rows`` rows, ``size`` bytes."""
+        self.reading -= 1
         self.waiting += rows - self.unit_rows
         self.held += size
+        self.largest = max(size, self.largest or 0)
 
     def admits(self) -> bool:
         """Whether a row that waits may have a place."""
@@ -60,8 +69,12 @@ class Admission:
         """A row has left the phase."""
         self.taken -= 1
 
-    def closes(self, waiting: int, size: int) -> None:
-        """A unit is published, or given up with ``waiting`` rows that never had a place."""
+    def closes(self, waiting: int, size: int | None) -> None:
+        """A unit is published, or given up with ``waiting`` rows that never had a place; ``size`` is None if it was
+        never read."""
         self.open -= 1
+        if size is None:
+            self.reading -= 1
+            size = 0
         self.waiting -= waiting
         self.held -= size

@@ -68,7 +68,7 @@ class OpenUnit:
         self.crowd = crowd
         self.waiting = crowd.admission.unit_rows
         """Its rows that have had no place yet."""
-        self.size = 0
+        self.size: int | None = None
 
     def read(self, rows: int, size: int) -> None:
         """It has ``rows`` rows, ``size`` bytes."""
