@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 
@@ -20,6 +21,8 @@ class Crowd:
         """Step to outcome to rows, since the runner started; for the progress line."""
         self.units = self.rows = self.ended = 0
         """Units opened since the runner started, their rows, and those of them that have left the phase."""
+        self.began: float | None = None
+        """When the first row began, in seconds since the epoch."""
         self.spans = ReadWriteLock()
         self.stopping = False
         self.gate = asyncio.Semaphore(admission.places)
@@ -86,6 +89,7 @@ class OpenUnit:
             if crowd.stopping:
                 raise BudgetSpent
             self.waiting -= 1
+            crowd.began = crowd.began or time.time()
             crowd.admission.admit()
             crowd.open_next()
             try:

@@ -19,8 +19,8 @@ class Monitor:
         self._started = time.monotonic()
 
     def report(self, runner: str, report: dict[str, Any]) -> str | None:
-        """Takes ``{"units", "rows", "ended", "outcomes": {step: {kind: rows}}, "models": {model: usage}, "tokens",
-        "money"}``, all since the runner began; returns why the runner should stop, or None."""
+        """Takes ``{"units", "rows", "ended", "waiting", "began", "outcomes": {step: {kind: rows}}, "models": {model:
+        usage}, "tokens", "money"}``, all since the runner began; returns why the runner should stop, or None."""
         self._reports[runner] = report
         if self._stop is None:
             self._stop = self._overspent()

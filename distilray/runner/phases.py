@@ -86,7 +86,7 @@ def _run_missing(
     with progress:
         progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
         handles = pools.handles()
-        progress.waiting = ""
+        progress.working(handles)
         working = time.monotonic()
         spec = RunnerSpec(
             store=context.store,
@@ -105,9 +105,25 @@ def _run_missing(
             counted.details["working_seconds"] = (
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
             )
+            _count_places(counted, progress)
         if stopped:
             why = reports(monitor)["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
+
+
+def _count_places(counted: Manifest, progress: Progress) -> None:
+    """Adds how busy the engines' places were to the stage's details: over all sessions, and until the last row began in
+    the one that began it."""
+    if progress.places is None:
+        return  # it was over before the first report
+    counted.details["start_seconds"] = counted.details.get("start_seconds", 0.0) + (progress.first_row_s or 0.0)
+    places = counted.details.setdefault("places", {})
+    for model, busy in progress.places.sample().items():
+        total = places.setdefault(model, {"busy_s": 0.0, "place_s": 0.0})
+        total["busy_s"] += busy.busy_s
+        total["place_s"] += busy.place_s
+    if progress.busy_until_last_row is not None:
+        counted.details["busy_until_last_row"] = progress.busy_until_last_row
 
 
 def _collect(

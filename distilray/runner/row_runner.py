@@ -127,6 +127,7 @@ class RowRunner:
                 "rows": crowd.rows,
                 "ended": crowd.ended,
                 "waiting": crowd.admission.waiting,
+                "began": crowd.began,
                 "outcomes": crowd.outcomes,
                 "models": {
                     name: {

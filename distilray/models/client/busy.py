@@ -14,16 +14,16 @@ PATIENCE_S = 2.0
 """An engine that does not answer by then is skipped: it starts again, or renders a large batch."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Busy:
-    """Of one model, summed over its places: ``share`` of the time in which places were busy."""
+    """Seconds of one model's places, summed over them: those in which they were busy, and all."""
 
-    busy_s: float = 0.0
-    place_s: float = 0.0
+    busy_s: float
+    place_s: float
 
     @property
-    def share(self) -> float | None:
-        return self.busy_s / self.place_s if self.place_s else None
+    def share(self) -> float:
+        return self.busy_s / self.place_s if self.place_s else 0.0
 
 
 class BusyPlaces:
