@@ -114,15 +114,14 @@ def _remark(step: dict[str, Any]) -> Text:
 
 
 def _models(models: list[dict[str, Any]]) -> Table:
-    table = _table(
-        "model", "requests", "replies", "replayed", "tokens in", "tokens out", "tok/s", "places busy", "cost"
-    )
+    busy = ["busy"] if any(model["busy_share"] is not None for model in models) else []
+    table = _table("model", "requests", "replies", "replayed", "tokens in", "tokens out", "tok/s", *busy, "cost")
     for model in models:
         table.add_row(
             model["name"],
             *(_number(model[key]) for key in ("requests", "replies", "replayed")),
             *(_tokens(model[key]) for key in ("tokens_in", "tokens_out", "tokens_per_s")),
-            "" if model["busy_share"] is None else f"{model['busy_share']:.0%}",
+            *("" if model["busy_share"] is None else f"{model['busy_share']:.0%}" for _ in busy),
             f"{model['cost']:,.4f}" if model["cost"] else "",
         )
     return table
