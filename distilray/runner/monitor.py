@@ -16,6 +16,7 @@ class Monitor:
         self._limits = (tokens, money)
         self._reports: dict[str, dict[str, Any]] = {}
         self._stop: str | None = None
+        self._fault: str | None = None
         self._started = time.monotonic()
 
     def report(self, runner: str, report: dict[str, Any]) -> str | None:
@@ -29,8 +30,13 @@ class Monitor:
     def stop(self, why: str) -> None:
         self._stop = why
 
+    def fault(self, why: str) -> None:
+        """The machinery fails and has failed for long: every runner should stop."""
+        self._fault = self._fault or why
+        self._stop = self._stop or why
+
     def reports(self) -> dict[str, Any]:
-        return {"runners": self._reports, "stop": self._stop}
+        return {"runners": self._reports, "stop": self._stop, "fault": self._fault}
 
     def _overspent(self) -> str | None:
         tokens = self._baseline[0] + sum(report["tokens"] for report in self._reports.values())
@@ -45,10 +51,12 @@ class Monitor:
 def start_monitor(spent_tokens: int, spent_money: float, tokens: int | None, money: float | None) -> Any:
     """A monitor's handle; what was spent before counts against the limits."""
     actor: Any = ray.remote(Monitor)
-    return actor.options(num_cpus=0, max_concurrency=64).remote(spent_tokens, spent_money, tokens, money)
+    # Runners report sums since they began, so that one that was started again soon knows what is spent.
+    options = {"num_cpus": 0, "max_concurrency": 64, "max_restarts": -1, "max_task_retries": -1}
+    return actor.options(**options).remote(spent_tokens, spent_money, tokens, money)
 
 
 def reports(monitor: Any) -> dict[str, Any]:
-    """The newest report of every runner, and why they should stop, if they should."""
+    """The newest report of every runner, why they should stop, if they should, and the fault that stops them."""
     found: Any = ray.get(monitor.reports.remote())
     return found

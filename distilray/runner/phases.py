@@ -11,6 +11,7 @@ import ray
 from msgspec.json import decode
 from ray.data import ExecutionResources
 
+from distilray.errors import MachineryFault
 from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
@@ -107,7 +108,13 @@ def _run_missing(
             )
             _count_places(counted, progress)
         if stopped:
-            why = reports(monitor)["stop"]
+            told = reports(monitor)
+            if told["fault"] is not None:
+                raise MachineryFault(
+                    f"{told['fault']}. Nothing is lost and no row failed of it; when the cause is mended, run the same "
+                    "command again: no request is repeated"
+                )
+            why = told["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
 
 

@@ -8,6 +8,9 @@ units are in flight (a synchronous class ran them one after another, at 0.55 of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import random
 import threading
 import time
 import uuid
@@ -19,6 +22,7 @@ from typing import Any
 import ray
 from msgspec.json import encode
 
+from distilray.errors import MachineryFault
 from distilray.ledger import CrashMarks, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
@@ -30,6 +34,12 @@ from distilray.runner.unit import Passage
 from distilray.storage import Store
 
 REPORT_EVERY_S = 1.0
+FAULTS_BEFORE_STOPPING = 3
+"""Faults of the machinery that end a unit's work until the run stops. Storage and clients have each waited for minutes
+before they report one."""
+PAUSE_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,21 @@ class RowRunner:
 
     async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
         """The unit's counts, or None where the run was stopped before the unit was done."""
-        try:
-            async with self.session.crowd.unit() as opened:
-                return await self._pass(name, unit, opened)
-        except BudgetSpent:
-            return None
+        for left in reversed(range(FAULTS_BEFORE_STOPPING)):
+            try:
+                async with self.session.crowd.unit() as opened:
+                    return await self._pass(name, unit, opened)
+            except BudgetSpent:
+                return None
+            except MachineryFault as fault:
+                log.warning("%s is put back: %s", name, fault)
+                if not left:
+                    # All runners stop, and the driver reads why from the monitor.
+                    await self.spec.monitor.fault.remote(str(fault))
+                    self.session.crowd.stop()
+                    return None
+                await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
+        raise AssertionError("the last try returns")
 
     async def _pass(self, name: str, unit: UnitInput, opened: OpenUnit) -> UnitCounts:
         started = time.perf_counter()
@@ -96,8 +116,9 @@ class RowRunner:
         passage = Passage(phase.steps, self.session.access, replies, attempts, opened)
         try:
             values = await passage.run(rows)
-        except BudgetSpent:
-            await in_thread(self.files, replies.close)
+        except (BudgetSpent, MachineryFault):
+            with contextlib.suppress(OSError):  # what the storage has not taken is asked for again
+                await in_thread(self.files, replies.close)
             raise
         counts = UnitCounts(
             steps=passage.counts,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from distilray.errors import MachineryFault
 from distilray.ledger import CrashMarks, ReplyLog, StepCounts
 from distilray.models import BudgetSpent, ModelError
 from distilray.rows import Outcome, Row, failed
@@ -67,13 +68,14 @@ class Passage:
         self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, alone: bool
     ) -> list[dict[str, Any]]:
         """The rows of one span side by side, with a mark that remains if the runner dies."""
-        self.attempts.begin(low, high, alone)
+        await asyncio.to_thread(self.attempts.begin, low, high, alone)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first row's reason to stop is the unit's
-        self.attempts.end(low, high)
+        finally:
+            await asyncio.to_thread(self.attempts.end, low, high)  # this runner has not died
         return [values for task in tasks for values in task.result()]
 
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Passage:
             outcome = await named.step.process(row, models)  # type: ignore[union-attr]
         except ModelError as error:
             outcome = failed(f"{type(error).__name__}: {error}")
-        except BudgetSpent:
+        except (BudgetSpent, MachineryFault):
             raise
         except Exception as error:
             # A step's bug must not cost the unit's other rows; the row says what happened, the log says where.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from distilray.ledger import CrashMarks, ReplyLog
-from distilray.models import EchoModel, ModelError, Reply
+from distilray.models import EchoModel, GenerateRequest, ModelError, NoEngineAlive, Reply
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.runner import ModelAccess, NamedStep
@@ -14,7 +16,7 @@ from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.unit import Passage
 from distilray.steps import Models, Step
-from distilray.storage import Store
+from distilray.storage import StorageFault, Store
 from tests.support.planted import Answerer, PlantedClient
 
 
@@ -124,6 +126,27 @@ def test_what_a_model_cannot_do_fails_the_row_with_its_words(tmp_path: Path):
     way, _ = passage(tmp_path, lambda request: ModelError("no luck today"), AskNumber())
     [out] = asyncio.run(way.run(rows(1)))
     assert out["outcome"] == "failed" and "no luck today" in out["reason"]
+
+
+@pytest.mark.parametrize("fault", [NoEngineAlive("all engines are gone"), StorageFault("the disk is full")])
+def test_a_fault_of_the_machinery_fails_no_row_but_the_unit(tmp_path: Path, fault: Exception):
+    def answer(request: GenerateRequest) -> str | Exception:
+        return fault if request.messages[-1]["content"] == "3" else "1"
+
+    way, _ = passage(tmp_path, answer, AskNumber())
+    with pytest.raises(type(fault)):
+        asyncio.run(way.run(rows(6)))
+    assert way.counts[0].failed == 0
+    assert way.unit.crowd.admission.taken == 0
+    assert CrashMarks(Store(str(tmp_path)), "phase", "unit", "s").crashes(0, 6) == (0, 0)  # nobody died
+
+
+def test_replies_that_cannot_be_logged_are_no_fault_of_their_rows(tmp_path: Path):
+    way, _ = passage(tmp_path, lambda request: "1", AskNumber(), AskNumber())
+    (tmp_path / "replies").write_text("a file where the log's folder should be")
+    with pytest.raises(StorageFault, match="reply log"):
+        asyncio.run(way.run(rows(6)))
+    assert way.counts[0].failed == 0
 
 
 def test_a_second_attempt_replays_what_the_first_was_answered(tmp_path: Path):
