@@ -47,6 +47,14 @@ class Explode(Step):
         return kept()
 
 
+class Breathe(Step):
+    """Lets other things of the loop happen."""
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        await asyncio.sleep(0.01)
+        return kept()
+
+
 def rows(n: int) -> list[Row]:
     return [Row({"id": f"r{k}", "messages": [{"role": "user", "content": str(k)}]}) for k in range(n)]
 
@@ -142,7 +150,7 @@ def test_a_fault_of_the_machinery_fails_no_row_but_the_unit(tmp_path: Path, faul
 
 
 def test_replies_that_cannot_be_logged_are_no_fault_of_their_rows(tmp_path: Path):
-    way, _ = passage(tmp_path, lambda request: "1", AskNumber(), AskNumber())
+    way, _ = passage(tmp_path, lambda request: "1", AskNumber(), Breathe(), AskNumber())
     (tmp_path / "replies").write_text("a file where the log's folder should be")
     with pytest.raises(StorageFault, match="reply log"):
         asyncio.run(way.run(rows(6)))
