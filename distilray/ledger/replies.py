@@ -151,12 +151,12 @@ class _File:
             lines, self._lines = self._lines, []
             if not lines:
                 return
-            if self._file is None:
-                os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-                self.written = True
             text = b"".join(lines)
             try:
+                if self._file is None:
+                    os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                    self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                    self.written = True
                 done = os.write(self._file, text)
                 if done < len(text):  # a full disk; what follows must not be appended to half a line
                     os.ftruncate(self._file, self._size)

@@ -47,6 +47,10 @@ class Explode(Step):
         return kept()
 
 
+class AskAgain(AskNumber):
+    """Under a name of its own, so that its replies are its own."""
+
+
 class Breathe(Step):
     """Lets other things of the loop happen."""
 
@@ -150,7 +154,7 @@ def test_a_fault_of_the_machinery_fails_no_row_but_the_unit(tmp_path: Path, faul
 
 
 def test_replies_that_cannot_be_logged_are_no_fault_of_their_rows(tmp_path: Path):
-    way, _ = passage(tmp_path, lambda request: "1", AskNumber(), Breathe(), AskNumber())
+    way, _ = passage(tmp_path, lambda request: "1", AskNumber(), Breathe(), AskAgain())
     (tmp_path / "replies").write_text("a file where the log's folder should be")
     with pytest.raises(StorageFault, match="reply log"):
         asyncio.run(way.run(rows(6)))
