@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,8 +68,6 @@ class Context:
     seed: int = 0
     run: str = "run"
     """The run's id: engines that a former driver of it left behind are found by it."""
-    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    """This driver's: crashes of runners count within it."""
     logs: str | None = None
     """Directory, on every node, for what engines and runners print."""
     on_progress: Callable[[dict[str, Any]], None] = lambda progress: None

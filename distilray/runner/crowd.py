@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 
-from distilray.models import BudgetSpent, ReadWriteLock
+from distilray.models import BudgetSpent
 from distilray.runner.admission import Admission
+from distilray.runner.turns import Turns
 
 
 class Crowd:
@@ -23,7 +24,7 @@ class Crowd:
         """Units opened since the runner started, their rows, and those of them that have left the phase."""
         self.began: float | None = None
         """When the first row began, in seconds since the epoch."""
-        self.spans = ReadWriteLock()
+        self.turns = Turns()
         self.stopping = False
         self.gate = asyncio.Semaphore(admission.places)
         self._openers: deque[asyncio.Future[None]] = deque()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from typing import Any
 
 import ray
+
+from distilray.runner.crashes import CrashBook, UnitCrashes
 
 
 class Monitor:
@@ -17,7 +19,8 @@ class Monitor:
         self._reports: dict[str, dict[str, Any]] = {}
         self._stop: str | None = None
         self._fault: str | None = None
-        self._started = time.monotonic()
+        self._book = CrashBook()
+        self._lock = threading.Lock()
 
     def report(self, runner: str, report: dict[str, Any]) -> str | None:
         """Takes ``{"units", "rows", "ended", "waiting", "began", "outcomes": {step: {kind: rows}}, "models": {model:
@@ -29,6 +32,19 @@ class Monitor:
 
     def stop(self, why: str) -> None:
         self._stop = why
+
+    def opens(self, runner: str, unit: str) -> UnitCrashes:
+        """See :class:`CrashBook`, as for the next two."""
+        with self._lock:
+            return self._book.opens(runner, unit)
+
+    def marks(self, runner: str, begun: list[tuple[str, int, bool]], ended: list[tuple[str, int]]) -> None:
+        with self._lock:
+            self._book.marks(runner, begun, ended)
+
+    def closes(self, runner: str, unit: str) -> None:
+        with self._lock:
+            self._book.closes(runner, unit)
 
     def fault(self, why: str) -> None:
         """The machinery fails and has failed for long: every runner should stop."""

@@ -94,7 +94,6 @@ def _run_missing(
             phase=phase,
             pools=handles,
             monitor=monitor,
-            session=context.session,
             seed=context.seed,
             admission=sizing.admission,
             replies_before=_replies_before(context, phase),

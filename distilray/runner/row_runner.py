@@ -23,11 +23,12 @@ import ray
 from msgspec.json import encode
 
 from distilray.errors import MachineryFault
-from distilray.ledger import CrashMarks, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
 from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.marks import Marks
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Passage
@@ -50,8 +51,6 @@ class RunnerSpec:
     phase: Phase
     pools: PoolHandles
     monitor: Any
-    session: str
-    """The driver's session: crashes of an earlier driver's runners are not counted against the rows."""
     seed: int
     admission: Admission
     """What each runner may work on at once."""
@@ -75,7 +74,7 @@ class RowRunner:
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
         access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
-        session = _Session(client, access, Crowd(replace(self.spec.admission)))
+        session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
         session.reporter = asyncio.create_task(self._report(session))
         tune_gc()
         return session
@@ -112,13 +111,14 @@ class RowRunner:
         rows, size = await in_thread(self.files, self._read, unit)
         opened.read(len(rows), size)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        attempts = await in_thread(self.files, CrashMarks, store, phase.directory, name, self.spec.session)
-        passage = Passage(phase.steps, self.session.access, replies, attempts, opened)
+        marks = await self.session.marks.opens(name)
+        passage = Passage(phase.steps, self.session.access, replies, marks, opened)
         try:
             values = await passage.run(rows)
         except (BudgetSpent, MachineryFault):
             with contextlib.suppress(OSError):  # what the storage has not taken is asked for again
                 await in_thread(self.files, replies.close)
+            await self.session.marks.closes(name)
             raise
         counts = UnitCounts(
             steps=passage.counts,
@@ -129,7 +129,7 @@ class RowRunner:
         )
         await in_thread(self.files, self._publish, name, values, counts)
         await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
-        await in_thread(self.files, attempts.clear)
+        await self.session.marks.closes(name)
         return counts
 
     def _read(self, unit: UnitInput) -> tuple[list[Row], int]:
@@ -169,8 +169,8 @@ class RowRunner:
 class _Session:
     """What lives on the runner's loop."""
 
-    def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd) -> None:
-        self.client, self.access, self.crowd = client, access, crowd
+    def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd, marks: Marks) -> None:
+        self.client, self.access, self.crowd, self.marks = client, access, crowd, marks
         self.reporter: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}
 
