@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
-from distilray.models.client.routing import choose, stable_hash
+from distilray.models.client.routing import Router
 from distilray.models.engines.places import Places
 
 
 class VirtualEngine:
-    """One engine as routing sees it and as a request finds it: first come, first served."""
+    """One engine as a request finds it: first come, first served."""
 
-    def __init__(self, name: str, places: int, speed: float = 1.0) -> None:
-        self.salt = stable_hash(name)
-        self.in_flight = 0
+    def __init__(self, places: int, speed: float = 1.0) -> None:
         self.speed = speed
         self.places = Places(places, asyncio.get_running_loop().time)
         self._free = asyncio.Semaphore(places)
 
     async def answer(self, seconds: float) -> None:
-        self.in_flight += 1
         self.places.take(1)
         try:
             async with self._free:
                 await asyncio.sleep(seconds / self.speed)
         finally:
             self.places.free(1)
-            self.in_flight -= 1
 
 
 class VirtualPool:
@@ -34,14 +30,31 @@ class VirtualPool:
 
     def __init__(self, model: str, replicas: int, places: int, overhead_s: float = 0.0) -> None:
         self.places = replicas * places
-        self.engines = [VirtualEngine(f"{model}/{k}", places) for k in range(replicas)]
+        self.names = [f"{model}/{k}" for k in range(replicas)]
+        self.engines = [VirtualEngine(places) for _ in range(replicas)]
         self._each = places
         self._overhead_s = overhead_s
 
-    async def ask(self, affinity: str, seconds: float) -> None:
-        if self._overhead_s:
-            await asyncio.sleep(self._overhead_s)
-        await choose(affinity, self.engines, self._each).answer(seconds)
+    def client(self) -> VirtualClient:
+        """As one runner sees it."""
+        return VirtualClient(self, Router(self.names, self._each), self._overhead_s)
 
     def busy_s(self) -> float:
         return sum(engine.places.busy_s for engine in self.engines)
+
+
+class VirtualClient:
+    """A runner's way to the engines: it knows of other runners' requests what engines report with each reply."""
+
+    def __init__(self, pool: VirtualPool, router: Router, overhead_s: float) -> None:
+        self._pool, self._router, self._overhead_s = pool, router, overhead_s
+
+    async def ask(self, affinity: str, seconds: float) -> None:
+        chosen = self._router.choose(affinity)
+        self._router.sent(chosen, 1)
+        if self._overhead_s:
+            await asyncio.sleep(self._overhead_s)
+        engine = self._pool.engines[chosen]
+        await engine.answer(seconds)
+        self._router.settled(chosen, 1)
+        self._router.reported(chosen, engine.places.taken)

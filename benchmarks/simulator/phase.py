@@ -11,13 +11,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.simulator.engines import VirtualPool
+from benchmarks.simulator.engines import VirtualClient, VirtualPool
 from benchmarks.simulator.schedule import first_come_first_served
 from distilray.models import EchoModel
 from distilray.runner.context import Resources
 from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.sizing import Sizing, size
 
+Runner = tuple[Crowd, Mapping[str, VirtualClient]]
 Requests = Sequence[tuple[str, float]]
 """What one row asks for, in order: a model, and the seconds that its reply takes."""
 
@@ -62,6 +63,8 @@ class Simulated:
     """Share of a model's places that were busy until the last row began."""
     most_open_units: int
     """Of one runner."""
+    overloaded: float
+    """The longest queue of an engine, in its places, that was seen while another engine had none at all."""
 
     @property
     def ratio(self) -> float:
@@ -95,19 +98,34 @@ class Phase:
         }
         size = self.resources.unit_rows
         units = [range(k, min(k + size, len(rows))) for k in range(0, len(rows), size)]
-        self.rows, self.left, self.most_open = rows, len(rows), 0
+        self.rows, self.left, self.most_open, self.overloaded = rows, len(rows), 0, 0.0
         self.busy: dict[str, float] = {}
-        await self._assign([Crowd(replace(self.sizing.admission)) for _ in range(self.sizing.runners)], units)
+        runners = [
+            (Crowd(replace(self.sizing.admission)), {model: pool.client() for model, pool in self.pools.items()})
+            for _ in range(self.sizing.runners)
+        ]
+        watch = asyncio.ensure_future(self._watch())
+        await self._assign(runners, units)
+        watch.cancel()
         places = {model: pool.places for model, pool in self.pools.items()}
-        return Simulated(loop.time(), first_come_first_served(rows, places), self.busy, self.most_open)
+        return Simulated(loop.time(), first_come_first_served(rows, places), self.busy, self.most_open, self.overloaded)
 
-    async def _assign(self, crowds: list[Crowd], units: Sequence[range]) -> None:
+    async def _watch(self) -> None:
+        """Four times a mean reply, until the last row has begun."""
+        while self.left:
+            await asyncio.sleep(self.load.mean_s / 4)
+            for pool in self.pools.values():
+                taken = [engine.places.taken for engine in pool.engines]
+                if not min(taken):
+                    self.overloaded = max(self.overloaded, max(taken) / self.load.places)
+
+    async def _assign(self, runners: list[Runner], units: Sequence[range]) -> None:
         """Each unit to the runner with the fewest, while any has fewer than it may be assigned."""
-        assigned = dict.fromkeys(range(len(crowds)), 0)
+        assigned = dict.fromkeys(range(len(runners)), 0)
         free = asyncio.Event()
 
         async def work(runner: int, unit: range) -> None:
-            await self._pass(crowds[runner], unit)
+            await self._pass(runners[runner], unit)
             assigned[runner] -= 1
             free.set()
 
@@ -120,21 +138,22 @@ class Phase:
                 assigned[runner] += 1
                 group.create_task(work(runner, unit))
 
-    async def _pass(self, crowd: Crowd, unit: range) -> None:
+    async def _pass(self, runner: Runner, unit: range) -> None:
+        crowd, clients = runner
         async with crowd.unit() as opened:
             self.most_open = max(self.most_open, crowd.admission.open)
             await asyncio.sleep(self.read_s)
             opened.read(len(unit), 0)
             async with asyncio.TaskGroup() as group:
                 for row in unit:
-                    group.create_task(self._row(opened, row))
+                    group.create_task(self._row(opened, clients, row))
             await asyncio.sleep(self.publish_s)
 
-    async def _row(self, unit: OpenUnit, row: int) -> None:
+    async def _row(self, unit: OpenUnit, clients: Mapping[str, VirtualClient], row: int) -> None:
         async with unit.place():
             self.left -= 1
             if not self.left:
                 now = asyncio.get_running_loop().time()
                 self.busy = {m: pool.busy_s() / (pool.places * now) for m, pool in self.pools.items()}
             for model, seconds in self.rows[row]:
-                await self.pools[model].ask(f"r{row}", seconds)
+                await clients[model].ask(f"r{row}", seconds)

@@ -71,7 +71,7 @@ class CrashBook:
         """Rows of ``runner`` that begin (unit, position, whether apart) and that have ended."""
         rows = self._in_flight.setdefault(runner, {})
         for key in ended:
-            rows.pop(tuple(key), None)
+            rows.pop((key[0], key[1]), None)
         for unit, position, apart in begun:
             rows[unit, position] = apart
 

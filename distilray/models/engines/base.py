@@ -128,7 +128,7 @@ class Engine:
         the death of the engine can be attributed to it."""
         async with self._gate.exclusive() if alone else self._gate.shared():
             if alone:
-                yield encode_answers([])
+                yield encode_answers([], self.places.taken)
             requests = decode_batch(payload)
             self._kill_if_told(requests)
             arrived = asyncio.Event()
@@ -154,7 +154,7 @@ class Engine:
                     arrived.clear()
                     now, done = done, []
                     left -= len(now)
-                    yield encode_answers([task.result() for task in now])
+                    yield encode_answers([task.result() for task in now], self.places.taken)
             finally:
                 for task in tasks:
                     task.cancel()
