@@ -47,14 +47,14 @@ class VirtualClient:
     """A runner's way to the engines: it knows of other runners' requests what engines report with each reply."""
 
     def __init__(self, pool: VirtualPool, router: Router, overhead_s: float) -> None:
-        self._pool, self._router, self._overhead_s = pool, router, overhead_s
+        self._pool, self.router, self._overhead_s = pool, router, overhead_s
 
     async def ask(self, affinity: str, seconds: float) -> None:
-        chosen = self._router.choose(affinity)
-        self._router.sent(chosen, 1)
+        chosen = self.router.choose(affinity)
+        self.router.sent(chosen, 1)
         if self._overhead_s:
             await asyncio.sleep(self._overhead_s)
         engine = self._pool.engines[chosen]
         await engine.answer(seconds)
-        self._router.settled(chosen, 1)
-        self._router.reported(chosen, engine.places.taken)
+        self.router.settled(chosen, 1)
+        self.router.reported(chosen, engine.places.taken)

@@ -11,11 +11,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from benchmarks.simulator.engines import VirtualClient, VirtualPool
 from benchmarks.simulator.schedule import first_come_first_served
 from distilray.models import EchoModel
 from distilray.runner.context import Resources
 from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.row_runner import REPORT_EVERY_S
 from distilray.runner.sizing import Sizing, size
 
 Runner = tuple[Crowd, Mapping[str, VirtualClient]]
@@ -104,9 +107,10 @@ class Phase:
             (Crowd(replace(self.sizing.admission)), {model: pool.client() for model, pool in self.pools.items()})
             for _ in range(self.sizing.runners)
         ]
-        watch = asyncio.ensure_future(self._watch())
+        beside = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(_tell_each_other(runners))]
         await self._assign(runners, units)
-        watch.cancel()
+        for task in beside:
+            task.cancel()
         places = {model: pool.places for model, pool in self.pools.items()}
         return Simulated(loop.time(), first_come_first_served(rows, places), self.busy, self.most_open, self.overloaded)
 
@@ -157,3 +161,14 @@ class Phase:
                 self.busy = {m: pool.busy_s() / (pool.places * now) for m, pool in self.pools.items()}
             for model, seconds in self.rows[row]:
                 await clients[model].ask(f"r{row}", seconds)
+
+
+async def _tell_each_other(runners: Sequence[Runner]) -> None:
+    """As often as runners report to the monitor, each learns what the others have with every engine."""
+    while True:
+        await asyncio.sleep(REPORT_EVERY_S)
+        for model in runners[0][1]:
+            routers = [clients[model].router for _, clients in runners]
+            own = np.array([router.own for router in routers])
+            for router, mine in zip(routers, own, strict=True):
+                router.others(own.sum(axis=0) - mine)

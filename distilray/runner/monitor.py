@@ -8,6 +8,7 @@ from typing import Any
 import ray
 
 from distilray.runner.crashes import CrashBook, UnitCrashes
+from distilray.runner.queues import Queues
 
 
 class Monitor:
@@ -20,15 +21,18 @@ class Monitor:
         self._stop: str | None = None
         self._fault: str | None = None
         self._book = CrashBook()
+        self._queues = Queues()
         self._lock = threading.Lock()
 
-    def report(self, runner: str, report: dict[str, Any]) -> str | None:
+    def report(self, runner: str, report: dict[str, Any]) -> dict[str, Any]:
         """Takes ``{"units", "rows", "ended", "waiting", "began", "outcomes": {step: {kind: rows}}, "models": {model:
-        usage}, "tokens", "money"}``, all since the runner began; returns why the runner should stop, or None."""
-        self._reports[runner] = report
-        if self._stop is None:
-            self._stop = self._overspent()
-        return self._stop
+        usage}, "tokens", "money", "queues": {model: [requests at each engine]}}``, all but the queues since the runner
+        began. Returns why the runner should ``stop``, or None, and the queues of all ``others``."""
+        with self._lock:
+            self._reports[runner] = report
+            if self._stop is None:
+                self._stop = self._overspent()
+            return {"stop": self._stop, "others": self._queues.report(runner, report["queues"])}
 
     def stop(self, why: str) -> None:
         self._stop = why

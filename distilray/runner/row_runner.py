@@ -161,8 +161,11 @@ class RowRunner:
                 },
                 "tokens": sum(model.tokens_in + model.tokens_out for model in usage.values()),
                 "money": sum(model.cost for model in usage.values()),
+                "queues": session.client.queues,
             }
-            if await self.spec.monitor.report.remote(self.id, report):
+            told = await self.spec.monitor.report.remote(self.id, report)
+            session.client.others(told["others"])
+            if told["stop"]:
                 crowd.stop()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -88,6 +89,16 @@ class PoolClient:
     def usage(self) -> dict[str, Usage]:
         """Per model, since this client was made."""
         return {name: pool.usage for name, pool in self._pools.items()}
+
+    @property
+    def queues(self) -> dict[str, list[int]]:
+        """Per model, what this client waits for at each engine."""
+        return {name: pool.router.own for name, pool in self._pools.items()}
+
+    def others(self, queues: Mapping[str, Sequence[int]]) -> None:
+        """What all other clients together wait for, in the form of :attr:`queues`."""
+        for name, requests in queues.items():
+            self._pools[name].router.others(requests)
 
     async def close(self) -> None:
         """Cancel what is in flight."""
@@ -190,7 +201,7 @@ class EngineConnection:
     @property
     def in_flight(self) -> int:
         """Replies that this client waits for."""
-        return self._pool.router.own(self.position)
+        return self._pool.router.own[self.position]
 
     def ask(self, request: Request) -> asyncio.Future[list[AnyReply]]:
         """Replies, in a call shared with other requests of the same few milliseconds."""

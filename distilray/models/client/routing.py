@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_27, _30, _31, _32 = map(np.uint64, (27, 30, 31, 32))
 
 
 def stable_hash(text: str) -> int:
@@ -26,15 +26,15 @@ def _mixed(value: np.ndarray) -> np.ndarray:
 class Router:
     """The engines of one model, by their position in ``names``, as one client knows them.
 
-    How long their queues are the client knows from its own requests and from what engines report with every reply:
-    other clients send requests too.
+    How long their queues are the client knows from its own requests, from what engines report with every reply, and
+    from what all clients of a phase tell each other (:meth:`others`).
     """
 
     def __init__(self, names: Sequence[str], places: int) -> None:
         """``places``: requests that one engine works on at once."""
         self._salts = np.array([stable_hash(name) for name in names], np.uint64)
-        self._depth = np.zeros(len(names), np.int64)
-        self._own = [0] * len(names)
+        self._own = np.zeros(len(names), np.int64)
+        self._others = np.zeros(len(names), np.int64)
         self._slack = max(1, places // 16)
         self.up(range(len(names)))
 
@@ -49,42 +49,53 @@ class Router:
         return bool(len(self._alive))
 
     def choose(self, affinity: str) -> int:
-        """The engine for a request with this affinity: the preferred one, or the one with the shortest queue where the
-        preferred one's is clearly longer. A shared prefix saves a prefill; a queue that is a quarter longer costs more.
+        """The engine for a request with this affinity: the preferred one, or another of four that hashing gives it
+        where the preferred one's queue is clearly longer than that one's. A shared prefix saves a prefill; a queue that
+        is a quarter longer costs more.
+
+        Not the shortest queue of all: what a client knows of queues is old, and all clients would run to the same
+        engine. The best of a few choices at random is nearly as short (Mitzenmacher 2001) and does not herd.
         """
         if len(self._alive) == 1:
             return int(self._alive[0])
-        place = self._preferred(affinity)
-        depth = self._depth if self._all else self._depth[self._alive]
-        least = int(depth.argmin())
-        if depth[place] > 1.25 * depth[least] + self._slack:
-            place = least
+        mixed = self._mixed(affinity)
+        depth = self._own + self._others
+        if not self._all:
+            depth = depth[self._alive]
+        place = int(mixed.argmax())
+        lower = mixed << _32
+        other = min((int(k) for k in (mixed.argmin(), lower.argmax(), lower.argmin())), key=depth.__getitem__)
+        if depth[place] > 1.25 * depth[other] + self._slack:
+            place = other
         return place if self._all else int(self._alive[place])
 
     def preferred(self, affinity: str) -> int:
         """Rendezvous hashing (Thaler and Ravishankar 1998): when an engine disappears, only its own rows move."""
-        return int(self._alive[self._preferred(affinity)])
+        return int(self._alive[self._mixed(affinity).argmax()])
 
-    def _preferred(self, affinity: str) -> int:
-        return int(_mixed(self._alive_salts ^ np.uint64(stable_hash(affinity))).argmax())
+    def _mixed(self, affinity: str) -> np.ndarray:
+        return _mixed(self._alive_salts ^ np.uint64(stable_hash(affinity)))
 
     def depth(self, engine: int) -> int:
         """Requests that the engine is thought to have, those that wait for a place included."""
-        return int(self._depth[engine])
+        return int(self._own[engine] + self._others[engine])
 
-    def own(self, engine: int) -> int:
-        """This client's requests to the engine that are not answered."""
-        return self._own[engine]
+    @property
+    def own(self) -> list[int]:
+        """This client's requests to each engine that are not answered."""
+        return self._own.tolist()
+
+    def others(self, requests: Sequence[int]) -> None:
+        """What the other clients have with each engine."""
+        self._others[:] = requests
 
     def sent(self, engine: int, requests: int) -> None:
         self._own[engine] += requests
-        self._depth[engine] += requests
 
     def settled(self, engine: int, requests: int) -> None:
         """Answered, or lost with the engine."""
         self._own[engine] -= requests
-        self._depth[engine] = max(self._depth[engine] - requests, self._own[engine])
 
     def reported(self, engine: int, depth: int) -> None:
         """What the engine said of itself; what is on the way to it, it does not know."""
-        self._depth[engine] = max(depth, self._own[engine])
+        self._others[engine] = max(depth - self._own[engine], 0)

@@ -65,6 +65,6 @@ def test_an_engine_that_reports_less_than_it_was_sent_has_the_rest_on_the_way():
     engines = router(2)
     engines.sent(0, 30)
     engines.reported(0, 5)
-    assert (engines.depth(0), engines.own(0)) == (30, 30)
+    assert (engines.depth(0), engines.own[0]) == (30, 30)
     engines.settled(0, 30)
-    assert (engines.depth(0), engines.own(0)) == (0, 0)
+    assert (engines.depth(0), engines.own[0]) == (0, 0)
