@@ -11,6 +11,7 @@ an earlier driver's runners, which its end took along (the book lives as long as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 DEATHS_UNTIL_SUSPECT = 2
@@ -49,22 +50,16 @@ class UnitCrashes(NamedTuple):
 
 
 class CrashBook:
-    """What the monitor knows of runners: their open units, and their rows in flight of units that need care."""
+    """What is known of runners that died, and the rows in flight of units that need care."""
 
     def __init__(self) -> None:
-        self._holder: dict[str, str] = {}
-        """Unit to the runner that has it open."""
         self._in_flight: dict[str, dict[RowKey, bool]] = {}
         """Runner to its rows, and whether they run apart."""
         self._deaths: dict[str, int] = {}
         self._crashes: dict[str, dict[int, Crashes]] = {}
 
-    def opens(self, runner: str, unit: str) -> UnitCrashes:
-        """``runner`` begins with ``unit``. A unit that another one has open was left by its death."""
-        before = self._holder.get(unit)
-        if before is not None and before != runner:
-            self._died(before)
-        self._holder[unit] = runner
+    def opens(self, unit: str) -> UnitCrashes:
+        """What a runner needs to know that begins with ``unit``."""
         return UnitCrashes(self._deaths.get(unit, 0), dict(self._crashes.get(unit, {})))
 
     def marks(self, runner: str, begun: list[tuple[str, int, bool]], ended: list[RowKey]) -> None:
@@ -75,15 +70,10 @@ class CrashBook:
         for unit, position, apart in begun:
             rows[unit, position] = apart
 
-    def closes(self, runner: str, unit: str) -> None:
-        """The unit is published, or put back by a runner that lives."""
-        if self._holder.get(unit) == runner:
-            del self._holder[unit]
-
-    def _died(self, runner: str) -> None:
-        for unit in [unit for unit, holder in self._holder.items() if holder == runner]:
+    def died(self, runner: str, units: Iterable[str]) -> None:
+        """``runner`` died and had ``units`` open."""
+        for unit in units:
             self._deaths[unit] = self._deaths.get(unit, 0) + 1
-            del self._holder[unit]
         rows = self._in_flight.pop(runner, {})
         for (unit, position), apart in rows.items():
             known = self._crashes.setdefault(unit, {})

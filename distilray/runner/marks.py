@@ -11,7 +11,7 @@ from distilray.runner.crashes import Crashes, UnitCrashes
 
 
 class Marks:
-    """Tells the monitor of units and rows; rows of one turn of the event loop in one call."""
+    """Tells the monitor of rows; those of one turn of the event loop in one call."""
 
     def __init__(self, runner: str, monitor: Any) -> None:
         self._runner = runner
@@ -20,14 +20,6 @@ class Marks:
         self._ended: list[tuple[str, int]] = []
         self._told: asyncio.Future[None] | None = None
         self._calls: set[asyncio.Task[None]] = set()
-
-    async def opens(self, unit: str) -> UnitMarks:
-        deaths, rows = await self._monitor.opens.remote(self._runner, unit)
-        found = UnitCrashes(deaths, {position: Crashes(*crashes) for position, crashes in rows.items()})
-        return UnitMarks(self, unit, found)
-
-    async def closes(self, unit: str) -> None:
-        await self._monitor.closes.remote(self._runner, unit)
 
     def begin(self, unit: str, position: int, apart: bool) -> asyncio.Future[None]:
         """Done once the monitor knows."""

@@ -1,8 +1,8 @@
-"""A row runner: the light actor through which Ray Data sends unit references.
+"""A row runner: the light actor that Ray Data starts, and to which it sends tickets for units.
 
 It reads a unit's rows from Parquet, runs their coroutines and publishes one Parquet file. ``__call__`` is async and
-only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and several
-units are in flight (a synchronous class ran them one after another, at 0.55 of the speed).
+only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and many units
+are open at once (a synchronous class ran them one after another, at 0.55 of the speed).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
 from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
-from distilray.runner.marks import Marks
+from distilray.runner.dispatch import Opened
+from distilray.runner.marks import Marks, UnitMarks
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Passage
@@ -80,45 +81,58 @@ class RowRunner:
         return session
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
-        for name, path, decisions in zip(batch["name"], batch["path"], batch["decisions"], strict=True):
-            unit = UnitInput(str(path), tuple(decisions))
-            work = asyncio.run_coroutine_threadsafe(self._run(str(name), unit), self.loop)
-            counts = await asyncio.wrap_future(work)
+        for ticket in batch["ticket"]:
+            work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
+            name, counts = await asyncio.wrap_future(work)
             yield {"name": [name], "counts": [encode(counts) if counts else None]}
 
-    async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
-        """The unit's counts, or None where the run was stopped before the unit was done."""
+    async def _run(self, ticket: int) -> tuple[str, UnitCounts | None]:
+        """The unit that the ticket opened and its counts; none where no unit is left, or the run was stopped."""
         for left in reversed(range(FAULTS_BEFORE_STOPPING)):
             try:
-                async with self.session.crowd.unit() as opened:
-                    return await self._pass(name, unit, opened)
+                async with self.session.crowd.unit() as place:
+                    opened = await self.spec.monitor.opens.remote(self.id, ticket)
+                    if opened is None:
+                        self.session.crowd.no_more()
+                        return "", None
+                    return opened.name, await self._closing(opened, place)
             except BudgetSpent:
-                return None
+                return "", None
             except MachineryFault as fault:
-                log.warning("%s is put back: %s", name, fault)
+                log.warning("a unit is put back: %s", fault)
                 if not left:
                     # All runners stop, and the driver reads why from the monitor.
                     await self.spec.monitor.fault.remote(str(fault))
                     self.session.crowd.stop()
-                    return None
+                    return "", None
                 await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
         raise AssertionError("the last try returns")
 
-    async def _pass(self, name: str, unit: UnitInput, opened: OpenUnit) -> UnitCounts:
+    async def _closing(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+        """Passes the unit through the phase, and tells the monitor how it ended."""
+        published = False
+        try:
+            counts = await self._pass(opened, place)
+            published = True
+        finally:
+            await self.spec.monitor.closes.remote(self.id, opened.name, published)
+        return counts
+
+    async def _pass(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+        name, unit, crashes = opened
         started = time.perf_counter()
         phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
         rows, size = await in_thread(self.files, self._read, unit)
-        opened.read(len(rows), size)
+        place.read(len(rows), size)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        marks = await self.session.marks.opens(name)
-        passage = Passage(phase.steps, self.session.access, replies, marks, opened)
+        marks = UnitMarks(self.session.marks, name, crashes)
+        passage = Passage(phase.steps, self.session.access, replies, marks, place)
         try:
             values = await passage.run(rows)
         except (BudgetSpent, MachineryFault):
             with contextlib.suppress(OSError):  # what the storage has not taken is asked for again
                 await in_thread(self.files, replies.close)
-            await self.session.marks.closes(name)
             raise
         counts = UnitCounts(
             steps=passage.counts,
@@ -129,7 +143,6 @@ class RowRunner:
         )
         await in_thread(self.files, self._publish, name, values, counts)
         await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
-        await self.session.marks.closes(name)
         return counts
 
     def _read(self, unit: UnitInput) -> tuple[list[Row], int]:

@@ -14,8 +14,8 @@ ROWS_PER_RUNNER = 1024
 """A runner's loop serves about this many waiting rows before its own work shows in the engines' idle time."""
 WITHOUT_MODELS = 256
 ASSIGNED = 32
-"""Units of so many times the rows in flight are assigned to a runner at once: its slowest row may take as many times
-longer than most."""
+"""Units of so many times the rows in flight may be open in a runner: its slowest row may take as many times longer than
+most."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Sizing:
     admission: Admission
     """Of each runner."""
     units_assigned: int
-    """To each runner at once, opened or not: never what bounds it."""
+    """Units that one runner may have open at once, of many rows or of few that take long: never what bounds it."""
 
     @property
     def rows_in_flight(self) -> int:
@@ -43,8 +43,7 @@ def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) 
     runners = math.ceil(rows / ROWS_PER_RUNNER) if resources.runners == "auto" else resources.runners
     runners = max(1, min(runners, units))
     each = max(1, math.ceil(rows / runners))
-    # An open unit has a row that is worked on or waits, so `each` units and one more may be open; most are assigned
-    # long before.
+    # An open unit has a row that is worked on or waits, so no more than `each` units and those just opened are open.
     assigned = min(each, math.ceil(ASSIGNED * each / resources.unit_rows)) + 2
     admission = Admission(each, resources.open_mib << 20, resources.unit_rows)
     return Sizing(runners, admission, assigned)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from distilray.runner.crashes import CrashBook, UnitCrashes
+from distilray.ledger import UnitInput
+from distilray.runner.crashes import UnitCrashes
+from distilray.runner.dispatch import Dispatch
 from distilray.runner.marks import Marks, UnitMarks
 
 
@@ -14,14 +17,15 @@ def nobody_died(unit: str) -> UnitMarks:
 
 
 class Monitor:
-    """A crash book that is asked as the monitor's actor is. What a runner in ``dead`` says no longer arrives."""
+    """Hands out units and remembers deaths as the monitor's actor does, and is asked as it is. What a runner in
+    ``dead`` says no longer arrives."""
 
-    def __init__(self) -> None:
-        self.book = CrashBook()
+    def __init__(self, units: Iterable[str]) -> None:
+        dispatch = Dispatch([(name, UnitInput(name)) for name in units])
         self.dead: set[str] = set()
-
-    def __getattr__(self, name: str) -> Remote:
-        return Remote(getattr(self.book, name), self.dead)
+        self.opens = Remote(dispatch.opens, self.dead)
+        self.closes = Remote(dispatch.closes, self.dead)
+        self.marks = Remote(dispatch.book.marks, self.dead)
 
 
 class Remote:
