@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distilray.ledger import UnitInput
@@ -103,6 +104,6 @@ def is_lost(monitor: Any) -> bool:
     """Whether the monitor died."""
     try:
         reports(monitor)
-    except ray.exceptions.RayActorError:
+    except RayActorError:
         return True
     return False

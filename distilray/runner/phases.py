@@ -10,6 +10,7 @@ from typing import Any
 import ray
 from msgspec.json import decode
 from ray.data import ExecutionResources
+from ray.exceptions import RayError
 
 from distilray.errors import MachineryFault
 from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
@@ -101,7 +102,7 @@ def _run_missing(
         )
         try:
             stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
-        except ray.exceptions.RayError as error:
+        except RayError as error:
             if not is_lost(monitor):
                 raise
             raise MachineryFault(
