@@ -37,7 +37,13 @@ LOADS = {
     "loop of 1 to 7 calls": Load(6_400, {"a": 1}, least_calls=1, most_calls=7),
     "two models in turn": Load(6_400, {"a": 1, "b": 1}, least_calls=2, most_calls=2),
 }
-PROMPT = Prompt("again", str, templates={"en": "{{ row.instruction }}"})
+
+
+def whole(reply: str) -> str:
+    return reply
+
+
+PROMPT = Prompt("again", whole, templates={"en": "Once more.\n---\n{{ row.instruction }}"})
 
 
 class Loop(Step):
@@ -61,6 +67,10 @@ def records(rows: int, least: int, most: int) -> Iterator[dict[str, str]]:
         yield {"instruction": f"row {k}", "reference": str(least + k % (most - least + 1))}
 
 
+def step_of(load: Load) -> Loop:
+    return Loop(first=next(iter(load.models)), second=list(load.models)[-1])
+
+
 def recipe_of(load: Load) -> dr.Recipe:
     models = {
         name: dr.EchoModel(replicas=replicas, concurrency=PLACES, latency_s=load.mean_s, latency_sigma=load.sigma)
@@ -71,7 +81,7 @@ def recipe_of(load: Load) -> dr.Recipe:
         name="places",
         models=models,
         sources=[dr.Source(name="rows", uses="benchmarks.places:records", with_=given, language="en")],
-        steps=[Loop(first=next(iter(models)), second=list(models)[-1])],
+        steps=[step_of(load)],
         resources=dr.Resources(runner_cpus=0.5),
     )
 
@@ -100,15 +110,15 @@ class NoLog:
         pass
 
 
-async def replies_of(run: dr.Run, recipe: dr.Recipe, step: str) -> list[list[tuple[str, float]]]:
+async def replies_of(run: dr.Run, recipe: dr.Recipe, step: Loop, name: str) -> list[list[tuple[str, float]]]:
     """Of each row, in the order of the sources: the models it asks and the seconds that each reply takes."""
     found = []
     for values in run.table("sources").to_pylist():
         recorder = Recorder(recipe, [])
         access = ModelAccess(recorder, recipe.models, recipe.seed)  # type: ignore[arg-type]
         row = Row(values)
-        models = access.models_for(row, step, NoLog(), RowUsage())  # type: ignore[arg-type]
-        await recipe.steps[0].process(row, models)  # type: ignore[union-attr]
+        models = access.models_for(row, name, NoLog(), RowUsage())  # type: ignore[arg-type]
+        await step.process(row, models)
         found.append(recorder.asked)
     return found
 
@@ -120,7 +130,7 @@ def measure(name: str, load: Load) -> dict[str, Any]:
         stage = next(stage for stage in run.store.names("steps") if stage.startswith("01-"))
         manifest = Manifest.read(run.store, f"steps/{stage}")
         assert manifest is not None and manifest.steps[0].kept == load.rows
-        replies = asyncio.run(replies_of(run, recipe, manifest.steps[0].name))
+        replies = asyncio.run(replies_of(run, recipe, step_of(load), manifest.steps[0].name))
     places = {model: PLACES * replicas for model, replicas in load.models.items()}
     least = first_come_first_served(replies, places)
     details = manifest.details
