@@ -24,6 +24,12 @@ def counted(number: float, thing: str) -> str:
     return f"{text} {thing}" if number == 1 else f"{text} {thing}s"
 
 
+class MachineryFault(DistilrayError):
+    """Storage, engines or nodes fail. No row is at fault and none is lost: the same command goes on when they work."""
+
+    prefix = "failed: "
+
+
 class InputError(DistilrayError):
     """What the user gave cannot be: a recipe, a path, a setting, a word on the command line."""
 

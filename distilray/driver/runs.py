@@ -62,7 +62,7 @@ def run(
             listen(Event("note", "", "connecting to Ray" if cluster_address() else "starting Ray on this machine"))
         with cluster(recipe.resources):
             context = Context(
-                store=store,
+                store=store.patient(),
                 lease=lease,
                 resources=recipe.resources,
                 budget=recipe.budget,

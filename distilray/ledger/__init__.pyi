@@ -4,7 +4,6 @@ from .counts import StepCounts as StepCounts
 from .counts import UnitCounts as UnitCounts
 from .counts import add_numbers as add_numbers
 from .counts import add_usage as add_usage
-from .crash_marks import CrashMarks as CrashMarks
 from .lease import Lease as Lease
 from .lease import RunIsHeld as RunIsHeld
 from .lineages import UnknownRow as UnknownRow

@@ -28,7 +28,7 @@ import msgspec
 import pyarrow as pa
 
 from distilray.errors import DistilrayError
-from distilray.storage import Store
+from distilray.storage import StorageFault, Store
 
 REPLIES = "replies"
 SEALED = "sealed.zst"
@@ -129,7 +129,7 @@ class _File:
 
     def append(self, line: bytes) -> None:
         if self._failure is not None:
-            raise OSError(f"the reply log cannot be written: {self._failure}") from self._failure
+            raise StorageFault(f"the reply log cannot be written: {self._failure}") from self._failure
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -151,12 +151,12 @@ class _File:
             lines, self._lines = self._lines, []
             if not lines:
                 return
-            if self._file is None:
-                os.makedirs(os.path.dirname(self._path), exist_ok=True)
-                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-                self.written = True
             text = b"".join(lines)
             try:
+                if self._file is None:
+                    os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                    self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                    self.written = True
                 done = os.write(self._file, text)
                 if done < len(text):  # a full disk; what follows must not be appended to half a line
                     os.ftruncate(self._file, self._size)
@@ -199,7 +199,7 @@ class _Segments:
     def append(self, line: bytes) -> None:
         with self._changed:
             if self._failure is not None:
-                raise OSError(f"the reply log cannot be written: {self._failure}") from self._failure
+                raise StorageFault(f"the reply log cannot be written: {self._failure}") from self._failure
             self._lines.append(line)
             self._bytes += len(line)
             if self._thread is None:

@@ -79,9 +79,16 @@ def unit_columns(store: Store, unit: UnitInput) -> list[str]:
     """Columns that :func:`kept_rows` can read from ``unit``; no rows are read."""
     names: list[str] = []
     for path in (unit.path, *unit.decisions):
-        with store.open_input(path) as source:
-            names += [name for name in pq.read_schema(source).names if name not in names]
+        names += [name for name in _columns(store, path) if name not in names]
     return names
+
+
+def _columns(store: Store, path: str) -> list[str]:
+    def read() -> list[str]:
+        with store.open_input(path) as source:
+            return pq.read_schema(source).names
+
+    return store.tried(path, read)
 
 
 def _decide(table: pa.Table, decisions: pa.Table) -> pa.Table:

@@ -1,3 +1,4 @@
+from .client.busy import BusyPlaces as BusyPlaces
 from .client.client import PoolClient as PoolClient
 from .client.client import Usage as Usage
 from .client.pools import EnginePools as EnginePools

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distilray.errors import DistilrayError, InputError
+from distilray.errors import DistilrayError, InputError, MachineryFault
 
 
 class ModelError(DistilrayError):
@@ -32,10 +32,8 @@ class BadReply(ModelError):
         self.text = text
 
 
-class NoEngineAlive(DistilrayError):
+class NoEngineAlive(MachineryFault):
     """Every engine of a model is down for good or for too long: the run cannot continue; no row is at fault."""
-
-    prefix = "failed: "
 
 
 class BudgetSpent(DistilrayError):

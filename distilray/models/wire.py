@@ -67,8 +67,16 @@ class _Batch(msgspec.Struct, array_like=True):
 Answer = tuple[int, list[AnyReply] | Fault]
 """Position in the batch, and one reply per sample or why there is none."""
 
+
+class Answers(msgspec.Struct, array_like=True):
+    """Answers that are ready together, and how many replies the engine still works on or has waiting."""
+
+    answers: list[Answer]
+    depth: int = 0
+
+
 _batches = msgspec.msgpack.Decoder(_Batch)
-_answers = msgspec.msgpack.Decoder(list[Answer])
+_answers = msgspec.msgpack.Decoder(Answers)
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -116,9 +124,9 @@ def _sampling(values: dict[str, Any]) -> Sampling:
     return Sampling.model_construct(**{**values, "stop": tuple(values["stop"])})
 
 
-def encode_answers(answers: list[Answer]) -> bytes:
-    return _encoder.encode(answers)
+def encode_answers(answers: list[Answer], depth: int = 0) -> bytes:
+    return _encoder.encode(Answers(answers, depth))
 
 
-def decode_answers(payload: bytes) -> list[Answer]:
+def decode_answers(payload: bytes) -> Answers:
     return _answers.decode(payload)

@@ -46,7 +46,8 @@ def status(store: Store) -> dict[str, Any]:
     ``steps``, one entry per step and stage: rows_in, created, kept, rejected, failed, reconciled, reasons, tokens_in,
     tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
     counted (a column that a global step counts: how many rows have each value);
-    ``models``: usage over the whole run; ``training``: see :func:`trainings`;
+    ``models``: usage over the whole run, and ``busy_share``, the share of the time of their engines' places in which
+    these were busy; ``training``: see :func:`trainings`;
     ``evaluations``: model, benchmark, metric, value, stderr,
     mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
     ``set_aside``: stages of earlier settings, kept because their replies were paid for.
@@ -60,7 +61,7 @@ def status(store: Store) -> dict[str, Any]:
     runners: dict[str, int] = {}
     engines: dict[str, int] = {}
     for _, manifest in counted:
-        add_usage(models, {name: usage | _seconds_of(manifest) for name, usage in manifest.models.items()})
+        add_usage(models, {name: usage | _seconds_of(manifest, name) for name, usage in manifest.models.items()})
         add_numbers(runners, manifest.runners)
         add_numbers(engines, manifest.engines)
     return {
@@ -131,8 +132,8 @@ def _step(step: StepCounts, stage: StageFiles, manifest: Manifest) -> dict[str, 
     }
 
 
-def _seconds_of(manifest: Manifest) -> dict[str, float]:
-    return {"stage_seconds": manifest.seconds}
+def _seconds_of(manifest: Manifest, model: str) -> dict[str, float]:
+    return {"stage_seconds": manifest.seconds, **manifest.details.get("places", {}).get(model, {})}
 
 
 def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
@@ -143,6 +144,7 @@ def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
         **numbers,
         "stage_seconds": round(seconds, 3),
         "tokens_per_s": round(usage["tokens_out"] / seconds, 1) if seconds else None,
+        "busy_share": round(usage["busy_s"] / usage["place_s"], 4) if usage.get("place_s") else None,
     }
 
 

@@ -55,11 +55,15 @@ def _progress(progress: dict[str, Any]) -> Text:
     done = f"{progress['done']:,}/{progress['total']:,} {progress.get('unit', 'units')}"
     words = f"{progress['phase']}  {done}  ETA {eta}"
     rates = "".join(
-        f"  {name} {model['tokens_per_s']:,.0f} tok/s"
+        f"  {name} {model['tokens_per_s']:,.0f} tok/s{_busy(model)}"
         for name, model in progress.get("models", {}).items()
         if "tokens_per_s" in model
     )
     return Text(words + rates)
+
+
+def _busy(model: dict[str, Any]) -> str:
+    return f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else ""
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
@@ -110,12 +114,14 @@ def _remark(step: dict[str, Any]) -> Text:
 
 
 def _models(models: list[dict[str, Any]]) -> Table:
-    table = _table("model", "requests", "replies", "replayed", "tokens in", "tokens out", "tok/s", "cost")
+    busy = ["busy"] if any(model["busy_share"] is not None for model in models) else []
+    table = _table("model", "requests", "replies", "replayed", "tokens in", "tokens out", "tok/s", *busy, "cost")
     for model in models:
         table.add_row(
             model["name"],
             *(_number(model[key]) for key in ("requests", "replies", "replayed")),
             *(_tokens(model[key]) for key in ("tokens_in", "tokens_out", "tokens_per_s")),
+            *("" if model["busy_share"] is None else f"{model['busy_share']:.0%}" for _ in busy),
             f"{model['cost']:,.4f}" if model["cost"] else "",
         )
     return table

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,8 +25,10 @@ class Resources(BaseModel):
     runner_cpus: float = Field(default=0.25, gt=0, description="CPUs reserved for each runner")
     rows_in_flight: int | Literal["auto"] = Field(
         default="auto",
-        description="rows being processed at once by all runners together; auto: 1.5 x replicas x max_num_seqs",
+        description="rows being processed at once by all runners together; auto: 1.5 x replicas x max_num_seqs, "
+        "summed over a phase's models",
     )
+    open_mib: int = Field(default=256, ge=1, description="most data of the units that one runner has open at once, MiB")
     num_cpus: int | None = Field(
         default=None, ge=1, description="CPUs of a local cluster; default: all of this machine"
     )
@@ -67,8 +68,6 @@ class Context:
     seed: int = 0
     run: str = "run"
     """The run's id: engines that a former driver of it left behind are found by it."""
-    session: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-    """This driver's: crashes of runners count within it."""
     logs: str | None = None
     """Directory, on every node, for what engines and runners print."""
     on_progress: Callable[[dict[str, Any]], None] = lambda progress: None

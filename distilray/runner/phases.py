@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import ray
 from msgspec.json import decode
 from ray.data import ExecutionResources
+from ray.exceptions import RayError
 
+from distilray.errors import MachineryFault
 from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
-from distilray.runner.monitor import reports, start_monitor
+from distilray.runner.monitor import is_lost, reports, start_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
 from distilray.runner.residency import Residency
@@ -22,6 +24,7 @@ from distilray.runner.row_runner import RowRunner, RunnerSpec
 from distilray.runner.sizing import Sizing, size
 from distilray.runner.spending import spent
 from distilray.runner.stage import Phase
+from distilray.storage import Store
 
 
 def run_phase(
@@ -80,34 +83,61 @@ def _run_missing(
     total: int,
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
-    spent_tokens, spent_money = spent(context.store)
-    monitor = start_monitor(spent_tokens, spent_money, context.budget.tokens, context.budget.money)
+    monitor = start_monitor(missing, spent(context.store), context.budget)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
         progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
         handles = pools.handles()
-        progress.waiting = ""
+        progress.working(handles)
         working = time.monotonic()
         spec = RunnerSpec(
             store=context.store,
             phase=phase,
             pools=handles,
             monitor=monitor,
-            session=context.session,
             seed=context.seed,
-            rows_in_flight=sizing.rows_in_flight,
+            admission=sizing.admission,
             replies_before=_replies_before(context, phase),
             keep_replies=context.resources.keep_replies,
         )
         try:
             stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
+        except RayError as error:
+            if not is_lost(monitor):
+                raise
+            raise MachineryFault(
+                f"{phase.name}: the process that hands out its units was lost ({str(error).splitlines()[0]}); nothing "
+                "else is: run the same command again"
+            ) from error
         finally:
             counted.details["working_seconds"] = (
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
             )
+            _count_places(counted, progress)
         if stopped:
-            why = reports(monitor)["stop"]
+            told = reports(monitor)
+            if told["fault"] is not None:
+                raise MachineryFault(
+                    f"{told['fault']}. Nothing is lost and no row failed of it; when the cause is mended, run the same "
+                    "command again: no request is repeated"
+                )
+            why = told["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
+
+
+def _count_places(counted: Manifest, progress: Progress) -> None:
+    """Adds how busy the engines' places were to the stage's details: over all sessions, and until the last row began in
+    the one that began it."""
+    if progress.places is None:
+        return  # it was over before the first report
+    counted.details["start_seconds"] = counted.details.get("start_seconds", 0.0) + (progress.first_row_s or 0.0)
+    places = counted.details.setdefault("places", {})
+    for model, busy in progress.places.sample().items():
+        total = places.setdefault(model, {"busy_s": 0.0, "place_s": 0.0})
+        total["busy_s"] += busy.busy_s
+        total["place_s"] += busy.place_s
+    if progress.busy_until_last_row is not None:
+        counted.details["busy_until_last_row"] = progress.busy_until_last_row
 
 
 def _collect(
@@ -120,11 +150,11 @@ def _collect(
     monitor: Any,
 ) -> bool:
     """Counts finished units; returns whether the runners had to stop before the last."""
-    stopped = False
-    for result in _results(context, spec, pools, missing, sizing):
+    left = dict(missing)
+    for result in _results(context, spec, pools, len(missing), sizing):
         if result["counts"] is None:
-            stopped = True
-            continue
+            continue  # a ticket for which no unit was left
+        del left[result["name"]]
         counted.add(decode(result["counts"], type=UnitCounts))
         if context.lease.lost.is_set():
             ray.get(monitor.stop.remote("the lease on the run was lost"))
@@ -132,27 +162,37 @@ def _collect(
                 f"the lease on the run was lost ({context.lease.why_lost}); this driver stopped without touching it "
                 "further. Unless another driver holds it now, the same command resumes it: no request is repeated"
             )
-    return stopped
+    return not _add_unheard(context.store, spec.phase, left, counted)
+
+
+def _add_unheard(store: Store, phase: Phase, left: Mapping[str, UnitInput], counted: Manifest) -> bool:
+    """Counts units whose runner published them and died before it could say so; returns whether there are no others."""
+    published = set(store.names(phase.directory)) if left else set()
+    unheard = [name for name in left if f"{name}.parquet" in published]
+    for name in unheard:
+        counted.add(read_unit_counts(store, f"{phase.directory}/{name}.parquet"))
+    return len(unheard) == len(left)
 
 
 def _results(
-    context: Context, spec: RunnerSpec, pools: Residency, missing: list[tuple[str, UnitInput]], sizing: Sizing
+    context: Context, spec: RunnerSpec, pools: Residency, units: int, sizing: Sizing
 ) -> Iterator[dict[str, Any]]:
-    """What runners return about each unit, as units are done."""
+    """What runners return about each ticket, as units are done."""
     # Pools were reserved first; by default Ray Data plans with the whole cluster.
     reserved, cluster = pools.reserved(), ray.cluster_resources()
     limits = ExecutionResources(
         cpu=max(cluster.get("CPU", 0) - reserved["CPU"], context.resources.runner_cpus * sizing.runners),
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
     )
-    units = [{"name": name, "path": unit.path, "decisions": list(unit.decisions)} for name, unit in missing]
+    # A runner holds more tickets than it can use, so that those of all runners together are enough.
+    tickets = [{"ticket": number} for number in range(units + sizing.runners * sizing.units_assigned)]
     yield from pass_units(
         RowRunner,
         (spec,),
-        units,
+        tickets,
         actors=sizing.runners,
         cpus=context.resources.runner_cpus,
-        units_in_flight=sizing.units_in_flight,
+        units_in_flight=sizing.units_assigned,
         limits=limits,
         spread=True,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from distilray.ledger import Manifest
+from distilray.models import BusyPlaces, PoolHandles
 from distilray.runner.context import Context
 from distilray.runner.monitor import reports
 from distilray.runner.stage import Phase
@@ -26,6 +28,14 @@ class Progress:
         self.throughput = Throughput()
         self.waiting = ""
         """For what no row is worked on yet: ``"engines of teacher"``."""
+        self.places: BusyPlaces | None = None
+        """Watched from the first row on."""
+        self.first_row_s: float | None = None
+        """Seconds from :meth:`working` until the first row began: start of the runners."""
+        self.busy_until_last_row: dict[str, float] | None = None
+        """Model to the share of its places that were busy until the last row began; None before that."""
+        self._handles: PoolHandles | None = None
+        self._worked_since = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tick, name="progress", daemon=True)
 
@@ -36,6 +46,17 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def working(self, handles: PoolHandles) -> None:
+        """The engines can answer."""
+        self.waiting = ""
+        self._handles, self._worked_since = handles, time.time()
+
+    def _watch(self, live: Mapping[str, dict[str, Any]]) -> None:
+        began = [report["began"] for report in live.values() if report["began"]]
+        if self.places is None and self._handles is not None and began:
+            self.first_row_s = max(min(began) - self._worked_since, 0.0)
+            self.places = BusyPlaces(self._handles)
 
     def _tick(self) -> None:
         while not self._over.wait(EVERY_S):
@@ -59,6 +80,14 @@ class Progress:
         if live:
             written = {model: int(usage["tokens_out"]) for model, usage in models.items()}
             self.throughput.add(time.monotonic(), ended, written)
+        self._watch(live)
+        if self.places is not None:
+            shares = {model: round(busy.share, 4) for model, busy in self.places.sample().items()}
+            for model in models.keys() & shares.keys():
+                models[model]["busy_share"] = shares[model]
+            waiting = sum(report["waiting"] for report in live.values())
+            if self.busy_until_last_row is None and not waiting and units == self.total - self.units_at_start:
+                self.busy_until_last_row = shares
         for model, usage in models.items():
             usage["tokens_per_s"] = round(self.throughput.tokens_per_s(model), 1)
         progress = {

@@ -1,33 +1,47 @@
-"""A row runner: the light actor through which Ray Data sends unit references.
+"""A row runner: the light actor that Ray Data starts, and to which it sends tickets for units.
 
 It reads a unit's rows from Parquet, runs their coroutines and publishes one Parquet file. ``__call__`` is async and
-only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and several
-units are in flight (a synchronous class ran them one after another, at 0.55 of the speed).
+only awaits work on the runner's own loop thread: a blocking put in Ray's loop cannot stall timers then, and many units
+are open at once (a synchronous class ran them one after another, at 0.55 of the speed).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import random
 import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
 from msgspec.json import encode
 
-from distilray.ledger import CrashMarks, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.errors import MachineryFault
+from distilray.ledger import ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
+from distilray.runner.admission import Admission
+from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.dispatch import Opened
+from distilray.runner.marks import Marks, UnitMarks
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
-from distilray.runner.unit import Crowd, Passage
+from distilray.runner.unit import Passage
 from distilray.storage import Store
 
 REPORT_EVERY_S = 1.0
+FAULTS_BEFORE_STOPPING = 3
+"""Faults of the machinery that end a unit's work until the run stops. Storage and clients have each waited for minutes
+before they report one."""
+PAUSE_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,10 +52,9 @@ class RunnerSpec:
     phase: Phase
     pools: PoolHandles
     monitor: Any
-    session: str
-    """The driver's session: crashes of an earlier driver's runners are not counted against the rows."""
     seed: int
-    rows_in_flight: int
+    admission: Admission
+    """What each runner may work on at once."""
     replies_before: tuple[str, ...] = ()
     """Earlier phases of the run whose replies are looked up too."""
     keep_replies: bool = True
@@ -61,36 +74,66 @@ class RowRunner:
 
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
-        session = _Session(
-            client, ModelAccess(client, self.spec.phase.models, self.spec.seed), Crowd(self.spec.rows_in_flight)
-        )
+        access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
+        session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
         session.reporter = asyncio.create_task(self._report(session))
         tune_gc()
         return session
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
-        for name, path, decisions in zip(batch["name"], batch["path"], batch["decisions"], strict=True):
-            unit = UnitInput(str(path), tuple(decisions))
-            work = asyncio.run_coroutine_threadsafe(self._run(str(name), unit), self.loop)
-            counts = await asyncio.wrap_future(work)
+        for ticket in batch["ticket"]:
+            work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
+            name, counts = await asyncio.wrap_future(work)
             yield {"name": [name], "counts": [encode(counts) if counts else None]}
 
-    async def _run(self, name: str, unit: UnitInput) -> UnitCounts | None:
-        """The unit's counts, or None where the run was stopped before the unit was done."""
-        if self.session.crowd.stopping.is_set():
-            return None
+    async def _run(self, ticket: int) -> tuple[str, UnitCounts | None]:
+        """The unit that the ticket opened and its counts; none where no unit is left, or the run was stopped."""
+        for left in reversed(range(FAULTS_BEFORE_STOPPING)):
+            try:
+                async with self.session.crowd.unit() as place:
+                    opened = await self.spec.monitor.opens.remote(self.id, ticket)
+                    if opened is None:
+                        self.session.crowd.no_more()
+                        return "", None
+                    return opened.name, await self._closing(opened, place)
+            except BudgetSpent:
+                return "", None
+            except MachineryFault as fault:
+                log.warning("a unit is put back: %s", fault)
+                if not left:
+                    # All runners stop, and the driver reads why from the monitor.
+                    await self.spec.monitor.fault.remote(str(fault))
+                    self.session.crowd.stop()
+                    return "", None
+                await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
+        raise AssertionError("the last try returns")
+
+    async def _closing(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+        """Passes the unit through the phase, and tells the monitor how it ended."""
+        published = False
+        try:
+            counts = await self._pass(opened, place)
+            published = True
+        finally:
+            await self.spec.monitor.closes.remote(self.id, opened.name, published)
+        return counts
+
+    async def _pass(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+        name, unit, crashes = opened
         started = time.perf_counter()
         phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
-        rows = await in_thread(self.files, self._read, unit)
+        rows, size = await in_thread(self.files, self._read, unit)
+        place.read(len(rows), size)
         replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        attempts = await in_thread(self.files, CrashMarks, store, phase.directory, name, self.spec.session)
-        passage = Passage(phase.steps, self.session.access, replies, attempts, self.session.crowd)
+        marks = UnitMarks(self.session.marks, name, crashes)
+        passage = Passage(phase.steps, self.session.access, replies, marks, place)
         try:
             values = await passage.run(rows)
-        except BudgetSpent:
-            await in_thread(self.files, replies.close)
-            return None
+        except (BudgetSpent, MachineryFault):
+            with contextlib.suppress(OSError):  # what the storage has not taken is asked for again
+                await in_thread(self.files, replies.close)
+            raise
         counts = UnitCounts(
             steps=passage.counts,
             models={model: _usage(spent) for model, spent in passage.by_model.items()},
@@ -100,12 +143,11 @@ class RowRunner:
         )
         await in_thread(self.files, self._publish, name, values, counts)
         await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
-        await in_thread(self.files, attempts.clear)
         return counts
 
-    def _read(self, unit: UnitInput) -> list[Row]:
+    def _read(self, unit: UnitInput) -> tuple[list[Row], int]:
         table = kept_rows(self.spec.store, unit)
-        return [Row(values) for values in table.to_pylist()]
+        return [Row(values) for values in table.to_pylist()], table.nbytes
 
     def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts) -> None:
         write_unit(self.spec.store, f"{self.spec.phase.directory}/{name}.parquet", values, self.schema, counts)
@@ -118,6 +160,8 @@ class RowRunner:
                 "units": crowd.units,
                 "rows": crowd.rows,
                 "ended": crowd.ended,
+                "waiting": crowd.admission.waiting,
+                "began": crowd.began,
                 "outcomes": crowd.outcomes,
                 "models": {
                     name: {
@@ -130,16 +174,19 @@ class RowRunner:
                 },
                 "tokens": sum(model.tokens_in + model.tokens_out for model in usage.values()),
                 "money": sum(model.cost for model in usage.values()),
+                "queues": session.client.queues,
             }
-            if await self.spec.monitor.report.remote(self.id, report):
-                crowd.stopping.set()
+            told = await self.spec.monitor.report.remote(self.id, report)
+            session.client.others(told["others"])
+            if told["stop"]:
+                crowd.stop()
 
 
 class _Session:
     """What lives on the runner's loop."""
 
-    def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd) -> None:
-        self.client, self.access, self.crowd = client, access, crowd
+    def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd, marks: Marks) -> None:
+        self.client, self.access, self.crowd, self.marks = client, access, crowd, marks
         self.reporter: asyncio.Task[None] | None = None
         self._counted: dict[str, int] = {}
 

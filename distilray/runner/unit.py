@@ -1,8 +1,7 @@
 """One unit: its rows go through a phase's steps as coroutines and come out as one Parquet file.
 
 No row vanishes: a row leaves every step kept, rejected(reason) or failed(error); a step that raises fails its row
-alone. A row that kills its runner is found by running the unit's rows while no other unit runs and halving them
-(``CrashMarks`` remembers crashes), and fails alone too.
+alone. A row that kills its runner is found (:mod:`distilray.runner.crashes`), and fails alone too.
 """
 
 from __future__ import annotations
@@ -14,42 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from distilray.ledger import CrashMarks, ReplyLog, StepCounts
-from distilray.models import BudgetSpent, ModelError, ReadWriteLock
+from distilray.errors import MachineryFault
+from distilray.ledger import ReplyLog, StepCounts
+from distilray.models import BudgetSpent, ModelError
 from distilray.rows import Outcome, Row, failed
+from distilray.runner.crowd import OpenUnit
+from distilray.runner.marks import UnitMarks
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.runner.stage import NamedStep
 
-CRASHES_BEFORE_ALONE = 2
-"""Deaths of runners until a span that was in flight each time runs with nothing else in its runner."""
-CRASHES_BEFORE_FAILED = 2
-"""Deaths of runners that had a single row alone until that row is failed."""
-
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Crowd:
-    """Rows in flight in one runner: caps how many there are and counts their outcomes."""
-
-    rows_in_flight: int
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Step to outcome to rows, since the runner started; for the progress line."""
-    units: int = 0
-    """Units begun since the runner started."""
-    rows: int = 0
-    """Rows of these units."""
-    ended: int = 0
-    """Those of the rows that have left the phase."""
-
-    def __post_init__(self) -> None:
-        self.gate = asyncio.Semaphore(self.rows_in_flight)
-        self.spans = ReadWriteLock()
-
-    def saw(self, step: str, kind: str) -> None:
-        counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
-        counts[kind] += 1
 
 
 @dataclass
@@ -59,8 +32,8 @@ class Passage:
     steps: Sequence[NamedStep]
     access: ModelAccess
     replies: ReplyLog
-    attempts: CrashMarks
-    crowd: Crowd
+    marks: UnitMarks
+    unit: OpenUnit
     counts: list[StepCounts] = field(init=False)
     by_model: dict[str, list[float]] = field(default_factory=dict)
 
@@ -68,50 +41,35 @@ class Passage:
         self.counts = [StepCounts(named.name) for named in self.steps]
 
     async def run(self, rows: Sequence[Row], starts: Sequence[int] | None = None) -> list[dict[str, Any]]:
-        """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``."""
-        self.crowd.units += 1
-        self.crowd.rows += len(rows)
-        return await self._span(rows, starts or [0] * len(rows), 0, len(rows))
+        """All ``rows`` and the children they made, as they leave the phase; row i enters at step ``starts[i]``.
 
-    async def _span(
-        self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, suspect: bool = False
-    ) -> list[dict[str, Any]]:
-        crashes = self.attempts.crashes(low, high)
-        if high - low == 1 and crashes.alone >= CRASHES_BEFORE_FAILED:
-            return [self._refuse(rows[low], starts[low], f"killed its runner {sum(crashes)} times")]
-        if high - low > 1 and crashes.alone:
-            middle = (low + high) // 2
-            left = await self._span(rows, starts, low, middle, suspect=True)
-            return left + await self._span(rows, starts, middle, high, suspect=True)
-        suspect = suspect or crashes.together >= CRASHES_BEFORE_ALONE
-        async with self.crowd.spans.exclusive() if suspect else self.crowd.spans.shared():
-            return await self._watched(rows, starts, low, high, suspect)
-
-    async def _watched(
-        self, rows: Sequence[Row], starts: Sequence[int], low: int, high: int, alone: bool
-    ) -> list[dict[str, Any]]:
-        """The rows of one span side by side, with a mark that remains if the runner dies."""
-        self.attempts.begin(low, high, alone)
+        Raises what is not a row's fault: :class:`BudgetSpent` or a :class:`MachineryFault`.
+        """
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._gated(rows[i], starts[i])) for i in range(low, high)]
+                tasks = [
+                    group.create_task(self._row(row, starts[position] if starts else 0, position))
+                    for position, row in enumerate(rows)
+                ]
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first row's reason to stop is the unit's
-        self.attempts.end(low, high)
         return [values for task in tasks for values in task.result()]
+
+    async def _row(self, row: Row, at: int, position: int) -> list[dict[str, Any]]:
+        marks = self.marks
+        if marks.of(position).guilty:
+            return [self._refuse(row, at, f"killed its runner {sum(marks.of(position))} times")]
+        async with self.unit.place(), self.unit.crowd.turns.of(marks.group(position)):
+            await marks.begin(position)
+            try:
+                return await self._through(row, at)
+            finally:
+                marks.end(position)
 
     def _refuse(self, row: Row, at: int, error: str) -> dict[str, Any]:
         self.counts[at].rows_in += 1
-        self.crowd.ended += 1
+        self.unit.skip()
         return self._leave(row, at, failed(error), RowUsage(), 0.0)[1]
-
-    async def _gated(self, row: Row, at: int) -> list[dict[str, Any]]:
-        async with self.crowd.gate:
-            if self.crowd.stopping.is_set():
-                raise BudgetSpent
-            out = await self._through(row, at)
-            self.crowd.ended += 1
-            return out
 
     async def _through(self, row: Row, at: int) -> list[dict[str, Any]]:
         """``row`` from step ``at`` on, then its children from the step after the one that made them."""
@@ -142,7 +100,7 @@ class Passage:
             outcome = await named.step.process(row, models)  # type: ignore[union-attr]
         except ModelError as error:
             outcome = failed(f"{type(error).__name__}: {error}")
-        except BudgetSpent:
+        except (BudgetSpent, MachineryFault):
             raise
         except Exception as error:
             # A step's bug must not cost the unit's other rows; the row says what happened, the log says where.
@@ -162,7 +120,7 @@ class Passage:
         counts.tokens_out += usage.tokens_out
         counts.seconds += seconds
         counts.count(outcome.kind, _countable(outcome))
-        self.crowd.saw(name, outcome.kind)
+        self.unit.crowd.saw(name, outcome.kind)
         for model, spent in usage.by_model.items():
             total = self.by_model.setdefault(model, [0, 0, 0, 0, 0, 0.0])
             for i, amount in enumerate(spent):

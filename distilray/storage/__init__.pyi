@@ -5,6 +5,7 @@ from .downloads import download as download
 from .parquet import read_parquet as read_parquet
 from .parquet import read_parquet_footer as read_parquet_footer
 from .parquet import write_parquet as write_parquet
+from .patience import StorageFault as StorageFault
 from .store import Store as Store
 from .store import StoreError as StoreError
 from .uploads import download_folder as download_folder

@@ -50,15 +50,23 @@ def write_parquet(store: Store, path: str, table: pa.Table, key: str, entry: Any
 
 def read_parquet(store: Store, path: str, columns: Collection[str] | None = None) -> pa.Table:
     """The rows of the file at ``path``, in order; of ``columns`` (None: all) those that it has, in the file's order."""
-    with store.open_input(path) as source, pq.ParquetFile(source) as file:
-        names = file.schema_arrow.names
-        chosen = None if columns is None else [name for name in names if name in columns]
-        return file.read(columns=chosen, use_threads=False)  # many units are read concurrently
+
+    def read() -> pa.Table:
+        with store.open_input(path) as source, pq.ParquetFile(source) as file:
+            names = file.schema_arrow.names
+            chosen = None if columns is None else [name for name in names if name in columns]
+            return file.read(columns=chosen, use_threads=False)  # many units are read concurrently
+
+    return store.tried(path, read)
 
 
 def read_parquet_footer(store: Store, path: str, key: str) -> Footer:
     """The footer of the file at ``path``; :class:`FileNotFoundError` where there is none, :class:`KeyError` where it
     has no entry under ``key``."""
-    with store.open_input(path) as file:
-        metadata = pq.read_metadata(file)
+
+    def read() -> pq.FileMetaData:
+        with store.open_input(path) as file:
+            return pq.read_metadata(file)
+
+    metadata = store.tried(path, read)
     return Footer(metadata.metadata[key.encode()], metadata.num_rows)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -24,7 +25,9 @@ import pyarrow.fs as pafs
 from distilray.errors import InputError
 from distilray.storage.addresses import absolute, resolve, without_keys
 from distilray.storage.atomic import put
+from distilray.storage.patience import patiently
 
+PATIENCE_S = 300.0
 MOVES_AT_ONCE = 16
 READS = 5
 """Read attempts for an object that is deleted and rewritten in the meantime."""
@@ -34,6 +37,9 @@ REMEDIES = {
     "NETWORK_CONNECTION": "is the server up, and are endpoint_override and region right?",
     "": "give a folder, or a URI such as s3://bucket/runs/first",
 }
+
+
+T = TypeVar("T")
 
 
 class StoreError(InputError):
@@ -47,10 +53,15 @@ class StoreError(InputError):
 
 class Store:
     """The run directory at ``uri``: a URI of a pyarrow filesystem, or a plain local path. Picklable,
-    thread-safe."""
+    thread-safe.
 
-    def __init__(self, uri: str | os.PathLike[str]) -> None:
+    ``patience_s``: how long a call that fails is tried again (:func:`~distilray.storage.patience.patiently`); such a
+    store raises :class:`FileNotFoundError` and :class:`StorageFault` alone. At 0 it raises what the filesystem does.
+    """
+
+    def __init__(self, uri: str | os.PathLike[str], patience_s: float = 0.0) -> None:
         self.uri = absolute(uri)
+        self.patience_s = patience_s
         self.filesystem, self.base = resolve(self.uri)
         self.local = isinstance(self.filesystem, pafs.LocalFileSystem)
 
@@ -67,7 +78,15 @@ class Store:
         return store
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.uri,)
+        return Store, (self.uri, self.patience_s)
+
+    def patient(self, seconds: float = PATIENCE_S) -> Store:
+        """The same run directory, for work that outlasts faults of the storage."""
+        return Store(self.uri, seconds)
+
+    def tried(self, path: str, call: Callable[[], T]) -> T:
+        """What ``call``, which uses the file at ``path`` and may be repeated, returns with this store's patience."""
+        return patiently(call, f"{self.shown}/{path}", self.patience_s) if self.patience_s else call()
 
     def __repr__(self) -> str:
         return f"Store({self.shown!r})"
@@ -94,6 +113,9 @@ class Store:
 
     def read(self, path: str) -> bytes:
         """The whole file, as one writer left it; :class:`FileNotFoundError` where there is none."""
+        return self.tried(path, lambda: self._read_whole(path))
+
+    def _read_whole(self, path: str) -> bytes:
         for left in reversed(range(READS)):
             try:
                 return self._read(path)
@@ -102,7 +124,7 @@ class Store:
             except OSError as error:
                 # An object that is deleted between being opened and being read is another OSError on S3, of several
                 # names; and its owner may have rewritten it since. A store out of reach fails here once more.
-                if not self.exists(path):
+                if not self._exists(path):
                     raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
                 if self.local or not left:
                     raise
@@ -120,7 +142,8 @@ class Store:
                     return data
 
     def open_input(self, path: str) -> pa.NativeFile:
-        """A file for random access; :class:`FileNotFoundError` where there is none."""
+        """A file for random access; :class:`FileNotFoundError` where there is none. What is read from it meets faults
+        without patience: wrap it all in :meth:`tried`."""
         return self.filesystem.open_input_file(self.full(path))
 
     def write(self, path: str, data: bytes | bytearray | memoryview | pa.Buffer, *, durable: bool = True) -> None:
@@ -129,7 +152,7 @@ class Store:
         ``durable=False`` is for what is worthless after a power cut (heartbeats, progress, crash marks); an existing
         unit is never redone.
         """
-        put(self.filesystem, self.full(path), data, durable=durable)
+        self.tried(path, lambda: put(self.filesystem, self.full(path), data, durable=durable))
 
     def read_json(self, path: str) -> Any:
         try:
@@ -141,10 +164,16 @@ class Store:
         self.write(path, msgspec.json.format(msgspec.json.encode(value), indent=1), durable=durable)
 
     def exists(self, path: str) -> bool:
+        return self.tried(path, lambda: self._exists(path))
+
+    def _exists(self, path: str) -> bool:
         return self.filesystem.get_file_info(self.full(path)).type != pafs.FileType.NotFound
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of the files and folders in ``folder``; none where it does not exist."""
+        return self.tried(folder, lambda: self._names(folder))
+
+    def _names(self, folder: str) -> list[str]:
         if self.local:
             try:
                 names = os.listdir(self.full(folder))
@@ -159,20 +188,21 @@ class Store:
         """Paths of all files below ``folder``, sorted."""
         selector = pafs.FileSelector(self.full(folder), allow_not_found=True, recursive=True)
         root = PurePosixPath(self.base)
-        found = (info for info in self.filesystem.get_file_info(selector) if info.is_file)
+        listed = self.tried(folder, lambda: self.filesystem.get_file_info(selector))
+        found = (info for info in listed if info.is_file)
         return sorted(str(PurePosixPath(info.path).relative_to(root)) for info in found)
 
     def delete(self, path: str) -> None:
         """Removes a file; it need not exist."""
         try:
-            self.filesystem.delete_file(self.full(path))
+            self.tried(path, lambda: self.filesystem.delete_file(self.full(path)))
         except FileNotFoundError:
             return
 
     def delete_dir(self, folder: str) -> None:
         """Removes a folder and everything below it; it need not exist."""
         try:
-            self.filesystem.delete_dir(self.full(folder))
+            self.tried(folder, lambda: self.filesystem.delete_dir(self.full(folder)))
         except FileNotFoundError:
             return
 
@@ -186,7 +216,7 @@ class Store:
             return
 
         def move(path: str) -> None:
-            self.filesystem.move(self.full(path), self.full(target + path.removeprefix(folder)))
+            self.tried(path, lambda: self._move(self.full(path), self.full(target + path.removeprefix(folder))))
 
         files = self.files_below(folder)
         with ThreadPoolExecutor(MOVES_AT_ONCE) as pool:
@@ -194,3 +224,10 @@ class Store:
         if f"{folder}/{last}" in files:
             move(f"{folder}/{last}")
         self.delete_dir(folder)
+
+    def _move(self, path: str, target: str) -> None:
+        try:
+            self.filesystem.move(path, target)
+        except FileNotFoundError:  # an earlier try that was cut off has moved it
+            if self.filesystem.get_file_info(target).type == pafs.FileType.NotFound:
+                raise

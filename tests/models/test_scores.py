@@ -12,7 +12,7 @@ def test_scores_arrive_as_they_were_packed() -> None:
     ids = np.array([[5, 3], [70_000, 1]])
     log_probs = np.log(np.array([[0.6, 0.3], [0.9, 0.05]]))
     reply = ScoreReply(pack(ids, log_probs), 3)
-    [(_, [found])] = decode_answers(encode_answers([(0, [reply])]))
+    [(_, [found])] = decode_answers(encode_answers([(0, [reply])])).answers
     assert found == reply
     got_ids, got, rest = found.scores.arrays()
     assert got_ids.tolist() == ids.tolist()

@@ -35,11 +35,11 @@ def test_replies_arrive_whole():
     reply = Reply("文本", "stop", 3, 4, 1, "because", [{"文": -0.5, "本": -1.0}], 0.25)
     label = LabelReply("maths", {"maths": -0.1, "code": -2.5}, 9, 0.5)
     answers = [(7, [reply, reply]), (8, [label])]
-    assert decode_answers(encode_answers(answers)) == answers
+    assert decode_answers(encode_answers(answers)).answers == answers
 
 
 def test_an_error_arrives_as_the_same_error():
-    ((index, fault),) = decode_answers(encode_answers([(1, Fault.of(PromptTooLong("9 tokens")))]))
+    ((index, fault),) = decode_answers(encode_answers([(1, Fault.of(PromptTooLong("9 tokens")))])).answers
     with pytest.raises(PromptTooLong, match="9 tokens"):
         raise fault.exception()
     assert index == 1

@@ -30,6 +30,25 @@ def test_steps_models_and_who_did_the_work_are_told(tmp_path):
     assert judge["reasons"] == {"rejected: relevance below 6": 3, "failed: RequestTimedOut": 3}
     assert (judge["tokens_out"], judge["tokens_per_s"]) == (240, 120.0)
     assert found["models"][0]["name"] == "teacher" and found["models"][0]["replies"] == 48
+    assert found["models"][0]["busy_share"] is None  # this run is from before places were counted
+
+
+def test_how_busy_engines_were_is_told_over_all_stages(tmp_path):
+    store = Store(tmp_path)
+    write_run(store)
+    manifest = Manifest.read(store, PHASE)
+    assert manifest is not None
+    manifest.details["places"] = {"teacher": {"busy_s": 30.0, "place_s": 32.0}}
+    manifest.write(store, PHASE)
+    found = status(store)
+    assert found["models"][0]["busy_share"] == 0.9375
+    assert "94%" in screen(found, 160)
+
+
+def test_who_did_the_work_is_told(tmp_path):
+    store = Store(tmp_path)
+    write_run(store)
+    found = status(store)
     assert found["runners"] == {"runner-0": 16, "runner-1": 8}
     assert found["engines"] == {"engine-0": 32, "engine-1": 16}
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from distilray.ledger import CrashMarks, ReplyLog
+from distilray.ledger import ReplyLog
 from distilray.rows import Row
 from distilray.runner import NamedStep
-from distilray.runner.unit import Crowd, Passage
+from distilray.runner.admission import Admission
+from distilray.runner.crowd import Crowd, OpenUnit
+from distilray.runner.unit import Passage
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.storage import Store
+from tests.support.marks import nobody_died
 from tests.support.planted import GOOD, LONG, WRONG, Planted, desk, go, problem
 
 PAIRS = CognitivePairs(model="student", samples=2)
@@ -98,8 +101,8 @@ def test_rows_and_pairs_reconcile_in_the_ledger(tmp_path: Path) -> None:
         [NamedStep("pairs", drop)],
         desk(engine),
         ReplyLog(store, "p", "u"),
-        CrashMarks(store, "p", "u", "session"),
-        Crowd(4),
+        nobody_died("u"),
+        OpenUnit(Crowd(Admission(4, 1 << 20, 1))),
     )
     rows = asyncio.run(passage.run([problem(**ALIGNED)]))
     [counts] = passage.counts

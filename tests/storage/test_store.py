@@ -132,7 +132,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_read_whole(store):
 
 def test_an_object_that_is_deleted_and_written_anew_while_it_is_read_is_read_again(s3_store, monkeypatch):
     s3_store.write("lease/one.json", b"old")
-    open_input, exists, opened = Store.open_input, Store.exists, []
+    open_input, exists, opened = Store.open_input, Store._exists, []
 
     def open_and_lose(store, path):
         file = open_input(store, path)
@@ -146,6 +146,6 @@ def test_an_object_that_is_deleted_and_written_anew_while_it_is_read_is_read_aga
         return exists(store, path)
 
     monkeypatch.setattr(Store, "open_input", open_and_lose)
-    monkeypatch.setattr(Store, "exists", written_anew)
+    monkeypatch.setattr(Store, "_exists", written_anew)
     assert s3_store.read("lease/one.json") == b"new"
     assert len(opened) == 3

@@ -71,7 +71,7 @@ class Endpoint:
         try:
             answers = {}
             async for payload in engine.answer(encode_batch(requests)):
-                answers.update(decode_answers(payload))
+                answers.update(decode_answers(payload).answers)
             return [a if isinstance(a := answers[k], list) else a.exception() for k in range(len(requests))]
         finally:
             await engine.client.close()

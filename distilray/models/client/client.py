@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -16,7 +17,7 @@ import ray
 
 from distilray.errors import DistilrayError
 from distilray.models.client.pools import EngineHandle, PoolHandle, PoolHandles
-from distilray.models.client.routing import choose, stable_hash
+from distilray.models.client.routing import Router
 from distilray.models.errors import NoEngineAlive, PromptKillsEngines
 from distilray.models.replies import AnyReply, LabelReply, Reply, ScoreReply
 from distilray.models.requests import ClassifyRequest, GenerateRequest, Request, ScoreRequest
@@ -89,6 +90,16 @@ class PoolClient:
         """Per model, since this client was made."""
         return {name: pool.usage for name, pool in self._pools.items()}
 
+    @property
+    def queues(self) -> dict[str, list[int]]:
+        """Per model, what this client waits for at each engine."""
+        return {name: pool.router.own for name, pool in self._pools.items()}
+
+    def others(self, queues: Mapping[str, Sequence[int]]) -> None:
+        """What all other clients together wait for, in the form of :attr:`queues`."""
+        for name, requests in queues.items():
+            self._pools[name].router.others(requests)
+
     async def close(self) -> None:
         """Cancel what is in flight."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
@@ -107,8 +118,8 @@ class Pool:
         self.model = model
         self.settings = handle.settings
         self.usage = Usage()
-        self.engines = [EngineConnection(engine, self) for engine in handle.engines]
-        self._alive = list(self.engines)
+        self.router = Router([engine.name for engine in handle.engines], handle.settings.requests_per_engine)
+        self.engines = [EngineConnection(engine, k, self) for k, engine in enumerate(handle.engines)]
         self._changed = asyncio.Event()
         self._suspects = asyncio.Lock()
         self.closed = False
@@ -131,7 +142,7 @@ class Pool:
 
     async def _engine(self, affinity: str) -> EngineConnection:
         deadline = time.monotonic() + GONE_S
-        while not self._alive:
+        while not self.router:
             if all(engine.gone for engine in self.engines):
                 raise NoEngineAlive(f"all {len(self.engines)} engines of {self.model} are gone: {self.engines[0].why}")
             self._changed.clear()
@@ -141,11 +152,11 @@ class Pool:
             except TimeoutError:
                 why = self.engines[0].why
                 raise NoEngineAlive(f"no engine of {self.model} came back within {GONE_S:g} s: {why}") from None
-        return choose(affinity, self._alive, self.settings.requests_per_engine)
+        return self.engines[self.router.choose(affinity)]
 
     def note(self) -> None:
         """An engine came or went."""
-        self._alive = [engine for engine in self.engines if engine.up]
+        self.router.up([k for k, engine in enumerate(self.engines) if engine.up])
         self._changed.set()
 
     def count(self, asked: _Asked, engine: str, replies: list[AnyReply]) -> list[AnyReply]:
@@ -175,10 +186,9 @@ def _priced(reply: AnyReply, price: Price) -> AnyReply:
 class EngineConnection:
     """One engine: requests that wait for its next call, calls in flight, and whether it is alive."""
 
-    def __init__(self, handle: EngineHandle, pool: Pool) -> None:
+    def __init__(self, handle: EngineHandle, position: int, pool: Pool) -> None:
         self.name = handle.name
-        self.salt = stable_hash(handle.name)
-        self.in_flight = 0
+        self.position = position
         self.up = True
         self.gone = False
         self.why = ""
@@ -187,6 +197,11 @@ class EngineConnection:
         self._waiting: list[_Asked] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Replies that this client waits for."""
+        return self._pool.router.own[self.position]
 
     def ask(self, request: Request) -> asyncio.Future[list[AnyReply]]:
         """Replies, in a call shared with other requests of the same few milliseconds."""
@@ -205,7 +220,7 @@ class EngineConnection:
         return asked.future
 
     def _asked(self, request: Request) -> _Asked:
-        self.in_flight += request.n
+        self._pool.router.sent(self.position, request.n)
         return _Asked(request, asyncio.get_running_loop().create_future(), time.monotonic())
 
     def _flush(self) -> None:
@@ -227,10 +242,11 @@ class EngineConnection:
         stream = self._actor.answer.remote(encode_batch([asked.request for asked in batch]), alone)
         try:
             async for ref in stream:
-                answers = decode_answers(await ref)  # raises what ended the stream
+                found = decode_answers(await ref)  # raises what ended the stream
                 began = True
-                for index, answer in answers:
+                for index, answer in found.answers:
                     self._settle(left.pop(index), answer)
+                self._pool.router.reported(self.position, found.depth)
         except ray.exceptions.RayActorError as death:
             self._down(death)
             self._fail(left, EngineDied(began))
@@ -245,7 +261,7 @@ class EngineConnection:
             assert not left, f"{self.name} left {len(left)} requests unanswered"
 
     def _settle(self, asked: _Asked, answer: Answer | list) -> None:
-        self.in_flight -= asked.request.n
+        self._pool.router.settled(self.position, asked.request.n)
         outcome = answer
         if isinstance(outcome, list):
             replies = self._pool.count(asked, self.name, outcome)
@@ -258,7 +274,7 @@ class EngineConnection:
 
     def _fail(self, left: dict[int, _Asked], error: Exception) -> None:
         for asked in left.values():
-            self.in_flight -= asked.request.n
+            self._pool.router.settled(self.position, asked.request.n)
             if not asked.future.done():
                 asked.future.set_exception(error)
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from distilray.models.engines.places import Places
 from distilray.models.engines.read_write_lock import ReadWriteLock
 from distilray.models.errors import ModelError, NoEngineAlive, RequestTimedOut
 from distilray.models.replies import AnyReply, LabelReply, Reply, ScoreReply
@@ -78,7 +79,8 @@ class Engine:
         self.patience_s: float | None = settings.request_timeout_s
         """Seconds until a request times out; None if the kind has its own time-outs."""
         self.started = time.monotonic()
-        self.replies = self.tokens_in = self.tokens_out = self.running = 0
+        self.replies = self.tokens_in = self.tokens_out = 0
+        self.places = Places(settings.requests_per_engine)
         self._kill_on: str | None = json.loads(launch.faults).get("kill_engine_on") if launch.faults else None
         self._gate = ReadWriteLock()
 
@@ -112,7 +114,9 @@ class Engine:
             "engine": self.engine,
             "pid": os.getpid(),
             "uptime_s": time.monotonic() - self.started,
-            "running": self.running,
+            "running": self.places.taken,
+            "places": self.places.places,
+            "busy_s": self.places.busy_s,
             "replies": self.replies,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
@@ -124,7 +128,7 @@ class Engine:
         the death of the engine can be attributed to it."""
         async with self._gate.exclusive() if alone else self._gate.shared():
             if alone:
-                yield encode_answers([])
+                yield encode_answers([], self.places.taken)
             requests = decode_batch(payload)
             self._kill_if_told(requests)
             arrived = asyncio.Event()
@@ -134,7 +138,6 @@ class Engine:
                 done.append(task)
                 arrived.set()
 
-            self.running += len(requests)
             tasks: list[asyncio.Task[Answer]] = []
             try:
                 prompts = await self.prompts(requests)
@@ -151,9 +154,8 @@ class Engine:
                     arrived.clear()
                     now, done = done, []
                     left -= len(now)
-                    yield encode_answers([task.result() for task in now])
+                    yield encode_answers([task.result() for task in now], self.places.taken)
             finally:
-                self.running -= len(requests)
                 for task in tasks:
                     task.cancel()
 
@@ -161,8 +163,12 @@ class Engine:
         try:
             if isinstance(prompt, ModelError):
                 raise prompt
-            async with asyncio.timeout(self.patience_s):
-                replies = await self._replies(prompt, request)
+            self.places.take(request.n)
+            try:
+                async with asyncio.timeout(self.patience_s):
+                    replies = await self._replies(prompt, request)
+            finally:
+                self.places.free(request.n)
         except TimeoutError:
             await self.suspect_hang()
             return index, Fault.of(RequestTimedOut(f"no reply within {self.patience_s:g} s"))

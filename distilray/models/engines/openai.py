@@ -106,7 +106,8 @@ class OpenAIEngine(Engine):
 
     def _final(self, refusal: openai.APIStatusError) -> Exception:
         message = _message(refusal)
-        if refusal.status_code in (401, 403, 404):
+        # Gateways that moderate prompts answer 403 to a single one of them.
+        if refusal.status_code in (401, 404) or (refusal.status_code == 403 and not self.replies):
             return NoEngineAlive(f"{self._place()} refuses every request: {refusal.status_code} {message}")
         if refusal.code == "context_length_exceeded" or "context length" in message:
             return PromptTooLong(f"{self._place()}: {message}")

@@ -75,6 +75,7 @@ STRINGS = {
     "tokens in": ("Tokens in", "读入词元"),
     "tokens out": ("Tokens out", "生成词元"),
     "rate": ("Tokens/s", "词元/秒"),
+    "places busy": ("Places busy", "并发位占用率"),
     "time": ("Time", "时间"),
     "work note": ("Distribution of work", "工作的分配"),
     "engine": ("Engine", "引擎"),

@@ -28,7 +28,7 @@ def answers(engine: EchoEngine, *requests: Any) -> list[Any]:
     async def ask() -> list[Any]:
         found = {}
         async for payload in engine.answer(encode_batch(requests)):
-            found.update(decode_answers(payload))
+            found.update(decode_answers(payload).answers)
         return [found[k] if isinstance(found[k], list) else found[k].exception() for k in range(len(requests))]
 
     return asyncio.run(ask())

@@ -68,7 +68,7 @@ def answers(
         await engine.ready()
         found: dict[int, LabelReply | Exception] = {}
         async for payload in engine.answer(encode_batch(requests)):
-            for index, answer in decode_answers(payload):
+            for index, answer in decode_answers(payload).answers:
                 found[index] = answer[0] if isinstance(answer, list) else answer.exception()
         return [found[index] for index in range(len(requests))], engine
 
