@@ -28,7 +28,7 @@ from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import Reply, ScoreReply
 from distilray.models.requests import Constraint, GenerateRequest, Request, ScoreRequest
 from distilray.models.scores import pack
-from distilray.models.settings.vllm import VLLMModel
+from distilray.models.settings.vllm import ONLY_GREEDY, VLLMModel
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -142,6 +142,7 @@ class VLLMEngine(Engine):
         )
 
     async def generate(self, prompt: list[int], request: GenerateRequest) -> list[Reply]:
+        refuse_sampled_drafts(self.settings, request)
         with _refusals():
             output = await self._run(prompt, sampling_params(request, room=self.context - len(prompt)))
             return replies_of(output, ids=request.tokens is not None)
@@ -247,6 +248,16 @@ def _context(path: str, settings: VLLMModel) -> int:
     from transformers import AutoConfig
 
     return int(getattr(AutoConfig.from_pretrained(path), "max_position_embeddings", PREFILL_TOKENS))
+
+
+def refuse_sampled_drafts(settings: VLLMModel, request: GenerateRequest) -> None:
+    """Raise :class:`ModelError` for a request that samples, for all that the settings are greedy (as one for several
+    replies does, or one that is asked again), of an engine that cannot check its drafts."""
+    if settings.drafts_are_greedy and request.sampling.temperature > 0:
+        raise ModelError(
+            f"{settings.path} was asked for a reply at temperature {request.sampling.temperature:g} with speculation "
+            f"on CPUs: {ONLY_GREEDY}"
+        )
 
 
 def sampling_params(request: GenerateRequest, room: int) -> SamplingParams:
