@@ -22,7 +22,7 @@ import numpy as np
 from distilray.checkpoints import resolve_path
 from distilray.models.cpu_variables import VLLM_ON_CPUS
 from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import explained
+from distilray.models.engines.root_cause import START, explained, size_of
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import Reply, ScoreReply
@@ -345,8 +345,9 @@ def _to_file(logs: str, engine: str) -> tuple[Path, int]:
     for the run."""
     path = log_of(logs, engine)
     path.parent.mkdir(parents=True, exist_ok=True)
-    begins = path.stat().st_size if path.exists() else 0
+    begins = size_of(path)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(file, f"{START}{engine}, process {os.getpid()}\n".encode())
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)
