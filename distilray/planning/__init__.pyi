@@ -12,7 +12,9 @@ from .plans import all_columns as all_columns
 from .plans import plan as plan
 from .residency import Available as Available
 from .residency import needs as needs
+from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows
+from .rows import source_problems as source_problems
 from .rows import survey_rows as survey_rows
 from .stages import BodyStage as BodyStage
 from .stages import RepeatStage as RepeatStage

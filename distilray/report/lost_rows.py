@@ -53,7 +53,7 @@ def _of_source(source: Source, count: SourceCount, command: str) -> Loss:
         text += f"; cannot be read to its end: {place}"
     if len(count.ended_early) > CUT_SHOWN:
         text += f"; and {counted(len(count.ended_early) - CUT_SHOWN, 'more file')}"
-    too_much = source.lost_share < 1 and (bool(count.ended_early) or count.lost_share > source.lost_share)
+    too_much = count.too_much(source.lost_share)
     if too_much and count.ended_early:
         text += " (how much is missing is not known; lost_share: 1 allows that)"
     elif too_much:
