@@ -20,6 +20,7 @@ from .stages import BodyStage as BodyStage
 from .stages import RepeatStage as RepeatStage
 from .stages import Stage as Stage
 from .stages import TrainingStage as TrainingStage
+from .students import findings as findings
 from .students import student_notes as student_notes
 from .trainings import TrainingNeed as TrainingNeed
 from .trainings import needs_as_json as needs_as_json

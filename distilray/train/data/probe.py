@@ -6,7 +6,7 @@ A plan does it from the checkpoint's files, before a step is paid for; a trainin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import jinja2
 
@@ -16,7 +16,6 @@ from distilray.train.data.ends import Ends, find_ends
 from distilray.train.data.template import Template, Turns, read_template
 from distilray.train.data.turns import ChangedTurn, Misrendered, TurnFormat, common_length, conversation
 from distilray.train.errors import CannotTrain
-from distilray.train.settings import TrainSettings
 
 ASK = {"role": "user", "content": "What is 2 + 3?"}
 ANSWER = "It is 5."
@@ -24,10 +23,26 @@ REASONING = "2 and 3 make 5."
 NEXT = {"role": "user", "content": "And 4 more?"}
 NEXT_ANSWER = "It is 9."
 
+
+class Asked(Protocol):
+    """What a probe depends on of a training's settings."""
+
+    @property
+    def system(self) -> str | None: ...
+    @property
+    def think(self) -> bool: ...
+    @property
+    def trained_turns(self) -> str: ...
+
+
+class OpensTrace(CannotTrain):
+    """Every prompt ends where the student begins to reason, and there is no reasoning to go on with."""
+
+
 WITHOUT_TEMPLATE = "its tokenizer has no chat template; add one as chat_template.jinja in that folder"
 
 
-def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any]) -> Ends | None:
+def check_chat(path: str, settings: Asked, variables: Mapping[str, Any]) -> Ends | None:
     """How turns end under the template of the checkpoint at ``path``; None where its files are not on this machine: it
     may be a hub name of which the hub's cache has no template.
 
@@ -48,7 +63,7 @@ def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any])
     return probe(template, settings, f"student {path!r}").ends
 
 
-def probe(template: Template, settings: TrainSettings, shown: str) -> TurnFormat:
+def probe(template: Template, settings: Asked, shown: str) -> TurnFormat:
     """How ``template`` renders turns with these settings. Raises :class:`CannotTrain`, beginning with ``shown``."""
     asked = [ASK] if settings.system is None else [{"role": "system", "content": settings.system}, ASK]
     try:
@@ -103,7 +118,7 @@ def _opens(template: Template, asked: Turns, think: bool, shown: str) -> str | N
     if content.startswith(opened):
         return opened
     if opened.strip() and join_reasoning(REASONING, ANSWER).startswith(opened):
-        raise CannotTrain(
+        raise OpensTrace(
             f"{shown}: its chat template ends every prompt with {opened!r}, where the student begins to reason, and "
             "this training has no reasoning to go on with. Set think: true for rows with reasoning, or give the model "
             "a template without it (chat_template_kwargs, or chat_template.jinja in its folder)"
