@@ -21,6 +21,8 @@ TITLES = {
     "qwen3": "Qwen3",
     "qwen3-without-thinking": "Qwen3, `enable_thinking: false`",
     "qwen3-2507": "Qwen3-Instruct-2507",
+    "qwen3.5": "Qwen3.5",
+    "qwen3.5-without-thinking": "Qwen3.5, without thinking by default",
     "r1-distill": "DeepSeek-R1 distills",
     "r1-distill-first": "DeepSeek-R1 distills, as first published",
     "deepseek-v3": "DeepSeek-V3, as TRL has it",

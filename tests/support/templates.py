@@ -87,6 +87,10 @@ FAMILIES: dict[str, Family] = {
     "qwen3": Family("qwen3", plain=EMPTY, keeps=False),
     "qwen3-without-thinking": Family("qwen3", variables={"enable_thinking": False}, thinking=None, keeps=False),
     "qwen3-2507": Family("qwen3_instruct_2507"),
+    "qwen3.5": Family(
+        "qwen3_5_think", plain="\n</think>\n\n{answer}", thinking="{trace}\n</think>\n\n{answer}", keeps=False
+    ),
+    "qwen3.5-without-thinking": Family("qwen3_5_nothink", thinking=None, keeps=False),
     "r1-distill": Family(
         "deepseek_r1_distill", DEEPSEEK[1], DEEPSEEK, DEEPSEEK[0],
         plain=None, thinking="{trace}\n</think>\n\n{answer}", keeps=False,

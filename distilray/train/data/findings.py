@@ -92,7 +92,7 @@ def _cells(template: Template, found: TurnFormat | str, think: bool) -> tuple[st
     content, first = join_reasoning(REASONING if think else None, ANSWER), REASONING if think else ANSWER
     written = found.written(conversation([ASK], content))
     before, given = (text.partition(first)[0] for text in (written.pieces[written.by_assistant[-1]], content))
-    as_given = found.opens is not None or before.strip() == given.strip()
+    as_given = found.opens is not None or before.strip() in ("", given.strip())
     return "yes" if as_given else f"yes, after {before.removesuffix(given)!r}", _several(template, found, think)
 
 

@@ -22,6 +22,8 @@ ANSWER = "It is 5."
 REASONING = "2 and 3 make 5."
 NEXT = {"role": "user", "content": "And 4 more?"}
 NEXT_ANSWER = "It is 9."
+THINK, THINK_END = "<think>", "</think>"
+"""What :func:`~distilray.rows.join_reasoning` writes around a trace."""
 
 
 class Asked(Protocol):
@@ -66,14 +68,18 @@ def check_chat(path: str, settings: Asked, variables: Mapping[str, Any]) -> Ends
 def probe(template: Template, settings: Asked, shown: str) -> TurnFormat:
     """How ``template`` renders turns with these settings. Raises :class:`CannotTrain`, beginning with ``shown``."""
     asked = [ASK] if settings.system is None else [{"role": "system", "content": settings.system}, ASK]
+    every = False
     try:
         ends = _ends(template, asked, shown)
         found = TurnFormat(template.render, ends, _opens(template, asked, settings.think, shown))
         content = join_reasoning(REASONING if settings.think else None, ANSWER)
-        found.written(conversation(asked, content))
+        written = found.written(conversation(asked, content))
+        if settings.think and found.opens is None:
+            _check_trace(written.pieces[written.by_assistant[-1]], shown)
         if settings.trained_turns == "assistant":
             talk = [*conversation(asked, ANSWER), NEXT]
             last = join_reasoning(REASONING if settings.think else None, NEXT_ANSWER)
+            every = True
             found.written(conversation(talk, last), every=True)
     except jinja2.TemplateError as error:
         system = f" with the system prompt {settings.system!r}" if settings.system is not None else ""
@@ -88,8 +94,19 @@ def probe(template: Template, settings: Asked, shown: str) -> TurnFormat:
             "Set loss_on: answer, which trains the last turn of every row"
         ) from error
     except Misrendered as error:
-        raise CannotTrain(f"{shown}: its chat template cannot be trained under: {error}") from error
+        remedy = ". Set loss_on: answer, which trains the last turn of every row" if every else ""
+        raise CannotTrain(f"{shown}: its chat template cannot be trained under: {error}{remedy}") from error
     return found
+
+
+def _check_trace(said: str, shown: str) -> None:
+    before = said.partition(REASONING)[0]
+    if THINK_END in before:
+        raise CannotTrain(
+            f"{shown}: its chat template writes {before!r} before a row's reasoning: it takes reasoning only apart "
+            "from the answer, and a trace would follow an empty one. Give the model a template that reads <think> "
+            "blocks (chat_template.jinja in its folder)"
+        )
 
 
 def _ends(template: Template, asked: Turns, shown: str) -> Ends:
@@ -117,6 +134,8 @@ def _opens(template: Template, asked: Turns, think: bool, shown: str) -> str | N
     opened = prompt[common_length(prompt, answered) :]
     if content.startswith(opened):
         return opened
+    if not think and prompt.rstrip().endswith(THINK):
+        opened = THINK
     if opened.strip() and join_reasoning(REASONING, ANSWER).startswith(opened):
         raise OpensTrace(
             f"{shown}: its chat template ends every prompt with {opened!r}, where the student begins to reason, and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,30 @@ def test_a_template_of_ones_own_is_told_apart(tmp_path: Path) -> None:
     assert (found.one, found.several, found.system) == ("yes, after '* '", "the last", True)
     broken = make_student(tmp_path / "t", template="{{ messages[0].content }")
     assert template_findings(Path(broken), {}) is None
+
+
+def of_trl(folder: Path, name: str) -> Path:
+    """A student under a template that TRL ships, whose turns end with the tiny tokenizer's token."""
+    template = files("trl").joinpath("chat_templates", f"{name}.jinja").read_text("utf-8")
+    return Path(make_student(folder, template=template))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "why"),
+    [
+        (
+            "qwen3_8",
+            {"think": True},
+            r"writes '\\n</think>\\n\\n<think>\\n' before a row's reasoning.*reads <think> blocks",
+        ),
+        ("nemotron_3_nano", {}, "ends every prompt with '<think>'.*Set think: true"),
+        ("nemotron_3_nano", {"think": True, "loss_on": "assistant"}, "rendered differently.*Set loss_on: answer"),
+    ],
+)
+def test_a_refusal_says_what_would_help(tmp_path: Path, name: str, settings: dict, why: str) -> None:
+    chosen = parse_settings({"kind": "sft", "student": "s", "epochs": 1, "loss_on": "answer", **settings})
+    with pytest.raises(CannotTrain, match=why):
+        check_chat(str(of_trl(tmp_path / "s", name)), chosen, {})
 
 
 @pytest.mark.parametrize("wrong", ["messages[0].content + 1", "1 // 0", "messages[9].content.x", "bos_token.nothing()"])
