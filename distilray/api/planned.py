@@ -40,8 +40,8 @@ class PlannedRecipe:
 
     @cached_property
     def sources(self) -> list[SourceSurvey]:
-        """What each source holds; its files are read through once. Raises ``SourceError`` for a source that a run would
-        refuse."""
+        """What each source holds; its files are read through once. Raises ``SourceError`` for a source, and
+        ``RecipeError`` for a step that reads what no row has: what a run would refuse."""
         return survey_rows(self.recipe)
 
     @property

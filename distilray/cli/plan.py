@@ -15,11 +15,10 @@ import sys
 
 from distilray.api import plan
 from distilray.cli.exit_codes import UsageError
-from distilray.planning import Available, needs_as_json, parse_machines, this_machine
-from distilray.recipe import Recipe, RecipeError, load_recipe
+from distilray.planning import Available, needs_as_json, parse_machines, source_problems, this_machine
+from distilray.recipe import RecipeError, load_recipe
 from distilray.report import TerminalView, forecast_view, stdout
 from distilray.runner import Resources
-from distilray.sources import SourceError, check_source
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +38,7 @@ def call(options: argparse.Namespace) -> int:
     if options.json:
         machine = machine or this_machine(recipe.resources.num_cpus)
         needs = needs_as_json(recipe, machine)
-        needs["problems"] += _source_problems(recipe)
+        needs["problems"] += source_problems(recipe)
         json.dump(needs, sys.stdout, indent=1, ensure_ascii=False)
         print()
         return RecipeError.exit_code if needs["problems"] else 0
@@ -51,17 +50,6 @@ def call(options: argparse.Namespace) -> int:
             forecast = pilot(recipe, options.pilot, view)
         console.print(forecast_view(forecast, options.gpu_hour))
     return 0
-
-
-def _source_problems(recipe: Recipe) -> list[str]:
-    """Why a run would refuse the sources of ``recipe``."""
-    problems = []
-    for source in recipe.sources:
-        try:
-            check_source(source)
-        except SourceError as error:
-            problems.append(str(error))
-    return problems
 
 
 def _machine(text: str | None) -> Available | None:

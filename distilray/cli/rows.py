@@ -16,7 +16,7 @@ from distilray.rows import OUTCOMES
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", help="run directory")
-    parser.add_argument("step", help="a step's name, or `sources`")
+    parser.add_argument("step", help="a step's name, `sources`, or a training's folder, `training/sft`")
     parser.add_argument("--outcome", choices=OUTCOMES, help="only rows with this outcome")
     parser.add_argument("--limit", type=row_count, default=10, metavar="N", help="at most N rows (default 10)")
     parser.add_argument("--id", help="only the row with this id")

@@ -10,7 +10,7 @@ import yaml
 from distilray.export import Exported, ExportForm, FileFormat, dataset_card, export, write_card
 from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages, unit_columns
 from distilray.recipe import parse
-from distilray.rows import TRAINING_MARKS, any_marks
+from distilray.rows import LABELS, TRAINING_MARKS, any_marks
 from distilray.runner import RunStopped
 from distilray.storage import Store
 
@@ -79,8 +79,8 @@ def _tables(store: Store, units: Sequence[UnitInput]) -> Iterator[pa.Table]:
 
 
 def _marked(store: Store, unit: UnitInput) -> bool:
-    """Whether a row or a turn of the unit is marked as not to be trained on."""
-    columns = [name for name in unit_columns(store, unit) if name in ("extra", *TRAINING_MARKS)]
+    """Whether a row or a turn of the unit is marked as not to be trained on, or an answer called bad."""
+    columns = [name for name in unit_columns(store, unit) if name in ("extra", *TRAINING_MARKS, *LABELS)]
     return any_marks(kept_rows(store, unit, columns))
 
 

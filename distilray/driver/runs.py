@@ -17,7 +17,7 @@ from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
-from distilray.planning import Available, all_columns, plan
+from distilray.planning import Available, all_columns, check_questions, plan
 from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
 from distilray.runner import Context, RunStopped, cluster, cluster_address, run_sources, sources_identity, versions
 from distilray.sources import SourceFile, check_source
@@ -55,6 +55,8 @@ def run(
     started = time.monotonic()
     recipe = as_recipe(recipe, overrides)
     files = [check_source(source) for source in recipe.sources]
+    if not only_steps:
+        check_questions(recipe)
     store = Store.reach(directory or f"runs/{recipe.name}")
     with Lease.acquire(store, note=f"distilray run {recipe.origin}") as lease:
         record = _record(store, recipe, limit)

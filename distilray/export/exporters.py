@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from distilray.export.forms import EXPORT_FORMS, ExportForm, Unfit, render, schema_of
-from distilray.rows import CORE, TRAINING_MARKS, MalformedRecord
+from distilray.rows import CORE, LABELS, TRAINING_MARKS, MalformedRecord
 from distilray.storage import put, resolve
 
 FileFormat = Literal["parquet", "jsonl"]
@@ -70,7 +70,7 @@ def export(
         think: whether traces are included, as ``<think>`` blocks before the answers.
         columns: further columns of the rows to export, besides ``id`` (CogPO's ``beta``).
         weights: whether the assistant's turns have a ``weight``: 0 where their source has marked them as not to be
-            trained on, else 1.
+            trained on, or calls the answer bad, else 1.
     """
     store, path = (filesystem, out) if filesystem else resolve(out)
     folder = f"{path.rstrip('/')}/data"
@@ -79,7 +79,7 @@ def export(
     shard: _Shard | None = None
     build, _ = EXPORT_FORMS[form]
     for table in rows:
-        read = (*_READ, *columns, *(("extra", *TRAINING_MARKS) if weights else ()))
+        read = (*_READ, *columns, *(("extra", *TRAINING_MARKS, *LABELS) if weights else ()))
         wanted = [name for name in dict.fromkeys(read) if name in table.schema.names]
         for row in table.select(wanted).to_pylist():
             try:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from distilray.rows import MESSAGES, join_reasoning, marks_of, split_reasoning
+from distilray.rows import MESSAGES, join_reasoning, label_of, marks_of, split_reasoning
 from distilray.sources import Message
 
 ExportForm = Literal["messages", "sharegpt", "alpaca", "prompt_completion", "preference"]
@@ -60,7 +60,7 @@ def render(row: dict[str, Any], system: str | None, think: bool, weights: bool =
 
 
 def _weighed(row: dict[str, Any]) -> tuple[list[Message], float]:
-    """The turns before the answer with their weights, and the answer's weight."""
+    """The turns before the answer with their weights, and the answer's weight: 0 of one that is called bad."""
     marks, messages = marks_of(row), row["messages"]
     if marks.turns and len(marks.turns) not in (len(messages), len(messages) + 1):
         raise Unfit("its turns are not those that its source has marked")
@@ -69,7 +69,7 @@ def _weighed(row: dict[str, Any]) -> tuple[list[Message], float]:
         {**turn, "weight": weight} if turn["role"] == "assistant" else turn
         for turn, weight in zip(messages, weights, strict=False)
     ]
-    return prompt, weights[len(messages)]
+    return prompt, 0 if label_of(row) is False else weights[len(messages)]
 
 
 def _messages(rendered: Rendered) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from .engines.base import EngineInfo as EngineInfo
 from .engines.base import Launch as Launch
 from .engines.echo import EchoModel as EchoModel
 from .engines.read_write_lock import ReadWriteLock as ReadWriteLock
+from .engines.root_cause import is_of_peer as is_of_peer
 from .engines.root_cause import is_wrapper as is_wrapper
 from .engines.root_cause import log_text as log_text
 from .engines.root_cause import root_cause as root_cause

@@ -12,12 +12,15 @@ from .plans import all_columns as all_columns
 from .plans import plan as plan
 from .residency import Available as Available
 from .residency import needs as needs
+from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows
+from .rows import source_problems as source_problems
 from .rows import survey_rows as survey_rows
 from .stages import BodyStage as BodyStage
 from .stages import RepeatStage as RepeatStage
 from .stages import Stage as Stage
 from .stages import TrainingStage as TrainingStage
+from .students import findings as findings
 from .students import student_notes as student_notes
 from .trainings import TrainingNeed as TrainingNeed
 from .trainings import needs_as_json as needs_as_json

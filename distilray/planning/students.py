@@ -1,11 +1,12 @@
-"""Whether the students of a recipe's trainings can be trained under their chat templates, before a step is paid for."""
+"""What the chat templates of a recipe's models do, and whether its students can be trained under theirs, before a step
+is paid for."""
 
 from __future__ import annotations
 
-from distilray.checkpoints import NotACheckpoint
+from distilray.checkpoints import NotACheckpoint, folder_here
 from distilray.models import VLLMModel
 from distilray.recipe import Problem, Recipe, TrainEntry
-from distilray.train import CannotTrain
+from distilray.train import CannotTrain, Findings, template_findings
 
 
 def student_problems(recipe: Recipe) -> list[Problem]:
@@ -17,6 +18,17 @@ def student_problems(recipe: Recipe) -> list[Problem]:
         except (CannotTrain, NotACheckpoint) as error:
             problems.append(Problem((*entry.place, "student"), str(error)))
     return problems
+
+
+def findings(recipe: Recipe) -> dict[str, Findings | None]:
+    """What the template of each of the recipe's models with weights makes of conversations; None where its files are
+    not on this machine, or it has none."""
+    found = {}
+    for name, model in recipe.models.items():
+        if isinstance(model, VLLMModel):
+            folder = folder_here(model.path)
+            found[name] = template_findings(folder, model.chat_template_kwargs) if folder is not None else None
+    return found
 
 
 def student_notes(recipe: Recipe) -> list[str]:

@@ -18,6 +18,7 @@ from distilray.planning import (
     TrainingNeed,
     TrainingStage,
     engine_gib,
+    findings,
     needs,
     student_notes,
     training_doubts,
@@ -28,7 +29,7 @@ from distilray.recipe import Recipe, TrainEntry
 from distilray.report.numbers import duration
 from distilray.runner import GlobalStage, size
 from distilray.sources import SourceSurvey
-from distilray.train import TrainResources
+from distilray.train import Findings, TrainResources
 
 GIB = 2**30
 ENOUGH = 1e6
@@ -50,6 +51,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     if recipe.all_trainings():
         needed = training_needs(recipe, available)
         parts += [Text(""), _trainings(needed), Text(""), _machines(needed, available.storage_gb_s)]
+    if (found := findings(recipe)) and any(found.values()):
+        parts += [Text(""), _templates(found)]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
     each = f" of {available.gpu_gib:g} GiB" if available.gpu_gib is not None else ""
     cpus = f"{counted(available.cpus, 'CPU')}, " if available.cpus < ENOUGH else ""
@@ -180,6 +183,20 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
             f"{model.replicas} x {counted(needs({name: model})['CPU'] / model.replicas, 'CPU')}",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )
+    return table
+
+
+def _templates(found: Mapping[str, Findings | None]) -> Table:
+    """What the models' chat templates make of one turn and of several, without a trace and with one."""
+    names = ("turns end with", "system prompt", "one turn", "with a trace", "several turns", "with a trace")
+    table = _table("chat template", *names)
+    for name, seen in found.items():
+        if seen is None:
+            table.add_row(name, "not on this machine")
+            continue
+        system = "yes" if seen.system else "no"
+        cells = (seen.end or "no token", system, seen.one, seen.one_trace, seen.several, seen.several_trace)
+        table.add_row(name, *(Text(cell) for cell in cells))
     return table
 
 

@@ -19,11 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.errors import InputError
-from distilray.ledger import StageFiles, list_stages, read_unit_counts
+from distilray.ledger import StageFiles, list_stages, list_trainings, read_unit_counts
 from distilray.rows import CORE, Row
 from distilray.storage import Store, read_parquet
+from distilray.train import read_tokens
 
 HIDDEN = {*CORE.names} - {"reference", "reasoning", "answer", "rejected_answer", "extra"}
+TRAINING, MANIFEST = "training/", "manifest.json"
 LONG = 2_000
 """Characters of a value that are shown."""
 
@@ -60,7 +62,11 @@ def show_rows(
 
 
 def find_rows(store: Store, step: str, outcome: str | None = None, row_id: str | None = None) -> Iterator[Row]:
-    """Rows that entered ``step``, in the order of their units; of a step in rounds, those of every round."""
+    """Rows that entered ``step``, in the order of their units; of a step in rounds, those of every round. Of a training
+    (``training/sft``) the ids, outcomes and lengths of its rows."""
+    if step.startswith(TRAINING) and store.exists(f"{step}/tokens/{MANIFEST}"):
+        yield from _rendered(store, step, outcome, row_id)
+        return
     for stage in stages_with(store, step):
         for name in stage.units:
             for values in _read(store, stage, name, step):
@@ -70,12 +76,20 @@ def find_rows(store: Store, step: str, outcome: str | None = None, row_id: str |
                     yield row
 
 
+def _rendered(store: Store, training: str, outcome: str | None, row_id: str | None) -> Iterator[Row]:
+    for path in read_tokens(store, f"{training}/tokens").paths:
+        for values in read_parquet(store, path, {"id", "outcome", "reason", "length"}).to_pylist():
+            if outcome in (None, values["outcome"]) and row_id in (None, values["id"]):
+                yield Row(values)
+
+
 def stages_with(store: Store, step: str) -> list[StageFiles]:
     """The stages in which rows pass ``step``: one, or in a repeat one for each round. Raises :class:`UnknownStep`."""
     stages = list_stages(store)
     found = [stage for stage in stages if step in _steps_of(store, stage)]
     if not found:
-        known = dict.fromkeys(name for stage in stages for name in _steps_of(store, stage))
+        names = [name for stage in stages for name in _steps_of(store, stage)]
+        known = dict.fromkeys([*names, *(folder for folder, _ in list_trainings(store))])
         raise UnknownStep(f"{store.shown} has no step {step!r}; there are: {', '.join(known) or 'none yet'}")
     return found
 
@@ -94,8 +108,13 @@ def _steps_of(store: Store, stage: StageFiles) -> list[str]:
     steps = stage.manifest.steps if stage.manifest else []
     if not steps and stage.units:
         steps = read_unit_counts(store, next(iter(stage.units.values()))).steps
-    names = [step.name for step in steps]
-    return names if stage.folder.startswith("steps/") else [f"{stage.folder}:{name}" for name in names]
+    return [step_name(stage.folder, step.name) for step in steps]
+
+
+def step_name(folder: str, step: str) -> str:
+    """The name under which the rows of ``step`` in the stage ``folder`` are shown: its own, or of a benchmark's
+    ``evaluations/student/gsm8k:benchmark``."""
+    return step if folder.startswith("steps/") else f"{folder}:{step}"
 
 
 def _read(store: Store, stage: StageFiles, name: str, step: str) -> list[dict[str, Any]]:
@@ -110,7 +129,9 @@ def _read(store: Store, stage: StageFiles, name: str, step: str) -> list[dict[st
 def _show(console: Console, row: Row, step: str) -> None:
     what, why = outcome_at(row, step) or ("kept", None)
     color = {"kept": "green", "rejected": "yellow", "failed": "red"}[what]
-    title = Text.assemble((row.id, "bold cyan"), f"  {row.language}  {row.task}  ", (what, color))
+    title = Text.assemble(
+        (row.id, "bold cyan"), f"  {row.language}  {row.task}  " if row["messages"] else "  ", (what, color)
+    )
     if why:
         title.append(f": {why[:LONG]}", color)
     console.print(Rule(style="dim"))

@@ -19,9 +19,11 @@ from .schema import MESSAGES as MESSAGES
 from .schema import column_type as column_type
 from .schema import schema_with as schema_with
 from .tables import to_table as to_table
+from .training_marks import LABELS as LABELS
 from .training_marks import TRAINING_MARKS as TRAINING_MARKS
 from .training_marks import TURN_WEIGHTS as TURN_WEIGHTS
 from .training_marks import TrainingMarks as TrainingMarks
 from .training_marks import any_marks as any_marks
+from .training_marks import label_of as label_of
 from .training_marks import marks_of as marks_of
 from .training_marks import weight_of as weight_of

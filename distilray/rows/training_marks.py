@@ -4,6 +4,11 @@
     {"from": "gpt", "value": "7", "train": false}                axolotl
     {"role": "assistant", "content": "5", "loss": false}         ms-swift
 
+and by which they call an answer good or bad, for methods that learn from single answers (KTO):
+
+    {"prompt": "2+2?", "completion": "5", "label": false}        TRL
+    {"messages": [...], "kto_tag": false}                        LLaMA-Factory
+
 A row keeps those of its turns in ``extra``, as ``turn_weights``: a number for each turn of ``messages``, and one for
 the answer if that has a weight of its own. Marks of a whole record stay where they are, in ``extra`` or in a column.
 """
@@ -20,6 +25,7 @@ import msgspec
 import pyarrow as pa
 
 TRAINING_MARKS = ("weight", "train", "training", "loss")
+LABELS = ("label", "kto_tag")
 TURN_WEIGHTS = "turn_weights"
 _NAMED = f'"({"|".join((TURN_WEIGHTS, *TRAINING_MARKS))})"'
 _FALSE = {"0", "0.0", "false", "no"}
@@ -55,9 +61,22 @@ def marks_of(row: Mapping[str, Any]) -> TrainingMarks:
     return TrainingMarks(turns=found.get(TURN_WEIGHTS) or ())
 
 
+def label_of(row: Mapping[str, Any]) -> bool | None:
+    """Whether a row's answer is called good, in a column or in ``extra``; None if it is called neither."""
+    extra = row.get("extra")
+    found = msgspec.json.decode(extra) if extra and any(f'"{name}"' in extra for name in LABELS) else {}
+    values = (marked.get(name) for marked in (row, found) for name in LABELS)
+    return next((value for value in values if isinstance(value, bool)), None)
+
+
 def any_marks(rows: pa.Table) -> bool:
-    """Whether a row of ``rows`` has a mark: in ``extra``, or in a column named as one."""
-    return any(found.row is not None or found.turns for found in map(marks_of, rows.to_pylist()))
+    """Whether a row of ``rows`` has a mark that leaves out a part of it, in ``extra`` or in a column named as one: a
+    label that is false is one too."""
+    return any(
+        marks.row is not None or marks.turns or label_of(row) is False
+        for row in rows.to_pylist()
+        for marks in [marks_of(row)]
+    )
 
 
 def _weight(name: str, value: Any) -> float | None:

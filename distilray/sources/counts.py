@@ -33,6 +33,10 @@ class SourceCount:
     def lost_share(self) -> float:
         return self.lost / max(self.rows + self.unread, 1)
 
+    def too_much(self, allowed: float) -> bool:
+        """Whether more was lost than a source's ``lost_share`` allows: of a file without its end nobody knows."""
+        return allowed < 1 and (bool(self.ended_early) or self.lost_share > allowed)
+
     def malformed(self, record: Malformed) -> None:
         """A reader found ``record``, which becomes one failed row."""
         self.records += record.records or 1

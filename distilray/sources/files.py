@@ -16,6 +16,16 @@ from distilray.sources.settings import Source, SourceError, fault
 from distilray.storage import resolve
 
 TEXT_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+NOT_READ = {
+    ".csv": "in pandas: read_csv(...).to_json(..., orient='records', lines=True)",
+    ".tsv": "in pandas: read_csv(..., sep='\\t').to_json(..., orient='records', lines=True)",
+    ".xlsx": "in pandas: read_excel(...).to_json(..., orient='records', lines=True)",
+    ".pkl": "in pandas: read_pickle(...).to_json(..., orient='records', lines=True)",
+    ".zip": "unpack it",
+    ".tar": "unpack it",
+    ".7z": "unpack it",
+}
+"""Endings of files whose format is not read, and how to make one that is."""
 COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
 
 
@@ -73,6 +83,7 @@ def files_to_read(source: Source) -> list[SourceFile]:
 def _files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iterator[SourceFile]:
     info = system.get_file_info(path)
     if info.type == fs.FileType.File:
+        _refuse_not_read(source, info.base_name, place)
         yield _file(source, system, info, info.base_name)
     elif info.type == fs.FileType.Directory:
         if _holds(system, path, "dataset_dict.json") or _holds(system, path, "state.json"):
@@ -83,6 +94,14 @@ def _files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iter
         yield from _glob_files(source, system, path, place)
     else:
         raise SourceError(place, "does not exist", "Correct the path, or copy the file there on every node")
+
+
+def _refuse_not_read(source: Source, name: str, place: str) -> None:
+    ending = _ending(name)
+    if source.format == "auto" and ending in NOT_READ:
+        raise SourceError(
+            place, f"is a {ending} file, which is not read", f"Give JSON lines or Parquet; {NOT_READ[ending]}"
+        )
 
 
 def _folder_files(source: Source, system: fs.FileSystem, path: str, place: str) -> Iterator[SourceFile]:
@@ -138,10 +157,14 @@ def _format_of(name: str, source: Source) -> str:
 
 
 def _by_ending(name: str) -> str | None:
+    return {**TEXT_ENDINGS, ".parquet": "parquet", ".arrow": "hf"}.get(_ending(name))
+
+
+def _ending(name: str) -> str:
+    """Without that of a compression."""
     for compression in COMPRESSIONS:
         name = name.removesuffix(compression)
-    ending = posixpath.splitext(name)[1].lower()
-    return {**TEXT_ENDINGS, ".parquet": "parquet", ".arrow": "hf"}.get(ending)
+    return posixpath.splitext(name)[1].lower()
 
 
 def _below(system: fs.FileSystem, folder: str) -> dict[str, fs.FileInfo]:

@@ -176,6 +176,8 @@ class RowReader:
 
     def _row(self, position: int, part: int | None, record: Record) -> dict[str, Any]:
         source = self.source
+        if "label" in source.keep and "label" not in record and "kto_tag" in record:
+            record["label"] = record.pop("kto_tag")
         kept = {name: self._kept(record.pop(name, None), name, kind) for name, kind in source.keep.items()}
         if record.get("finish_reason") == "length":
             raise MalformedRecord("answer cut by length")

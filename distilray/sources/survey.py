@@ -17,13 +17,22 @@ CONVERTED = 20_000
 @dataclass
 class SourceSurvey:
     name: str
+    allowed: float = 1
+    """The source's ``lost_share``."""
     count: SourceCount = field(default_factory=SourceCount)
     first: str = ""
     """Why the first malformed record is, and where it is."""
+    columns: set[str] = field(default_factory=set)
+    """Those that some usable row has, of the first ``CONVERTED``."""
 
     @property
     def usable(self) -> int:
         return self.count.rows - self.count.failed
+
+    @property
+    def knows_columns(self) -> bool:
+        """Whether every row was looked at for :attr:`columns`."""
+        return self.count.rows <= CONVERTED
 
     @property
     def warnings(self) -> list[str]:
@@ -33,12 +42,14 @@ class SourceSurvey:
             of = f"{self.count.lost:,} of {self.count.rows + self.count.unread:,} records"
             looked = f" (of the first {CONVERTED:,})" if self.count.rows > CONVERTED else ""
             found.append(f"source {self.name}: {of} malformed{looked}, the first: {self.first}")
+        if self.count.too_much(self.allowed):
+            found[-1] += f"; that is more than its lost_share of {self.allowed:g}, so a run ends with exit code 1"
         return found
 
 
 def survey_source(source: Source) -> SourceSurvey:
     """Reads ``source`` through, up to its limit. Raises :class:`SourceError` as :func:`check_source` does."""
-    survey = SourceSurvey(source.name)
+    survey = SourceSurvey(source.name, source.lost_share)
     count = survey.count
     for file in check_source(source):
         reader = RowReader(source, file)
@@ -55,6 +66,8 @@ def survey_source(source: Source) -> SourceSurvey:
                 count.row(failed)
                 if row and failed and not survey.first:
                     survey.first = row["reason"].removeprefix("malformed: ")
+                elif row and not failed:
+                    survey.columns.update(name for name, value in row.items() if value is not None)
                 if count.rows == source.limit:
                     return _usable(source, survey)
     return _usable(source, survey)

@@ -1,6 +1,8 @@
 from .data.chat import load_chat as load_chat
 from .data.filter import check_condition as check_condition
 from .data.filter import columns_in as columns_in
+from .data.findings import Findings as Findings
+from .data.findings import template_findings as template_findings
 from .data.tokenized import Tokens as Tokens
 from .data.tokenized import UntrainableRow as UntrainableRow
 from .data.tokens import TokenCounts as TokenCounts

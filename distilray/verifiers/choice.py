@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from distilray.verifiers.announcements import announcements
 from distilray.verifiers.marks import boxes
 from distilray.verifiers.options import Named, Options, narrowed
 from distilray.verifiers.verdict import Verdict, right, shorten, undecided, wrong
@@ -135,7 +136,7 @@ def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
         parts.append((end, boxed, "boxed"))
     parts += [(match.end(), match[2], "answer tag") for match in _TAG.finditer(text) if len(match[2]) < 500]
     parts += [(match.end(), match[1], "####") for match in _HASHES.finditer(text)]
-    for match in _STATED.finditer(text):
+    for match in announcements(_STATED, text):
         if not _SUPPOSED.search(text[max(0, match.start() - 24) : match.start()]):
             rest = text[match.end() :].lstrip(" \t*:\n")
             stop = _SENTENCE_END.search(rest)

@@ -1,6 +1,7 @@
 """Every error has its exit code; a defect keeps its traceback."""
 
 import pytest
+from ray.exceptions import RayTaskError
 
 from distilray.cli.exit_codes import UsageError, exit_code
 from distilray.errors import DistilrayError, InputError
@@ -32,6 +33,13 @@ class Wrapped(Exception):
 )
 def test_an_error_has_its_code_and_its_text(error: Exception, code: int | None, text: str):
     assert exit_code(error) == (code, text)
+
+
+def test_an_error_of_a_task_within_a_task_is_told_without_their_tracebacks():
+    error: Exception = InputError("file a.jsonl: is gone")
+    for _ in range(2):
+        error = RayTaskError("read_file", "Traceback: ...", error).as_instanceof_cause()
+        assert exit_code(error) == (2, "file a.jsonl: is gone")
 
 
 def test_ctrl_c_says_how_to_resume():

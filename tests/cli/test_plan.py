@@ -27,7 +27,7 @@ train:
 @pytest.fixture
 def recipe(tmp_path: Path) -> str:
     rows, path = tmp_path / "rows.jsonl", tmp_path / "recipe.yaml"
-    rows.write_text('{"instruction": "a"}\n')
+    rows.write_text('{"instruction": "a", "output": "b"}\n')
     path.write_text(RECIPE.replace("ROWS", str(rows)))
     return str(path)
 
@@ -96,3 +96,27 @@ def test_a_source_that_a_run_refuses_is_refused(tmp_path: Path, words: tuple[str
     ended = command_line.distilray("plan", with_rows(tmp_path, '{"text": "a"}\n'), *words)
     assert ended.code == 2
     assert "has no usable row; the only one is malformed: no known form" in ended.err + ended.out
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_step_that_reads_what_no_row_has_is_refused_as_a_run_refuses_it(tmp_path: Path, words: tuple) -> None:
+    recipe = with_rows(tmp_path, '{"instruction": "a"}\n{"instruction": "b", "output": ""}\n')
+    steps = "steps=[{check: {language: false, reference: none}}]"
+    ended = command_line.distilray("plan", recipe, steps, *words)
+    assert ended.code == 2
+    assert "step 'check' reads the column 'answer', which no source and no earlier step writes" in ended.err + ended.out
+    (tmp_path / "rows.jsonl").write_text('{"instruction": "a", "output": "b"}\n{"instruction": "c"}\n')
+    assert command_line.distilray("plan", recipe, steps, *words).code == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_questions_of_a_benchmark_that_cannot_be_read_are_refused(tmp_path: Path, words: tuple) -> None:
+    recipe = with_rows(tmp_path, '{"instruction": "a"}\n')
+    questions = tmp_path / "questions.jsonl"
+    evaluate = f"evaluate=[{{name: q, models: [teacher], source: {{name: q, path: {questions}}}}}]"
+    ended = command_line.distilray("plan", recipe, evaluate, *words)
+    assert ended.code == 2
+    assert "questions.jsonl: does not exist" in ended.err + ended.out
+    questions.write_text('{"question": "2+3?", "answer": "5"}\n')
+    ended = command_line.distilray("plan", recipe, evaluate, *words)
+    assert ended.code == 0, ended.err

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.export import export
-from distilray.rows import schema_with, to_table
+from distilray.rows import any_marks, schema_with, to_table
 from distilray.sources import Source, read_batches
 
 TALK = [
@@ -26,7 +26,7 @@ def rows(*marks: dict[str, Any]) -> Any:
          "rejected_answer": "7", **mark}
         for k, mark in enumerate(marks)
     ]  # fmt: skip
-    return to_table(made, schema_with({"train": "bool"}))
+    return to_table(made, schema_with({"train": "bool", "label": "bool"}))
 
 
 MARKED = rows({"extra": json.dumps({"turn_weights": [1, 0, 1]})}, {"extra": '{"weight": 0}'}, {"train": False}, {})
@@ -47,6 +47,18 @@ def test_turns_have_weights_where_one_is_marked(tmp_path: Path, form: Any, forma
     (file,) = (tmp_path / "data").iterdir()
     read = pq.read_table(file).to_pylist() if format == "parquet" else map(json.loads, file.read_text().splitlines())
     assert [weights(record, form) for record in read] == WEIGHTS
+
+
+@pytest.mark.parametrize("mark", [{"label": False}, {"extra": '{"kto_tag": false}'}])
+def test_an_answer_that_is_called_bad_has_the_weight_0(tmp_path: Path, mark: dict[str, Any]) -> None:
+    rated = rows({"label": True}, mark)
+    assert any_marks(rated) and not any_marks(rows({"label": True}))
+    export([rated], "messages", str(tmp_path), format="jsonl", weights=True)
+    read = [json.loads(line) for line in next((tmp_path / "data").iterdir()).read_text().splitlines()]
+    assert [weights(record, "messages") for record in read] == [(1, 1), (1, 0)]
+    export([rated], "prompt_completion", str(tmp_path), format="jsonl", columns=["label"])  # for trainers of KTO
+    read = [json.loads(line) for line in next((tmp_path / "data").iterdir()).read_text().splitlines()]
+    assert [record["label"] for record in read] == [True, mark.get("label")]
 
 
 def test_without_marks_records_are_what_they_were(tmp_path: Path) -> None:

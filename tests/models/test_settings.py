@@ -62,6 +62,15 @@ def test_a_fraction_of_a_gpu_takes_its_share_of_the_memory():
         VLLMModel(path="a/b", gpus=0.5, gpu_memory_utilization=0.8)
 
 
+def test_drafts_of_a_model_that_samples_are_refused_on_cpus():
+    sampled = {"path": "a/b", "speculation": {}, "sampling": {"temperature": 0.6, "top_k": 20}}
+    with pytest.raises(ValidationError, match=r"speculation with sampling.temperature 0.6 on CPUs.*speculation: null"):
+        parse(**sampled)
+    assert VLLMModel.model_validate(sampled | {"gpus": 1}).speculation is not None
+    assert VLLMModel.model_validate(sampled | {"speculation": None}).sampling.top_k == 20
+    assert VLLMModel.model_validate(sampled | {"sampling": {}}).drafts_are_greedy
+
+
 def test_tensor_parallel_stays_on_one_node_and_a_pipeline_may_spread():
     assert VLLMModel(path="a/b", tensor_parallel=4, gpus=4, cpus=2).bundles() == [{"CPU": 2, "GPU": 4}]
     spread = VLLMModel(path="a/b", tensor_parallel=2, pipeline_parallel=2, gpus=4, cpus=2).bundles()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.planning import Available, plan, student_notes
+from distilray.planning import Available, findings, plan, student_notes
 from distilray.recipe import RecipeError, parse
 from tests.support.checkpoints import WITHOUT_MARKS, make_student
 from tests.support.hub import hub_cache_with
@@ -44,6 +44,17 @@ def test_a_plan_says_that_a_base_students_stop_token_becomes_its_eos(tmp_path: P
     (note,) = student_notes(recipe_of(tmp_path / "t", other))
     assert "student ends its turns with '<|endoftext|>'" in note
     assert "declared as eos in the tokenizer and generation_config.json of the export" in note
+
+
+def test_a_plan_tries_the_templates_of_students_and_teachers(tmp_path: Path) -> None:
+    teacher = make_student(tmp_path / "teacher", template=STRIPPING)
+    models = ["models.teacher={path: %s}" % teacher, "models.far={path: owner/none}", "models.echo={kind: echo}"]  # noqa: UP031
+    recipe = recipe_of(tmp_path / "s", WITHOUT_MARKS, *models)
+    found = findings(recipe)
+    assert list(found) == ["student", "teacher", "far"]
+    assert found["student"] and (found["student"].one, found["student"].several) == ("yes", "every turn")
+    assert found["teacher"] and (found["teacher"].one, found["teacher"].several) == ("yes, after '* '", "the last")
+    assert found["far"] is None
 
 
 def of_the_hub(*overrides: str):

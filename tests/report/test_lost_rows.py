@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from distilray.ledger import Manifest, StepCounts
 from distilray.recipe import Recipe, parse
-from distilray.report import losses
+from distilray.report import losses, show_rows
 from distilray.sources import SourceCount
-from distilray.storage import Store
+from distilray.storage import Store, write_parquet
+from distilray.train import TokenCounts, TokenManifest
 
 RECIPE = """
 models: {teacher: {kind: echo}}
@@ -74,3 +77,34 @@ def test_a_step_says_how_many_failed_and_why(local_store: Store, failed: int, to
     assert loss.text == f"{failed} of 6 rows failed in answer, most often: no reply within 60 s"
     assert loss.command == f"distilray rows {local_store.typed} answer --outcome failed"
     assert loss.too_much is too_much
+
+
+def test_answers_to_a_benchmark_that_failed_are_told(local_store: Store) -> None:
+    recipe = written(local_store, {"a": SourceCount(6, 0, 6)})
+    questions = StepCounts("sources", rows_in=10, kept=9, failed=1, reasons={"failed: malformed": 1})
+    answers = StepCounts("benchmark", rows_in=9, kept=7, failed=2, reasons={"failed: no reply": 2})
+    for folder, counts in (("benchmarks/q", questions), ("evaluations/teacher/q", answers)):
+        Manifest(name="q", kind="phase", fingerprint="", steps=[counts]).write(local_store, folder)
+    read, answered = losses(local_store, recipe)
+    assert read.text == "1 of 10 rows failed in benchmarks/q:sources, most often: malformed"
+    assert answered.text == "2 of 9 rows failed in evaluations/teacher/q:benchmark, most often: no reply"
+    assert answered.command.endswith(" evaluations/teacher/q:benchmark --outcome failed")
+
+
+def test_rows_that_a_training_could_not_render_are_told_and_shown(local_store: Store) -> None:
+    recipe = written(local_store, {"a": SourceCount(6, 0, 6)})
+    Manifest(name="sft", kind="training", fingerprint="").write(local_store, "training/sft")
+    counts = TokenCounts(rows_in=3, kept=1, rejected=1, failed=1, reasons={"failed: refused": 1, "rejected: long": 1})
+    made = TokenManifest(
+        folder="training/sft/tokens", renderer_hash="", fingerprint="", counts=counts, units=["unit-000000.parquet"]
+    )
+    local_store.write_json("training/sft/tokens/manifest.json", made)
+    rows = [("s/a:1", "kept", None), ("s/a:2", "failed", "refused"), ("s/a:3", "rejected", "long")]
+    table = pa.Table.from_pylist([{"id": i, "outcome": o, "reason": r, "length": 9} for i, o, r in rows])
+    write_parquet(local_store, made.paths[0], table, "distilray.tokens", {})
+    (loss,) = losses(local_store, recipe)
+    assert (loss.text, loss.too_much) == ("1 of 3 rows failed in training/sft, most often: refused", False)
+    assert loss.command == f"distilray rows {local_store.typed} training/sft --outcome failed"
+    out = io.StringIO()
+    assert show_rows(local_store, "training/sft", outcome="failed", out=out) == 1
+    assert "s/a:2  failed: refused" in out.getvalue()

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from distilray.rows import TrainingMarks, any_marks, marks_of, schema_with, weight_of
+from distilray.rows import TrainingMarks, any_marks, label_of, marks_of, schema_with, weight_of
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,20 @@ def test_one_marked_row_among_many_is_found() -> None:
     rows = [{"extra": json.dumps({"n": k})} for k in range(99)]
     assert not any_marks(pa.Table.from_pylist(rows, schema_with({})))
     assert any_marks(pa.Table.from_pylist([*rows, {"extra": '{"weight": 0}'}], schema_with({})))
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({}, None),
+        ({"label": True}, True),
+        ({"label": False, "extra": '{"label": true}'}, False),
+        ({"label": None, "extra": '{"label": false}'}, False),
+        ({"extra": '{"kto_tag": false}'}, False),
+        ({"extra": '{"kto_tag": true, "level": 3}'}, True),
+        ({"label": "false"}, None),  # a class of that name
+        ({"extra": '{"label": 0, "note": "a \\"label\\" is no word"}'}, None),
+    ],
+)
+def test_an_answer_is_called_good_or_bad_by_true_and_false_alone(row: dict[str, Any], label: bool | None) -> None:
+    assert label_of(row) is label

@@ -1,6 +1,7 @@
 """A source's path is a file, a folder, a glob or a saved data set, on any filesystem of pyarrow's."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 from datasets import Dataset, DatasetDict
@@ -93,3 +94,13 @@ def test_an_address_that_no_filesystem_knows_is_an_error():
 def test_a_source_error_survives_the_way_back_from_a_worker():
     error = SourceError("here", "is wrong", "Mend it")
     assert str(pickle.loads(pickle.dumps(error))) == "here: is wrong. Mend it."
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("a.csv", "read_csv"), ("a.csv.gz", "read_csv"), ("a.zip", "unpack it")])
+def test_a_file_of_a_format_that_is_not_read_is_refused_with_what_to_write(
+    tmp_path: Path, name: str, remedy: str
+) -> None:
+    (tmp_path / name).write_text('{"instruction": "a"}')
+    with pytest.raises(SourceError, match=rf"is a \.\w+ file, which is not read. .*{remedy}"):
+        list_files(Source(name="s", path=str(tmp_path / name)))
+    assert list_files(Source(name="s", path=str(tmp_path / name), format="jsonl"))

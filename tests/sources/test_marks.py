@@ -85,3 +85,11 @@ def test_marks_of_a_whole_record_stay_where_they_are(tmp_path: Path) -> None:
     row = row_of(tmp_path, record)
     assert (row["answer"], extra(row)) == ("5", {"train": False})
     assert row_of(tmp_path, record, keep={"train": "bool"})["train"] is False
+
+
+def test_an_answer_is_called_good_or_bad_under_either_name(tmp_path: Path) -> None:
+    keep = {"label": "bool"}
+    assert row_of(tmp_path, {"instruction": "2 + 2?", "output": "5", "label": False}, keep=keep)["label"] is False
+    row = row_of(tmp_path, {"messages": [ASK, {"role": "assistant", "content": "Paris."}], "kto_tag": False}, keep=keep)
+    assert (row["label"], extra(row)) == (False, {})
+    assert extra(row_of(tmp_path, {"instruction": "a", "output": "b", "kto_tag": True})) == {"kto_tag": True}

@@ -25,7 +25,9 @@ def test_malformed_records_are_no_rows(tmp_path: Path) -> None:
     assert (survey.usable, survey.count.rows, survey.count.failed) == (2, 4, 2)
     (warning,) = survey.warnings
     assert warning.startswith("source s: 2 of 4 records malformed, the first: not JSON; ")
-    assert warning.endswith("; a.jsonl:2")
+    assert warning.endswith("; a.jsonl:2; that is more than its lost_share of 0.01, so a run ends with exit code 1")
+    (allowed,) = survey_source(source(tmp_path, lost_share=0.5)).warnings
+    assert allowed.endswith("; a.jsonl:2")
 
 
 def test_a_file_without_its_end_is_named(tmp_path: Path) -> None:

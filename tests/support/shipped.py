@@ -67,7 +67,7 @@ def _traces(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
         yield from model(role, path, tensor_parallel=1, max_model_len=768)
         yield f"models.{role}.sampling.max_tokens=192"
     yield "models.teacher.pipeline_parallel=1"
-    # vLLM's CPU build samples drafted tokens with a top_k that it never wrote: an index out of bounds.
+    # A model that samples is refused with drafts on CPUs.
     yield "models.rewriter.speculation=null"
     yield "models.judge.engine={}"  # the tiny judge has no thoughts that a parser could set apart
     for kind in ("sft", "cogpo"):

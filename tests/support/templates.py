@@ -31,7 +31,23 @@ R1_WITHOUT_OPENING = (
 )
 """As the distilled models were first published: nothing opens the reasoning."""
 
+MISTRAL = (
+    "{{ bos_token }}{% set turns = messages %}"
+    "{% if messages[0].role == 'system' %}{% set turns = messages[1:] %}{% endif %}"
+    "{% for turn in turns %}"
+    "{% if (turn.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{% if turn.role == 'user' %}[INST] "
+    "{% if loop.last and messages[0].role == 'system' %}{{ messages[0].content }}\n\n{% endif %}"
+    "{{ turn.content }}[/INST]"
+    "{% else %} {{ turn.content | trim }}{{ eos_token }}{% endif %}"
+    "{% endfor %}"
+)
+"""Version 3: a system prompt is a part of the last question, and no part of anything once that is answered."""
+
 DEEPSEEK = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<think>", "</think>")
+LLAMA = ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+GEMMA = ("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>")
+PHI = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 END = "<|im_end|>"
 
 
@@ -71,6 +87,10 @@ FAMILIES: dict[str, Family] = {
     "qwen3": Family("qwen3", plain=EMPTY, keeps=False),
     "qwen3-without-thinking": Family("qwen3", variables={"enable_thinking": False}, thinking=None, keeps=False),
     "qwen3-2507": Family("qwen3_instruct_2507"),
+    "qwen3.5": Family(
+        "qwen3_5_think", plain="\n</think>\n\n{answer}", thinking="{trace}\n</think>\n\n{answer}", keeps=False
+    ),
+    "qwen3.5-without-thinking": Family("qwen3_5_nothink", thinking=None, keeps=False),
     "r1-distill": Family(
         "deepseek_r1_distill", DEEPSEEK[1], DEEPSEEK, DEEPSEEK[0],
         plain=None, thinking="{trace}\n</think>\n\n{answer}", keeps=False,
@@ -80,14 +100,17 @@ FAMILIES: dict[str, Family] = {
         "deepseekv3", DEEPSEEK[1], DEEPSEEK, DEEPSEEK[0],
         plain=None, thinking="{trace}\n</think>\n\n{answer}", keeps=False,
     ),
-    "llama3": Family(
-        "llama3", "<|eot_id|>",
-        ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), "<|begin_of_text|>",
+    "llama3": Family("llama3", "<|eot_id|>", LLAMA, LLAMA[0]),
+    "llama3.1": Family("llama3_1", "<|eot_id|>", LLAMA, LLAMA[0]),
+    "llama3.2": Family("llama3_2", "<|eot_id|>", LLAMA, LLAMA[0]),
+    "mistral": Family(
+        MISTRAL, "</s>", ("<s>", "</s>", "[INST]", "[/INST]"), "<s>", plain=" {answer}",
+        thinking=" <think>\n{trace}\n</think>\n\n{answer}", system=False,
     ),
-    "gemma": Family(
-        "gemma", "<end_of_turn>", ("<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"), "<bos>", "<eos>", system=False
-    ),
-    "phi3": Family("phi3", "<|end|>", ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"), eos="<|endoftext|>"),
+    "gemma": Family("gemma", "<end_of_turn>", GEMMA, "<bos>", "<eos>", system=False),
+    "gemma3": Family("gemma3", "<end_of_turn>", GEMMA, "<bos>", "<eos>"),
+    "phi3": Family("phi3", "<|end|>", PHI, eos="<|endoftext|>"),
+    "phi3.5": Family("phi3_5", "<|end|>", PHI, eos="<|endoftext|>"),
     "cohere": Family(
         "cohere", "<|END_OF_TURN_TOKEN|>",
         ("<BOS_TOKEN>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>", "<|CHATBOT_TOKEN|>",

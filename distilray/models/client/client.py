@@ -144,15 +144,21 @@ class Pool:
         deadline = time.monotonic() + GONE_S
         while not self.router:
             if all(engine.gone for engine in self.engines):
-                raise NoEngineAlive(f"all {len(self.engines)} engines of {self.model} are gone: {self.engines[0].why}")
+                raise NoEngineAlive(f"all {len(self.engines)} engines of {self.model} are gone: {self._why()}")
             self._changed.clear()
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await self._changed.wait()
             except TimeoutError:
-                why = self.engines[0].why
-                raise NoEngineAlive(f"no engine of {self.model} came back within {GONE_S:g} s: {why}") from None
+                raise NoEngineAlive(f"no engine of {self.model} came back within {GONE_S:g} s: {self._why()}") from None
         return self.engines[self.router.choose(affinity)]
+
+    def _why(self) -> str:
+        """Why its engines are gone: the first cause in their logs, as far as they are here, else what Ray says."""
+        for engine in self.engines:
+            if (cause := engine.handle.cause_of_death()) is not None:
+                return f"{cause} (log: {engine.handle.log})"
+        return self.engines[0].why
 
     def note(self) -> None:
         """An engine came or went."""
@@ -187,6 +193,7 @@ class EngineConnection:
     """One engine: requests that wait for its next call, calls in flight, and whether it is alive."""
 
     def __init__(self, handle: EngineHandle, position: int, pool: Pool) -> None:
+        self.handle = handle
         self.name = handle.name
         self.position = position
         self.up = True

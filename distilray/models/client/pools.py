@@ -23,7 +23,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from distilray.models.client.orphans import NAMESPACE, remove_orphans
 from distilray.models.engines.base import EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import log_text, root_cause
+from distilray.models.engines.root_cause import cause_of_death, size_of
 from distilray.models.errors import EngineFailed, PoolsDoNotFit
 from distilray.models.registry import engine_class
 from distilray.models.settings.base import ModelSettings
@@ -33,6 +33,14 @@ from distilray.models.settings.base import ModelSettings
 class EngineHandle:
     name: str
     actor: ActorHandle
+    log: Path
+    """What it prints, on its node."""
+    log_begins: int = 0
+    """Bytes of ``log`` that earlier engines of the run left, as far as they are on the driver's machine."""
+
+    def cause_of_death(self) -> str | None:
+        """The first cause in its log since it last started; None where that does not tell."""
+        return cause_of_death(self.log, self.log_begins)
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,8 @@ class EnginePools:
         bundle = settings.bundles()[0]
         secrets = {variable: os.environ.get(variable, "") for variable in settings.secrets()}
         launch = Launch(self.logs, secrets, os.environ.get("DISTILRAY_FAULTS", ""))
+        log = log_of(self.logs, name)
+        begins = size_of(log)
         actor = (
             ray.remote(engine_class(settings))
             .options(
@@ -129,7 +139,7 @@ class EnginePools:
             .remote(name, settings, launch)
         )
         self._actors.append(actor)
-        return EngineHandle(name, actor)
+        return EngineHandle(name, actor, log, begins)
 
     def _ready(self, engines: list[EngineHandle], deadline: float) -> EngineInfo:
         waiting = [engine.actor.ready.remote() for engine in engines]
@@ -142,7 +152,7 @@ class EnginePools:
         except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
             raise EngineFailed(*error.cause.args) from None
         except ray.exceptions.RayActorError as error:
-            causes = [root_cause(log_text(log_of(self.logs, engine.name))) for engine in engines]
+            causes = (engine.cause_of_death() for engine in engines)
             why = next(filter(None, causes), None) or str(error).strip().splitlines()[0]
             raise EngineFailed(f"an engine died while it started: {why}; its log is in {self.logs}") from None
 

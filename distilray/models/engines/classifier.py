@@ -16,7 +16,7 @@ from typing import Any
 
 from distilray.checkpoints import label_set, local_config, positions_of, resolve_path
 from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import explained
+from distilray.models.engines.root_cause import START, explained
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import LabelReply
@@ -52,6 +52,7 @@ class ClassifierEngine(Engine):
             os.makedirs(launch.logs, exist_ok=True)
             log = open(log_of(launch.logs, engine), "a", buffering=1)  # noqa: SIM115
             sys.stdout = sys.stderr = log
+            print(f"{START}{engine}, process {os.getpid()}")
         try:
             self._start()
             tune_gc()

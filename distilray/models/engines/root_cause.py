@@ -6,13 +6,14 @@ only say that another failed: ``EngineDeadError: EngineCore encountered an issue
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _LINE = re.compile(
-    r"^(?:\x1b\[[\d;]*m)*(?P<process>\([A-Za-z][\w/.-]*(?: [\w=.,-]+)*\))? ?(?:\x1b\[[\d;]*m)* ?"
+    r"^(?:\x1b\[[\d;]*m)*(?:(?P<process>\([A-Za-z][\w/.-]*(?: [\w=.,-]+)*\)) ?(?:\x1b\[[\d;]*m)* ?)?"
     r"(?:(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d [\d:.]+ (?P<place>\[[^\]]+\]) ?)?(?P<text>.*)$"
 )
 """A line of vLLM's: ``(EngineCore pid=12) ERROR 11-27 10:10:28 [core.py:900] ValueError: ...``."""
@@ -28,6 +29,14 @@ _WRAPPER = re.compile(
 )
 """What is raised because something went wrong in another process."""
 _NATIVE = re.compile(r"^\s*what\(\):\s*(.+)|^(Fatal Python error: .+|Segmentation fault.*|terminate called .+)")
+_PEER = re.compile(
+    r"connection (?:closed|reset|refused) by peer|connection refused|socket closed|broken pipe"
+    r"|ncclRemoteError|ncclSystemError|DistBackendError|remote process exited",
+    re.IGNORECASE,
+)
+"""What a process raises that worked together with one that ended."""
+START = "distilray starts the engine "
+"""How the line begins that an engine writes into its log when it starts; what it writes next is of this start."""
 MOST_BYTES = 4 << 20
 MOST_CHARACTERS = 500
 
@@ -52,15 +61,16 @@ class _Raised:
 
 
 def root_cause(log: str) -> str | None:
-    """The first exception in ``log`` that no other one caused, as ``"ValueError: ..."``; else what a native library
-    wrote when it ended the process; None if there is neither."""
+    """The first exception in ``log`` that no other one caused, as ``"ValueError: ..."``; one that only says that
+    another process is gone counts last. Else what a native library wrote when it ended the process; None if there is
+    neither."""
     processes: dict[str, list[tuple[int, re.Match[str]]]] = {}
     for number, line in enumerate(log.splitlines()):
         if (found := _LINE.match(line)) is not None:
             processes.setdefault(found["process"] or "", []).append((number, found))
     roots = [root for lines in processes.values() for chain in _chains(lines) if (root := _root(chain))]
     if roots:
-        return min(roots, key=lambda raised: raised.line).shown
+        return min(roots, key=lambda raised: (is_of_peer(raised.shown), raised.line)).shown
     natives = [found for line in log.splitlines() if (found := _NATIVE.match(line))]
     said = [found[1] for found in natives if found[1]] or [found[2] for found in natives]
     return said[0][:MOST_CHARACTERS] if said else None
@@ -83,6 +93,31 @@ def explained(error: BaseException, log: Path | None, begins: int = 0) -> str:
 def is_wrapper(why: str) -> bool:
     """Whether an error only says that something went wrong in another process."""
     return bool(_WRAPPER.search(why))
+
+
+def is_of_peer(why: str) -> bool:
+    """Whether an error only says that a process is gone with which this one worked."""
+    return bool(_PEER.search(why))
+
+
+def cause_of_death(log: Path, begins: int = 0) -> str | None:
+    """Why an engine ended that wrote ``log`` from the byte ``begins`` on: the first cause since it last started. None
+    where its log does not tell, be it that it is on another machine or that the process was killed."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(begins, file.seek(0, os.SEEK_END) - MOST_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    return root_cause(text.rpartition(START)[2])
+
+
+def size_of(log: Path) -> int:
+    """Bytes of ``log``; 0 if there is none here."""
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
 
 
 def log_text(log: Path, begins: int = 0) -> str:

@@ -22,13 +22,13 @@ import numpy as np
 from distilray.checkpoints import resolve_path
 from distilray.models.cpu_variables import VLLM_ON_CPUS
 from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import explained
+from distilray.models.engines.root_cause import START, explained, size_of
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import Reply, ScoreReply
 from distilray.models.requests import Constraint, GenerateRequest, Request, ScoreRequest
 from distilray.models.scores import pack
-from distilray.models.settings.vllm import VLLMModel
+from distilray.models.settings.vllm import ONLY_GREEDY, VLLMModel
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -142,6 +142,7 @@ class VLLMEngine(Engine):
         )
 
     async def generate(self, prompt: list[int], request: GenerateRequest) -> list[Reply]:
+        refuse_sampled_drafts(self.settings, request)
         with _refusals():
             output = await self._run(prompt, sampling_params(request, room=self.context - len(prompt)))
             return replies_of(output, ids=request.tokens is not None)
@@ -249,6 +250,16 @@ def _context(path: str, settings: VLLMModel) -> int:
     return int(getattr(AutoConfig.from_pretrained(path), "max_position_embeddings", PREFILL_TOKENS))
 
 
+def refuse_sampled_drafts(settings: VLLMModel, request: GenerateRequest) -> None:
+    """Raise :class:`ModelError` for a request that samples, for all that the settings are greedy (as one for several
+    replies does, or one that is asked again), of an engine that cannot check its drafts."""
+    if settings.drafts_are_greedy and request.sampling.temperature > 0:
+        raise ModelError(
+            f"{settings.path} was asked for a reply at temperature {request.sampling.temperature:g} with speculation "
+            f"on CPUs: {ONLY_GREEDY}"
+        )
+
+
 def sampling_params(request: GenerateRequest, room: int) -> SamplingParams:
     """vLLM's sampling for a request. A reply never outgrows the ``room`` that the prompt leaves, as OpenAI servers
     do."""
@@ -334,8 +345,9 @@ def _to_file(logs: str, engine: str) -> tuple[Path, int]:
     for the run."""
     path = log_of(logs, engine)
     path.parent.mkdir(parents=True, exist_ok=True)
-    begins = path.stat().st_size if path.exists() else 0
+    begins = size_of(path)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(file, f"{START}{engine}, process {os.getpid()}\n".encode())
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.close(file)

@@ -42,6 +42,13 @@ def _engine_settings() -> dict[str, Any]:
     return AsyncEngineArgs.__dataclass_fields__
 
 
+ONLY_GREEDY = (
+    "vLLM's CPU build checks drafts with a temperature, top_p and top_k that it never filled in, so sampled replies "
+    "are random or the engine dies of an index out of bounds. Set speculation: null, sampling.temperature: 0, or gpus"
+)
+"""vLLM 0.29: ``expand_kernel`` in utils/cpu_triton_utils.py writes into a copy unless its arguments are int64."""
+
+
 class Speculation(BaseModel):
     """Draft tokens from n-grams of the prompt: for models whose reply repeats much of it, such as rewriters."""
 
@@ -83,7 +90,9 @@ class VLLMModel(GenerativeModel):
     engine: dict[str, Any] = Field(default={}, description="further settings of vLLM's AsyncEngineArgs, passed through")
     system: str | None = Field(default=None, description="system message for conversations without one")
     chat_template_kwargs: dict[str, Any] = Field(default={}, description="variables for the chat template")
-    speculation: Speculation | None = Field(default=None, description="n-gram speculation, for models that mostly copy")
+    speculation: Speculation | None = Field(
+        default=None, description="n-gram speculation, for models that mostly copy; greedy alone on CPUs"
+    )
 
     @field_validator("engine")
     @classmethod
@@ -111,6 +120,19 @@ class VLLMModel(GenerativeModel):
                 f"gpu_memory_utilization is {self.memory_share:g}, but the engine has only {self.gpus:g} of a GPU"
             )
         return self
+
+    @model_validator(mode="after")
+    def _drafts_are_greedy_on_cpus(self) -> VLLMModel:
+        if self.drafts_are_greedy and self.sampling.temperature > 0:
+            raise ValueError(
+                f"speculation with sampling.temperature {self.sampling.temperature:g} on CPUs: {ONLY_GREEDY}"
+            )
+        return self
+
+    @property
+    def drafts_are_greedy(self) -> bool:
+        """Whether its engines check drafts only of greedy replies correctly; see ``ONLY_GREEDY``."""
+        return self.speculation is not None and not self.gpus
 
     @property
     def world_size(self) -> int:

@@ -22,6 +22,7 @@ ALWAYS = {"id", "source", "content_hash", "language", "task", "messages", "histo
 _MAKERS = {
     "answer": "an `answer` step",
     "reasoning": "a `separate_trace` step, or a teacher that reasons before it answers",
+    "label": "`keep: {label: bool}` to the source that calls answers good or bad, or a step that writes it",
     "rejected_answer": "a `preference_pairs` or `cognitive_pairs` step, or a source of preferences",
 }
 

@@ -113,6 +113,8 @@ class _Elements:
         value = decoded(raw)
         if isinstance(value, Malformed):
             return value, self._ends_well(raw)
+        if self.keyed and isinstance(value, list) and value and all(isinstance(turn, dict) for turn in value):
+            value = {"messages": value}  # a conversation
         if isinstance(value, dict):
             if self.between is None and not self.keyed and (first := _FIRST_KEY.match(raw)):
                 self.between = re.compile(rb"\}\s*,\s*\{\s*" + re.escape(first[1]) + rb"\s*:")

@@ -2,6 +2,7 @@
 
 {"data": [{...}, ...]}, {"train": [{...}, ...]}         records under one key
 {"q0": {...}, "q1": {...}}                              records keyed by their ids
+{"c0": [{"role": ...}, ...], "c1": [...]}               conversations keyed by their ids
 {"instruction": ["Hi", ...], "output": ["Yes", ...]}    columns
 {"instruction": "Hi", "output": "Yes"} {...} ...        records, one after another
 """
@@ -18,10 +19,18 @@ from distilray.sources.formats.scanner import Broken, Scanner
 from distilray.sources.forms import CHOSEN, INSTRUCTION, REJECTED, TURNS
 from distilray.sources.settings import Source, SourceError
 
-Kind = Literal["records", "lists", "object", "other"]
-"""Of a value: an array of objects, or an empty one; another array; an object; anything else."""
+Kind = Literal["records", "turns", "lists", "object", "other"]
+"""Of a value: an array of objects, or an empty one; one of turns; another array; an object; anything else."""
+_LISTS = ("records", "turns")
+_OF_TURNS = ({"role", "content"}, {"from", "value"})
+"""Keys of a turn."""
+_PARTS = ({"columns", "index", "data"}, {"columns", "data"})
+"""The keys of a table in parts, as pandas writes it with ``orient="split"``."""
 _TURNS = {*TURNS, *CHOSEN, *REJECTED, "prompt", "completion"}
 """What may be a list of turns within one record."""
+
+MOST_NAMES = 12
+"""Lists that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
             return Shape("sequence")
         for name, kind in _members(scanner):
             kinds[name] = kind
-            if kind == "records" and name in ("data", source.split):
+            if kind in _LISTS and name in ("data", source.split):
                 return Shape("member", (name,))
         followed = scanner.peek() in (b"{", b"[")
     except (Broken, Unreadable) as error:
@@ -53,15 +62,21 @@ def shape_of(source: Source, place: str, scanner: Scanner) -> Shape:
 
 def _decided(source: Source, place: str, kinds: dict[str, Kind]) -> Shape:
     asks = {name for name in kinds if name in (*INSTRUCTION, *source.columns.values())}
-    lists = [name for name, kind in kinds.items() if kind == "records"]
+    lists = [name for name, kind in kinds.items() if kind in _LISTS]
     turns = [name for name in lists if name in _TURNS] + [name for name in TURNS if kinds.get(name) == "object"]
     if turns or any(kinds[name] == "other" for name in asks):
         return Shape("sequence")
-    if "lists" in kinds.values() and set(kinds.values()) <= {"lists", "records"} and (asks or not lists):
+    if set(kinds) in _PARTS and kinds["data"] == "lists":
+        remedy = 'Write a list of records, in pandas with to_json(orient="records", lines=True)'
+        raise SourceError(place, f"is a table in parts: {', '.join(kinds)}", remedy)
+    if set(kinds.values()) == {"turns"} and source.split not in kinds:
+        return Shape("keyed")
+    if "lists" in kinds.values() and set(kinds.values()) <= {"lists", *_LISTS} and (asks or not lists):
         return Shape("columns", tuple(kinds))
     if lists:
         if len(lists) > 1 or source.split not in (None, *lists):
-            raise SourceError(place, f"holds lists of records: {', '.join(lists)}", "Name one of them as `split`")
+            names = ", ".join(lists[:MOST_NAMES]) + (", ..." if len(lists) > MOST_NAMES else "")
+            raise SourceError(place, f"holds lists of records: {names}", "Name one of them as `split`")
         return Shape("member", (lists[0],))
     if "object" in kinds.values():
         return Shape("columns", tuple(kinds)) if asks else Shape("keyed")
@@ -76,7 +91,7 @@ def go_to(scanner: Scanner, name: str) -> bool:
 def other_lists(scanner: Scanner) -> list[str]:
     """From behind a value in an object to behind the object: the keys of the lists of records on the way. Raises
     :class:`Broken`."""
-    return [name for name, kind in _members(scanner, begun=True) if kind == "records"]
+    return [name for name, kind in _members(scanner, begun=True) if kind in _LISTS]
 
 
 def _members(scanner: Scanner, *, begun: bool = False) -> Iterator[tuple[str, Kind]]:
@@ -102,5 +117,15 @@ def _kind(scanner: Scanner, first: bytes) -> Kind:
     scanner.keep()
     scanner.at += 1
     inside = scanner.peek()
+    turns = inside == b"{" and _is_turn(scanner)
     scanner.at = scanner.start
-    return "records" if inside in (b"{", b"]", b"") else "lists"
+    return "turns" if turns else "records" if inside in (b"{", b"]", b"") else "lists"
+
+
+def _is_turn(scanner: Scanner) -> bool:
+    """Whether the object that begins here is a turn of a conversation."""
+    try:
+        first = decoded(scanner.value())
+    except Broken:
+        return False
+    return isinstance(first, dict) and any(keys <= set(first) for keys in _OF_TURNS)

@@ -6,7 +6,7 @@ A plan does it from the checkpoint's files, before a step is paid for; a trainin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import jinja2
 
@@ -16,18 +16,35 @@ from distilray.train.data.ends import Ends, find_ends
 from distilray.train.data.template import Template, Turns, read_template
 from distilray.train.data.turns import ChangedTurn, Misrendered, TurnFormat, common_length, conversation
 from distilray.train.errors import CannotTrain
-from distilray.train.settings import TrainSettings
 
 ASK = {"role": "user", "content": "What is 2 + 3?"}
 ANSWER = "It is 5."
 REASONING = "2 and 3 make 5."
 NEXT = {"role": "user", "content": "And 4 more?"}
 NEXT_ANSWER = "It is 9."
+THINK, THINK_END = "<think>", "</think>"
+"""What :func:`~distilray.rows.join_reasoning` writes around a trace."""
+
+
+class Asked(Protocol):
+    """What a probe depends on of a training's settings."""
+
+    @property
+    def system(self) -> str | None: ...
+    @property
+    def think(self) -> bool: ...
+    @property
+    def trained_turns(self) -> str: ...
+
+
+class OpensTrace(CannotTrain):
+    """Every prompt ends where the student begins to reason, and there is no reasoning to go on with."""
+
 
 WITHOUT_TEMPLATE = "its tokenizer has no chat template; add one as chat_template.jinja in that folder"
 
 
-def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any]) -> Ends | None:
+def check_chat(path: str, settings: Asked, variables: Mapping[str, Any]) -> Ends | None:
     """How turns end under the template of the checkpoint at ``path``; None where its files are not on this machine: it
     may be a hub name of which the hub's cache has no template.
 
@@ -48,17 +65,21 @@ def check_chat(path: str, settings: TrainSettings, variables: Mapping[str, Any])
     return probe(template, settings, f"student {path!r}").ends
 
 
-def probe(template: Template, settings: TrainSettings, shown: str) -> TurnFormat:
+def probe(template: Template, settings: Asked, shown: str) -> TurnFormat:
     """How ``template`` renders turns with these settings. Raises :class:`CannotTrain`, beginning with ``shown``."""
     asked = [ASK] if settings.system is None else [{"role": "system", "content": settings.system}, ASK]
+    every = False
     try:
         ends = _ends(template, asked, shown)
         found = TurnFormat(template.render, ends, _opens(template, asked, settings.think, shown))
         content = join_reasoning(REASONING if settings.think else None, ANSWER)
-        found.written(conversation(asked, content))
+        written = found.written(conversation(asked, content))
+        if settings.think and found.opens is None:
+            _check_trace(written.pieces[written.by_assistant[-1]], shown)
         if settings.trained_turns == "assistant":
             talk = [*conversation(asked, ANSWER), NEXT]
             last = join_reasoning(REASONING if settings.think else None, NEXT_ANSWER)
+            every = True
             found.written(conversation(talk, last), every=True)
     except jinja2.TemplateError as error:
         system = f" with the system prompt {settings.system!r}" if settings.system is not None else ""
@@ -73,8 +94,19 @@ def probe(template: Template, settings: TrainSettings, shown: str) -> TurnFormat
             "Set loss_on: answer, which trains the last turn of every row"
         ) from error
     except Misrendered as error:
-        raise CannotTrain(f"{shown}: its chat template cannot be trained under: {error}") from error
+        remedy = ". Set loss_on: answer, which trains the last turn of every row" if every else ""
+        raise CannotTrain(f"{shown}: its chat template cannot be trained under: {error}{remedy}") from error
     return found
+
+
+def _check_trace(said: str, shown: str) -> None:
+    before = said.partition(REASONING)[0]
+    if THINK_END in before:
+        raise CannotTrain(
+            f"{shown}: its chat template writes {before!r} before a row's reasoning: it takes reasoning only apart "
+            "from the answer, and a trace would follow an empty one. Give the model a template that reads <think> "
+            "blocks (chat_template.jinja in its folder)"
+        )
 
 
 def _ends(template: Template, asked: Turns, shown: str) -> Ends:
@@ -102,8 +134,10 @@ def _opens(template: Template, asked: Turns, think: bool, shown: str) -> str | N
     opened = prompt[common_length(prompt, answered) :]
     if content.startswith(opened):
         return opened
+    if not think and prompt.rstrip().endswith(THINK):
+        opened = THINK
     if opened.strip() and join_reasoning(REASONING, ANSWER).startswith(opened):
-        raise CannotTrain(
+        raise OpensTrace(
             f"{shown}: its chat template ends every prompt with {opened!r}, where the student begins to reason, and "
             "this training has no reasoning to go on with. Set think: true for rows with reasoning, or give the model "
             "a template without it (chat_template_kwargs, or chat_template.jinja in its folder)"

@@ -29,6 +29,8 @@ Render = Callable[[Turns, bool], str]
 TEMPLATE = "chat_template"
 """The template variable that replaces the checkpoint's own template."""
 
+_WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 
 @dataclass(frozen=True)
 class Template:
@@ -59,9 +61,12 @@ def read_template(folder: Path, variables: Mapping[str, Any]) -> Template | None
     given = {**stops.named, **{name: value for name, value in variables.items() if name != TEMPLATE}}
 
     def render(turns: Turns, ask: bool) -> str:
-        return compiled.render(
-            messages=[dict(turn) for turn in turns], tools=None, documents=None, add_generation_prompt=ask, **given
-        )
+        try:
+            return compiled.render(
+                messages=[dict(turn) for turn in turns], tools=None, documents=None, add_generation_prompt=ask, **given
+            )
+        except _WRONG as error:  # of an expression in the template
+            raise jinja2.TemplateRuntimeError(f"{type(error).__name__}: {error}") from error
 
     return Template(render, frozenset(stops.ids) | frozenset(stops.named.values()), stops.declared)
 

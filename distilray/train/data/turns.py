@@ -73,7 +73,7 @@ class TurnFormat:
             pieces += [asked[at:start], asked[start:stop]]
             places.append(len(pieces) - 1)
             at = stop
-        if self.opens is None and _solid(answer) not in _solid(said):
+        if self.opens is None and not _is_in(answer, asked, said):
             raise Misrendered("the chat template drops a part of the answer")
         pieces += [asked[at:], said, *([rest] if rest and self.opens is None else [])]
         return Written(tuple(pieces), (*places, len(places) * 2 + 1))
@@ -121,6 +121,21 @@ def _end_of(text: str, other: str) -> str:
     """The part of ``text`` around the place where it begins to differ from ``other``."""
     differs = common_length(text, other)
     return text[max(0, differs - SHOWN // 2) : differs + SHOWN]
+
+
+OPENED = 64
+"""Characters at the end of a prompt that may be the beginning of an answer."""
+
+
+def _is_in(answer: str, asked: str, said: str) -> bool:
+    """Whether ``said`` has the whole answer, or all but a beginning with which the prompt ``asked`` ends already: a
+    tag that opens its trace."""
+    solid, after = _solid(answer), _solid(said)
+    if solid in after:
+        return True
+    before = _solid(asked[-OPENED:])
+    found = (before + after).rfind(solid)
+    return found >= 0 and found + len(solid) > len(before)
 
 
 def _solid(text: str) -> str:

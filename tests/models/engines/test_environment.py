@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distilray.models import VLLMModel
-from distilray.models.engines.vllm import environment
+from distilray.models import GenerateRequest, ModelError, Sampling, VLLMModel
+from distilray.models.engines.vllm import environment, refuse_sampled_drafts
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, "INFO"), ("ERROR", "INFO"), ("DEBUG", "DEBUG")])
@@ -19,3 +19,13 @@ def test_an_engine_writes_its_log_whatever_another_library_asked_for(asked, take
 def test_engines_on_cpus_compile_nothing():
     assert environment(VLLMModel(path="model"))["TORCH_COMPILE_DISABLE"] == "1"
     assert "TORCH_COMPILE_DISABLE" not in environment(VLLMModel(path="model", gpus=1))
+
+
+def test_an_engine_on_cpus_that_drafts_refuses_what_would_be_sampled():
+    drafting = VLLMModel.model_validate({"path": "model", "speculation": {}})
+    greedy = GenerateRequest([{"role": "user", "content": "1"}], Sampling(), 0, "")
+    again = GenerateRequest(greedy.messages, Sampling(temperature=0.3), 0, "")
+    refuse_sampled_drafts(drafting, greedy)
+    refuse_sampled_drafts(VLLMModel(path="model"), again)
+    with pytest.raises(ModelError, match=r"model was asked for a reply at temperature 0.3.*speculation: null"):
+        refuse_sampled_drafts(drafting, again)

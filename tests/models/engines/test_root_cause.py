@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.models.engines.root_cause import explained, root_cause
+from distilray.models.engines.root_cause import MOST_BYTES, START, cause_of_death, explained, root_cause
 
 CORE = "(EngineCore pid=812) ERROR 11-27 10:23:00 [core.py:1376] "
 STDERR = "(EngineCore pid=812) "
@@ -16,7 +16,7 @@ DEAD = (
     "cause."
 )
 HEAD = "RuntimeError: Unsupported CPU attention configuration: head_dim=16"
-START = "INFO 11-27 10:22:58 [model.py:684] Resolved architecture: Qwen2ForCausalLM\n"
+BEGUN = "INFO 11-27 10:22:58 [model.py:684] Resolved architecture: Qwen2ForCausalLM\n"
 
 
 def traceback(prefix: str, *ends: str, said: str = "") -> str:
@@ -46,13 +46,15 @@ FAILED = "RuntimeError: Engine core initialization failed. See root cause above.
     ("log", "why"),
     [
         (DIED_AT_WORK, HEAD),
-        (START + traceback(CORE, "ValueError: no weights") + traceback("", FAILED), "ValueError: no weights"),
+        (BEGUN + traceback(CORE, "ValueError: no weights") + traceback("", FAILED), "ValueError: no weights"),
         (traceback(FRONT, DEAD) + traceback(CORE, HEAD), HEAD),
         (traceback(CORE, "OSError: gone", CAUSED, "ValueError: cannot load"), "OSError: gone"),
         (traceback(CORE, "KeyError: 'x'", MEANWHILE, "ValueError: no class X"), "ValueError: no class X"),
         (traceback(CORE, HEAD, MEANWHILE, DEAD), HEAD),
         (traceback(CORE, "torch.OutOfMemoryError: 80 GiB"), "OutOfMemoryError: 80 GiB"),
         (traceback(CORE, "AssertionError"), "AssertionError"),
+        (traceback("", "OSError: gone", CAUSED, "ValueError: cannot load"), "OSError: gone"),
+        (f"\x1b[1;36m(EngineCore pid=8)\x1b[0;0m {BEGUN}" + traceback("", "OSError: gone"), "OSError: gone"),
         (traceback(CORE.replace("ERROR", "WARNING"), "ImportError: no triton") + traceback(CORE, HEAD), HEAD),
         (
             "Exception ignored in: <function f at 0x7>\n" + traceback("", "OSError: closed") + traceback(CORE, HEAD),
@@ -60,10 +62,16 @@ FAILED = "RuntimeError: Engine core initialization failed. See root cause above.
         ),
         (f"terminate called after an 'x'\n  what():  no memory\n{traceback('', FAILED)}", "no memory"),
         (
-            f"{START}Fatal Python error: Aborted\n\nThread 0x7 (most recent call first):\n",
+            f"{BEGUN}Fatal Python error: Aborted\n\nThread 0x7 (most recent call first):\n",
             "Fatal Python error: Aborted",
         ),
-        (f"{START}all is well\n", None),
+        (
+            traceback("(Worker_TP0 pid=8) ERROR 11-27 10:23:00 [w.py:9] ", "RuntimeError: Connection closed by peer")
+            + traceback("(Worker_TP1 pid=9) ERROR 11-27 10:23:01 [w.py:9] ", "ValueError: bad weights"),
+            "ValueError: bad weights",
+        ),
+        (traceback(CORE, "RuntimeError: Connection closed by peer"), "RuntimeError: Connection closed by peer"),
+        (f"{BEGUN}all is well\n", None),
         (traceback("", FAILED), None),
     ],
 )
@@ -131,3 +139,19 @@ def test_an_error_of_the_process_itself_needs_no_log(tmp_path: Path) -> None:
     error.__cause__ = ValueError("max_model_len 9,000\nis more than 1,024")
     assert explained(error, None) == "ValueError: max_model_len 9,000 is more than 1,024"
     assert explained(MemoryError(), None) == "MemoryError"
+
+
+def test_an_engine_died_of_what_its_log_holds_since_its_last_start(tmp_path: Path) -> None:
+    log, begun = tmp_path / "m-0.log", f"{START}m/0, process 7\n"
+    of_another_run = begun + traceback(CORE, "ValueError: of an earlier start of the run")
+    log.write_text(of_another_run)
+    begins = log.stat().st_size
+    assert cause_of_death(log, begins) is None  # ended before it wrote anything
+    first, padding = begun + traceback(CORE, "OSError: of its first start"), f"{BEGUN}\n" * (MOST_BYTES // 60)
+    log.write_text(of_another_run + first)
+    assert cause_of_death(log, begins) == "OSError: of its first start"
+    log.write_text(of_another_run + first + padding + begun + DIED_AT_WORK)
+    assert cause_of_death(log, begins) == HEAD
+    log.write_text(of_another_run + first + padding + begun + f"{BEGUN}all is well\n")
+    assert cause_of_death(log, begins) is None  # killed
+    assert cause_of_death(tmp_path / "on-another-machine.log") is None

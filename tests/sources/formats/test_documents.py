@@ -28,6 +28,11 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
         ({"license": "MIT", "language": "en", "rows": [A, B], "info": {"n": 2}}, [A, B]),
         ({"q0": A, "q1": B}, [{"id": "q0", **A}, {"id": "q1", **B}]),
         ({"q0": {"id": 7, **A}}, [{"id": 7, **A}]),
+        ({"c0": TALK, "c1": TALK[:1]}, [{"id": "c0", "messages": TALK}, {"id": "c1", "messages": TALK[:1]}]),
+        (
+            {"train": [{"from": "human", "value": "Hi"}]},
+            [{"id": "train", "messages": [{"from": "human", "value": "Hi"}]}],
+        ),
         ({"instruction": ["Say hi", "Say bye"], "output": ["hi", "bye"]}, [A, B]),
         ({"output": ["hi", "bye"], "level": [1, 2]}, [{"output": "hi", "level": 1}, {"output": "bye", "level": 2}]),
         ({"instruction": ["Say hi"], "meta": [{"a": 1}]}, [{"instruction": "Say hi", "meta": {"a": 1}}]),
@@ -38,6 +43,7 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
         ({"prompt": TALK[:1], "chosen": TALK[1:], "rejected": TALK[1:]}, None),
         (A, [A]),
         ({"train": []}, []),
+        ({"train": [{"content": "Say hi", "output": "hi"}]}, [{"content": "Say hi", "output": "hi"}]),
     ],
 )
 def test_the_shape_tells_where_records_are(tmp_path: Path, indent: int | None, document: Any, expected: Any) -> None:
@@ -57,6 +63,12 @@ def test_one_of_several_lists_is_named_as_the_split(tmp_path: Path) -> None:
     for split in (None, "dev"):
         with pytest.raises(SourceError, match="holds lists of records: train, test. Name one of them as `split`"):
             records(path, split=split)
+
+
+def test_a_table_in_parts_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    parts = {"columns": ["instruction", "output"], "index": [0], "data": [["Say hi", "hi"]]}
+    with pytest.raises(SourceError, match=r"is a table in parts: columns, index, data.*orient=.records."):
+        records(written(tmp_path / "a.json", json.dumps(parts)))
 
 
 @pytest.mark.parametrize("text", [json.dumps([A, B], indent=1), json.dumps(A, indent=1) + json.dumps(B, indent=1)])

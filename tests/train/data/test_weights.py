@@ -106,8 +106,11 @@ def test_weights_that_cannot_be_followed_are_refused(student: str, weights: list
 
 
 @pytest.mark.parametrize("kind", [kind for kind in METHODS if kind not in ("kto", "classify")])
-def test_a_bad_answer_is_for_kto_alone(student: str, kind: str) -> None:
-    rated = row(label=False)
+@pytest.mark.parametrize(
+    "mark", [{"label": False}, {"label": None, "extra": '{"label": false}'}, {"extra": '{"kto_tag": false}'}]
+)
+def test_a_bad_answer_is_for_kto_alone(student: str, kind: str, mark: dict[str, Any]) -> None:
+    rated = row(**{"label": None, **mark})
     _, counts = tokenized(student, kind, row(label=None), rated, {**rated, "rejected_answer": None})
     assert counts.kept == 1
     assert counts.reasons == {"rejected: its label is false: a bad answer, which only kind: kto learns from": 2}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from distilray.rows import MalformedRecord, split_reasoning
+from distilray.rows import MalformedRecord, label_of, split_reasoning
 from distilray.storage import Store
 from distilray.train.data.chat import ChatFormat, Rendered
 from distilray.train.data.tokenized import Tokens, UntrainableRow
@@ -64,7 +64,7 @@ class DPO(TrainingMethod):
     def refusal(self, row: Mapping[str, Any], settings: DPOSettings) -> str | None:
         if (marked := super().refusal(row, settings)) is not None:
             return marked
-        label = row.get("label")
+        label = label_of(row)
         if label is False:
             return BAD
         return ALONE if label is True and not row["rejected_answer"] else None

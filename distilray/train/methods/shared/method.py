@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
+from distilray.rows import label_of
 from distilray.train.data.chat import ChatFormat
 from distilray.train.data.tokenized import Tokens, UntrainableRow
 from distilray.train.loop.context import WorkerContext
@@ -27,7 +28,7 @@ class AnswerMethod(TrainingMethod):
     """``labels`` are -100 where nothing is trained."""
 
     def refusal(self, row: Mapping[str, Any], settings: AnswerSettings) -> str | None:
-        return super().refusal(row, settings) or (BAD if row.get("label") is False else None)
+        return super().refusal(row, settings) or (BAD if label_of(row) is False else None)
 
     def tokenize(self, row: Mapping[str, Any], chat: ChatFormat, settings: AnswerSettings) -> Tokens | UntrainableRow:
         return render_answer(row, chat, settings)
