@@ -18,7 +18,7 @@ from benchmarks.simulator.schedule import first_come_first_served
 from distilray.models import EchoModel
 from distilray.runner.context import Resources
 from distilray.runner.crowd import Crowd, OpenUnit
-from distilray.runner.row_runner import REPORT_EVERY_S
+from distilray.runner.queues import REPORT_EVERY_S
 from distilray.runner.sizing import Sizing, size
 
 Runner = tuple[Crowd, Mapping[str, VirtualClient]]

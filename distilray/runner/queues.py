@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+REPORT_EVERY_S = 1.0
+"""How often a runner says what it has, and learns what the others have."""
 FRESH_S = 10.0
 """A runner that has said nothing for so long has died, and its requests with it."""
 

@@ -30,12 +30,12 @@ from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.dispatch import Opened
 from distilray.runner.marks import Marks, UnitMarks
+from distilray.runner.queues import REPORT_EVERY_S
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Passage
 from distilray.storage import Store
 
-REPORT_EVERY_S = 1.0
 FAULTS_BEFORE_STOPPING = 3
 """Faults of the machinery that end a unit's work until the run stops. Storage and clients have each waited for minutes
 before they report one."""
