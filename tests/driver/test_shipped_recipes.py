@@ -48,7 +48,7 @@ def test_a_student_of_the_first_posts_recipe_is_trained_evaluated_and_answers(
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("name", ["answer-and-sft", "distilqwen2_5_ds3", "distilqwen2_5_r1"])
+@pytest.mark.parametrize("name", ["answer-and-sft", "distilqwen2_5_ds3"])
 def test_a_shipped_recipe_leads_to_a_served_student(name: str, ray_cluster: None, tmp_path: Path) -> None:
     recipe, overrides = cut(name, tmp_path)
     planned = dr.load_recipe(recipe, overrides)

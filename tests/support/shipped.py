@@ -26,13 +26,13 @@ Record = dict[str, Any]
 
 def cut(name: str, folder: Path, rows: Mapping[str, int] = MappingProxyType({})) -> tuple[str, list[str]]:
     """The path of the shipped recipe ``name`` and the overrides that run it here; ``rows`` of its sources."""
-    made = {"answer-and-sft": _first_post, "distilqwen2_5_ds3": _traces, "distilqwen2_5_r1": _traces}[name]
+    made = {"answer-and-sft": _first_post, "distilqwen2_5_ds3": _second_post}[name]
     family = "qwen2.5-base" if name == "distilqwen2_5_ds3" else "qwen2.5-instruct"
     student = make_real_student(folder / "student", family)
     # By default vLLM computes in bf16 what is in fp32; here its answers are compared with those of transformers.
     student = model("student", student, max_model_len=512, dtype="float32")
     here = ["resources.runners=1", *student, "models.student.sampling.max_tokens=32"]
-    return str(RECIPES / f"{name}.yaml"), [*here, *made(name, folder, rows)]
+    return str(RECIPES / f"{name}.yaml"), [*here, *made(folder, rows)]
 
 
 def model(name: str, path: str, **changes: Any) -> list[str]:
@@ -50,7 +50,7 @@ def training(name: str) -> list[str]:
     ]
 
 
-def _first_post(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
+def _first_post(folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
     # Trained on the teacher's part and then on the judge's, the judge plays both: half of its answers are right.
     yield from model("teacher", JUDGE, tensor_parallel=1, max_model_len=768)
     yield "models.teacher.sampling.max_tokens=192"
@@ -62,7 +62,7 @@ def _first_post(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[st
     yield f"evaluate.gsm8k-test.source.path={written(folder / 'gsm8k-test', asked)}"
 
 
-def _traces(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
+def _second_post(folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
     for role, path in (("teacher", TEACHER), ("judge", JUDGE), ("rewriter", JUDGE)):
         yield from model(role, path, tensor_parallel=1, max_model_len=768)
         yield f"models.{role}.sampling.max_tokens=192"
@@ -74,21 +74,18 @@ def _traces(name: str, folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
         yield from training(kind)
     student = folder / "student"
     yield f"steps.align_trace.tokenizer={student}"
-    if name == "distilqwen2_5_ds3":
-        yield f"steps.shorten_trace.tokenizer={student}"
-        yield "steps.shorten_trace.above=80"  # what is long among traces of fifty tokens
+    yield f"steps.shorten_trace.tokenizer={student}"
+    yield "steps.shorten_trace.above=80"  # what is long among traces of fifty tokens
     # The tiny judge never learned to score traces, so select takes one in six.
     sizes = {"r1-math": 64, "r1-code": 16, "r1-science": 32} | {**rows}
     forms = {"r1-math": as_messages, "r1-code": as_columns, "r1-science": as_sharegpt}
     for seed, (source, form) in enumerate(forms.items()):
         made = map(form, traces(sizes[source], seed, languages=["en"]))
         yield f"sources.{source}.path={written(folder / source, made)}"
-    asked = {"distilqwen2_5_ds3": "v3-problems", "distilqwen2_5_r1": "problems"}[name]
-    yield f"sources.{asked}.path={written(folder / asked, map(as_problem, problems(rows.get(asked, 16), 7)))}"
+    asked = problems(rows.get("v3-problems", 16), 7)
+    yield f"sources.v3-problems.path={written(folder / 'v3-problems', map(as_problem, asked))}"
     benchmarks = {"aime-2024": as_problem, "math-500": as_problem, "gpqa-diamond": as_choice, "mmlu-pro": as_choice}
     for seed, (benchmark, form) in enumerate(benchmarks.items()):
-        if benchmark == "mmlu-pro" and name == "distilqwen2_5_r1":
-            continue
         made = map(form, problems(QUESTIONS, 10 + seed, "held_out"))
         yield f"evaluate.{benchmark}.source.path={written(folder / benchmark, made)}"
 

@@ -12,7 +12,7 @@ import pytest
 from tests.support.nodes import Nodes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nodes() -> Iterator[Nodes]:
     folder = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: see Nodes
     with Nodes(folder) as started:
