@@ -74,14 +74,15 @@ class OpenAIEngine(Engine):
 
     async def _complete(self, prompt: dict[str, Any]) -> ChatCompletion:
         """One successful call. Passing failures are retried; a fault of the prompt is raised as its error."""
-        error: openai.OpenAIError | None = None
-        for attempt in range(self.settings.max_retries + 1):
+        attempt = failures = 0
+        gone_at = time.monotonic() + self.settings.gone_after_s
+        while True:
             async with self._slots:
                 await self._allowed(prompt)
                 self.attempts += 1
                 try:
                     completion = await self.client.chat.completions.create(**prompt)
-                except (openai.APIConnectionError, openai.APITimeoutError) as lost:
+                except openai.APIConnectionError as lost:  # time-outs are such errors too
                     error, pause = lost, None
                 except openai.APIStatusError as refusal:
                     if refusal.status_code not in (408, 409, 429) and refusal.status_code < 500:
@@ -91,12 +92,20 @@ class OpenAIEngine(Engine):
                     self._tokens.add(_tokens(completion) - _expected_tokens(prompt))
                     return completion
                 self._tokens.add(-_expected_tokens(prompt))
+            attempt += 1
+            if not _nobody_is_served(error):
+                failures += 1
+                if failures > self.settings.max_retries:
+                    kind = RequestTimedOut if isinstance(error, openai.APITimeoutError) else ModelError
+                    raise kind(f"{self._place()} failed {failures} times, last: {_message(error)}")
+            elif time.monotonic() > gone_at:
+                raise NoEngineAlive(
+                    f"{self._place()} served no request for {self.settings.gone_after_s:g} s, last: {_message(error)}"
+                )
             if pause is not None:  # the endpoint named a time: no request goes out before it
                 self._closed_until = max(self._closed_until, time.monotonic() + pause)
             else:
-                await asyncio.sleep(random.uniform(0.5, 1) * min(0.5 * 2**attempt, _LONGEST_PAUSE_S))
-        kind = RequestTimedOut if isinstance(error, openai.APITimeoutError) else ModelError
-        raise kind(f"{self._place()} failed {self.settings.max_retries + 1} times, last: {_message(error)}")
+                await asyncio.sleep(random.uniform(0.5, 1) * min(0.25 * 2 ** min(attempt, 20), _LONGEST_PAUSE_S))
 
     async def _allowed(self, prompt: dict[str, Any]) -> None:
         await self._requests.wait()
@@ -120,6 +129,14 @@ class OpenAIEngine(Engine):
         return {**super().stats(), "attempts": self.attempts}
 
 
+def _nobody_is_served(error: openai.OpenAIError) -> bool:
+    """Whether the endpoint throttles or is out of reach: no fault of this request, which is repeated until it is
+    served."""
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code == 429
+    return not isinstance(error, openai.APITimeoutError)
+
+
 def _seed(request: GenerateRequest, sample: int) -> int:
     """Endpoints differ in the size of a seed; 31 bits suit all."""
     return (request.seed + sample) % 2**31
@@ -133,7 +150,7 @@ def _retry_after(refusal: openai.APIStatusError) -> float | None:
         return None
 
 
-def _message(error: openai.OpenAIError | None) -> str:
+def _message(error: openai.OpenAIError) -> str:
     if isinstance(error, openai.APIStatusError) and isinstance(error.body, dict) and "message" in error.body:
         return str(error.body["message"])
     return str(error)

@@ -26,8 +26,12 @@ class OpenAIModel(GenerativeModel):
     concurrency: int = Field(default=32, ge=1, description="requests in flight over the whole run")
     requests_per_minute: int | None = Field(default=None, ge=1, description="limit over the whole run")
     tokens_per_minute: int | None = Field(default=None, ge=1, description="limit over the whole run, prompt and reply")
-    max_retries: int = Field(
-        default=8, ge=0, description="how often a request is repeated after 429, 5xx or a lost connection"
+    max_retries: int = Field(default=8, ge=0, description="how often a request is repeated after 5xx or a time-out")
+    gone_after_s: float = Field(
+        default=1800,
+        gt=0,
+        description="seconds for which a request is repeated that the endpoint throttles (429) or that does not reach "
+        "it; after them the run stops, and no row fails of it",
     )
     system: str | None = Field(default=None, description="system message for conversations without one")
     extra_body: dict[str, Any] = Field(

@@ -58,6 +58,14 @@ def test_a_slow_reply_is_given_up_at_the_time_out():
     assert isinstance(error, RequestTimedOut)
 
 
+def test_an_endpoint_that_throttles_for_long_is_waited_for_and_then_the_run_stops():
+    throttled = Endpoint(lambda body, k: refusal(429, **{"Retry-After": "0.05"}) if k < 12 else echo(body, k))
+    (replies,) = throttled.ask(request("a"), max_retries=0)
+    assert replies[0].text == "a"
+    (error,) = Endpoint(lambda body, k: refusal(429, "slow down")).ask(request("a"), max_retries=99, gone_after_s=0.5)
+    assert isinstance(error, NoEngineAlive) and "served no request for 0.5 s, last: slow down" in str(error)
+
+
 def test_a_refused_prompt_fails_alone():
     endpoint = Endpoint(lambda body, k: refusal(400, "bad words") if "bad" in str(body) else echo(body, k))
     bad, (good,) = endpoint.ask(request("bad"), request("good"))
