@@ -38,6 +38,10 @@ class Crowd:
         self._no_more = True
         self.open_next()
 
+    def put_back(self) -> None:
+        """A unit was: there is one left after all."""
+        self._no_more = False
+
     def stop(self) -> None:
         """No further row begins; whoever waits to begin one gets :class:`BudgetSpent`."""
         self.stopping = True

@@ -121,6 +121,8 @@ def _run_missing(
                     f"{told['fault']}. Nothing is lost and no row failed of it; when the cause is mended, run the same "
                     "command again: no request is repeated"
                 )
+            if told["stop"] is None:
+                raise MachineryFault(f"{phase.name}: runners left units undone; run the same command again")
             why = told["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
 

@@ -100,6 +100,7 @@ class RowRunner:
                 return "", None
             except MachineryFault as fault:
                 log.warning("a unit is put back: %s", fault)
+                self.session.crowd.put_back()
                 if not left:
                     # All runners stop, and the driver reads why from the monitor.
                     await self.spec.monitor.fault.remote(str(fault))
