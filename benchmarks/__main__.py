@@ -18,6 +18,8 @@ GROUPS: dict[str, list[list[str]]] = {
         ["engine_path", "--size", "2m", "--echo", "0", "--out", str(record.RESULTS / "engine_path_2m.json")],
         ["orchestration", "--rows", "100000", "1000000"],
         *(["training_overhead", "--kind", kind] for kind in ("sft", "dpo", "distill")),
+        ["places"],
+        ["simulate"],
         ["ds3_engines"],
         ["verifiers"],
     ],
