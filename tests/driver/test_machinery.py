@@ -20,7 +20,6 @@ from distilray.report.run_status import status
 from distilray.rows import Outcome, Row, kept
 from distilray.steps import Models, Step
 from distilray.storage import Store
-from tests.support.stores import CREDENTIALS
 
 pytestmark = pytest.mark.slow
 KILLER = 77
@@ -61,8 +60,8 @@ def proxy(s3_endpoint: str) -> Iterator[FaultyStore]:
 
 
 def behind(proxy: FaultyStore) -> str:
-    assert os.environ.items() >= CREDENTIALS.items()
-    return f"s3://runs/{uuid.uuid4().hex}?scheme=http&endpoint_override={proxy.address}&region=us-east-1"
+    # The session's cluster may have started without the server's keys in its environment.
+    return f"s3://key:secret@runs/{uuid.uuid4().hex}?scheme=http&endpoint_override={proxy.address}&region=us-east-1"
 
 
 def test_storage_that_refuses_and_cuts_fails_no_row(ray_cluster: None, proxy: FaultyStore) -> None:
@@ -120,8 +119,7 @@ def test_a_model_that_serves_nobody_stops_the_run_and_fails_no_row(
     with pytest.raises(MachineryFault, match="served no request for 1 s, last: no quota is left") as told:
         dr.run(broken, directory=tmp_path / "run")
     assert "run the same command again" in str(told.value) and told.value.exit_code == 1
-    answer = next(step for step in status(Store(tmp_path / "run"))["steps"] if step["name"] == "answer")
-    assert (answer["rows_in"], answer["failed"]) == (0, 0)
+    assert [step["name"] for step in status(Store(tmp_path / "run"))["steps"] if step["failed"]] == []
 
 
 @pytest.mark.long

@@ -43,7 +43,7 @@ from tests.support.templates import FAMILIES, real_tokenizer
 from tests.support.tiny import rows, write_units
 from tests.support.trainer import BATCH, arguments_in, logged, trained_here
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 VOCABULARY = 151_936
 
