@@ -25,22 +25,13 @@ class Crowd:
         self.began: float | None = None
         """When the first row began, in seconds since the epoch."""
         self.turns = Turns()
-        self.stopping = self._no_more = False
+        self.stopping = False
         self.gate = asyncio.Semaphore(admission.places)
         self._openers: deque[asyncio.Future[None]] = deque()
 
     def saw(self, step: str, kind: str) -> None:
         counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
         counts[kind] += 1
-
-    def no_more(self) -> None:
-        """No unit is left: whoever waits to open one gets :class:`BudgetSpent`; rows of open units go on."""
-        self._no_more = True
-        self.open_next()
-
-    def put_back(self) -> None:
-        """A unit was: there is one left after all."""
-        self._no_more = False
 
     def stop(self) -> None:
         """No further row begins; whoever waits to begin one gets :class:`BudgetSpent`."""
@@ -63,12 +54,11 @@ class Crowd:
 
     def open_next(self) -> None:
         """Lets units be opened that may be by now."""
-        closed = self.stopping or self._no_more
-        while self._openers and (closed or self.admission.may_open()):
+        while self._openers and (self.stopping or self.admission.may_open()):
             turn = self._openers.popleft()
             if turn.done():  # cancelled while it waited
                 continue
-            if closed:
+            if self.stopping:
                 turn.set_exception(BudgetSpent())
             else:
                 self.admission.opens()

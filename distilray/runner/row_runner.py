@@ -93,14 +93,12 @@ class RowRunner:
                 async with self.session.crowd.unit() as place:
                     opened = await self.spec.monitor.opens.remote(self.id, ticket)
                     if opened is None:
-                        self.session.crowd.no_more()
                         return "", None
                     return opened.name, await self._closing(opened, place)
             except BudgetSpent:
                 return "", None
             except MachineryFault as fault:
                 log.warning("a unit is put back: %s", fault)
-                self.session.crowd.put_back()
                 if not left:
                     # All runners stop, and the driver reads why from the monitor.
                     await self.spec.monitor.fault.remote(str(fault))

@@ -85,7 +85,6 @@ class Story:
             async with crowd.unit() as place:
                 opened = await monitor.opens.remote(runner, ticket)
                 if opened is None:
-                    crowd.no_more()
                     if runner not in monitor.dead:
                         self.tickets.remove(ticket)
                     return

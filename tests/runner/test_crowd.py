@@ -102,23 +102,6 @@ def test_units_of_other_sizes_than_expected_fill_the_places_too() -> None:
     assert watched.most_taken == 8
 
 
-def test_a_unit_that_is_put_back_is_opened_again_also_after_the_last() -> None:
-    async def story() -> list[str]:
-        crowd, told = Crowd(Admission(4, 1 << 30, 1)), []
-        async with crowd.unit() as first:
-            first.read(1, 1)
-            crowd.no_more()
-            with pytest.raises(BudgetSpent):
-                async with crowd.unit():
-                    told.append("no unit is left, but this one was opened")
-            crowd.put_back()
-            async with crowd.unit():
-                told.append("opened")
-        return told
-
-    assert simulated(story()) == ["opened"]
-
-
 def test_a_stop_ends_units_that_wait_and_lets_rows_end_that_began() -> None:
     watched = Watched(places=4)
 
