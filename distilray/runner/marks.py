@@ -78,7 +78,8 @@ class UnitMarks:
     async def begin(self, position: int) -> None:
         """Returns once a death of this runner would be counted against the row, where that is needed."""
         if self.crashes.deaths:
-            await self._marks.begin(self.unit, position, self.of(position).suspect)
+            # Rows share the call: one that is cancelled must not cancel it for the others.
+            await asyncio.shield(self._marks.begin(self.unit, position, self.of(position).suspect))
 
     def end(self, position: int) -> None:
         if self.crashes.deaths:

@@ -60,8 +60,8 @@ class Passage:
         if marks.of(position).guilty:
             return [self._refuse(row, at, f"killed its runner {sum(marks.of(position))} times")]
         async with self.unit.place(), self.unit.crowd.turns.of(marks.group(position)):
-            await marks.begin(position)
             try:
+                await marks.begin(position)
                 return await self._through(row, at)
             finally:
                 marks.end(position)

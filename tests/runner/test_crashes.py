@@ -159,3 +159,32 @@ def test_rows_in_flight_at_two_deaths_are_suspects() -> None:
     assert found.deaths == 3 and book.opens("v").deaths == 1
     assert {k: crashes.suspect for k, crashes in found.rows.items()} == {1: True, 2: True}
     assert not any(crashes.guilty for crashes in found.rows.values())
+
+
+def test_a_row_that_is_cancelled_while_the_monitor_is_told_cancels_no_other() -> None:
+    book = CrashBook()
+    book.died("a", ["u"])
+
+    class Slow:
+        """The monitor, a second away."""
+
+        async def remote(self, *told: Any) -> None:
+            await asyncio.sleep(1)
+            book.marks(*told)
+
+    class There:
+        marks = Slow()
+
+    async def story() -> None:
+        marks = UnitMarks(Marks("b", There()), "u", book.opens("u"))
+        cancelled, other = (asyncio.ensure_future(marks.begin(position)) for position in (1, 2))
+        await asyncio.sleep(0.5)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        marks.end(1)
+        await other
+        await asyncio.sleep(2)
+        book.died("b", ["u"])
+
+    simulated(story())
+    assert book.opens("u").rows == {2: (1, 0, 0)}
