@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,20 @@ pytest_plugins = [
 ]
 
 STARTS = 5
+CLUSTERS = ("ray_cluster", "nodes")
+"""Fixtures that hold a Ray cluster."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups for ``--dist loadgroup``: what runs on a Ray cluster goes to one worker, so that each cluster is started
+    once, and the tests of every other file stay together."""
+    clusters: dict[Path, str] = {}
+    for item in items:
+        for name in CLUSTERS:
+            if name in getattr(item, "fixturenames", ()):
+                clusters[item.path] = name
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(clusters.get(item.path, str(item.path))))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from distilray.driver.machines import cluster_gpu_gib
 from distilray.driver.outputs import record_outputs
 from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Trainings
+from distilray.errors import DistilrayError, unwrapped
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
 from distilray.planning import Available, all_columns, check_questions, plan
@@ -52,8 +53,17 @@ def run(
     :class:`RecipeError` and ``SourceError`` for mistakes found before anything starts, ``RunIsHeld`` if another
     driver works on the run, :class:`RunStopped` if it stopped cleanly before its end.
     """
+    try:
+        return _finished(as_recipe(recipe, overrides), directory, limit, listen, only_steps)
+    except Exception as error:
+        raised = unwrapped(error)
+        if raised is error or not isinstance(raised, DistilrayError):
+            raise
+        raise raised from error  # callers catch our errors by their class, wherever they were raised
+
+
+def _finished(recipe: Recipe, directory: str | None, limit: int | None, listen: Listener, only_steps: bool) -> Finished:
     started = time.monotonic()
-    recipe = as_recipe(recipe, overrides)
     files = [check_source(source) for source in recipe.sources]
     if not only_steps:
         check_questions(recipe)

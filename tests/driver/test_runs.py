@@ -18,6 +18,7 @@ from distilray.ledger import Manifest, UnitInput, kept_rows, reconcile
 from distilray.recipe import RecipeError
 from distilray.report.run_status import status
 from distilray.runner import RunStopped
+from distilray.sources import SourceError
 from distilray.storage import Store
 from tests.support.echo_recipe import write
 
@@ -67,6 +68,14 @@ def test_a_record_that_cannot_be_read_is_a_failed_row_with_file_and_line(ray_clu
     rows = [row for name in files for row in pq.read_table(store.full(f"steps/00-sources/{name}")).to_pylist()]
     [bad] = [row for row in rows if row["outcome"] == "failed"]
     assert "rows.jsonl:21" in bad["reason"]
+
+
+def test_an_error_of_a_task_within_a_task_is_raised_as_it_was(ray_cluster: None, tmp_path: Path):
+    recipe = write(tmp_path, rows=1)
+    source = "sources=[{name: own, uses: 'tests.support.own_sources:closed_after_one'}]"
+    with pytest.raises(SourceError) as raised:
+        run(recipe, [source], directory=str(tmp_path / "run"))
+    assert str(raised.value) == "the catalogue: is closed. Ask again tomorrow."
 
 
 def test_a_changed_step_is_done_again_and_the_one_before_it_is_not(ray_cluster: None, tmp_path: Path):
