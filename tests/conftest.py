@@ -17,20 +17,14 @@ pytest_plugins = [
 ]
 
 STARTS = 5
-CLUSTERS = ("ray_cluster", "nodes")
-"""Fixtures that hold a Ray cluster."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for ``--dist loadgroup``: what runs on a Ray cluster goes to one worker, so that each cluster is started
+    """Groups for ``--dist loadgroup``: what shares the local Ray cluster goes to one worker, so that it is started
     once, and the tests of every other file stay together."""
-    clusters: dict[Path, str] = {}
+    sharing = {item.path for item in items if "ray_cluster" in getattr(item, "fixturenames", ())}
     for item in items:
-        for name in CLUSTERS:
-            if name in getattr(item, "fixturenames", ()):
-                clusters[item.path] = name
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(clusters.get(item.path, str(item.path))))
+        item.add_marker(pytest.mark.xdist_group("ray_cluster" if item.path in sharing else str(item.path)))
 
 
 @pytest.fixture(scope="session")
