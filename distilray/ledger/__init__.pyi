@@ -13,8 +13,11 @@ from .manifest import Manifest as Manifest
 from .manifest import fingerprint as fingerprint
 from .manifest import now as now
 from .manifest import open_stage as open_stage
-from .reconciliation import read_footers as read_footers
 from .reconciliation import reconcile as reconcile
+from .records import RECORD_EVERY_S as RECORD_EVERY_S
+from .records import RECORDS as RECORDS
+from .records import RecordWriter as RecordWriter
+from .records import read_counts as read_counts
 from .replies import REPLIES as REPLIES
 from .replies import DamagedLog as DamagedLog
 from .replies import ReplyLog as ReplyLog

@@ -13,7 +13,7 @@ from ray.data import ExecutionResources
 from ray.exceptions import RayError
 
 from distilray.errors import MachineryFault
-from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_counts
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
 from distilray.runner.monitor import is_lost, reports, start_monitor
@@ -56,9 +56,7 @@ def run_phase(
         details=dict(manifest.details),
         steps=[StepCounts(named.name) for named in phase.steps],
     )
-    for name, unit in outputs:
-        if f"{name}.parquet" in published:
-            counted.add(read_unit_counts(store, unit.path))
+    _count(store, phase, [name for name, _ in outputs if f"{name}.parquet" in published], counted)
     started = time.monotonic()
     before = manifest.seconds
     try:
@@ -171,9 +169,15 @@ def _add_unheard(store: Store, phase: Phase, left: Mapping[str, UnitInput], coun
     """Counts units whose runner published them and died before it could say so; returns whether there are no others."""
     published = set(store.names(phase.directory)) if left else set()
     unheard = [name for name in left if f"{name}.parquet" in published]
-    for name in unheard:
-        counted.add(read_unit_counts(store, f"{phase.directory}/{name}.parquet"))
+    _count(store, phase, unheard, counted)
     return len(unheard) == len(left)
+
+
+def _count(store: Store, phase: Phase, published: Sequence[str], counted: Manifest) -> None:
+    """Adds units that are published."""
+    paths = {name: f"{phase.directory}/{name}.parquet" for name in published}
+    for counts in read_counts(store, phase.directory, paths).values():
+        counted.add(counts)
 
 
 def _results(

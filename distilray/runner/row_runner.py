@@ -23,7 +23,7 @@ import ray
 from msgspec.json import encode
 
 from distilray.errors import MachineryFault
-from distilray.ledger import ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import RECORD_EVERY_S, RecordWriter, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
 from distilray.runner.admission import Admission
@@ -68,6 +68,7 @@ class RowRunner:
         self.id = f"{ray.get_runtime_context().get_node_id()[:6]}-{uuid.uuid4().hex[:8]}"
         self.schema = spec.phase.schema()
         self.files = ThreadPoolExecutor(4, thread_name_prefix="unit-files")
+        self.records = RecordWriter(spec.store, spec.phase.directory, self.id)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="rows").start()
         self.session = asyncio.run_coroutine_threadsafe(self._open(), self.loop).result()
@@ -76,7 +77,7 @@ class RowRunner:
         client = PoolClient(self.spec.pools)
         access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
         session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
-        session.reporter = asyncio.create_task(self._report(session))
+        session.work = [asyncio.create_task(self._report(session)), asyncio.create_task(self._record_on())]
         tune_gc()
         return session
 
@@ -113,6 +114,8 @@ class RowRunner:
         try:
             counts = await self._pass(opened, place)
             published = True
+            if self.session.crowd.admission.open == 1:  # nothing else will end soon
+                await self._record()
         finally:
             await self.spec.monitor.closes.remote(self.id, opened.name, published)
         return counts
@@ -141,6 +144,7 @@ class RowRunner:
             seconds=time.perf_counter() - started,
         )
         await in_thread(self.files, self._publish, name, values, counts)
+        self.records.add(name, counts)
         await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
         return counts
 
@@ -150,6 +154,18 @@ class RowRunner:
 
     def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts) -> None:
         write_unit(self.spec.store, f"{self.spec.phase.directory}/{name}.parquet", values, self.schema, counts)
+
+    async def _record_on(self) -> None:
+        while True:
+            await asyncio.sleep(RECORD_EVERY_S)
+            await self._record()
+
+    async def _record(self) -> None:
+        """Records the units that were published since the last time."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self.files, self.records.flush)
+        except OSError as fault:
+            log.warning("units are published, their record waits: %s", fault)
 
     async def _report(self, session: _Session) -> None:
         while True:
@@ -186,7 +202,7 @@ class _Session:
 
     def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd, marks: Marks) -> None:
         self.client, self.access, self.crowd, self.marks = client, access, crowd, marks
-        self.reporter: asyncio.Task[None] | None = None
+        self.work: list[asyncio.Task[None]] = []
         self._counted: dict[str, int] = {}
 
     def engines_since_last_unit(self) -> dict[str, int]:
