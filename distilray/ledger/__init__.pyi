@@ -18,9 +18,15 @@ from .records import RECORD_EVERY_S as RECORD_EVERY_S
 from .records import RECORDS as RECORDS
 from .records import RecordWriter as RecordWriter
 from .records import read_counts as read_counts
-from .replies import REPLIES as REPLIES
-from .replies import DamagedLog as DamagedLog
+from .replies import Places as Places
 from .replies import ReplyLog as ReplyLog
+from .replies import find_in_streams as find_in_streams
+from .replies import find_replies as find_replies
+from .reply_stream import REPLIES as REPLIES
+from .reply_stream import ReplyStream as ReplyStream
+from .reply_stream import stream_folder as stream_folder
+from .segments import DamagedLog as DamagedLog
+from .segments import Place as Place
 from .stages import StageFiles as StageFiles
 from .stages import list_stages as list_stages
 from .stages import list_trainings as list_trainings

@@ -8,10 +8,10 @@ runner that died, the units which that one had open go to the front of the line.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from distilray.ledger import UnitInput
+from distilray.ledger import Place, UnitInput
 from distilray.runner.crashes import CrashBook, UnitCrashes
 
 
@@ -21,16 +21,25 @@ class Opened(NamedTuple):
     name: str
     unit: UnitInput
     crashes: UnitCrashes
+    places: tuple[Place, ...] = ()
+    """Where replies of earlier sessions to it are."""
+    runners: tuple[str, ...] = ()
+    """Those of this session that had it open, and may have been given replies."""
 
 
 class Dispatch:
     """Kept by the monitor."""
 
-    def __init__(self, units: Iterable[tuple[str, UnitInput]]) -> None:
+    def __init__(
+        self, units: Iterable[tuple[str, UnitInput]], places: Mapping[str, tuple[Place, ...]] | None = None
+    ) -> None:
         self.book = CrashBook()
+        self._places = places or {}
         self._left = deque(units)
         self._open: dict[str, tuple[str, UnitInput]] = {}
         """Unit to the runner that has it open, and what it reads."""
+        self._runners: dict[str, list[str]] = {}
+        """Unit to all runners that have had it open."""
         self._tickets: dict[int, str] = {}
 
     def opens(self, runner: str, ticket: int) -> Opened | None:
@@ -43,7 +52,11 @@ class Dispatch:
             return None
         name, unit = self._left.popleft()
         self._open[name] = runner, unit
-        return Opened(name, unit, self.book.opens(name))
+        runners = self._runners.setdefault(name, [])
+        opened = Opened(name, unit, self.book.opens(name), self._places.get(name, ()), tuple(runners))
+        if runner not in runners:
+            runners.append(runner)
+        return opened
 
     def closes(self, runner: str, name: str, published: bool) -> None:
         """The unit is published, or put back by a runner that lives."""
@@ -51,7 +64,9 @@ class Dispatch:
         if holder != runner or unit is None:
             return
         del self._open[name]
-        if not published:
+        if published:
+            self._runners.pop(name, None)
+        else:
             self._left.appendleft((name, unit))
 
     def _died(self, runner: str) -> None:

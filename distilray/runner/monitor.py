@@ -13,7 +13,7 @@ import ray
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from distilray.ledger import UnitInput
+from distilray.ledger import Places, UnitInput
 from distilray.runner.context import Budget
 from distilray.runner.dispatch import Dispatch, Opened
 from distilray.runner.queues import Queues
@@ -22,8 +22,10 @@ from distilray.runner.queues import Queues
 class Monitor:
     """Hands out a phase's units, keeps the latest report of every runner and the sum of what they spent."""
 
-    def __init__(self, units: Sequence[tuple[str, UnitInput]], spent: tuple[int, float], budget: Budget) -> None:
-        self._dispatch = Dispatch(units)
+    def __init__(
+        self, units: Sequence[tuple[str, UnitInput]], places: Places, spent: tuple[int, float], budget: Budget
+    ) -> None:
+        self._dispatch = Dispatch(units, places)
         self._spent, self._budget = spent, budget
         self._queues = Queues()
         self._reports: dict[str, dict[str, Any]] = {}
@@ -82,8 +84,11 @@ class Monitor:
         return None
 
 
-def start_monitor(units: Sequence[tuple[str, UnitInput]], spent: tuple[int, float], budget: Budget) -> Any:
-    """A monitor's handle; ``spent``, tokens and money so far, counts against the budget.
+def start_monitor(
+    units: Sequence[tuple[str, UnitInput]], places: Places, spent: tuple[int, float], budget: Budget
+) -> Any:
+    """A monitor's handle; ``places``: where earlier replies to the units are; ``spent``, tokens and money so far,
+    counts against the budget.
 
     It runs beside the driver and, like it, is not started again: what is open where would be lost. Its death stops the
     run, which the same command continues.
@@ -91,7 +96,7 @@ def start_monitor(units: Sequence[tuple[str, UnitInput]], spent: tuple[int, floa
     actor: Any = ray.remote(Monitor)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     options = {"num_cpus": 0, "max_concurrency": 64, "scheduling_strategy": here}
-    return actor.options(**options).remote(units, spent, budget)
+    return actor.options(**options).remote(units, places, spent, budget)
 
 
 def reports(monitor: Any) -> dict[str, Any]:

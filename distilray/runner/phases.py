@@ -13,7 +13,18 @@ from ray.data import ExecutionResources
 from ray.exceptions import RayError
 
 from distilray.errors import MachineryFault
-from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_counts
+from distilray.ledger import (
+    REPLIES,
+    Manifest,
+    StepCounts,
+    UnitCounts,
+    UnitInput,
+    find_replies,
+    now,
+    open_stage,
+    read_counts,
+    stream_folder,
+)
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
 from distilray.runner.monitor import is_lost, reports, start_monitor
@@ -69,6 +80,7 @@ def run_phase(
     _refuse_mass_failure(context, phase, counted)
     counted.finished = now()
     counted.write(store, phase.directory)
+    store.delete_dir(stream_folder(phase.directory))  # what is kept of it, each unit has sealed
     return outputs
 
 
@@ -81,7 +93,9 @@ def _run_missing(
     total: int,
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
-    monitor = start_monitor(missing, spent(context.store), context.budget)
+    names = [name for name, _ in missing]
+    places = find_replies(context.store, phase.directory, names, _replies_before(context, phase))
+    monitor = start_monitor(missing, places, spent(context.store), context.budget)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
         progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
@@ -95,7 +109,6 @@ def _run_missing(
             monitor=monitor,
             seed=context.seed,
             admission=sizing.admission,
-            replies_before=_replies_before(context, phase),
             keep_replies=context.resources.keep_replies,
         )
         try:

@@ -23,7 +23,17 @@ import ray
 from msgspec.json import encode
 
 from distilray.errors import MachineryFault
-from distilray.ledger import RECORD_EVERY_S, RecordWriter, ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import (
+    RECORD_EVERY_S,
+    RecordWriter,
+    ReplyLog,
+    ReplyStream,
+    UnitCounts,
+    UnitInput,
+    find_in_streams,
+    kept_rows,
+    write_unit,
+)
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
 from distilray.runner.admission import Admission
@@ -55,8 +65,6 @@ class RunnerSpec:
     seed: int
     admission: Admission
     """What each runner may work on at once."""
-    replies_before: tuple[str, ...] = ()
-    """Earlier phases of the run whose replies are looked up too."""
     keep_replies: bool = True
 
 
@@ -69,6 +77,7 @@ class RowRunner:
         self.schema = spec.phase.schema()
         self.files = ThreadPoolExecutor(4, thread_name_prefix="unit-files")
         self.records = RecordWriter(spec.store, spec.phase.directory, self.id)
+        self.stream = ReplyStream(spec.store, spec.phase.directory, self.id)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="rows").start()
         self.session = asyncio.run_coroutine_threadsafe(self._open(), self.loop).result()
@@ -121,14 +130,13 @@ class RowRunner:
         return counts
 
     async def _pass(self, opened: Opened, place: OpenUnit) -> UnitCounts:
-        name, unit, crashes = opened
+        name, phase = opened.name, self.spec.phase
         started = time.perf_counter()
-        phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
-        rows, size = await in_thread(self.files, self._read, unit)
+        rows, size = await in_thread(self.files, self._read, opened.unit)
         place.read(len(rows), size)
-        replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        marks = UnitMarks(self.session.marks, name, crashes)
+        replies = await in_thread(self.files, self._replies, opened)
+        marks = UnitMarks(self.session.marks, name, opened.crashes)
         passage = Passage(phase.steps, self.session.access, replies, marks, place)
         try:
             values = await passage.run(rows)
@@ -143,17 +151,26 @@ class RowRunner:
             engines=self.session.engines_since_last_unit(),
             seconds=time.perf_counter() - started,
         )
-        await in_thread(self.files, self._publish, name, values, counts)
-        self.records.add(name, counts)
-        await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
+        await in_thread(self.files, self._publish, name, values, counts, replies)
         return counts
 
     def _read(self, unit: UnitInput) -> tuple[list[Row], int]:
         table = kept_rows(self.spec.store, unit)
         return [Row(values) for values in table.to_pylist()], table.nbytes
 
-    def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts) -> None:
+    def _replies(self, opened: Opened) -> ReplyLog:
+        store, phase, places = self.spec.store, self.spec.phase.directory, opened.places
+        if opened.runners:
+            places += find_in_streams(store, phase, opened.name, opened.runners)
+        return ReplyLog(store, phase, opened.name, places, self.stream)
+
+    def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts, replies: ReplyLog) -> None:
+        if self.spec.keep_replies:
+            replies.seal()  # first: a kill between the two must not lose them
         write_unit(self.spec.store, f"{self.spec.phase.directory}/{name}.parquet", values, self.schema, counts)
+        if not self.spec.keep_replies:
+            replies.drop()
+        self.records.add(name, counts)
 
     async def _record_on(self) -> None:
         while True:
@@ -161,9 +178,11 @@ class RowRunner:
             await self._record()
 
     async def _record(self) -> None:
-        """Records the units that were published since the last time."""
+        """Records the units that were published since; after that their replies in the stream are not needed."""
+        in_thread = asyncio.get_running_loop().run_in_executor
         try:
-            await asyncio.get_running_loop().run_in_executor(self.files, self.records.flush)
+            recorded = await in_thread(self.files, self.records.flush)
+            await in_thread(self.files, self.stream.recorded, recorded)
         except OSError as fault:
             log.warning("units are published, their record waits: %s", fault)
 

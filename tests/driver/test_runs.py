@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import Manifest, UnitInput, kept_rows, reconcile
+from distilray.ledger import RECORDS, Manifest, UnitInput, kept_rows, read_counts, reconcile, stream_folder
 from distilray.recipe import RecipeError
 from distilray.report.run_status import status
 from distilray.runner import RunStopped
@@ -53,6 +53,10 @@ def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster:
     manifest = Manifest.read(store, PHASE)
     assert manifest is not None and len(manifest.runners) == 2
     assert sum(manifest.runners.values()) == sum(manifest.engines.values()) == 200
+    units = {name.removesuffix(".parquet"): f"{PHASE}/{name}" for name in store.names(PHASE) if name.startswith("unit")}
+    assert len(units) == 7 and store.names(f"{PHASE}/{RECORDS}")
+    assert sum(found.steps[0].kept for found in read_counts(store, PHASE, units).values()) == 200
+    assert store.files_below(stream_folder(PHASE)) == []  # every unit has sealed its own
     before = {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
     run(recipe, directory=str(tmp_path / "run"))
     assert before == {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
