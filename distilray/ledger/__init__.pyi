@@ -27,6 +27,10 @@ from .reply_stream import ReplyStream as ReplyStream
 from .reply_stream import stream_folder as stream_folder
 from .segments import DamagedLog as DamagedLog
 from .segments import Place as Place
+from .stage_folders import choose_folder as choose_folder
+from .stage_folders import plain_folder as plain_folder
+from .stage_folders import read_current as read_current
+from .stage_folders import superseded as superseded
 from .stages import StageFiles as StageFiles
 from .stages import list_stages as list_stages
 from .stages import list_trainings as list_trainings

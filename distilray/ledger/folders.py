@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from distilray.ledger.manifest import MANIFEST, Manifest
+from distilray.ledger.stage_folders import plain_folder, read_current
 from distilray.storage import Store
 
 LOOKS_AT_ONCE = 32
@@ -22,6 +23,7 @@ class Folders:
         self._store, self._pool = store, pool
         self._names: dict[str, list[str]] = {}
         self._manifests: dict[str, Manifest | None] = {}
+        self._current = pool.submit(read_current, store)
 
     def names(self, folder: str) -> list[str]:
         """As :meth:`Store.names`."""
@@ -31,6 +33,11 @@ class Folders:
     def manifest(self, folder: str) -> Manifest | None:
         self.look_into([folder])
         return self._manifests[folder]
+
+    def is_current(self, folder: str) -> bool:
+        """Whether the stage in ``folder`` has the settings of the recipe as it is now."""
+        plain = plain_folder(folder)
+        return self._current.result().get(plain, plain) == folder
 
     def look_into(self, folders: Iterable[str]) -> None:
         """Looks into those that are not known yet, at once."""

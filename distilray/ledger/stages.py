@@ -3,6 +3,7 @@
 steps/00-sources/unit-*.parquet                     sources, and benchmarks/<name>/ likewise
 steps/01-answer+judge/unit-*.parquet                a phase, and evaluations/<model>/<benchmark>/ likewise
 steps/02-select/decisions/unit-*.parquet            a global step
+steps/02-select-5d0e21c3a1f4b7c9/decisions/...       the same after its settings were changed
 steps/03-align/round-1/01-rate/unit-*.parquet       a stage in a round of a repeat
 steps/03-align/round-1/carry_over/unit-*.parquet   which rows of round 1 enter round 2
 """
@@ -83,7 +84,7 @@ def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
 
 def _stages_below(folders: Folders, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
     """The stages below ``folder`` in order, fed with ``units``; ``decided`` leads from decisions to their rows."""
-    names = folders.names(folder)
+    names = [name for name in folders.names(folder) if folders.is_current(f"{folder}/{name}")]
     folders.look_into([f"{folder}/{name}" for name in names])
     for name in names:
         if _is_repeat(folders, f"{folder}/{name}"):

@@ -27,6 +27,7 @@ from distilray.ledger import (
     list_trainings,
     read_claims,
     read_counts,
+    superseded,
 )
 from distilray.report.status_view import render_status
 from distilray.storage import Store
@@ -95,7 +96,7 @@ def _json(store: Store, path: str) -> dict[str, Any]:
 
 
 def _set_aside(store: Store) -> list[str]:
-    return [f"{SET_ASIDE}/{name}" for name in store.names(SET_ASIDE)]
+    return [*(f"{SET_ASIDE}/{name}" for name in store.names(SET_ASIDE)), *superseded(store)]
 
 
 def _counted(store: Store, stage: StageFiles) -> Manifest:

@@ -22,6 +22,7 @@ from distilray.ledger import (
     find_replies,
     now,
     open_stage,
+    plain_folder,
     read_counts,
     stream_folder,
 )
@@ -224,7 +225,7 @@ def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
     names = {named.name for named in phase.steps}
     found = []
     for folder in context.store.names(f"{REPLIES}/{parent}"):
-        if folder != own and names & set(folder.partition("-")[2].split("+")):
+        if folder != own and names & set(plain_folder(folder).partition("-")[2].split("+")):
             found.append(f"{parent}/{folder}")
     return tuple(found)
 

@@ -14,7 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import RECORDS, Manifest, UnitInput, kept_rows, read_counts, reconcile, stream_folder
+from distilray.ledger import (
+    RECORDS,
+    Manifest,
+    UnitInput,
+    kept_rows,
+    read_counts,
+    read_current,
+    reconcile,
+    stream_folder,
+)
 from distilray.recipe import RecipeError
 from distilray.report.run_status import status
 from distilray.runner import RunStopped
@@ -85,8 +94,10 @@ def test_a_changed_step_is_done_again_and_the_one_before_it_is_not(ray_cluster: 
 def test_a_changed_step_pays_for_no_reply_of_a_step_that_shares_its_phase(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path)
     store = run(recipe, directory=str(tmp_path / "run")).store
+    before = {path: store.read(path) for path in store.files_below(PHASE)}
     run(recipe, ["steps.check={min_characters: 20, language: false}"], directory=str(tmp_path / "run"))
-    manifest = Manifest.read(store, PHASE)
+    assert before == {path: store.read(path) for path in store.files_below(PHASE)}  # it stays where it is
+    manifest = Manifest.read(store, read_current(store)[PHASE])
     assert manifest is not None and counts(store)["check"] == (200, 0, 190, 10, 0)
     assert manifest.models["teacher"]["replayed"] == manifest.models["teacher"]["replies"] == 200
     assert manifest.engines == {}  # no engine was asked
