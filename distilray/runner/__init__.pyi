@@ -21,3 +21,4 @@ from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
+from .unit_size import fitting_unit_rows as fitting_unit_rows

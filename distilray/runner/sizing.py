@@ -44,6 +44,6 @@ def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) 
     runners = max(1, min(runners, units))
     each = max(1, math.ceil(rows / runners))
     # An open unit has a row that is worked on or waits, so no more than `each` units and those just opened are open.
-    assigned = min(each, math.ceil(ASSIGNED * each / resources.unit_rows)) + 2
-    admission = Admission(each, resources.open_mib << 20, resources.unit_rows)
+    assigned = min(each, math.ceil(ASSIGNED * each / resources.rows_per_unit)) + 2
+    admission = Admission(each, resources.open_mib << 20, resources.rows_per_unit)
     return Sizing(runners, admission, assigned)

@@ -103,6 +103,15 @@ def test_a_changed_step_pays_for_no_reply_of_a_step_that_shares_its_phase(ray_cl
     assert manifest.engines == {}  # no engine was asked
 
 
+def test_a_run_keeps_the_rows_of_a_unit_that_it_began_with(ray_cluster: None, tmp_path: Path):
+    recipe = write(tmp_path)
+    store = run(recipe, directory=str(tmp_path / "run")).store
+    assert store.read_json("run.json")["unit_rows"] == 32
+    before = {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
+    run(recipe, ["resources.unit_rows=auto"], directory=str(tmp_path / "run"))
+    assert before == {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
+
+
 def test_a_budget_stops_cleanly_and_goes_on_when_it_is_raised(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path, rows=400, latency=0.5)
     with pytest.raises(RunStopped, match="budget.tokens"):
