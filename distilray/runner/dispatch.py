@@ -8,7 +8,7 @@ runner that died, the units which that one had open go to the front of the line.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from distilray.ledger import Place, UnitInput
@@ -61,6 +61,8 @@ class Dispatch:
     def closes(self, runner: str, name: str, published: bool) -> None:
         """The unit is published, or put back by a runner that lives."""
         holder, unit = self._open.get(name, ("", None))
+        if unit is None and published:  # by a runner that was given up, or whose monitor died
+            self._take({name})
         if holder != runner or unit is None:
             return
         del self._open[name]
@@ -68,6 +70,20 @@ class Dispatch:
             self._runners.pop(name, None)
         else:
             self._left.appendleft((name, unit))
+
+    def learns(self, runner: str, opened: Mapping[str, int]) -> None:
+        """``runner`` has units ``opened``, each for a ticket, which another monitor handed out."""
+        for name, unit in self._take(opened.keys() - self._open.keys()):
+            self._open[name] = runner, unit
+            self._runners.setdefault(name, []).append(runner)
+            self._tickets[opened[name]] = runner
+
+    def _take(self, names: Collection[str]) -> list[tuple[str, UnitInput]]:
+        """Those of the units ``names`` that are left; they are no longer."""
+        taken = [unit for unit in self._left if unit[0] in names] if names else []
+        if taken:
+            self._left = deque(unit for unit in self._left if unit[0] not in names)
+        return taken
 
     def _died(self, runner: str) -> None:
         lost = [(name, unit) for name, (holder, unit) in self._open.items() if holder == runner]

@@ -28,7 +28,7 @@ from distilray.ledger import (
 )
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
-from distilray.runner.monitor import is_lost, reports, start_monitor
+from distilray.runner.monitor import Work, is_lost, reports, start_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
 from distilray.runner.residency import Residency
@@ -96,7 +96,8 @@ def _run_missing(
     sizing = size(context.resources, phase.models, len(missing))
     names = [name for name, _ in missing]
     places = find_replies(context.store, phase.directory, names, _replies_before(context, phase))
-    monitor = start_monitor(missing, places, spent(context.store), context.budget)
+    work = Work(context.store, phase.directory, tuple(missing), places, spent(context.store), context.budget)
+    monitor = start_monitor(work)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
         progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""

@@ -40,6 +40,7 @@ from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.dispatch import Opened
 from distilray.runner.marks import Marks, UnitMarks
+from distilray.runner.monitor import Wait
 from distilray.runner.queues import REPORT_EVERY_S
 from distilray.runner.row_models import ModelAccess
 from distilray.runner.stage import Phase
@@ -101,10 +102,10 @@ class RowRunner:
         for left in reversed(range(FAULTS_BEFORE_STOPPING)):
             try:
                 async with self.session.crowd.unit() as place:
-                    opened = await self.spec.monitor.opens.remote(self.id, ticket)
+                    opened = await self._next_unit(ticket)
                     if opened is None:
                         return "", None
-                    return opened.name, await self._closing(opened, place)
+                    return opened.name, await self._closing(opened, ticket, place)
             except BudgetSpent:
                 return "", None
             except MachineryFault as fault:
@@ -117,9 +118,15 @@ class RowRunner:
                 await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
         raise AssertionError("the last try returns")
 
-    async def _closing(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+    async def _next_unit(self, ticket: int) -> Opened | None:
+        while isinstance(opened := await self.spec.monitor.opens.remote(self.id, ticket), Wait):
+            await asyncio.sleep(opened.seconds)
+        return opened
+
+    async def _closing(self, opened: Opened, ticket: int, place: OpenUnit) -> UnitCounts:
         """Passes the unit through the phase, and tells the monitor how it ended."""
         published = False
+        self.session.open[opened.name] = ticket
         try:
             counts = await self._pass(opened, place)
             published = True
@@ -127,6 +134,7 @@ class RowRunner:
                 await self._record()
         finally:
             await self.spec.monitor.closes.remote(self.id, opened.name, published)
+            del self.session.open[opened.name]
         return counts
 
     async def _pass(self, opened: Opened, place: OpenUnit) -> UnitCounts:
@@ -209,6 +217,7 @@ class RowRunner:
                 "tokens": sum(model.tokens_in + model.tokens_out for model in usage.values()),
                 "money": sum(model.cost for model in usage.values()),
                 "queues": session.client.queues,
+                "open": dict(session.open),
             }
             told = await self.spec.monitor.report.remote(self.id, report)
             session.client.others(told["others"])
@@ -222,6 +231,8 @@ class _Session:
     def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd, marks: Marks) -> None:
         self.client, self.access, self.crowd, self.marks = client, access, crowd, marks
         self.work: list[asyncio.Task[None]] = []
+        self.open: dict[str, int] = {}
+        """Units, and the tickets for which they were handed out."""
         self._counted: dict[str, int] = {}
 
     def engines_since_last_unit(self) -> dict[str, int]:
