@@ -25,6 +25,7 @@ from distilray.runner import (
     cluster,
     cluster_address,
     fitting_unit_rows,
+    require_shared,
     run_sources,
     sources_identity,
     versions,
@@ -73,6 +74,7 @@ def run(
         if not ray.is_initialized():
             listen(Event("note", "", "connecting to Ray" if cluster_address() else "starting Ray on this machine"))
         with cluster(recipe.resources):
+            require_shared(store)
             context = Context(
                 store=store.patient(),
                 lease=lease,

@@ -43,6 +43,7 @@ from distilray.runner.marks import Marks, UnitMarks
 from distilray.runner.monitor import Wait
 from distilray.runner.queues import REPORT_EVERY_S
 from distilray.runner.row_models import ModelAccess
+from distilray.runner.shared_storage import refusal, sees
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Passage
 from distilray.storage import Store
@@ -88,8 +89,16 @@ class RowRunner:
         access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
         session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
         session.work = [asyncio.create_task(self._report(session)), asyncio.create_task(self._record_on())]
+        await self._see_the_run(session.crowd)
         tune_gc()
         return session
+
+    async def _see_the_run(self, crowd: Crowd) -> None:
+        """Stops all runners where this one's node, which may have joined late, does not see the run directory."""
+        store, manifest = self.spec.store, f"{self.spec.phase.directory}/manifest.json"
+        if store.local and not await asyncio.get_running_loop().run_in_executor(self.files, sees, store, manifest):
+            await self.spec.monitor.fault.remote(refusal(store))
+            crowd.stop()
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
         for ticket in batch["ticket"]:
