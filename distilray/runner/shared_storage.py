@@ -45,7 +45,7 @@ def require_shared(store: Store) -> None:
 def refusal(store: Store) -> str:
     """What is wrong, and the remedy."""
     return (
-        f"{store.shown} is a folder that not every node of the cluster sees, so units would be scattered over their disks. "
+        f"{store.shown} is a folder that not every node of the cluster sees, so units would be scattered over disks. "
         "Give a run directory that all nodes share: --run s3://bucket/runs/name, or a folder on a disk that is mounted "
         "everywhere."
     )
