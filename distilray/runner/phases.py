@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -112,6 +113,7 @@ def _run_missing(
             seed=context.seed,
             admission=sizing.admission,
             keep_replies=context.resources.keep_replies,
+            units_a_ticket=sizing.units_a_ticket,
         )
         try:
             stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
@@ -167,7 +169,7 @@ def _collect(
     """Counts finished units; returns whether the runners had to stop before the last."""
     left = dict(missing)
     for result in _results(context, spec, pools, len(missing), sizing):
-        if result["counts"] is None:
+        if not result["counts"]:
             continue  # a ticket for which no unit was left
         del left[result["name"]]
         counted.add(decode(result["counts"], type=UnitCounts))
@@ -206,7 +208,8 @@ def _results(
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
     )
     # A runner holds more tickets than it can use, so that those of all runners together are enough.
-    tickets = [{"ticket": number} for number in range(units + sizing.runners * sizing.units_assigned)]
+    rounds = math.ceil(units / sizing.units_a_ticket)
+    tickets = [{"ticket": number} for number in range(rounds + sizing.runners * sizing.units_assigned)]
     yield from pass_units(
         RowRunner,
         (spec,),

@@ -68,6 +68,7 @@ class RunnerSpec:
     admission: Admission
     """What each runner may work on at once."""
     keep_replies: bool = True
+    units_a_ticket: int = 1
 
 
 class RowRunner:
@@ -102,9 +103,12 @@ class RowRunner:
 
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
         for ticket in batch["ticket"]:
-            work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
-            name, counts = await asyncio.wrap_future(work)
-            yield {"name": [name], "counts": [encode(counts) if counts else None]}
+            for _ in range(self.spec.units_a_ticket):
+                work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
+                name, counts = await asyncio.wrap_future(work)
+                yield {"name": [name], "counts": [encode(counts) if counts else b""]}
+                if counts is None:
+                    break  # no unit is left, or the run stops
 
     async def _run(self, ticket: int) -> tuple[str, UnitCounts | None]:
         """The unit that the ticket opened and its counts; none where no unit is left, or the run was stopped."""

@@ -16,10 +16,10 @@ import pytest
 import distilray as dr
 from benchmarks.faulty_store import FaultyStore
 from distilray.errors import MachineryFault
-from distilray.ledger import reconcile
+from distilray.ledger import Manifest, reconcile
 from distilray.report.run_status import status
 from distilray.rows import Outcome, Row, kept
-from distilray.runner import RunStopped
+from distilray.runner import RunStopped, sizing
 from distilray.steps import Models, Step
 from distilray.storage import Store
 
@@ -170,3 +170,14 @@ def test_a_monitor_that_dies_is_started_again_and_watches_over_the_budget(
             dr.run(work, directory=tmp_path / "run")
     killer.join()
     assert reconcile(store, deep=True).ok
+
+
+def test_a_ticket_opens_several_units_where_there_are_many(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizing, "TICKETS", 3)
+    run = dr.run(recipe(640, unit_rows=16, runners=2), directory=tmp_path / "run")
+    assert run.outcomes["answer"].kept == 640
+    manifest = Manifest.read(run.store, "steps/01-answer")
+    assert manifest is not None and manifest.units == 40
+    assert reconcile(run.store, deep=True).ok
