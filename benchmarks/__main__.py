@@ -19,6 +19,8 @@ GROUPS: dict[str, list[list[str]]] = {
         ["orchestration", "--rows", "100000", "1000000"],
         *(["training_overhead", "--kind", kind] for kind in ("sft", "dpo", "distill")),
         ["places"],
+        ["scale"],
+        ["scale", "--s3", "--rows", "1000000"],
         ["simulate"],
         ["ds3_engines"],
         ["verifiers"],

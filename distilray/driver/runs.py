@@ -20,7 +20,17 @@ from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
 from distilray.planning import Available, all_columns, check_questions, plan
 from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
-from distilray.runner import Context, RunStopped, cluster, cluster_address, run_sources, sources_identity, versions
+from distilray.runner import (
+    Context,
+    RunStopped,
+    cluster,
+    cluster_address,
+    fitting_unit_rows,
+    require_shared,
+    run_sources,
+    sources_identity,
+    versions,
+)
 from distilray.sources import SourceFile, check_source
 from distilray.storage import Store
 
@@ -70,20 +80,22 @@ def _finished(recipe: Recipe, directory: str | None, limit: int | None, listen: 
     store = Store.reach(directory or f"runs/{recipe.name}")
     with Lease.acquire(store, note=f"distilray run {recipe.origin}") as lease:
         record = _record(store, recipe, limit)
+        sized = _with_unit_rows(store, recipe, files, limit, record)
         if not ray.is_initialized():
             listen(Event("note", "", "connecting to Ray" if cluster_address() else "starting Ray on this machine"))
         with cluster(recipe.resources):
+            require_shared(store)
             context = Context(
                 store=store.patient(),
                 lease=lease,
-                resources=recipe.resources,
+                resources=sized.resources,
                 budget=recipe.budget,
                 seed=recipe.seed,
                 run=record["id"],
                 logs=store.full("logs") if store.local else None,
                 on_progress=lambda progress: listen(Event("progress", progress["phase"], details=progress)),
             )
-            results, student = _run(context, recipe, files, limit, record, listen, only_steps)
+            results, student = _run(context, sized, files, limit, record, listen, only_steps)
             record |= {"state": "finished", "finished": now()}
             store.write_json("run.json", record)
     return Finished(store, recipe, results, student, time.monotonic() - started)
@@ -143,6 +155,19 @@ def available() -> Available:
         nodes=max(1, len(nodes)),
         host_gib=min((node.get("memory", 0) / 2**30 for node in nodes), default=None),
     )
+
+
+def _with_unit_rows(
+    store: Store, recipe: Recipe, files: list[list[SourceFile]], limit: int | None, record: dict
+) -> Recipe:
+    """``recipe`` with a number of rows for its units: its own, or that of the run, which keeps its first."""
+    rows = recipe.resources.unit_rows
+    if rows == "auto":
+        begun = store.exists("steps/00-sources/manifest.json")
+        rows = record.get("unit_rows") or (256 if begun else fitting_unit_rows(recipe.sources, files, limit))
+    record |= {"unit_rows": rows}
+    store.write_json("run.json", record)
+    return recipe.model_copy(update={"resources": recipe.resources.model_copy(update={"unit_rows": rows})})
 
 
 def _record(store: Store, recipe: Recipe, limit: int | None) -> dict:

@@ -10,7 +10,16 @@ import pyarrow.parquet as pq
 import ray
 
 from distilray.driver.trainings import Trainings
-from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import (
+    Manifest,
+    StepCounts,
+    UnitCounts,
+    UnitInput,
+    choose_folder,
+    kept_rows,
+    plain_folder,
+    write_unit,
+)
 from distilray.models import ModelSettings
 from distilray.planning import BodyStage, RepeatStage, Stage, TrainingStage
 from distilray.runner import Context, GlobalStage, Phase, run_global, run_phase
@@ -43,8 +52,10 @@ class StageRunner:
 
     def through(self, context: Context, stages: Sequence[Stage], units: Units) -> Units:
         for stage in stages:
-            name = stage.directory.removeprefix("steps/")
+            name = plain_folder(stage.directory).removeprefix("steps/")
             self.on_stage(name, "started")
+            if isinstance(stage, Phase | GlobalStage):
+                stage = replace(stage, directory=choose_folder(context.store, stage.directory, stage.fingerprint))
             match stage:
                 case Phase():
                     units = run_phase(context, _asking(stage, self.learned), units)
@@ -95,7 +106,7 @@ def _asking(phase: Phase, learned: Mapping[str, ModelSettings]) -> Phase:
 def _rows_kept(store: Store, body: Sequence[BodyStage]) -> int:
     """Rows that the last stage of a round, trainings aside, has kept."""
     last = [stage for stage in body if not isinstance(stage, TrainingStage)][-1]
-    manifest = Manifest.read(store, last.directory)
+    manifest = Manifest.read(store, choose_folder(store, last.directory, last.fingerprint))
     assert manifest is not None
     return manifest.steps[-1].kept
 

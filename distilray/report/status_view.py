@@ -163,9 +163,10 @@ def _evaluations(results: list[dict[str, Any]]) -> Table:
 
 
 def _set_aside(folders: list[str]) -> Text:
+    few = ", ".join(folders[:3]) + (", ..." if len(folders) > 3 else "")
     return Text(
-        f"set-aside/ keeps {counted(len(folders), 'stage')} from earlier settings (the replies were paid for); delete "
-        "what you no longer need.",
+        f"{counted(len(folders), 'stage')} of earlier settings kept (replies were paid for): {few}. Delete what you no "
+        "longer need.",
         "dim",
     )
 

@@ -15,9 +15,12 @@ from .residency import Residency as Residency
 from .row_models import ModelAccess as ModelAccess
 from .row_models import RowModels as RowModels
 from .row_models import RowUsage as RowUsage
+from .shared_storage import RunIsNotShared as RunIsNotShared
+from .shared_storage import require_shared as require_shared
 from .sizing import Sizing as Sizing
 from .sizing import size as size
 from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
+from .unit_size import fitting_unit_rows as fitting_unit_rows

@@ -45,7 +45,7 @@ def run_sources(
         started = time.monotonic()
         shares = _shares(limit, len(sources))
         parts = [
-            _read.remote(store, directory, source, k, share, context.resources.unit_rows, dict(columns))
+            _read.remote(store, directory, source, k, share, context.resources.rows_per_unit, dict(columns))
             for k, (source, share) in enumerate(zip(sources, shares, strict=True))
         ]
         manifest.steps, manifest.units = [StepCounts("sources")], 0

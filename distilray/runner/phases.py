@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -13,10 +14,22 @@ from ray.data import ExecutionResources
 from ray.exceptions import RayError
 
 from distilray.errors import MachineryFault
-from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.ledger import (
+    REPLIES,
+    Manifest,
+    StepCounts,
+    UnitCounts,
+    UnitInput,
+    find_replies,
+    now,
+    open_stage,
+    plain_folder,
+    read_counts,
+    stream_folder,
+)
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
-from distilray.runner.monitor import is_lost, reports, start_monitor
+from distilray.runner.monitor import Work, is_lost, reports, start_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
 from distilray.runner.residency import Residency
@@ -56,9 +69,7 @@ def run_phase(
         details=dict(manifest.details),
         steps=[StepCounts(named.name) for named in phase.steps],
     )
-    for name, unit in outputs:
-        if f"{name}.parquet" in published:
-            counted.add(read_unit_counts(store, unit.path))
+    _count(store, phase, [name for name, _ in outputs if f"{name}.parquet" in published], counted)
     started = time.monotonic()
     before = manifest.seconds
     try:
@@ -71,6 +82,7 @@ def run_phase(
     _refuse_mass_failure(context, phase, counted)
     counted.finished = now()
     counted.write(store, phase.directory)
+    store.delete_dir(stream_folder(phase.directory))  # what is kept of it, each unit has sealed
     return outputs
 
 
@@ -83,7 +95,10 @@ def _run_missing(
     total: int,
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
-    monitor = start_monitor(missing, spent(context.store), context.budget)
+    names = [name for name, _ in missing]
+    places = find_replies(context.store, phase.directory, names, _replies_before(context, phase))
+    work = Work(context.store, phase.directory, tuple(missing), places, spent(context.store), context.budget)
+    monitor = start_monitor(work)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
         progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
@@ -97,8 +112,8 @@ def _run_missing(
             monitor=monitor,
             seed=context.seed,
             admission=sizing.admission,
-            replies_before=_replies_before(context, phase),
             keep_replies=context.resources.keep_replies,
+            units_a_ticket=sizing.units_a_ticket,
         )
         try:
             stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
@@ -154,7 +169,7 @@ def _collect(
     """Counts finished units; returns whether the runners had to stop before the last."""
     left = dict(missing)
     for result in _results(context, spec, pools, len(missing), sizing):
-        if result["counts"] is None:
+        if not result["counts"]:
             continue  # a ticket for which no unit was left
         del left[result["name"]]
         counted.add(decode(result["counts"], type=UnitCounts))
@@ -171,9 +186,15 @@ def _add_unheard(store: Store, phase: Phase, left: Mapping[str, UnitInput], coun
     """Counts units whose runner published them and died before it could say so; returns whether there are no others."""
     published = set(store.names(phase.directory)) if left else set()
     unheard = [name for name in left if f"{name}.parquet" in published]
-    for name in unheard:
-        counted.add(read_unit_counts(store, f"{phase.directory}/{name}.parquet"))
+    _count(store, phase, unheard, counted)
     return len(unheard) == len(left)
+
+
+def _count(store: Store, phase: Phase, published: Sequence[str], counted: Manifest) -> None:
+    """Adds units that are published."""
+    paths = {name: f"{phase.directory}/{name}.parquet" for name in published}
+    for counts in read_counts(store, phase.directory, paths).values():
+        counted.add(counts)
 
 
 def _results(
@@ -187,7 +208,8 @@ def _results(
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
     )
     # A runner holds more tickets than it can use, so that those of all runners together are enough.
-    tickets = [{"ticket": number} for number in range(units + sizing.runners * sizing.units_assigned)]
+    rounds = math.ceil(units / sizing.units_a_ticket)
+    tickets = [{"ticket": number} for number in range(rounds + sizing.runners * sizing.units_assigned)]
     yield from pass_units(
         RowRunner,
         (spec,),
@@ -207,7 +229,7 @@ def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
     names = {named.name for named in phase.steps}
     found = []
     for folder in context.store.names(f"{REPLIES}/{parent}"):
-        if folder != own and names & set(folder.partition("-")[2].split("+")):
+        if folder != own and names & set(plain_folder(folder).partition("-")[2].split("+")):
             found.append(f"{parent}/{folder}")
     return tuple(found)
 
