@@ -48,6 +48,8 @@ class PoolHandle:
     settings: ModelSettings
     engines: tuple[EngineHandle, ...]
     info: EngineInfo
+    weights_id: str = ""
+    """See :meth:`ModelSettings.weights_id`: computed once, by the driver; runners need it for every reply."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ class EnginePools:
                 for name, settings in models.items()
             }
             pools = {
-                name: PoolHandle(settings, tuple(engines[name]), self._ready(engines[name], deadline))
+                name: PoolHandle(
+                    settings, tuple(engines[name]), self._ready(engines[name], deadline), settings.weights_id()
+                )
                 for name, settings in models.items()
             }
         except BaseException:
