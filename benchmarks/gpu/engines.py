@@ -135,7 +135,7 @@ def batched(check: Check) -> None:
     with model_of(check, "1.5B") as path, cluster():
         rates = {}
         for tokens in check.pick((2048, 8192, 16384), (1024, 2048)):
-            rates[tokens] = ours(path, work, **_engine(check, engine={"max_num_batched_tokens": tokens}))
+            rates[tokens] = ours(path, work, **_engine(check, max_num_batched_tokens=tokens))
             check.report(f"{tokens} batched tokens", **rates[tokens])
 
 

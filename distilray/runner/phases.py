@@ -86,8 +86,13 @@ def _run_missing(
     monitor = start_monitor(missing, spent(context.store), context.budget)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
-        progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
-        handles = pools.handles()
+        waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
+
+        def told(text: str) -> None:
+            progress.waiting = f"{waiting}: {text}"
+
+        progress.waiting = waiting
+        handles = pools.handles(told)
         progress.working(handles)
         working = time.monotonic()
         spec = RunnerSpec(

@@ -7,7 +7,7 @@ with Residency(context, {**teacher, **student}) as resident:      # nothing star
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from distilray.models import EnginePools, ModelSettings, PoolHandles
@@ -22,10 +22,10 @@ class Residency:
         self._pools = EnginePools(context.run, context.logs)
         self._handles: PoolHandles | None = None
 
-    def handles(self) -> PoolHandles:
-        """The running pools; see :meth:`EnginePools.start` for what it raises."""
+    def handles(self, told: Callable[[str], None] = lambda text: None) -> PoolHandles:
+        """The running pools; see :meth:`EnginePools.start` for what it tells and raises."""
         if self._handles is None:
-            self._handles = self._pools.start(self.models)
+            self._handles = self._pools.start(self.models, told=told)
         return self._handles
 
     def reserved(self) -> dict[str, float]:

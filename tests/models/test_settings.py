@@ -109,3 +109,16 @@ def test_a_model_has_a_title_for_cards():
         "big-1",
         "echo",
     ]
+
+
+def test_an_engine_takes_vllms_own_number_of_tokens_a_step_unless_told():
+    assert VLLMModel(path="a/b", gpus=1).max_num_batched_tokens is None
+    assert VLLMModel(path="a/b", max_num_batched_tokens=4096).max_num_batched_tokens == 4096
+    with pytest.raises(ValidationError, match="set the model's `max_num_batched_tokens` instead"):
+        parse(path="a/b", engine={"max_num_batched_tokens": 4096})
+
+
+def test_an_engine_on_a_part_of_a_gpu_starts_alone_unless_its_cache_is_given():
+    assert VLLMModel(path="a/b", gpus=0.5).starts_alone
+    assert not VLLMModel(path="a/b", gpus=0.5, kv_cache_gib=4).starts_alone
+    assert not VLLMModel(path="a/b", gpus=1).starts_alone and not EchoModel().starts_alone

@@ -1,4 +1,5 @@
-"""Engine pools: everything a phase's models need is reserved first, then all engines start at once.
+"""Engine pools: everything a phase's models need is reserved first, then all engines start at once, but for those that
+share a GPU and would mistake each other's memory for their own. A pool that stops is gone, processes and memory.
 
 pools = EnginePools(run="r1", logs="/tmp/r1/logs")
 handles = pools.start({"teacher": VLLMModel(...), "judge": OpenAIModel(...)})   # picklable; goes to the runners
@@ -11,20 +12,25 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import ray
 from ray.actor import ActorHandle
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from distilray.models.client.orphans import NAMESPACE, remove_orphans
+from distilray.errors import MachineryFault
+from distilray.models.client.gone import await_engines_gone, guard_of, nodes_of
+from distilray.models.client.orphans import NAMESPACE, held, remove_orphans
+from distilray.models.client.startup import EngineStart, Told, await_started, start_waves
 from distilray.models.engines.base import EngineInfo, Launch, log_of
 from distilray.models.engines.root_cause import cause_of_death, size_of
-from distilray.models.errors import EngineFailed, PoolsDoNotFit
+from distilray.models.errors import PoolsDoNotFit
 from distilray.models.registry import engine_class
 from distilray.models.settings.base import ModelSettings
 
@@ -68,13 +74,17 @@ class EnginePools:
         self.run = run
         self.logs = logs or str(Path(tempfile.gettempdir()) / f"distilray-{run}")
         self._groups: list[PlacementGroup] = []
-        self._actors: list[ActorHandle] = []
+        self._actors: dict[str, ActorHandle] = {}
 
-    def start(self, models: Mapping[str, ModelSettings], timeout_s: float = 900) -> PoolHandles:
+    def start(
+        self, models: Mapping[str, ModelSettings], timeout_s: float = 60, told: Told = lambda text: None
+    ) -> PoolHandles:
         """Reserve, start and wait for every engine of ``models``.
 
-        Raises ``ValueError`` (something is missing that the settings name), :class:`PoolsDoNotFit` or
-        :class:`~distilray.models.EngineFailed`; nothing is left running then.
+        Resources that are taken are waited for ``timeout_s`` long; each engine as long as its log says something new
+        within its ``start_timeout_s``, and what it says is told to ``told``. Raises ``ValueError`` (something is
+        missing that the settings name), :class:`PoolsDoNotFit` or :class:`~distilray.models.EngineFailed`; nothing is
+        left running then.
         """
         for settings in models.values():
             settings.check()
@@ -82,20 +92,36 @@ class EnginePools:
         deadline = time.monotonic() + timeout_s
         try:
             groups = self._reserve(models, deadline)
-            engines = {
-                name: [self._engine(name, k, settings, group) for k, group in enumerate(groups[name])]
-                for name, settings in models.items()
-            }
-            pools = {
-                name: PoolHandle(
-                    settings, tuple(engines[name]), self._ready(engines[name], deadline), settings.weights_id()
-                )
-                for name, settings in models.items()
-            }
-        except BaseException:
-            self.stop()
+            pools = self._start_all(models, groups, told)
+        except BaseException as error:
+            self._stop_after(error)
             raise
         return PoolHandles(self.run, pools)
+
+    def _start_all(
+        self, models: Mapping[str, ModelSettings], groups: Mapping[str, list[PlacementGroup]], told: Told
+    ) -> dict[str, PoolHandle]:
+        engines: dict[str, list[EngineStart]] = {name: [] for name in models}
+        for wave in start_waves(models):
+            starts = []
+            for name, k in wave:
+                settings = models[name]
+                make = partial(self._engine, name, k, settings, groups[name][k])
+                starts.append(start := EngineStart(make, self._discard, settings.start_timeout_s))
+                engines[name].append(start)
+            await_started(starts, told)
+        return {name: _pool(models[name], started) for name, started in engines.items()}
+
+    def _discard(self, engine: EngineHandle) -> None:
+        """Ends one engine, whose place is kept."""
+        ray.kill(self._actors.pop(engine.name))
+        name = f"{_prefix(self.run)}{engine.name}"
+        await_engines_gone(nodes_of(group for group in self._placed() if group["name"] == name))
+
+    def _placed(self) -> list[Mapping[str, Any]]:
+        """What Ray says about where its engines are."""
+        table = placement_group_table()
+        return [table[group.id.hex()] for group in self._groups]
 
     def _reserve(self, models: Mapping[str, ModelSettings], deadline: float) -> dict[str, list[PlacementGroup]]:
         groups: dict[str, list[PlacementGroup]] = {}
@@ -107,8 +133,7 @@ class EnginePools:
                 groups[name].append(group)
         waiting = [group.ready() for group in self._groups]
         # Resources that the last phase released return within seconds, or not at all.
-        patience = min(60.0, max(0.0, deadline - time.monotonic()))
-        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
+        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
         if missing:
             needed = {name: [settings.bundles(), f"x {settings.replicas}"] for name, settings in models.items()}
             raise PoolsDoNotFit(
@@ -122,13 +147,17 @@ class EnginePools:
         name = f"{model}/{k}"
         bundle = settings.bundles()[0]
         secrets = {variable: os.environ.get(variable, "") for variable in settings.secrets()}
-        launch = Launch(self.logs, secrets, os.environ.get("DISTILRAY_FAULTS", ""))
+        engine = engine_class(settings)
+        full_name = f"{_prefix(self.run)}{name}"
+        guard = guard_of(full_name) if engine.holds_memory else ""
+        launch = Launch(self.logs, secrets, guard, os.environ.get("DISTILRAY_FAULTS", ""))
         log = log_of(self.logs, name)
+        held.add(full_name)
         begins = size_of(log)
         actor = (
-            ray.remote(engine_class(settings))
+            ray.remote(engine)
             .options(
-                name=f"{_prefix(self.run)}{name}",
+                name=full_name,
                 namespace=NAMESPACE,
                 num_cpus=bundle["CPU"],
                 # Workers of an engine that is spread over nodes take the GPUs of the bundles themselves.
@@ -142,32 +171,32 @@ class EnginePools:
             )
             .remote(name, settings, launch)
         )
-        self._actors.append(actor)
+        self._actors[name] = actor
         return EngineHandle(name, actor, log, begins)
 
-    def _ready(self, engines: list[EngineHandle], deadline: float) -> EngineInfo:
-        waiting = [engine.actor.ready.remote() for engine in engines]
-        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
-        if missing:
-            late = [engine.name for engine, ref in zip(engines, waiting, strict=True) if ref in missing]
-            raise EngineFailed(f"engines {', '.join(late)} were not ready in time; their logs are in {self.logs}")
-        try:
-            return ray.get(waiting)[0]
-        except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
-            raise EngineFailed(*error.cause.args) from None
-        except ray.exceptions.RayActorError as error:
-            causes = (engine.cause_of_death() for engine in engines)
-            why = next(filter(None, causes), None) or str(error).strip().splitlines()[0]
-            raise EngineFailed(f"an engine died while it started: {why}; its log is in {self.logs}") from None
-
     def stop(self) -> None:
-        """Release every engine and what was reserved for it."""
-        for actor in self._actors:
+        """Release every engine and what was reserved for it, and wait until their processes are gone.
+
+        Raises :class:`~distilray.errors.MachineryFault` where one stays for a minute after it was killed.
+        """
+        if not self._groups:
+            return
+        nodes = nodes_of(placed := self._placed())
+        for actor in self._actors.values():
             ray.kill(actor)
         for group in self._groups:
             remove_placement_group(group)
         self._actors.clear()
         self._groups.clear()
+        held.difference_update(group["name"] for group in placed)
+        await_engines_gone(nodes)
+
+    def _stop_after(self, error: BaseException) -> None:
+        """Stops where ``error`` is what the user has to hear of."""
+        try:
+            self.stop()
+        except MachineryFault as left:
+            error.add_note(str(left))
 
     def __enter__(self) -> EnginePools:
         return self
@@ -175,11 +204,19 @@ class EnginePools:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if error is None:
+            self.stop()
+        else:
+            self._stop_after(error)
 
 
 def _prefix(run: str) -> str:
     return f"distilray/{run}/"
+
+
+def _pool(settings: ModelSettings, started: Sequence[EngineStart]) -> PoolHandle:
+    infos = [start.info for start in started if start.info is not None]
+    return PoolHandle(settings, tuple(start.handle for start in started), infos[0], settings.weights_id())
 
 
 def _totals(resources: Mapping[str, float]) -> dict[str, float]:

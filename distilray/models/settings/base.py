@@ -41,6 +41,12 @@ class ModelSettings(BaseModel):
     replicas: int = Field(default=1, ge=1, description="engines")
     cpus: float = Field(default=1, ge=0, description="CPUs reserved for one engine")
     request_timeout_s: float = Field(default=600, gt=0, description="seconds a request may take, waiting included")
+    start_timeout_s: float = Field(
+        default=900,
+        gt=0,
+        description="seconds without anything new in its log after which the start of an engine has failed; it is "
+        "tried twice",
+    )
     restarts: int = Field(default=20, ge=0, description="how often a dead engine is started again")
     price: Price | None = Field(default=None, description="what its tokens cost you, for budgets in money")
 
@@ -48,6 +54,11 @@ class ModelSettings(BaseModel):
     def requests_per_engine(self) -> int:
         """Requests that keep one engine busy."""
         return 32
+
+    @property
+    def starts_alone(self) -> bool:
+        """Whether an engine measures the free memory of a GPU when it starts, which others may be taking meanwhile."""
+        return False
 
     @property
     def spread(self) -> bool:
