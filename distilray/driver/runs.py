@@ -13,6 +13,7 @@ from distilray.driver.evaluations import run_evaluations
 from distilray.driver.events import Event, Listener
 from distilray.driver.machines import cluster_gpu_gib
 from distilray.driver.outputs import record_outputs
+from distilray.driver.residents import Residents, asked_by_evaluations
 from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Trainings
 from distilray.evaluate import Result
@@ -104,18 +105,23 @@ def _run(
     if problems:
         raise recipe.error(problems)
 
-    planned = plan(recipe, identity, available(), record.get("grouping"))
+    there = available()
+    planned = plan(recipe, identity, there, record.get("grouping"))
     record |= {"grouping": planned.grouping}
     store.write_json("run.json", record)
-    trainings = Trainings(context, recipe, listen, skip=only_steps)
-    units = run_stages(context, planned.stages, units, trainings, on_stage)
-    record_outputs(store, units)
-    if only_steps:
-        return [], None
-    students = trainings.after(units, planned.fingerprint if planned.stages else identity)
-    record |= {"student": students.last, "system": students.system}
-    store.write_json("run.json", record)
-    results = run_evaluations(context, recipe, students, available(), on_stage)
+    with Residents(context, recipe, there) as residents:
+        trainings = Trainings(context, recipe, listen, residents.for_training, skip=only_steps)
+        after = [] if only_steps else asked_by_evaluations(recipe)
+        units = run_stages(context, planned.stages, units, trainings, on_stage, residents, after)
+        record_outputs(store, units)
+        if only_steps:
+            return [], None
+        residents.ahead = after
+        students = trainings.after(units, planned.fingerprint if planned.stages else identity)
+        record |= {"student": students.last, "system": students.system}
+        store.write_json("run.json", record)
+        residents.available = available()
+        results = run_evaluations(context, recipe, students, residents, on_stage)
     return results, students.last
 
 

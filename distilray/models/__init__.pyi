@@ -2,6 +2,7 @@ from .client.busy import BusyPlaces as BusyPlaces
 from .client.client import PoolClient as PoolClient
 from .client.client import Usage as Usage
 from .client.pools import EnginePools as EnginePools
+from .client.pools import PoolHandle as PoolHandle
 from .client.pools import PoolHandles as PoolHandles
 from .cpu_variables import VLLM_ON_CPUS as VLLM_ON_CPUS
 from .engines.base import Engine as Engine

@@ -68,3 +68,28 @@ def grouped(
                 count += 1
         yield rest[:count]
         rest = rest[count:]
+
+
+def to_release(
+    running: Mapping[str, ModelSettings],
+    needed: Mapping[str, ModelSettings],
+    ahead: Sequence[Mapping[str, ModelSettings]],
+    fits: Callable[[Mapping[str, ModelSettings]], bool],
+) -> list[str]:
+    """Models of ``running`` whose engines have to go before those of ``needed`` start.
+
+    Those that none of ``ahead`` asks again as they are, and then, until what is left fits, those that are asked again
+    last (Belady 1966: it is the best that one can do who knows what comes).
+    """
+
+    def next_use(name: str) -> int:
+        return next((k for k, models in enumerate(ahead) if models.get(name) == running[name]), len(ahead))
+
+    stay = {name: model for name, model in running.items() if name not in needed and next_use(name) < len(ahead)}
+    gone = [name for name in running if name not in stay and running[name] != needed.get(name)]
+    for name in sorted(stay, key=next_use, reverse=True):
+        if fits({**stay, **needed}):
+            break
+        del stay[name]
+        gone.append(name)
+    return gone

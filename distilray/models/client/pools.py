@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,9 @@ from distilray.models.engines.root_cause import cause_of_death, size_of
 from distilray.models.errors import PoolsDoNotFit
 from distilray.models.registry import engine_class
 from distilray.models.settings.base import ModelSettings
+
+PLACED_S = 60.0
+"""How long a place is waited for: what others released returns within seconds, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -73,23 +76,23 @@ class EnginePools:
         """``run`` is the run's id; ``logs`` a directory, on each node, for what engines print."""
         self.run = run
         self.logs = logs or str(Path(tempfile.gettempdir()) / f"distilray-{run}")
-        self._groups: list[PlacementGroup] = []
+        self._groups: dict[str, PlacementGroup] = {}
         self._actors: dict[str, ActorHandle] = {}
 
     def start(
-        self, models: Mapping[str, ModelSettings], timeout_s: float = 60, told: Told = lambda text: None
+        self, models: Mapping[str, ModelSettings], timeout_s: float | None = None, told: Told = lambda text: None
     ) -> PoolHandles:
         """Reserve, start and wait for every engine of ``models``.
 
-        Resources that are taken are waited for ``timeout_s`` long; each engine as long as its log says something new
-        within its ``start_timeout_s``, and what it says is told to ``told``. Raises ``ValueError`` (something is
-        missing that the settings name), :class:`PoolsDoNotFit` or :class:`~distilray.models.EngineFailed`; nothing is
-        left running then.
+        Resources that are taken are waited for ``timeout_s`` long (default: a minute); each engine as long as its log
+        says something new within its ``start_timeout_s``, and what it says is told to ``told``. Raises ``ValueError``
+        (something is missing that the settings name), :class:`PoolsDoNotFit` or
+        :class:`~distilray.models.EngineFailed`; nothing is left running then.
         """
         for settings in models.values():
             settings.check()
         remove_orphans(self.run)
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + (PLACED_S if timeout_s is None else timeout_s)
         try:
             groups = self._reserve(models, deadline)
             pools = self._start_all(models, groups, told)
@@ -115,13 +118,12 @@ class EnginePools:
     def _discard(self, engine: EngineHandle) -> None:
         """Ends one engine, whose place is kept."""
         ray.kill(self._actors.pop(engine.name))
-        name = f"{_prefix(self.run)}{engine.name}"
-        await_engines_gone(nodes_of(group for group in self._placed() if group["name"] == name))
+        await_engines_gone(nodes_of(self._placed([engine.name])))
 
-    def _placed(self) -> list[Mapping[str, Any]]:
-        """What Ray says about where its engines are."""
+    def _placed(self, engines: Iterable[str]) -> list[Mapping[str, Any]]:
+        """What Ray says about where these engines are."""
         table = placement_group_table()
-        return [table[group.id.hex()] for group in self._groups]
+        return [table[self._groups[engine].id.hex()] for engine in engines]
 
     def _reserve(self, models: Mapping[str, ModelSettings], deadline: float) -> dict[str, list[PlacementGroup]]:
         groups: dict[str, list[PlacementGroup]] = {}
@@ -129,10 +131,9 @@ class EnginePools:
             groups[name] = []
             for k in range(settings.replicas):
                 group = placement_group(settings.bundles(), strategy="PACK", name=f"{_prefix(self.run)}{name}/{k}")
-                self._groups.append(group)
+                self._groups[f"{name}/{k}"] = group
                 groups[name].append(group)
-        waiting = [group.ready() for group in self._groups]
-        # Resources that the last phase released return within seconds, or not at all.
+        waiting = [group.ready() for some in groups.values() for group in some]
         _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
         if missing:
             needed = {name: [settings.bundles(), f"x {settings.replicas}"] for name, settings in models.items()}
@@ -174,22 +175,21 @@ class EnginePools:
         self._actors[name] = actor
         return EngineHandle(name, actor, log, begins)
 
-    def stop(self) -> None:
-        """Release every engine and what was reserved for it, and wait until their processes are gone.
+    def stop(self, models: Collection[str] | None = None) -> None:
+        """Release every engine (of ``models``) and what was reserved for it, and wait until their processes are gone.
 
         Raises :class:`~distilray.errors.MachineryFault` where one stays for a minute after it was killed.
         """
-        if not self._groups:
+        engines = [name for name in self._groups if models is None or name.rpartition("/")[0] in models]
+        if not engines:
             return
-        nodes = nodes_of(placed := self._placed())
-        for actor in self._actors.values():
-            ray.kill(actor)
-        for group in self._groups:
-            remove_placement_group(group)
-        self._actors.clear()
-        self._groups.clear()
+        placed = self._placed(engines)
+        for name in engines:
+            if name in self._actors:  # else it was reserved and no more
+                ray.kill(self._actors.pop(name))
+            remove_placement_group(self._groups.pop(name))
         held.difference_update(group["name"] for group in placed)
-        await_engines_gone(nodes)
+        await_engines_gone(nodes_of(placed))
 
     def _stop_after(self, error: BaseException) -> None:
         """Stops where ``error`` is what the user has to hear of."""
