@@ -92,7 +92,7 @@ def once(check: Check, part: str, models: dict[str, Any], free: float) -> None:
 
     began = time.perf_counter()
     with EnginePools(f"check-{time.time_ns()}") as pools:
-        handles = pools.start(models)
+        handles = pools.start(models, wait_for_all=True)
         started, held = time.perf_counter() - began, used_gib(check)
         engines = [engine.actor for pool in handles.pools.values() for engine in pool.engines]
         answered = len(ray.get([engine.ready.remote() for engine in engines]))

@@ -115,4 +115,4 @@ def _engines_gib(model: ModelSettings) -> float:
     if isinstance(model, VLLMModel | ClassifierModel) and model.gpus:
         return 0.0
     each = engine_gib(model)
-    return math.inf if each is None else each * model.replicas
+    return math.inf if each is None else each * model.least_replicas

@@ -33,14 +33,15 @@ class Available:
 
 
 def needs(models: Mapping[str, ModelSettings]) -> dict[str, float]:
-    """CPUs and GPUs that pools of ``models`` reserve together."""
-    bundles = [bundle for model in models.values() for bundle in model.bundles() * model.replicas]
+    """CPUs and GPUs that pools of ``models`` reserve together, with their least numbers of engines."""
+    bundles = [bundle for model in models.values() for bundle in model.bundles() * model.least_replicas]
     return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
 
 
 def runner_cpus(models: Mapping[str, ModelSettings], resources: Resources) -> float:
-    """CPUs that the row runners of a phase with ``models`` claim."""
-    return size(resources, models, units=1 << 30).runners * resources.runner_cpus
+    """CPUs that the row runners of a phase with ``models`` claim, at the least numbers of engines."""
+    least = {name: model.model_copy(update={"replicas": model.least_replicas}) for name, model in models.items()}
+    return size(resources, least, units=1 << 30).runners * resources.runner_cpus
 
 
 def fit_together(models: Mapping[str, ModelSettings], resources: Resources, available: Available) -> bool:

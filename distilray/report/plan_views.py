@@ -169,7 +169,13 @@ def _machines(needs: list[TrainingNeed], storage: float) -> Table:
 
 
 def _resident(models: Mapping[str, ModelSettings]) -> list[str]:
-    return [f"{name} x{model.replicas}" if model.replicas > 1 else name for name, model in models.items()]
+    return [f"{name} x{engines}" if (engines := _engines(model)) != "1" else name for name, model in models.items()]
+
+
+def _engines(model: ModelSettings) -> str:
+    """``"4"``, or ``"1-64"`` where more may join."""
+    least, most = model.least_replicas, model.most_replicas
+    return f"{least}" if most == least else f"{least}-{most}"
 
 
 def _models(models: Mapping[str, ModelSettings]) -> Table:
@@ -180,7 +186,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
             name,
             model.title,
             "not local" if weights is None else f"{weights:.2f}",
-            f"{model.replicas} x {counted(needs({name: model})['CPU'] / model.replicas, 'CPU')}",
+            f"{_engines(model)} x {counted(needs({name: model})['CPU'] / model.least_replicas, 'CPU')}",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )
     return table
@@ -206,7 +212,7 @@ def _warnings(plan: Plan, available: Available) -> list[str]:
         if available.memory_gib is None:
             continue
         sizes = [engine_gib(model) for model in phase.models.values()]
-        known = [size * model.replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
+        known = [size * model.least_replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
         if sum(known) > available.memory_gib:
             found.append(
                 f"phase {phase.name} needs about {sum(known):.1f} GiB of memory for its engines, "

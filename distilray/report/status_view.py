@@ -65,7 +65,8 @@ def _progress(progress: dict[str, Any]) -> Text:
 
 
 def _busy(model: dict[str, Any]) -> str:
-    return f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else ""
+    engines = f", {model['engines']} engines" if model.get("engines", 1) != 1 else ""
+    return engines + (f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else "")
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:

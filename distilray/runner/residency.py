@@ -18,6 +18,7 @@ import ray
 
 from distilray.models import EnginePools, ModelSettings, PoolHandle, PoolHandles, PoolsDoNotFit
 from distilray.runner.context import Context
+from distilray.runner.sizing import size
 
 ANSWER_S = 5.0
 """How long an engine that is to be asked again may take to say that it is there; one that says nothing is busy with its
@@ -60,7 +61,7 @@ class Residency:
             started = self._start(pools, missing, models, told)
             for name, handle in started.pools.items():
                 self._running[name] = _Running(missing[name], pools, handle)
-        return PoolHandles(self._context.run, {name: self._running[name].handle for name in models})
+        return PoolHandles(self._context.run, {name: self._running[name].handle.now(name) for name in models})
 
     def _start(
         self,
@@ -70,26 +71,33 @@ class Residency:
         told: Callable[[str], None],
     ) -> PoolHandles:
         try:
-            return pools.start(missing, told=told)
+            return self._begin(pools, missing, told)
         except PoolsDoNotFit:
             idle = self._running.keys() - models.keys()
             if not idle:
                 raise
             self.release(idle)  # there is room for all of them, but not where it is needed
+            return self._begin(pools, missing, told)
+
+    def _begin(
+        self, pools: EnginePools, missing: Mapping[str, ModelSettings], told: Callable[[str], None]
+    ) -> PoolHandles:
+        if all(model.most_replicas == model.least_replicas for model in missing.values()):
             return pools.start(missing, told=told)
+        resources = self._context.resources
+        runners = size(resources, missing, units=1 << 30).runners
+        return pools.start(missing, told=told, spare_cpus=runners * resources.runner_cpus)
 
     def _serves(self, name: str, wanted: ModelSettings) -> bool:
-        """Whether the running pool is one of ``wanted``, with all its engines."""
+        """Whether the running pool is one of ``wanted``, and any of its engines lives: it replaces the others."""
         running = self._running[name]
         if running.settings != wanted:
             return False
-        asked: list[Any] = [engine.actor.stats.remote() for engine in running.handle.engines]
-        answered, _ = ray.wait(asked, num_returns=len(asked), timeout=ANSWER_S)
-        try:
-            ray.get(answered)
-        except ray.exceptions.RayActorError:
+        asked: list[Any] = [engine.actor.stats.remote() for engine in running.handle.now(name).engines]
+        if not asked:
             return False
-        return True
+        answered, silent = ray.wait(asked, num_returns=len(asked), timeout=ANSWER_S)
+        return bool(silent) or any(_lives(ref) for ref in answered)
 
     def release(self, names: Iterable[str]) -> None:
         """Stops the pools of these models; returns when their processes are gone."""
@@ -98,7 +106,7 @@ class Residency:
 
     def reserved(self) -> dict[str, float]:
         """CPUs and GPUs that the pools hold."""
-        bundles = [bundle for model in self.running.values() for bundle in model.bundles() * model.replicas]
+        bundles = [bundle for model in self.running.values() for bundle in model.bundles() * model.least_replicas]
         return {name: sum(bundle.get(name, 0) for bundle in bundles) for name in ("CPU", "GPU")}
 
     def __enter__(self) -> Residency:
@@ -109,3 +117,11 @@ class Residency:
     ) -> None:
         self._running.clear()
         self._all.__exit__(kind, error, trace)
+
+
+def _lives(answer: Any) -> bool:
+    try:
+        ray.get(answer)
+    except ray.exceptions.RayActorError:
+        return False
+    return True

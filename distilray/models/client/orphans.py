@@ -13,14 +13,19 @@ held: set[str] = set()
 """Full names of the engines that this process has started and not stopped: they are no orphans."""
 
 
+def prefix(run: str) -> str:
+    """What the names of a run's engines and reservations begin with."""
+    return f"distilray/{run}/"
+
+
 def remove_orphans(run: str) -> int:
     """Stop engines and reservations named after ``run`` that this process has not started, and wait until they are
     gone; returns how many there were. The caller holds the run's lease, so no other driver uses them."""
-    prefix = f"distilray/{run}/"
+    ours = prefix(run)
     found = 0
     for named in list_named_actors(all_namespaces=True):
         name = named["name"]
-        if named["namespace"] == NAMESPACE and name.startswith(prefix) and name not in held:
+        if named["namespace"] == NAMESPACE and name.startswith(ours) and name not in held:
             try:
                 ray.kill(ray.get_actor(name, namespace=NAMESPACE))
             except ValueError:  # it died between the two calls
@@ -29,7 +34,7 @@ def remove_orphans(run: str) -> int:
     groups = {
         group: entry
         for group, entry in placement_group_table().items()
-        if entry["name"].startswith(prefix) and entry["state"] != "REMOVED" and entry["name"] not in held
+        if entry["name"].startswith(ours) and entry["state"] != "REMOVED" and entry["name"] not in held
     }
     for group in groups:
         remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))

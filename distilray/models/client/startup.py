@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import ray
 
+from distilray.models.client.handles import EngineHandle
 from distilray.models.engines.base import EngineInfo
 from distilray.models.engines.start_log import StartNews
 from distilray.models.errors import EngineFailed
-from distilray.models.settings.base import ModelSettings
 
-if TYPE_CHECKING:
-    from distilray.models.client.pools import EngineHandle
-
-LOOK_S = 1.0
 TRIES = 2
 """A first start may fail for what passes: a port, a compile cache that eight engines fill at once, a lost node."""
 
 Told = Callable[[str], None]
 """Is told what is waited for."""
-
-
-def start_waves(models: Mapping[str, ModelSettings]) -> Iterator[list[tuple[str, int]]]:
-    """Engines (model and number) that may start at the same time: all together, and then one by one those that measure
-    the free memory of a GPU which others may be filling."""
-    together = [(name, k) for name, model in models.items() if not model.starts_alone for k in range(model.replicas)]
-    if together:
-        yield together
-    yield from ([(name, k)] for name, model in models.items() if model.starts_alone for k in range(model.replicas))
 
 
 class EngineStart:
@@ -101,16 +88,8 @@ class EngineStart:
             )
 
 
-def await_started(starts: Sequence[EngineStart], told: Told) -> None:
-    """Returns when all of ``starts`` are ready. Raises :class:`EngineFailed` when one has failed for the last time."""
-    while waiting := [start for start in starts if start.info is None]:
-        done, _ = ray.wait([start.ready for start in waiting], num_returns=1, timeout=LOOK_S)
-        for start in waiting:
-            start.look(start.ready in done)
-        told(_summary(waiting, len(starts)))
-
-
-def _summary(waiting: Sequence[EngineStart], of: int) -> str:
+def summary(waiting: Sequence[EngineStart], of: int) -> str:
+    """How far those of ``of`` engines are that still start: ``"2 of 4 engines (teacher/0: Loading weights: 2/5)"``."""
     newest = max(waiting, key=lambda start: start.moved)
     count = f"{len(waiting)} of {of} engines" if of > 1 else newest.handle.name
     if not newest.news.latest:

@@ -8,19 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from distilray.models import EchoModel, EngineFailed, EnginePools, VLLMModel
-from distilray.models.client.startup import start_waves
+from distilray.models import EngineFailed, EnginePools
 from tests.support.models import request, with_client
 from tests.support.starting import StartingModel, noted
-
-
-def test_engines_that_share_a_gpu_start_one_by_one_and_after_the_others() -> None:
-    half = VLLMModel(path="a/b", gpus=0.5, replicas=2)
-    fixed = VLLMModel(path="a/b", gpus=0.5, kv_cache_gib=4)
-    models = {"half": half, "fixed": fixed, "whole": VLLMModel(path="a/b", gpus=1, replicas=2), "echo": EchoModel()}
-    together = [("fixed", 0), ("whole", 0), ("whole", 1), ("echo", 0)]
-    assert list(start_waves(models)) == [together, [("half", 0)], [("half", 1)]]
-    assert list(start_waves({"half": half})) == [[("half", 0)], [("half", 1)]]
 
 
 @pytest.fixture
@@ -77,6 +67,7 @@ def test_an_engine_that_says_nothing_new_for_too_long_has_failed(pools: EnginePo
 
 @pytest.mark.slow
 def test_sharers_of_a_gpu_do_not_start_at_the_same_time(pools: EnginePools, tmp_path: Path) -> None:
-    pools.start({"m": StartingModel(folder=str(tmp_path), replicas=2, silent_s=1, alone=True)})
-    times = [noted(tmp_path, f"m/{k}") for k in range(2)]
-    assert times[0][1] <= times[1][0]
+    sharers = StartingModel(folder=str(tmp_path), replicas=2, silent_s=1, alone=True)
+    pools.start({"m": sharers, "n": StartingModel(folder=str(tmp_path), silent_s=1)}, wait_for_all=True)
+    times = sorted(noted(tmp_path, name) for name in ("n/0", "m/0", "m/1"))
+    assert times[0][1] <= times[1][0] and times[1][1] <= times[2][0]

@@ -33,7 +33,8 @@ def handles(ray_cluster: None, tiny_model: str, tmp_path_factory: pytest.TempPat
     logs = tmp_path_factory.mktemp("engine-logs")
     with EnginePools("test-vllm", logs=str(logs)) as pools:
         # As long as tokens come no reply takes too long: the shortest time-out that a step of the model keeps.
-        yield pools.start({"m": VLLMModel(path=tiny_model, replicas=2, request_timeout_s=10, **SETTINGS)})
+        model = VLLMModel(path=tiny_model, replicas=2, request_timeout_s=10, **SETTINGS)
+        yield pools.start({"m": model}, wait_for_all=True)
 
 
 def ask_all(handles: PoolHandles, *requests):
