@@ -2,6 +2,7 @@ from .client.busy import BusyPlaces as BusyPlaces
 from .client.client import PoolClient as PoolClient
 from .client.handles import PoolHandle as PoolHandle
 from .client.handles import PoolHandles as PoolHandles
+from .client.placement import on_this_machine as on_this_machine
 from .client.pool import Usage as Usage
 from .client.pools import EnginePools as EnginePools
 from .cpu_variables import VLLM_ON_CPUS as VLLM_ON_CPUS

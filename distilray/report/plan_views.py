@@ -20,6 +20,7 @@ from distilray.planning import (
     engine_gib,
     findings,
     needs,
+    not_there_yet,
     student_notes,
     training_doubts,
     training_needs,
@@ -27,7 +28,7 @@ from distilray.planning import (
 )
 from distilray.recipe import Recipe, TrainEntry
 from distilray.report.numbers import duration
-from distilray.runner import GlobalStage, size
+from distilray.runner import GlobalStage, Resources, size
 from distilray.sources import SourceSurvey
 from distilray.train import Findings, TrainResources
 
@@ -59,7 +60,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{counted(available.gpus, 'GPU')}{each}{nodes}{memory}")]
     malformed = [warning for source in sources for warning in source.warnings]
-    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe), *training_doubts(recipe, rows)]
+    doubts = [*student_notes(recipe), *training_doubts(recipe, rows)]
+    warnings = [*malformed, *_warnings(plan, available, recipe.resources), *doubts]
     parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 
@@ -206,8 +208,8 @@ def _templates(found: Mapping[str, Findings | None]) -> Table:
     return table
 
 
-def _warnings(plan: Plan, available: Available) -> list[str]:
-    found = []
+def _warnings(plan: Plan, available: Available, resources: Resources) -> list[str]:
+    found = not_there_yet({phase.name: phase.models for phase in plan.phases()}, resources, available)
     for phase in plan.phases():
         if available.memory_gib is None:
             continue
