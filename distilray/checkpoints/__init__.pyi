@@ -6,6 +6,7 @@ from .hub import cached_models as cached_models
 from .hub import folder_here as folder_here
 from .hub import hub_cache as hub_cache
 from .identity import NotACheckpoint as NotACheckpoint
+from .identity import all_but_weights as all_but_weights
 from .identity import anchored as anchored
 from .identity import checkpoint_address as checkpoint_address
 from .identity import checkpoint_id as checkpoint_id

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from distilray.checkpoints import checkpoint_address
+from distilray.driver.residents import Residents, asked_by
 from distilray.driver.trainings import Students
 from distilray.evaluate import (
     DIRECTORY,
@@ -18,9 +19,9 @@ from distilray.evaluate import (
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
-from distilray.planning import Available, evaluation_phase, side_by_side
+from distilray.planning import evaluation_phase, side_by_side
 from distilray.recipe import Recipe
-from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
+from distilray.runner import Context, Phase, run_phase, run_sources, sources_identity
 from distilray.sources import list_files
 
 
@@ -36,28 +37,32 @@ def run_evaluations(
     context: Context,
     recipe: Recipe,
     students: Students,
-    available: Available,
+    residents: Residents,
     on_stage: Callable[[str, str], None],
 ) -> list[Result]:
     """All results, measured now or earlier; after a training always of the exported student.
 
-    Engines that fit at the same time start together: on a small machine, starting them takes most of the time.
+    Engines that fit at the same time start together, as far as they do not run already: on a small machine, starting
+    them takes most of the time.
     """
     waiting = {item.phase.directory: item for item in _evaluations(context, recipe, students)}
     phases = [item.phase for item in waiting.values()]
     results = []
-    for group in side_by_side(phases, recipe.resources, available):
-        models = {name: model for phase in group for name, model in phase.models.items()}
-        with Residency(context, models) as resident:
-            for phase in group:
-                on_stage(phase.directory, "started")
-                item = waiting[phase.directory]
-                answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = item.benchmark.result(context.store, answered, item.model)
-                result.fingerprint = phase.fingerprint
-                context.store.write_json(f"{phase.directory}/{RESULT}", result)
-                results.append(result)
-                on_stage(phase.directory, "done")
+    left = list(phases)
+    for group in side_by_side(phases, recipe.resources, residents.available):
+        left = left[len(group) :]
+        residents.ahead = asked_by(left)
+        pools = residents.for_phases(group)
+        for phase in group:
+            on_stage(phase.directory, "started")
+            item = waiting[phase.directory]
+            answered = [unit for _, unit in run_phase(context, phase, item.units, pools)]
+            result = item.benchmark.result(context.store, answered, item.model)
+            result.fingerprint = phase.fingerprint
+            context.store.write_json(f"{phase.directory}/{RESULT}", result)
+            results.append(result)
+            on_stage(phase.directory, "done")
+        residents.release_unused()
     return results
 
 

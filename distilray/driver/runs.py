@@ -9,16 +9,18 @@ from dataclasses import dataclass
 
 import ray
 
+from distilray.driver.autoscaler import autoscaler
 from distilray.driver.evaluations import run_evaluations
 from distilray.driver.events import Event, Listener
-from distilray.driver.machines import cluster_gpu_gib
+from distilray.driver.machines import cluster_gpu_gib, nodes_there
 from distilray.driver.outputs import record_outputs
+from distilray.driver.residents import Residents, asked_by_evaluations
 from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Trainings
 from distilray.errors import DistilrayError, unwrapped
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
-from distilray.planning import Available, all_columns, check_questions, plan
+from distilray.planning import Available, all_columns, check_questions, not_there_yet, plan
 from distilray.recipe import Recipe, RecipeLike, as_recipe, column_problems
 from distilray.runner import (
     Context,
@@ -126,34 +128,46 @@ def _run(
     if problems:
         raise recipe.error(problems)
 
-    planned = plan(recipe, identity, available(), record.get("grouping"))
+    there = available()
+    planned = plan(recipe, identity, there, record.get("grouping"))
     record |= {"grouping": planned.grouping}
     store.write_json("run.json", record)
-    trainings = Trainings(context, recipe, listen, skip=only_steps)
-    units = run_stages(context, planned.stages, units, trainings, on_stage)
-    record_outputs(store, units)
-    if only_steps:
-        return [], None
-    students = trainings.after(units, planned.fingerprint if planned.stages else identity)
-    record |= {"student": students.last, "system": students.system}
-    store.write_json("run.json", record)
-    results = run_evaluations(context, recipe, students, available(), on_stage)
+    phases = {phase.name: phase.models for phase in planned.phases()}
+    for text in not_there_yet(phases, recipe.resources, there):
+        listen(Event("note", "", text))
+    with Residents(context, recipe, there) as residents:
+        trainings = Trainings(context, recipe, listen, residents.for_training, skip=only_steps)
+        after = [] if only_steps else asked_by_evaluations(recipe)
+        units = run_stages(context, planned.stages, units, trainings, on_stage, residents, after)
+        record_outputs(store, units)
+        if only_steps:
+            return [], None
+        residents.ahead = after
+        students = trainings.after(units, planned.fingerprint if planned.stages else identity)
+        record |= {"student": students.last, "system": students.system}
+        store.write_json("run.json", record)
+        residents.available = available()
+        results = run_evaluations(context, recipe, students, residents, on_stage)
     return results, students.last
 
 
 def available() -> Available:
     """What the connected cluster has."""
     resources = ray.cluster_resources()
-    memory = resources.get("memory", 0) / 2**30
     alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     nodes = [node for node in alive if node.get("GPU")] or alive
+    autoscales, may_join = autoscaler()
     return Available(
         resources.get("CPU", 0),
         resources.get("GPU", 0),
-        memory,
+        # Nodes that join bring memory of their own.
+        None if autoscales else resources.get("memory", 0) / 2**30,
         cluster_gpu_gib(),
         nodes=max(1, len(nodes)),
-        host_gib=min((node.get("memory", 0) / 2**30 for node in nodes), default=None),
+        host_gib=None if autoscales else min((node.get("memory", 0) / 2**30 for node in nodes), default=None),
+        there=nodes_there(alive),
+        autoscales=autoscales,
+        may_join=may_join,
     )
 
 

@@ -11,7 +11,11 @@ from .plans import Plan as Plan
 from .plans import all_columns as all_columns
 from .plans import plan as plan
 from .residency import Available as Available
+from .residency import Nodes as Nodes
 from .residency import needs as needs
+from .residency import not_there_yet as not_there_yet
+from .residency import runner_cpus as runner_cpus
+from .residency import to_release as to_release
 from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows
 from .rows import source_problems as source_problems

@@ -47,7 +47,9 @@ def status(store: Store) -> dict[str, Any]:
     tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
     counted (a column that a global step counts: how many rows have each value);
     ``models``: usage over the whole run, and ``busy_share``, the share of the time of their engines' places in which
-    these were busy; ``training``: see :func:`trainings`;
+    these were busy; ``idle``: of each phase that was not the first of its session, the seconds since the one before it
+    in which no phase asked engines, and the models whose engines were ``kept`` running for it;
+    ``training``: see :func:`trainings`;
     ``evaluations``: model, benchmark, metric, value, stderr,
     mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
     ``set_aside``: stages of earlier settings, kept because their replies were paid for.
@@ -79,6 +81,7 @@ def status(store: Store) -> dict[str, Any]:
             for step in manifest.steps
         ],
         "models": [_model(name, usage) for name, usage in models.items()],
+        "idle": [_idle(stage, manifest) for stage, manifest in counted if "idle_seconds" in manifest.details],
         "training": trained.result(),
         "evaluations": [msgspec.to_builtins(result) for result in evaluated.result()],
         "runners": runners,
@@ -160,6 +163,11 @@ def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
         "tokens_per_s": round(usage["tokens_out"] / seconds, 1) if seconds else None,
         "busy_share": round(usage["busy_s"] / usage["place_s"], 4) if usage.get("place_s") else None,
     }
+
+
+def _idle(stage: StageFiles, manifest: Manifest) -> dict[str, Any]:
+    seconds, kept = manifest.details["idle_seconds"], manifest.details.get("engines_kept", [])
+    return {"stage": stage.folder, "seconds": round(seconds, 3), "kept": kept}
 
 
 def trainings(store: Store) -> list[dict[str, Any]]:

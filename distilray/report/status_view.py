@@ -30,6 +30,8 @@ def render_status(found: dict[str, Any]) -> Group:
         parts += [Text(), _counted(found["steps"])]
     if found["models"]:
         parts += [Text(), _models(found["models"])]
+    if found["idle"]:
+        parts.append(_idle(found["idle"]))
     for training in found["training"]:
         parts += [Text(), _training(training), *training_warnings([training])]
     if found["evaluations"]:
@@ -63,7 +65,8 @@ def _progress(progress: dict[str, Any]) -> Text:
 
 
 def _busy(model: dict[str, Any]) -> str:
-    return f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else ""
+    engines = f", {model['engines']} engines" if model.get("engines", 1) != 1 else ""
+    return engines + (f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else "")
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
@@ -125,6 +128,13 @@ def _models(models: list[dict[str, Any]]) -> Table:
             f"{model['cost']:,.4f}" if model["cost"] else "",
         )
     return table
+
+
+def _idle(idle: list[dict[str, Any]]) -> Text:
+    total = duration(sum(gap["seconds"] for gap in idle))
+    text = f"engines idle between phases for {total}"
+    kept = sorted({model for gap in idle for model in gap["kept"]})
+    return Text(text + (f"; kept running: {', '.join(kept)}" if kept else ""), "dim")
 
 
 def _training(training: dict[str, Any]) -> Text:

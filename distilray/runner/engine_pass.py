@@ -72,7 +72,7 @@ class UnitAsker:
         pool = handles.pools[model].settings
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="asker").start()
-        rows = int(1.5 * pool.replicas * pool.requests_per_engine) + 1
+        rows = int(1.5 * pool.most_replicas * pool.requests_per_engine) + 1
         self.client, self.gate = asyncio.run_coroutine_threadsafe(self._open(rows), self.loop).result()
 
     def prepare(self, *arguments: Any) -> None:

@@ -27,6 +27,7 @@ from distilray.ledger import (
     read_counts,
     stream_folder,
 )
+from distilray.models import PoolHandles
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
 from distilray.runner.monitor import Work, is_lost, reports, start_monitor
@@ -45,7 +46,7 @@ def run_phase(
 ) -> list[tuple[str, UnitInput]]:
     """Passes every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
 
-    ``resident``: pools that the phase shares with others; by default it has its own, and stops them at its end.
+    ``resident``: pools that stay up for others; by default the phase has its own, and stops them at its end.
     Units whose file exists are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
     """
     store = context.store
@@ -74,7 +75,7 @@ def run_phase(
     before = manifest.seconds
     try:
         if missing:
-            with nullcontext(resident) if resident else Residency(context, phase.models) as pools:
+            with nullcontext(resident) if resident else Residency(context) as pools:
                 _run_missing(context, phase, pools, missing, counted, total=len(inputs))
     finally:
         counted.seconds = before + time.monotonic() - started
@@ -101,8 +102,7 @@ def _run_missing(
     monitor = start_monitor(work)
     progress = Progress(context, phase, counted, total, monitor)
     with progress:
-        progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
-        handles = pools.handles()
+        handles = _engines(phase, pools, counted, progress)
         progress.working(handles)
         working = time.monotonic()
         spec = RunnerSpec(
@@ -125,6 +125,7 @@ def _run_missing(
                 "else is: run the same command again"
             ) from error
         finally:
+            pools.ended = time.monotonic() if phase.models else pools.ended
             counted.details["working_seconds"] = (
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
             )
@@ -140,6 +141,24 @@ def _run_missing(
                 raise MachineryFault(f"{phase.name}: runners left units undone; run the same command again")
             why = told["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
+
+
+def _engines(phase: Phase, pools: Residency, counted: Manifest, progress: Progress) -> PoolHandles:
+    """The phase's engines, and in the stage's details how long none worked before and which of them were kept."""
+    if not phase.models:
+        return pools.handles({})
+    waiting = f"engines of {', '.join(phase.models)}"
+
+    def told(text: str) -> None:
+        progress.waiting = f"{waiting}: {text}"
+
+    progress.waiting = waiting
+    before = pools.running
+    handles = pools.handles(phase.models, told)
+    counted.details["engines_kept"] = [name for name, model in phase.models.items() if before.get(name) == model]
+    if pools.ended is not None:
+        counted.details["idle_seconds"] = counted.details.get("idle_seconds", 0.0) + time.monotonic() - pools.ended
+    return handles
 
 
 def _count_places(counted: Manifest, progress: Progress) -> None:

@@ -90,13 +90,14 @@ class ModelAccess:
     attempts: int = 3
     watch: Watch | None = None
     """For ``distilray try``, which shows what was asked."""
-    _weights: dict[str, str] = field(default_factory=dict)
+    weights_ids: dict[str, str] = field(default_factory=dict)
+    """Those of the models as far as they are known; to compute one, a checkpoint is read."""
     _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
 
     def weights(self, model: str) -> str:
-        if model not in self._weights:
-            self._weights[model] = self.models[model].weights_id()
-        return self._weights[model]
+        if model not in self.weights_ids:
+            self.weights_ids[model] = self.models[model].weights_id()
+        return self.weights_ids[model]
 
     def sampling(self, model: str, again: bool, several: bool) -> tuple[Sampling, bytes]:
         """How ``model`` samples when it is asked once more, or for several replies, and the same as bytes."""

@@ -87,7 +87,8 @@ class RowRunner:
 
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
-        access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
+        weights = {name: pool.weights_id for name, pool in self.spec.pools.pools.items()}
+        access = ModelAccess(client, self.spec.phase.models, self.spec.seed, weights_ids=weights)
         session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
         session.work = [asyncio.create_task(self._report(session)), asyncio.create_task(self._record_on())]
         await self._see_the_run(session.crowd)

@@ -40,7 +40,7 @@ def size(resources: Resources, models: Mapping[str, ModelSettings], units: int) 
     """1.5 x the places of all engines: a row waits at one model at a time, and rows that pass from one model to the
     next must leave no place empty at either."""
     if resources.rows_in_flight == "auto":
-        places = sum(model.replicas * model.requests_per_engine for model in models.values())
+        places = sum(model.most_replicas * model.requests_per_engine for model in models.values())
         rows = math.ceil(1.5 * places) or WITHOUT_MODELS
     else:
         rows = resources.rows_in_flight

@@ -77,6 +77,11 @@ STRINGS = {
     "rate": ("Tokens/s", "词元/秒"),
     "places busy": ("Places busy", "并发位占用率"),
     "time": ("Time", "时间"),
+    "idle": (
+        "Engines were idle for {time} between phases: no phase asked any while others started, rows were selected or a "
+        "student was trained.",
+        "阶段之间引擎共空闲 {time}：其间启动其他引擎、筛选样本或训练学生模型。",
+    ),
     "work note": ("Distribution of work", "工作的分配"),
     "engine": ("Engine", "引擎"),
     "replies": ("Replies", "回复"),
