@@ -21,3 +21,5 @@ from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
+from .tasks import RESERVED as RESERVED
+from .tasks import Tasks as Tasks

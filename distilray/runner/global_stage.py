@@ -95,7 +95,7 @@ def _write_scans(store: Store, stage: GlobalStage, inputs: Inputs, together: int
     columns = sorted({"id", *step.columns_read(), *step.columns_awaited()})
     there = set(store.names(f"{stage.directory}/{SCAN}"))
     folders = {path.rpartition("/")[0] for _, unit in inputs for path in (unit.path, *unit.decisions)}
-    sizes = file_sizes(store, folders)
+    sizes = {} if store.local else file_sizes(store, folders)  # on a disk nothing is gained
     calls = []
     for number, first in enumerate(range(0, len(inputs), together)):
         path = scan_path(stage.directory, number)
