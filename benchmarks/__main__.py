@@ -20,6 +20,8 @@ GROUPS: dict[str, list[list[str]]] = {
         *(["training_overhead", "--kind", kind] for kind in ("sft", "dpo", "distill")),
         ["places"],
         ["simulate"],
+        ["ingest"],
+        ["global_step"],
         ["ds3_engines"],
         ["verifiers"],
     ],
