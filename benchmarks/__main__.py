@@ -22,6 +22,8 @@ GROUPS: dict[str, list[list[str]]] = {
         ["scale"],
         ["scale", "--s3", "--rows", "1000000"],
         ["simulate"],
+        ["ingest"],
+        ["global_step"],
         ["ds3_engines"],
         ["verifiers"],
     ],

@@ -23,4 +23,6 @@ from .spending import spent as spent
 from .stage import GlobalStage as GlobalStage
 from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
+from .tasks import RESERVED as RESERVED
+from .tasks import Tasks as Tasks
 from .unit_size import fitting_unit_rows as fitting_unit_rows

@@ -21,6 +21,7 @@ IN_FUNCTIONS = {
     },
     "distilray.cli.run": {"distilray.api.running": "ray"},
     "distilray.cli.try_": {"distilray.driver.previews": "ray"},
+    "distilray.driver.outputs": {"distilray.driver.sharded_export": "ray"},
     "distilray.serve.inference.command": {"distilray.serve.inference.app": "ray"},
     "distilray.train.launch.entry": {"distilray.train.loop.worker": "torch"},
     "distilray.train.launch.launcher": {"distilray.train.distributed.elastic": "ray"},
