@@ -11,10 +11,14 @@ from .benchmarks.registry import PUBLISHED as PUBLISHED
 from .benchmarks.registry import BenchmarkEntry as BenchmarkEntry
 from .benchmarks.registry import place_of as place_of
 from .benchmarks.registry import published_benchmark as published_benchmark
+from .conditions import Conditions as Conditions
+from .conditions import conditions_of as conditions_of
 from .recorded.differences import Difference as Difference
 from .recorded.differences import differences as differences
 from .recorded.evaluation import evaluate_recorded as evaluate_recorded
 from .recorded.forms import ResponseError as ResponseError
+from .recorded.results import result_of as result_of
+from .recorded.results import write_results as write_results
 from .recorded.samples import sample_records as sample_records
 from .recorded.samples import write_samples as write_samples
 from .recorded.summaries import Evaluation as Evaluation
@@ -23,6 +27,8 @@ from .results import RESULT as RESULT
 from .results import Result as Result
 from .results import measured as measured
 from .results import read_results as read_results
+from .results_files import publish as publish
+from .results_files import results_record as results_record
 from .statistics import Estimate as Estimate
 from .statistics import paired_difference as paired_difference
 from .statistics import pass_at_k as pass_at_k
