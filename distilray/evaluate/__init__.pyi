@@ -11,6 +11,16 @@ from .benchmarks.registry import PUBLISHED as PUBLISHED
 from .benchmarks.registry import BenchmarkEntry as BenchmarkEntry
 from .benchmarks.registry import place_of as place_of
 from .benchmarks.registry import published_benchmark as published_benchmark
+from .compare.answers import Answers as Answers
+from .compare.answers import CompareError as CompareError
+from .compare.answers import Sample as Sample
+from .compare.comparison import Change as Change
+from .compare.comparison import Comparison as Comparison
+from .compare.comparison import MetricChange as MetricChange
+from .compare.comparison import compare_evaluations as compare_evaluations
+from .compare.comparison import compare_in_run as compare_in_run
+from .compare.diffs import text_diff as text_diff
+from .compare.reading import read_answers as read_answers
 from .conditions import Conditions as Conditions
 from .conditions import conditions_of as conditions_of
 from .recorded.differences import Difference as Difference

@@ -2,8 +2,8 @@
 
 {"benchmark": "gsm8k", "model": "student_after", "question": "gsm8k/test:17", "sample": 0, "cluster": "", "subset": "",
  "input": "Tom has ...", "target": "861", "response": "... answer: 861", "extracted": "861", "metric": "exact_match",
- "score": 1.0, "scores": {"exact_match": 1.0}, "parsed": true, "truncated": false, "output_tokens": 46,
- "reason": "861 equals 861", "detail": "{}", "place": ""}
+ "highest": 1.0, "score": 1.0, "scores": {"exact_match": 1.0}, "weights": {"exact_match": 1.0}, "parsed": true,
+ "truncated": false, "output_tokens": 46, "reason": "861 equals 861", "detail": "{}", "place": ""}
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ FIELDS = {
     "response": pa.string(),
     "extracted": pa.string(),
     "metric": pa.string(),
+    "highest": pa.float64(),
     "score": pa.float64(),
     "scores": None,
+    "weights": None,
     "parsed": pa.bool_(),
     "truncated": pa.bool_(),
     "output_tokens": pa.int64(),
@@ -42,7 +44,8 @@ FIELDS = {
     "detail": pa.string(),
     "place": pa.string(),
 }
-"""Columns and their types; ``scores`` has a field for each metric."""
+"""Columns and their types; ``scores`` and ``weights`` have a field for each metric. A weight is how many observations
+stand behind a score: the metric is the sum of scores over the sum of weights."""
 ROW_COLUMNS = (
     "id", "messages", "reference", "answer", "answers", "correct", "correct_share", "tokens", "finish", "reasons",
     "readable", "verdict", "cluster", "subset", "phrasings",
@@ -52,8 +55,8 @@ ROW_COLUMNS = (
 
 def sample_schema(metrics: Iterable[str]) -> pa.Schema:
     """The schema of a file whose samples have scores for ``metrics``."""
-    scores = pa.struct([(name, pa.float64()) for name in metrics])
-    return pa.schema([(name, kind or scores) for name, kind in FIELDS.items()])
+    numbers = pa.struct([(name, pa.float64()) for name in metrics])
+    return pa.schema([(name, kind or numbers) for name, kind in FIELDS.items()])
 
 
 def parquet(tables: Iterable[pa.Table], schema: pa.Schema, results: Sequence[Result]) -> pa.Buffer:
@@ -99,8 +102,10 @@ def row_samples(row: Mapping[str, Any], result: Result) -> Iterator[dict[str, An
             "response": answer,
             "extracted": "",
             "metric": result.metric,
+            "highest": result.highest,
             "score": score,
             "scores": {result.metric: score},
+            "weights": {result.metric: 1.0},
             "parsed": _at(row, "readable", place),
             "truncated": None if finish is None else finish == "length",
             "output_tokens": _at(row, "tokens", place),

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from distilray.errors import InputError
+from distilray.evaluate.benchmarks.registry import PUBLISHED
 from distilray.evaluate.recorded.summaries import Evaluation
 from distilray.evaluate.results import Result
 from distilray.evaluate.sample_files import parquet, sample_schema
@@ -35,8 +36,10 @@ def sample_records(evaluations: Sequence[Evaluation]) -> Iterator[dict[str, Any]
                 "response": one.response.text,
                 "extracted": one.score.extracted,
                 "metric": metric,
+                "highest": PUBLISHED[evaluation.benchmark].highest,
                 "score": one.score.values.get(metric),
                 "scores": one.score.values,
+                "weights": {name: one.score.weights.get(name, 1.0) for name in one.score.values},
                 "parsed": one.score.parsed,
                 "truncated": one.truncated,
                 "output_tokens": one.response.output_tokens,
