@@ -23,6 +23,10 @@ from .compare.diffs import text_diff as text_diff
 from .compare.reading import read_answers as read_answers
 from .conditions import Conditions as Conditions
 from .conditions import conditions_of as conditions_of
+from .judges.judge import Judge as Judge
+from .judges.judged import Judged as Judged
+from .judges.judged import JudgedStep as JudgedStep
+from .judges.verdict import Verdict as Verdict
 from .recorded.differences import Difference as Difference
 from .recorded.differences import differences as differences
 from .recorded.evaluation import evaluate_recorded as evaluate_recorded

@@ -88,7 +88,7 @@ def row_samples(row: Mapping[str, Any], result: Result) -> Iterator[dict[str, An
     correct = row.get("correct") or [row["correct_share"]] * len(answers)
     asked = next((turn["content"] for turn in reversed(row["messages"] or []) if turn["role"] == "user"), "")
     for place, answer in enumerate(answers):
-        score = float(correct[place])
+        score = None if correct[place] is None else float(correct[place])
         finish = _at(row, "finish", place)
         yield {
             "benchmark": result.benchmark,

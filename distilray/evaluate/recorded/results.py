@@ -37,6 +37,7 @@ def result_of(evaluation: Evaluation, responses: str = "", data_dir: str | None 
         truncated=evaluation.truncated,
         unparsed=evaluation.unparsed,
         samples=evaluation.samples,
+        answers=evaluation.responses,
         clusters=main.n,
         missing=evaluation.missing,
         highest=PUBLISHED[evaluation.benchmark].highest,

@@ -163,6 +163,16 @@ STRINGS = {
         "{model}：{n} 种问法下介于 {low} 与 {high} 之间。",
     ),
     "judged by": ("{model} was judged by {judge} (version {version}).", "{model} 由 {judge} 评审（版本 {version}）。"),
+    "judge took": (
+        "For {model} the judge was asked {asked} times: {unread} replies could not be read, {cached} were known; "
+        "{tokens} tokens written, cost {cost}.",
+        "为 {model} 共询问评审 {asked} 次：{unread} 个回复无法读出，{cached} 个已有记录；"
+        "生成 {tokens} 个词元，费用 {cost}。",
+    ),
+    "judge agreed": (
+        "In both orders it said the same of {share} of the pairs.",
+        "两种顺序下结论一致的比例为 {share}。",
+    ),
     "what changed": ("What changed", "变化"),
     "what changed lead": (
         "Paired by question. What is struck out stood in the first answer alone, what is marked in the second alone.",
