@@ -1,4 +1,4 @@
-"""A run whose benchmark is judged by an OpenAI-compatible endpoint: a real run around a judge whose replies are planted.
+"""A run whose benchmark is judged by an OpenAI-compatible endpoint: all real but the judge's replies.
 
 The endpoint finds the better answer wherever it stands, so that what is tested is everything around it.
 """
@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -38,7 +38,7 @@ resources: {{unit_rows: 8, runners: 1, runner_cpus: 0.1}}
 class Judging(BaseHTTPRequestHandler):
     """Prefers answers that hold "what is", which the echo engine repeats; gives them 9 points."""
 
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self._say({"data": [{"id": "big-1"}]})
