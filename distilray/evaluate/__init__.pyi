@@ -19,6 +19,7 @@ from .compare.comparison import Comparison as Comparison
 from .compare.comparison import MetricChange as MetricChange
 from .compare.comparison import compare_evaluations as compare_evaluations
 from .compare.comparison import compare_in_run as compare_in_run
+from .compare.diffs import DiffPart as DiffPart
 from .compare.diffs import text_diff as text_diff
 from .compare.reading import read_answers as read_answers
 from .conditions import Conditions as Conditions
