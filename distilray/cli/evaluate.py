@@ -15,7 +15,7 @@ import json
 import sys
 
 from distilray import __version__
-from distilray.evaluate import PUBLISHED, differences, evaluate_recorded, write_samples
+from distilray.evaluate import PUBLISHED, differences, evaluate_recorded, result_of, write_results, write_samples
 from distilray.report import difference_record, evaluation_record, render_evaluations, stdout
 
 
@@ -28,13 +28,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir", metavar="DIR", help="where the benchmark's data set lies, as DIR/BENCHMARK or DIR"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--out", metavar="DIR", help="write results_*.json, as lm-evaluation-harness does, and the samples as Parquet"
+    )
     parser.add_argument("--samples", metavar="FILE", help="write every response with its score: .jsonl or .parquet")
 
 
 def call(options: argparse.Namespace) -> int:
     evaluations = evaluate_recorded(options.benchmark, options.responses, options.data_dir)
     if options.samples:
-        write_samples(evaluations, options.samples)
+        results = [result_of(one, options.responses, options.data_dir) for one in evaluations]
+        write_samples(evaluations, options.samples, results)
+    if options.out:
+        write_results(evaluations, options.out, options.responses, options.data_dir)
     if options.json:
         results = [evaluation_record(one) for one in evaluations]
         found = {"benchmark": results[0]["benchmark"], "distilray": __version__, "results": results}

@@ -10,12 +10,15 @@ from distilray.driver.residents import Residents, asked_by
 from distilray.driver.trainings import Students
 from distilray.evaluate import (
     DIRECTORY,
-    RESULT,
     STUDENT_AFTER,
     STUDENT_BEFORE,
     Benchmark,
+    Conditions,
     Result,
     Style,
+    conditions_of,
+    place_of,
+    publish,
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
@@ -31,6 +34,7 @@ class _Evaluation:
     model: str
     phase: Phase
     units: list[tuple[str, UnitInput]]
+    conditions: Conditions
 
 
 def run_evaluations(
@@ -59,8 +63,8 @@ def run_evaluations(
             answered = [unit for _, unit in run_phase(context, phase, item.units, pools)]
             result = item.benchmark.result(context.store, answered, item.model)
             result.fingerprint = phase.fingerprint
-            context.store.write_json(f"{phase.directory}/{RESULT}", result)
-            results.append(result)
+            result.conditions = item.conditions
+            results.append(publish(context.store, phase.directory, answered, result))
             on_stage(phase.directory, "done")
         residents.release_unused()
     return results
@@ -80,7 +84,16 @@ def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterat
         for name, (settings, _) in asked.items():
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
             phase = evaluation_phase(recipe, name, settings, benchmark, steps[name], folder, questions)
-            yield _Evaluation(benchmark, name, phase, units)
+            conditions = conditions_of(
+                settings,
+                samples=benchmark.samples,
+                judges={judge: recipe.models[judge] for judge in sorted(benchmark.judges())},
+                seed=recipe.seed,
+                prompts={prompt.name: prompt.hash for prompt in steps[name].prompts_used()},
+                benchmark=place_of(benchmark) | benchmark.model_dump(mode="json"),
+                questions=questions,
+            )
+            yield _Evaluation(benchmark, name, phase, units, conditions)
 
 
 def _who(context: Context, recipe: Recipe, students: Students, name: str) -> tuple[ModelSettings, Style]:

@@ -32,10 +32,12 @@ from distilray.evaluate.benchmarks.mmlu_pro import MmluPro
 from distilray.evaluate.benchmarks.mt_bench import MtBench
 from distilray.evaluate.benchmarks.published import PublishedBenchmark
 from distilray.evaluate.benchmarks.questions import Questions
+from distilray.evaluate.judges.judged import Judged
 from distilray.imports import import_object
 
 BENCHMARKS: dict[str, type[Benchmark]] = {
     "questions": Questions,
+    "judged": Judged,
 }
 
 DEFAULT_KIND = "questions"
