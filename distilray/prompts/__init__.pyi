@@ -1,4 +1,5 @@
 from .answer import ANSWER as ANSWER
+from .json_reply import read_object as read_object
 from .judge import CRITERIA as CRITERIA
 from .judge import JUDGE as JUDGE
 from .judge import Judgement as Judgement

@@ -1,3 +1,4 @@
+from .benchmark_table import benchmark_table as benchmark_table
 from .evaluation_view import difference_record as difference_record
 from .evaluation_view import evaluation_record as evaluation_record
 from .evaluation_view import render_evaluations as render_evaluations
