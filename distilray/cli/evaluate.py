@@ -2,6 +2,7 @@
 
 distilray evaluate Qwen/Qwen2.5-7B-Instruct tuned=runs/first --benchmarks gsm8k,ifeval --data-dir benchmarks
 distilray evaluate http://10.0.0.7:8000/v1#big-1 --benchmarks mt_bench --judge Qwen/QwQ-32B --json
+distilray evaluate runs/first --tasks mmlu,gsm8k_cot --chat
 distilray evaluate gsm8k --responses example_model_solutions.jsonl --data-dir benchmarks
 distilray evaluate humaneval --responses samples.jsonl --data-dir benchmarks --samples scored.jsonl
 
@@ -40,10 +41,11 @@ from distilray.report import (
     evaluation_record,
     render_evaluations,
     stdout,
+    task_lines,
 )
 from distilray.storage import Store
 
-JUDGE = "judge"
+JUDGE, DIRECTORY = "judge", "runs/evaluation"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +62,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument("--samples", metavar="FILE", help="write every response with its score: .jsonl or .parquet")
-    asking = parser.add_argument_group("with --benchmarks")
+    parser.add_argument("--tasks", metavar="A,B", help="tasks of lm-evaluation-harness, with its prompts and filters")
+    asking = parser.add_argument_group("with --benchmarks or --tasks")
     asking.add_argument("--run", metavar="DIR", help="where answers are kept and taken up again (runs/evaluation)")
     asking.add_argument("--limit", type=row_count, metavar="N", help="at most N questions of each benchmark")
     asking.add_argument("--n", type=row_count, metavar="N", help="answers to each question; default: the benchmark's")
@@ -71,28 +74,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE",
         help="a setting of the models, such as gpus=4, or of one: NAME.gpus=4",
     )  # fmt: skip
+    tasks = parser.add_argument_group("with --tasks")
+    tasks.add_argument("--chat", action="store_true", help="ask in the model's chat template")
+    tasks.add_argument("--num-fewshot", type=int, metavar="N", help="examples before each question")
+    tasks.add_argument("--include-path", metavar="DIR", help="a folder with tasks of your own")
 
 
 def call(options: argparse.Namespace) -> int:
-    if bool(options.benchmarks) == bool(options.responses):
-        raise UsageError("give either --benchmarks, what models are asked, or --responses, what they answered")
-    if options.benchmarks and options.samples:
+    if sum(map(bool, (options.benchmarks, options.tasks, options.responses))) != 1:
+        raise UsageError(
+            "give either --benchmarks or --tasks, what models are asked, or --responses, what they answered"
+        )
+    if options.samples and not options.responses:
         raise UsageError("--samples is for --responses; the answers that models give here are kept in --run DIR")
     if options.responses and len(options.targets) > 1:
         raise UsageError(
             f"--responses are of one benchmark, not of {len(options.targets)}: {' '.join(options.targets)}"
         )
-    return _recorded(options) if options.responses else _asked(options)
+    if options.responses:
+        return _recorded(options)
+    return _tasks(options) if options.tasks else _asked(options)
 
 
 def _asked(options: argparse.Namespace) -> int:
-    benchmarks = [_benchmark(name.strip(), options) for name in options.benchmarks.split(",") if name.strip()]
+    benchmarks = [_benchmark(name, options) for name in _names(options.benchmarks)]
     judge = [f"{JUDGE}={options.judge}"] if options.judge else []  # first, so that the name is its own
     targets = [*judge, *options.targets]
     models = models_at(targets, options.set, defaults=_defaults(), api_key_env=options.api_key_env)
     from distilray.driver import evaluate_models  # ray
 
-    directory = options.run or "runs/evaluation"
+    directory = options.run or DIRECTORY
     if options.json:
         evaluations = evaluate_models(models, benchmarks, directory=directory)
         found = {"run": directory, "distilray": __version__}
@@ -106,6 +117,30 @@ def _asked(options: argparse.Namespace) -> int:
         for note in one.notes:
             console.print(f"note: {one.title}, {one.model}: {note}", soft_wrap=True, markup=False)
     console.print(f"answers and results are in {directory}/evaluations", soft_wrap=True, markup=False)
+    return 0
+
+
+def _tasks(options: argparse.Namespace) -> int:
+    from distilray.evaluate import run_tasks  # ray
+
+    models = models_at(options.targets, options.set, defaults=_defaults(), api_key_env=options.api_key_env)
+    directory = options.run or DIRECTORY
+    found = run_tasks(
+        models,
+        _names(options.tasks),
+        directory,
+        limit=options.limit,
+        num_fewshot=options.num_fewshot,
+        apply_chat_template=options.chat,
+        include_path=options.include_path,
+    )
+    if options.json:
+        results = {name: {"results": one["results"], "n-samples": one["n-samples"]} for name, one in found.items()}
+        _print_json({"run": directory, "distilray": __version__, "models": results})
+        return 0
+    for line in task_lines(found):
+        print(line)
+    print(f"answers and results are in {directory}/harness")
     return 0
 
 
@@ -139,6 +174,10 @@ def _recorded(options: argparse.Namespace) -> int:
     else:
         stdout().print(render_evaluations(evaluations, differences(evaluations)))
     return 0
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -19,6 +19,11 @@ from .benchmarks.published import PublishedBenchmark as PublishedBenchmark
 from .benchmarks.questions import Questions as Questions
 from .benchmarks.registry import PUBLISHED as PUBLISHED
 from .benchmarks.registry import published_benchmark as published_benchmark
+from .harness.model import EngineLM as EngineLM
+from .harness.model import HarnessError as HarnessError
+from .harness.pool import RequestPool as RequestPool
+from .harness.pool import RequestsFailed as RequestsFailed
+from .harness.tasks import run_tasks as run_tasks
 from .recorded.differences import Difference as Difference
 from .recorded.differences import differences as differences
 from .recorded.evaluation import evaluate_recorded as evaluate_recorded

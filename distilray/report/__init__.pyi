@@ -1,4 +1,5 @@
 from .benchmark_table import benchmark_table as benchmark_table
+from .benchmark_table import task_lines as task_lines
 from .evaluation_view import difference_record as difference_record
 from .evaluation_view import evaluation_record as evaluation_record
 from .evaluation_view import render_evaluations as render_evaluations

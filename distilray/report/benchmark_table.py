@@ -7,8 +7,8 @@ GSM8K            accuracy            0.7100 ± 0.0125                        0.8
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -48,3 +48,17 @@ def _cost(one: Evaluation | None) -> str:
     tokens = "" if one.mean_output_tokens is None else f"{one.mean_output_tokens:,.0f} tokens, "
     missing = f", missing {one.missing:,}" if one.missing else ""
     return f"{tokens}cut {one.truncated_share:.1%}, unparsed {one.unparsed_share:.1%}{missing}"
+
+
+def task_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The harness's results of each model as lines: ``qwen  ifeval  prompt_level_strict_acc  0.7100 ± 0.0195``."""
+    for model, results in found.items():
+        for task, values in results["results"].items():
+            for key, value in values.items():
+                name, _, kind = key.partition(",")
+                if not isinstance(value, float) or name.endswith("_stderr"):
+                    continue
+                stderr = values.get(f"{name}_stderr,{kind}")
+                spread = f" ± {stderr:.4f}" if isinstance(stderr, float) else ""
+                way = f" ({kind})" if kind not in ("", "none") else ""
+                yield f"{model}  {task}  {name}{way}  {value:.4f}{spread}"

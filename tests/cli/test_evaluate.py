@@ -48,7 +48,7 @@ def test_the_help_loads_nothing_heavy():
 def test_models_are_asked_or_responses_scored_and_not_both(tmp_path: Path):
     for words in (["m"], ["m", "--benchmarks", "gsm8k", "--responses", "r.jsonl"]):
         ended = distilray("evaluate", *words)
-        assert ended.code == 2 and "either --benchmarks, what models are asked, or --responses" in ended.err
+        assert ended.code == 2 and "either --benchmarks or --tasks, what models are asked, or" in ended.err
     ended = distilray("evaluate", "gsm8k", "ifeval", "--responses", "r.jsonl")
     assert ended.code == 2 and "of one benchmark" in ended.err
     ended = distilray("evaluate", "m", "--benchmarks", "gsm8k", "--samples", "s.jsonl")
