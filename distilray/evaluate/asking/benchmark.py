@@ -107,6 +107,11 @@ class Published(Benchmark):
             changes["temperature"] = self.temperature
         return model.model_copy(update={"sampling": model.sampling.overridden(**changes)})
 
+    @property
+    def turns(self) -> int:
+        """Turns of one conversation."""
+        return published_benchmark(self.published).asker().asking.turns
+
     def step(self, model: str, style: Style) -> Step:
         return PublishedStep(published=self.published, model=model, samples=self.samples, judge=self.judge)
 

@@ -46,7 +46,7 @@ class MtBench(PublishedBenchmark):
         source="model_judgment/JUDGE_single.jsonl of FastChat's llm_judge",
         files=(("*_single.jsonl",), ("model_judgment/*_single.jsonl",)),
     )
-    asking = Asking(max_tokens=8192, prompt_tokens=450, reply_tokens=800)
+    asking = Asking(max_tokens=8192, prompt_tokens=600, reply_tokens=800, turns=2)
     columns = ("question_id", "turn")
 
     def asker(self) -> MtBenchConversations:

@@ -66,6 +66,8 @@ class Asking(msgspec.Struct, frozen=True):
     """About how many a prompt has, for a plan."""
     reply_tokens: int
     """About how many a reply of a model has that does not reason at length, for a plan."""
+    turns: int = 1
+    """Of one conversation; the tokens above are those of all together."""
     samples: int = 1
     """Answers to each question."""
     temperature: float | None = None
