@@ -1,5 +1,6 @@
 from .align_trace import AlignTrace as AlignTrace
 from .answer import Answer as Answer
+from .balance import Balance as Balance
 from .base import ClassifierName as ClassifierName
 from .base import Model as Model
 from .base import ModelChoice as ModelChoice
@@ -12,6 +13,9 @@ from .classify import Classify as Classify
 from .cognitive_pairs import Betas as Betas
 from .cognitive_pairs import CognitivePairs as CognitivePairs
 from .curriculum_draw import CurriculumDraw as CurriculumDraw
+from .decontaminate import Decontaminate as Decontaminate
+from .deduplicate import Deduplicate as Deduplicate
+from .find_boilerplate import FindBoilerplate as FindBoilerplate
 from .global_step import GlobalStep as GlobalStep
 from .global_step import quoted as quoted
 from .inline_trace import InlineTrace as InlineTrace
