@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
+from distilray.planning.decontamination import with_questions
 from distilray.planning.identity import step_identity
 from distilray.planning.residency import (
     Available,
@@ -177,6 +178,7 @@ class _Planner:
     def _single(self, entry: StepEntry | TrainEntry, prefix: str, before: str) -> GlobalStage | TrainingStage:
         """The stage of a global step or a training."""
         if isinstance(entry, StepEntry):
+            entry = with_questions(self.recipe, entry)
             mark = fingerprint([before, step_identity(entry, self.models)])
             return GlobalStage(directory=prefix + entry.name, step=entry.named, fingerprint=mark)
         settings = entry.settings

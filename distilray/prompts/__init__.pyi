@@ -7,6 +7,7 @@ from .label import label_prompt as label_prompt
 from .label import parts_of as parts_of
 from .plain import PLAIN as PLAIN
 from .prompt import Prompt as Prompt
+from .prompt import template_texts as template_texts
 from .trace_scores import SCORE_TRACE as SCORE_TRACE
 from .trace_scores import TraceScores as TraceScores
 from .trace_trials import CONTINUE_TRACE as CONTINUE_TRACE

@@ -1,5 +1,6 @@
 from .align_trace import AlignTrace as AlignTrace
 from .answer import Answer as Answer
+from .balance import Balance as Balance
 from .base import ClassifierName as ClassifierName
 from .base import Model as Model
 from .base import ModelChoice as ModelChoice
@@ -13,6 +14,9 @@ from .classify import Classify as Classify
 from .cognitive_pairs import Betas as Betas
 from .cognitive_pairs import CognitivePairs as CognitivePairs
 from .curriculum_draw import CurriculumDraw as CurriculumDraw
+from .decontaminate import Decontaminate as Decontaminate
+from .deduplicate import Deduplicate as Deduplicate
+from .find_boilerplate import FindBoilerplate as FindBoilerplate
 from .global_step import GlobalStep as GlobalStep
 from .global_step import quoted as quoted
 from .inline_trace import InlineTrace as InlineTrace
@@ -28,4 +32,5 @@ from .score_trace import ScoreTrace as ScoreTrace
 from .select import Select as Select
 from .separate_trace import SeparateTrace as SeparateTrace
 from .shared.demonstrations import Demonstration as Demonstration
+from .shared.task_shares import PUBLISHED as PUBLISHED
 from .shorten_trace import ShortenTrace as ShortenTrace

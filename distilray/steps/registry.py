@@ -5,11 +5,15 @@ from __future__ import annotations
 from distilray.imports import import_object
 from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
+from distilray.steps.balance import Balance
 from distilray.steps.base import Step
 from distilray.steps.check import Check
 from distilray.steps.classify import Classify
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.curriculum_draw import CurriculumDraw
+from distilray.steps.decontaminate import Decontaminate
+from distilray.steps.deduplicate import Deduplicate
+from distilray.steps.find_boilerplate import FindBoilerplate
 from distilray.steps.global_step import GlobalStep
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
@@ -28,10 +32,14 @@ STEPS: dict[str, StepClass] = {
     "align_trace": AlignTrace,
     "answer": Answer,
     "score_student": ScoreStudent,
+    "balance": Balance,
     "check": Check,
     "classify": Classify,
     "cognitive_pairs": CognitivePairs,
     "curriculum_draw": CurriculumDraw,
+    "decontaminate": Decontaminate,
+    "deduplicate": Deduplicate,
+    "find_boilerplate": FindBoilerplate,
     "inline_trace": InlineTrace,
     "judge": Judge,
     "label": Label,
