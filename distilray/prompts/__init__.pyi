@@ -2,6 +2,8 @@ from .answer import ANSWER as ANSWER
 from .judge import CRITERIA as CRITERIA
 from .judge import JUDGE as JUDGE
 from .judge import Judgement as Judgement
+from .judge_pair import JUDGE_PAIR as JUDGE_PAIR
+from .judge_pair import Comparison as Comparison
 from .label import label_prompt as label_prompt
 from .label import parts_of as parts_of
 from .plain import PLAIN as PLAIN

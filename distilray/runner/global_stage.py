@@ -38,17 +38,22 @@ def run_global(
     if not manifest.finished:
         started = time.monotonic()
         deciding = _decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib)
-        counts, counted = ray.get(deciding)
+        counts, counted, summary = ray.get(deciding)
         manifest.steps, manifest.units = [StepCounts.from_json(counts)], len(inputs)
         if counted:
             manifest.details["counted"] = counted
+        if summary:
+            manifest.details["summary"] = summary
         manifest.seconds = time.monotonic() - started
         manifest.finished = now()
         manifest.write(context.store, stage.directory)
     if not manifest.steps[0].kept:
+        step = stage.step.step
+        assert isinstance(step, GlobalStep)
+        explained = step.explanation(manifest.details.get("summary") or {})
         raise RunStopped(
             f"step {stage.step.name} kept none of {manifest.steps[0].rows_in:,} rows ({manifest.steps[0].reasons}); "
-            "relax its settings and run again: earlier steps are kept"
+            "relax its settings and run again: earlier steps are kept" + (f"\n{explained}" if explained else "")
         )
     return [
         (name, UnitInput(unit.path, (*unit.decisions, f"{stage.directory}/decisions/{name}.parquet")))
@@ -59,8 +64,9 @@ def run_global(
 @ray.remote(num_cpus=0.5, max_retries=2)
 def _decide(
     store: Store, stage: GlobalStage, inputs: list[tuple[str, UnitInput]], memory_gib: float
-) -> tuple[dict, dict[str, dict[str, int]]]:
-    """Writes all decision files. Returns the step's counts, and how often each value of its counted columns occurs."""
+) -> tuple[dict, dict[str, dict[str, int]], dict]:
+    """Writes all decision files. Returns the step's counts, how often each value of its counted columns occurs, and its
+    summary."""
     step = stage.step.step
     assert isinstance(step, GlobalStep)
     counted: dict[str, Counter[str]] = {name: Counter() for name in step.counted_columns}
@@ -95,8 +101,9 @@ def _decide(
         while seen < len(inputs):
             _write(store, stage, inputs[seen][0], None, schema, total)
             seen += 1
+        summary = step.summary(connection)
         connection.close()
-    return total.to_json(), {name: dict(values) for name, values in counted.items()}
+    return total.to_json(), {name: dict(values) for name, values in counted.items()}, summary
 
 
 def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str]) -> pa.RecordBatchReader:

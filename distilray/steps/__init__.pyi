@@ -22,6 +22,7 @@ from .rate_trace import RateTrace as RateTrace
 from .registry import STEPS as STEPS
 from .registry import StepClass as StepClass
 from .registry import step_class as step_class
+from .score_difficulty import ScoreDifficulty as ScoreDifficulty
 from .score_student import ScoreStudent as ScoreStudent
 from .score_trace import ScoreTrace as ScoreTrace
 from .select import Select as Select

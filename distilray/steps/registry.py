@@ -16,6 +16,7 @@ from distilray.steps.judge import Judge
 from distilray.steps.label import Label
 from distilray.steps.preference_pairs import PreferencePairs
 from distilray.steps.rate_trace import RateTrace
+from distilray.steps.score_difficulty import ScoreDifficulty
 from distilray.steps.score_student import ScoreStudent
 from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
@@ -37,6 +38,7 @@ STEPS: dict[str, StepClass] = {
     "label": Label,
     "preference_pairs": PreferencePairs,
     "rate_trace": RateTrace,
+    "score_difficulty": ScoreDifficulty,
     "score_trace": ScoreTrace,
     "select": Select,
     "separate_trace": SeparateTrace,
