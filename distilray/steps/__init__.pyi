@@ -9,6 +9,7 @@ from .base import Models as Models
 from .base import Step as Step
 from .check import Check as Check
 from .classify import Classify as Classify
+from .classify_task import ClassifyTask as ClassifyTask
 from .cognitive_pairs import Betas as Betas
 from .cognitive_pairs import CognitivePairs as CognitivePairs
 from .curriculum_draw import CurriculumDraw as CurriculumDraw

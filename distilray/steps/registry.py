@@ -8,6 +8,7 @@ from distilray.steps.answer import Answer
 from distilray.steps.base import Step
 from distilray.steps.check import Check
 from distilray.steps.classify import Classify
+from distilray.steps.classify_task import ClassifyTask
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.curriculum_draw import CurriculumDraw
 from distilray.steps.global_step import GlobalStep
@@ -31,6 +32,7 @@ STEPS: dict[str, StepClass] = {
     "score_student": ScoreStudent,
     "check": Check,
     "classify": Classify,
+    "classify_task": ClassifyTask,
     "cognitive_pairs": CognitivePairs,
     "curriculum_draw": CurriculumDraw,
     "inline_trace": InlineTrace,
