@@ -10,6 +10,10 @@ from .judge_pair import JUDGE_PAIR as JUDGE_PAIR
 from .judge_pair import Comparison as Comparison
 from .label import label_prompt as label_prompt
 from .label import parts_of as parts_of
+from .new_instructions import COMPARE_CONTENT as COMPARE_CONTENT
+from .new_instructions import EXPAND as EXPAND
+from .new_instructions import LOCALIZE as LOCALIZE
+from .new_instructions import REFINE as REFINE
 from .plain import PLAIN as PLAIN
 from .prompt import Prompt as Prompt
 from .trace_scores import SCORE_TRACE as SCORE_TRACE

@@ -13,13 +13,16 @@ from .classify_task import ClassifyTask as ClassifyTask
 from .cognitive_pairs import Betas as Betas
 from .cognitive_pairs import CognitivePairs as CognitivePairs
 from .curriculum_draw import CurriculumDraw as CurriculumDraw
+from .expand import Expand as Expand
 from .global_step import GlobalStep as GlobalStep
 from .global_step import quoted as quoted
 from .inline_trace import InlineTrace as InlineTrace
 from .judge import Judge as Judge
 from .label import Label as Label
+from .localize import Localize as Localize
 from .preference_pairs import PreferencePairs as PreferencePairs
 from .rate_trace import RateTrace as RateTrace
+from .refine import Refine as Refine
 from .registry import STEPS as STEPS
 from .registry import StepClass as StepClass
 from .registry import step_class as step_class

@@ -11,12 +11,15 @@ from distilray.steps.classify import Classify
 from distilray.steps.classify_task import ClassifyTask
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.curriculum_draw import CurriculumDraw
+from distilray.steps.expand import Expand
 from distilray.steps.global_step import GlobalStep
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
 from distilray.steps.label import Label
+from distilray.steps.localize import Localize
 from distilray.steps.preference_pairs import PreferencePairs
 from distilray.steps.rate_trace import RateTrace
+from distilray.steps.refine import Refine
 from distilray.steps.score_difficulty import ScoreDifficulty
 from distilray.steps.score_student import ScoreStudent
 from distilray.steps.score_trace import ScoreTrace
@@ -35,11 +38,14 @@ STEPS: dict[str, StepClass] = {
     "classify_task": ClassifyTask,
     "cognitive_pairs": CognitivePairs,
     "curriculum_draw": CurriculumDraw,
+    "expand": Expand,
     "inline_trace": InlineTrace,
     "judge": Judge,
     "label": Label,
+    "localize": Localize,
     "preference_pairs": PreferencePairs,
     "rate_trace": RateTrace,
+    "refine": Refine,
     "score_difficulty": ScoreDifficulty,
     "score_trace": ScoreTrace,
     "select": Select,
