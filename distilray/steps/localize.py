@@ -22,7 +22,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
 
 class Localize(CreatingStep):
-    """Makes a new row, in the language of ``into``, of every row in a language that ``into`` names; the row itself stays
+    """Makes a new row, in another language, of every row whose language ``into`` names; the row itself stays
     as it is. Why a new instruction was dropped is in ``localize_problem``."""
 
     writes: ClassVar = {"localized": "int", "localize_problem": "string"}

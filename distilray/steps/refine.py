@@ -41,9 +41,7 @@ class Refine(CreatingStep):
     ] = ("clarity", "constraints", "depth", "reasoning")
     max_overlap: Annotated[
         float,
-        Field(
-            ge=0, le=1, description="largest share of pieces of three words in common with what the row asked before"
-        ),
+        Field(ge=0, le=1, description="largest share of pieces of three words in common with what it was before"),
     ] = 0.95
 
     async def process(self, row: Row, models: Models) -> Outcome:
