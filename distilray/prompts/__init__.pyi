@@ -3,6 +3,8 @@ from .classify_task import CLASSIFY_TASK as CLASSIFY_TASK
 from .classify_task import OTHERS as OTHERS
 from .classify_task import TASK_TYPES as TASK_TYPES
 from .classify_task import TASKS as TASKS
+from .follow_up import FOLLOW_UP as FOLLOW_UP
+from .follow_up import GROUNDING as GROUNDING
 from .judge import CRITERIA as CRITERIA
 from .judge import JUDGE as JUDGE
 from .judge import Judgement as Judgement

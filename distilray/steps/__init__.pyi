@@ -14,6 +14,7 @@ from .cognitive_pairs import Betas as Betas
 from .cognitive_pairs import CognitivePairs as CognitivePairs
 from .curriculum_draw import CurriculumDraw as CurriculumDraw
 from .expand import Expand as Expand
+from .follow_up import FollowUp as FollowUp
 from .global_step import GlobalStep as GlobalStep
 from .global_step import quoted as quoted
 from .inline_trace import InlineTrace as InlineTrace

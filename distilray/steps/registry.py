@@ -12,6 +12,7 @@ from distilray.steps.classify_task import ClassifyTask
 from distilray.steps.cognitive_pairs import CognitivePairs
 from distilray.steps.curriculum_draw import CurriculumDraw
 from distilray.steps.expand import Expand
+from distilray.steps.follow_up import FollowUp
 from distilray.steps.global_step import GlobalStep
 from distilray.steps.inline_trace import InlineTrace
 from distilray.steps.judge import Judge
@@ -39,6 +40,7 @@ STEPS: dict[str, StepClass] = {
     "cognitive_pairs": CognitivePairs,
     "curriculum_draw": CurriculumDraw,
     "expand": Expand,
+    "follow_up": FollowUp,
     "inline_trace": InlineTrace,
     "judge": Judge,
     "label": Label,
