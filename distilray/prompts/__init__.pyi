@@ -18,6 +18,10 @@ from .new_instructions import LOCALIZE as LOCALIZE
 from .new_instructions import REFINE as REFINE
 from .plain import PLAIN as PLAIN
 from .prompt import Prompt as Prompt
+from .styled_answer import STYLED_ANSWER as STYLED_ANSWER
+from .styled_answer import STYLES as STYLES
+from .styled_answer import Style as Style
+from .styled_answer import style_of as style_of
 from .trace_scores import SCORE_TRACE as SCORE_TRACE
 from .trace_scores import TraceScores as TraceScores
 from .trace_trials import CONTINUE_TRACE as CONTINUE_TRACE

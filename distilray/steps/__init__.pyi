@@ -7,6 +7,7 @@ from .base import ModelName as ModelName
 from .base import ModelRole as ModelRole
 from .base import Models as Models
 from .base import Step as Step
+from .best_answer import BestAnswer as BestAnswer
 from .check import Check as Check
 from .classify import Classify as Classify
 from .classify_task import ClassifyTask as ClassifyTask

@@ -14,9 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from distilray.prompts import ANSWER, FOLLOW_UP, GROUNDING, Prompt
+from distilray.prompts import FOLLOW_UP, GROUNDING, Prompt
 from distilray.rows import TURN_WEIGHTS, MalformedRecord, Outcome, Row, child_id, content_hash, kept, rejected
-from distilray.steps.base import ModelName, ModelRole, Models, Step
+from distilray.steps.base import ModelName, ModelRole, Models
+from distilray.steps.shared.answering import AnsweringStep
 from distilray.steps.shared.created import NEAR_COPY, OTHER_LANGUAGE, written_in
 from distilray.steps.shared.draws import draw
 from distilray.steps.shared.overlap import near_copy
@@ -26,7 +27,7 @@ NOT_QUOTED = "its quote is not in the answer"
 MOST = 8
 
 
-class FollowUp(Step):
+class FollowUp(AnsweringStep):
     """Makes a conversation of a row with an answer, as a new row; its last turn is the row to be learned. Why it became
     no longer, or none, is in ``follow_up_problem``."""
 
@@ -107,7 +108,7 @@ class FollowUp(Step):
         """``row`` with one more turn, answered; or as it was, and why it has none."""
         turns = [{"role": "assistant", "content": row["answer"]}, {"role": "user", "content": text}]
         longer = row.having(messages=[*row.messages, *turns], answer=None, reasoning=None, reference=None)
-        [reply] = await models[self.answerer or self.model].replies(ANSWER, longer)
+        [reply] = await self.answered(models[self.answerer or self.model], longer)
         try:
             answer = whole_answer(reply)
         except MalformedRecord as malformed:
@@ -129,7 +130,7 @@ class FollowUp(Step):
         return Row({column: conversation[column] for column in taken} | own)
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        return (FOLLOW_UP, ANSWER, *((GROUNDING,) if self.checker is not None else ()))
+        return (FOLLOW_UP, self.answer_prompt, *((GROUNDING,) if self.checker is not None else ()))
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ from distilray.imports import import_object
 from distilray.steps.align_trace import AlignTrace
 from distilray.steps.answer import Answer
 from distilray.steps.base import Step
+from distilray.steps.best_answer import BestAnswer
 from distilray.steps.check import Check
 from distilray.steps.classify import Classify
 from distilray.steps.classify_task import ClassifyTask
@@ -34,6 +35,7 @@ STEPS: dict[str, StepClass] = {
     "align_trace": AlignTrace,
     "answer": Answer,
     "score_student": ScoreStudent,
+    "best_answer": BestAnswer,
     "check": Check,
     "classify": Classify,
     "classify_task": ClassifyTask,

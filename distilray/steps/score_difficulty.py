@@ -21,9 +21,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from distilray.prompts import ANSWER, CRITERIA, JUDGE, JUDGE_PAIR, PLAIN, Prompt
+from distilray.prompts import CRITERIA, JUDGE, JUDGE_PAIR, PLAIN, Prompt
 from distilray.rows import MalformedRecord, Outcome, Row, kept, rejected
-from distilray.steps.base import Model, ModelName, ModelRole, Models, Step
+from distilray.steps.base import Model, ModelName, ModelRole, Models
+from distilray.steps.shared.answering import AnsweringStep
 from distilray.steps.shared.reasoning import whole_answer
 
 Scores = dict[str, int]
@@ -44,7 +45,7 @@ class Judged:
         return fmean(self.teacher.values()) - fmean(self.student.values())
 
 
-class ScoreDifficulty(Step):
+class ScoreDifficulty(AnsweringStep):
     """Scores the student's and the teacher's answer on accuracy, relevance, helpfulness and detail. A student's answer
     that was cut by length, or is none, scores 0 throughout; such an answer of the teacher rejects the row."""
 
@@ -91,7 +92,8 @@ class ScoreDifficulty(Step):
         except MalformedRecord as malformed:
             return rejected(f"teacher: {malformed}")
         try:
-            students = await self._asked(models[self.student], PLAIN, row)
+            [reply] = await models[self.student].replies(PLAIN, row)
+            students = whole_answer(reply)
         except MalformedRecord:
             students = None
         passes = await self._judged(models[self.judge], row, students, teachers)
@@ -99,15 +101,11 @@ class ScoreDifficulty(Step):
 
     async def _teachers(self, row: Row, models: Models) -> str:
         if self.teacher is not None:
-            return await self._asked(models[self.teacher], ANSWER, row)
+            [reply] = await self.answered(models[self.teacher], row)
+            return whole_answer(reply)
         if not row["answer"]:
             raise MalformedRecord("no answer")
         return row["answer"]
-
-    @staticmethod
-    async def _asked(model: Model, prompt: Prompt[Any], row: Row) -> str:
-        [reply] = await model.replies(prompt, row)
-        return whole_answer(reply)
 
     async def _judged(self, judge: Model, row: Row, student: str | None, teacher: str) -> list[Judged]:
         if student is not None and self.compare == "pairwise":
@@ -128,7 +126,7 @@ class ScoreDifficulty(Step):
         return passes
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        asked = (PLAIN, JUDGE) if self.teacher is None else (PLAIN, ANSWER, JUDGE)
+        asked = (PLAIN, JUDGE) if self.teacher is None else (PLAIN, self.answer_prompt, JUDGE)
         return (*asked, JUDGE_PAIR) if self.compare == "pairwise" else asked
 
 
