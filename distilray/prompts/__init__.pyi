@@ -18,6 +18,9 @@ from .new_instructions import LOCALIZE as LOCALIZE
 from .new_instructions import REFINE as REFINE
 from .plain import PLAIN as PLAIN
 from .prompt import Prompt as Prompt
+from .rewrite import PRESERVED as PRESERVED
+from .rewrite import REWRITE as REWRITE
+from .sized import sized as sized
 from .styled_answer import STYLED_ANSWER as STYLED_ANSWER
 from .styled_answer import STYLES as STYLES
 from .styled_answer import Style as Style

@@ -24,6 +24,8 @@ from distilray.models import (
     ModelSettings,
     Reply,
     Sampling,
+    ScoreReply,
+    ScoreRequest,
 )
 from distilray.prompts import Prompt, parts_of
 from distilray.rows import Row, split_reasoning
@@ -49,6 +51,8 @@ class Client(Protocol):
     async def ask(self, model: str, request: GenerateRequest) -> list[Reply]: ...
     @overload
     async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
+    @overload
+    async def ask(self, model: str, request: ScoreRequest) -> list[ScoreReply]: ...
 
 
 @dataclass(slots=True)
@@ -177,6 +181,26 @@ class RowModels:
             access.watch(model, shown, [Reply(reply.label, "stop", reply.tokens_in)])
         return reply
 
+    async def _mean_log_prob(self, model: str, tokens: list[int], start: int) -> float:
+        access = self._access
+        digest = hashlib.blake2b(self._origin(self._next_call(), 0), digest_size=16)
+        digest.update(access.weights(model).encode())
+        digest.update(b"score")
+        digest.update(_encode([tokens, start]))
+        key = digest.hexdigest()
+        logged = self._log.get(key)
+        if logged is None:
+            request = ScoreRequest(tokens, tuple(range(start, len(tokens))), self._row.id)
+            [reply] = await access.client.ask(model, request)
+            mean = float(reply.scores.own_log_probs().mean())
+            logged = [{"mean_log_prob": mean, "tokens_in": reply.tokens_in, "cost": reply.cost}]
+            self._log.put(key, logged)
+            paid = Reply("", "stop", reply.tokens_in, cost=reply.cost)
+        else:
+            paid = Reply("", "stop", logged[0]["tokens_in"], cost=logged[0]["cost"], replayed=True)
+        self._usage.add(model, [paid])
+        return logged[0]["mean_log_prob"]
+
     def _origin(self, call: int, attempt: int) -> bytes:
         return f"{self._access.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
 
@@ -216,6 +240,9 @@ class RowModel:
 
     async def classify(self, row: Row) -> LabelReply:
         return await self._models._label(self._name, parts_of(row))
+
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        return await self._models._mean_log_prob(self._name, tokens, start)
 
 
 def plain(reply: Reply) -> dict[str, Any]:

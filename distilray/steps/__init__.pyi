@@ -28,6 +28,7 @@ from .refine import Refine as Refine
 from .registry import STEPS as STEPS
 from .registry import StepClass as StepClass
 from .registry import step_class as step_class
+from .rewrite import Rewrite as Rewrite
 from .score_difficulty import ScoreDifficulty as ScoreDifficulty
 from .score_student import ScoreStudent as ScoreStudent
 from .score_trace import ScoreTrace as ScoreTrace

@@ -69,6 +69,11 @@ class Model(Protocol):
         """``n`` raw replies, whole or cut, for steps that inspect each reply themselves."""
         ...
 
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        """The mean log-probability (nats) of ``tokens[start:]``, each given all before it; ``start`` is at least 1.
+        Only engines that score tokens (vLLM'"'"'s) can tell."""
+        ...
+
 
 class Models(Protocol):
     def __getitem__(self, name: str | ModelChoice) -> Model: ...

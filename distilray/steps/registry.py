@@ -22,6 +22,7 @@ from distilray.steps.localize import Localize
 from distilray.steps.preference_pairs import PreferencePairs
 from distilray.steps.rate_trace import RateTrace
 from distilray.steps.refine import Refine
+from distilray.steps.rewrite import Rewrite
 from distilray.steps.score_difficulty import ScoreDifficulty
 from distilray.steps.score_student import ScoreStudent
 from distilray.steps.score_trace import ScoreTrace
@@ -50,6 +51,7 @@ STEPS: dict[str, StepClass] = {
     "preference_pairs": PreferencePairs,
     "rate_trace": RateTrace,
     "refine": Refine,
+    "rewrite": Rewrite,
     "score_difficulty": ScoreDifficulty,
     "score_trace": ScoreTrace,
     "select": Select,
