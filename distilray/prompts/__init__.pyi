@@ -35,3 +35,5 @@ from .traces import RATINGS as RATINGS
 from .traces import SHORTEN_TRACE as SHORTEN_TRACE
 from .traces import Rating as Rating
 from .traces import trace_steps as trace_steps
+from .verify_quality import VERIFY_QUALITY as VERIFY_QUALITY
+from .verify_quality import Problem as Problem

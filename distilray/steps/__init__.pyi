@@ -36,3 +36,4 @@ from .select import Select as Select
 from .separate_trace import SeparateTrace as SeparateTrace
 from .shared.demonstrations import Demonstration as Demonstration
 from .shorten_trace import ShortenTrace as ShortenTrace
+from .verify_quality import VerifyQuality as VerifyQuality
