@@ -25,6 +25,10 @@ from .styled_answer import STYLED_ANSWER as STYLED_ANSWER
 from .styled_answer import STYLES as STYLES
 from .styled_answer import Style as Style
 from .styled_answer import style_of as style_of
+from .synthesize import GRADES as GRADES
+from .synthesize import RATE_INSTRUCTION as RATE_INSTRUCTION
+from .synthesize import SYNTHESIZE as SYNTHESIZE
+from .synthesize import Grade as Grade
 from .system_turns import SYSTEM_TURNS as SYSTEM_TURNS
 from .system_turns import system_turn as system_turn
 from .trace_scores import SCORE_TRACE as SCORE_TRACE

@@ -136,10 +136,18 @@ class RowModels:
         return RowModel(self, name)
 
     async def _replies(
-        self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
+        self,
+        model: str,
+        prompt: Prompt[Any],
+        messages: list[dict[str, str]],
+        call: int,
+        attempt: int,
+        n: int,
+        tokens: list[int] | None = None,
+        stop_ids: tuple[int, ...] = (),
     ) -> list[Reply]:
         access = self._access
-        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1)
+        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1 or tokens is not None)
         origin = self._origin(call, attempt)
         seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
         digest = hashlib.blake2b(origin, digest_size=16)
@@ -148,12 +156,14 @@ class RowModels:
         digest.update(sampling_key)
         digest.update(b"%d" % n)
         digest.update(prompt.hash.encode())
+        if tokens is not None:
+            digest.update(_encode([tokens, stop_ids]))
         key = digest.hexdigest()
         logged = self._log.get(key)
         if logged is not None:
             replies = [Reply(**{**reply, "replayed": True}) for reply in logged]
         else:
-            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint)
+            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint, tokens, stop_ids)
             replies = await access.client.ask(model, request)
             self._log.put(key, [plain(reply) for reply in replies])
         self._usage.add(model, replies)
@@ -237,6 +247,13 @@ class RowModel:
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
         messages = prompt.messages(row, **variables)
         return await self._models._replies(self._name, prompt, messages, self._models._next_call(), 0, n)
+
+    async def continued(
+        self, prompt: Prompt[Any], messages: list[dict[str, str]], tokens: list[int], stop_ids: tuple[int, ...]
+    ) -> Reply:
+        call = self._models._next_call()
+        [reply] = await self._models._replies(self._name, prompt, messages, call, 0, 1, tokens, stop_ids)
+        return reply
 
     async def classify(self, row: Row) -> LabelReply:
         return await self._models._label(self._name, parts_of(row))

@@ -36,4 +36,6 @@ from .select import Select as Select
 from .separate_trace import SeparateTrace as SeparateTrace
 from .shared.demonstrations import Demonstration as Demonstration
 from .shorten_trace import ShortenTrace as ShortenTrace
+from .synthesize import Synthesize as Synthesize
+from .synthesize import blank_rows as blank_rows
 from .verify_quality import VerifyQuality as VerifyQuality

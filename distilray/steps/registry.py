@@ -29,6 +29,7 @@ from distilray.steps.score_trace import ScoreTrace
 from distilray.steps.select import Select
 from distilray.steps.separate_trace import SeparateTrace
 from distilray.steps.shorten_trace import ShortenTrace
+from distilray.steps.synthesize import Synthesize
 from distilray.steps.verify_quality import VerifyQuality
 
 StepClass = type[Step] | type[GlobalStep]
@@ -58,6 +59,7 @@ STEPS: dict[str, StepClass] = {
     "select": Select,
     "separate_trace": SeparateTrace,
     "shorten_trace": ShortenTrace,
+    "synthesize": Synthesize,
     "verify_quality": VerifyQuality,
 }
 

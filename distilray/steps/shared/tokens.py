@@ -51,3 +51,22 @@ async def conversation_tokens(path: str, messages: list[dict[str, str]], answer:
     """The tokens of ``messages`` under the chat template of the tokenizer at ``path`` and of ``answer`` after them, as
     a model would have generated it; and where the answer begins."""
     return await asyncio.get_running_loop().run_in_executor(_thread, _conversation, path, messages, answer)
+
+
+_OPENING = "HERE-THE-USER-BEGINS"
+
+
+def _opening(path: str, system: str | None) -> tuple[list[int], tuple[int, ...]]:
+    tokenizer = _tokenizer(path)
+    turns = [{"role": "system", "content": system}] if system else []
+    turns.append({"role": "user", "content": _OPENING})
+    before, _, after = tokenizer.apply_chat_template(turns, tokenize=False).partition(_OPENING)
+    tokens, end = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, after))
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    return tokens, tuple(end[:1]) if end and end[0] in special else ()
+
+
+async def opening_tokens(path: str, system: str | None) -> tuple[list[int], tuple[int, ...]]:
+    """The tokens of a conversation up to where the user's first turn begins, under the chat template of the tokenizer
+    at ``path``; and the token that ends such a turn, where one does."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, _opening, path, system)
