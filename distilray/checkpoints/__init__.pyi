@@ -23,6 +23,7 @@ from .labels import refuse_classifier as refuse_classifier
 from .portable import make_portable as make_portable
 from .published import known_config as known_config
 from .published import published_config as published_config
+from .sizes import size_of as size_of
 from .stops import declare_stop as declare_stop
 from .stops import declared_stops as declared_stops
 from .stops import stop_ids as stop_ids

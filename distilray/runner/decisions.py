@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -34,6 +35,8 @@ class Decided(msgspec.Struct):
     counts: StepCounts
     counted: dict[str, dict[str, int]] = {}
     """Of the step's counted columns: value to rows."""
+    summary: dict[str, Any] = {}
+    """What the step says about the whole set."""
 
     def add(self, other: Decided) -> None:
         self.counts.add(other.counts)

@@ -24,6 +24,8 @@ from distilray.models import (
     ModelSettings,
     Reply,
     Sampling,
+    ScoreReply,
+    ScoreRequest,
 )
 from distilray.prompts import Prompt, parts_of
 from distilray.rows import Row, split_reasoning
@@ -49,6 +51,8 @@ class Client(Protocol):
     async def ask(self, model: str, request: GenerateRequest) -> list[Reply]: ...
     @overload
     async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
+    @overload
+    async def ask(self, model: str, request: ScoreRequest) -> list[ScoreReply]: ...
 
 
 @dataclass(slots=True)
@@ -133,10 +137,18 @@ class RowModels:
         return RowModel(self, name)
 
     async def _replies(
-        self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
+        self,
+        model: str,
+        prompt: Prompt[Any],
+        messages: list[dict[str, str]],
+        call: int,
+        attempt: int,
+        n: int,
+        tokens: list[int] | None = None,
+        stop_ids: tuple[int, ...] = (),
     ) -> list[Reply]:
         access = self._access
-        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1)
+        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1 or tokens is not None)
         origin = self._origin(call, attempt)
         seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
         digest = hashlib.blake2b(origin, digest_size=16)
@@ -145,12 +157,14 @@ class RowModels:
         digest.update(sampling_key)
         digest.update(b"%d" % n)
         digest.update(prompt.hash.encode())
+        if tokens is not None:
+            digest.update(_encode([tokens, stop_ids]))
         key = digest.hexdigest()
         logged = self._log.get(key)
         if logged is not None:
             replies = [Reply(**{**reply, "replayed": True}) for reply in logged]
         else:
-            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint)
+            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint, tokens, stop_ids)
             replies = await access.client.ask(model, request)
             self._log.put(key, [plain(reply) for reply in replies])
         self._usage.add(model, replies)
@@ -177,6 +191,26 @@ class RowModels:
             shown = [{"role": part, "content": text} for part, text in parts.items()]
             access.watch(model, shown, [Reply(reply.label, "stop", reply.tokens_in)])
         return reply
+
+    async def _mean_log_prob(self, model: str, tokens: list[int], start: int) -> float:
+        access = self._access
+        digest = hashlib.blake2b(self._origin(self._next_call(), 0), digest_size=16)
+        digest.update(access.weights(model).encode())
+        digest.update(b"score")
+        digest.update(_encode([tokens, start]))
+        key = digest.hexdigest()
+        logged = self._log.get(key)
+        if logged is None:
+            request = ScoreRequest(tokens, tuple(range(start, len(tokens))), self._row.id)
+            [reply] = await access.client.ask(model, request)
+            mean = float(reply.scores.own_log_probs().mean())
+            logged = [{"mean_log_prob": mean, "tokens_in": reply.tokens_in, "cost": reply.cost}]
+            self._log.put(key, logged)
+            paid = Reply("", "stop", reply.tokens_in, cost=reply.cost)
+        else:
+            paid = Reply("", "stop", logged[0]["tokens_in"], cost=logged[0]["cost"], replayed=True)
+        self._usage.add(model, [paid])
+        return logged[0]["mean_log_prob"]
 
     def _origin(self, call: int, attempt: int) -> bytes:
         return f"{self._access.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
@@ -221,8 +255,18 @@ class RowModel:
         messages = prompt.messages(row, **variables)
         return await self._models._replies(self._name, prompt, messages, self._models._next_call(), 0, n)
 
+    async def continued(
+        self, prompt: Prompt[Any], messages: list[dict[str, str]], tokens: list[int], stop_ids: tuple[int, ...]
+    ) -> Reply:
+        call = self._models._next_call()
+        [reply] = await self._models._replies(self._name, prompt, messages, call, 0, 1, tokens, stop_ids)
+        return reply
+
     async def classify(self, row: Row) -> LabelReply:
         return await self._models._label(self._name, parts_of(row))
+
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        return await self._models._mean_log_prob(self._name, tokens, start)
 
 
 def plain(reply: Reply) -> dict[str, Any]:

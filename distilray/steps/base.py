@@ -83,6 +83,18 @@ class Model(Protocol):
         """``n`` raw replies, whole or cut, for steps that inspect each reply themselves."""
         ...
 
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        """The mean log-probability (nats) of ``tokens[start:]``, each given all before it; ``start`` is at least 1.
+        Only engines that score tokens (vLLM's) can tell."""
+        ...
+
+    async def continued(
+        self, prompt: Prompt[Any], messages: list[dict[str, str]], tokens: list[int], stop_ids: tuple[int, ...]
+    ) -> Reply:
+        """How the model goes on from ``tokens``, its own token ids, which say the unfinished ``messages`` of a prompt;
+        one of ``stop_ids`` ends it. Sampled at temperature 1 where the model is greedy. Only vLLM's engines can."""
+        ...
+
 
 class Models(Protocol):
     def __getitem__(self, name: str | ModelChoice) -> Model: ...

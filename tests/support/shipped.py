@@ -31,7 +31,8 @@ def cut(name: str, folder: Path, rows: Mapping[str, int] = MappingProxyType({}))
     student = make_real_student(folder / "student", family)
     # By default vLLM computes in bf16 what is in fp32; here its answers are compared with those of transformers.
     student = model("student", student, max_model_len=512, dtype="float32")
-    here = ["resources.runners=1", *student, "models.student.sampling.max_tokens=32"]
+    # The practice world's teacher knows one prompt for answers, that without a style.
+    here = ["resources.runners=1", *student, "models.student.sampling.max_tokens=32", "steps.answer.style=null"]
     return str(RECIPES / f"{name}.yaml"), [*here, *made(folder, rows)]
 
 

@@ -21,6 +21,7 @@ from distilray.report.page.histograms import histograms
 from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks, results_picture
 from distilray.report.page.samples import sample_rows
+from distilray.report.page.selections import selections
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
@@ -80,6 +81,7 @@ def contents(store: Store) -> dict[str, Any]:
         "labels": [label(step) for step in found["steps"]],
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
+        "selections": selections(stages),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)
