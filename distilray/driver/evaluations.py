@@ -58,6 +58,7 @@ def run_evaluations(
     for group in side_by_side(phases, recipe.resources, residents.available):
         left = left[len(group) :]
         residents.ahead = asked_by(left)
+        group = residents.filled(group)
         pools = residents.for_phases(group)
         for phase in group:
             on_stage(phase.directory, "started")

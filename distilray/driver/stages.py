@@ -68,6 +68,8 @@ class StageRunner:
             match stage:
                 case Phase():
                     phase = replace(stage, models=_asked(stage.models, self.learned))
+                    if self.residents is not None:
+                        [phase] = self.residents.filled([phase])
                     units = run_phase(context, phase, units, self.residents and self.residents.for_phases([phase]))
                 case GlobalStage():
                     if self.residents is not None:
