@@ -22,12 +22,9 @@ from distilray.runner.decisions import SHARDS, Decided, counts_path, write_decis
 from distilray.runner.package_versions import versions
 from distilray.runner.scan import SCAN, scan_path, scan_reader, write_scan
 from distilray.runner.stage import GlobalStage
-from distilray.runner.tasks import Tasks
+from distilray.runner.tasks import TOGETHER, Tasks
 from distilray.steps import GlobalStep
 from distilray.storage import REQUESTS_AT_ONCE, Store, file_sizes
-
-TOGETHER = 128
-"""Units of a scan file, and of a shard of decisions."""
 
 Inputs = Sequence[tuple[str, UnitInput]]
 
