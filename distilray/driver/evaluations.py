@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distilray.checkpoints import checkpoint_address
 from distilray.driver.trainings import Students
@@ -13,11 +13,14 @@ from distilray.evaluate import (
     STUDENT_BEFORE,
     Benchmark,
     Conditions,
+    Evaluation,
     Result,
     Style,
     conditions_of,
     place_of,
     publish,
+    result_line,
+    write_evaluation,
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
@@ -57,27 +60,42 @@ def run_evaluations(
                 on_stage(phase.directory, "started")
                 item = waiting[phase.directory]
                 answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = item.benchmark.result(context.store, answered, item.model)
+                result, evaluation = _measured(context, item, answered)
                 result.fingerprint = phase.fingerprint
                 result.conditions = item.conditions
-                results.append(publish(context.store, phase.directory, answered, result))
+                results.append(publish(context.store, phase.directory, answered, result, evaluation))
                 on_stage(phase.directory, "done")
     return results
+
+
+def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:
+    """The result; of a benchmark with several metrics the evaluation too, which is written."""
+    benchmark = item.benchmark
+    evaluation = benchmark.evaluation(context.store, answered, item.model)
+    if evaluation is None:
+        return benchmark.result(context.store, answered, item.model), None
+    write_evaluation(context.store, item.phase.directory, evaluation)
+    return result_line(evaluation, benchmark.name, benchmark.metric), evaluation
 
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
     for benchmark in recipe.evaluate:
         source = benchmark.questions().anchored()
-        questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
+        known = benchmark.questions_id()
+        read = sources_identity([source], [list_files(source)]) if known is None else known
+        questions = fingerprint([read, benchmark.limit])
         asked = {name: _who(context, recipe, students, name) for name in benchmark.models}
         steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}
         columns = {name: kind for step in steps.values() for name, kind in step.columns_written().items()}
         columns |= source.columns_written()
+        rows = benchmark.unit_rows(context.resources.unit_rows)
+        sized = replace(context, resources=context.resources.model_copy(update={"unit_rows": rows}))
         units = run_sources(
-            context, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
+            sized, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
         )
         for name, (settings, _) in asked.items():
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
+            settings = benchmark.asked_of(settings)
             phase = evaluation_phase(recipe, name, settings, benchmark, steps[name], folder, questions)
             conditions = conditions_of(
                 settings,

@@ -14,7 +14,7 @@ from distilray.driver.events import Event, Listener
 from distilray.driver.machines import cluster_gpu_gib
 from distilray.driver.outputs import record_outputs
 from distilray.driver.stages import run_stages
-from distilray.driver.trainings import Trainings
+from distilray.driver.trainings import Students, Trainings
 from distilray.evaluate import Result
 from distilray.ledger import Lease, Manifest, fingerprint, now
 from distilray.planning import Available, all_columns, check_questions, plan
@@ -44,11 +44,13 @@ def run(
     limit: int | None = None,
     listen: Listener = lambda event: None,
     only_steps: bool = False,
+    only_evaluations: bool = False,
 ) -> Finished:
     """Runs ``recipe`` (its path or URI, its sections, or itself) in ``directory`` (default ``runs/NAME``), or
     continues such a run.
 
-    ``limit``: the most rows of all sources together; ``only_steps``: no training, no evaluation. Raises
+    ``limit``: the most rows of all sources together; ``only_steps``: no training, no evaluation;
+    ``only_evaluations``: nothing but the benchmarks, of models that no training makes. Raises
     :class:`RecipeError` and ``SourceError`` for mistakes found before anything starts, ``RunIsHeld`` if another
     driver works on the run, :class:`RunStopped` if it stopped cleanly before its end.
     """
@@ -73,7 +75,7 @@ def run(
                 logs=store.full("logs") if store.local else None,
                 on_progress=lambda progress: listen(Event("progress", progress["phase"], details=progress)),
             )
-            results, student = _run(context, recipe, files, limit, record, listen, only_steps)
+            results, student = _run(context, recipe, files, limit, record, listen, only_steps, only_evaluations)
             record |= {"state": "finished", "finished": now()}
             store.write_json("run.json", record)
     return Finished(store, recipe, results, student, time.monotonic() - started)
@@ -87,12 +89,15 @@ def _run(
     record: dict,
     listen: Listener,
     only_steps: bool,
+    only_evaluations: bool,
 ) -> tuple[list[Result], str | None]:
     def on_stage(name: str, what: str) -> None:
         if context.lease.lost.is_set():
             raise RunStopped(f"the lease on the run was lost ({context.lease.why_lost}); another driver has it now")
         listen(Event("started" if what == "started" else "done", name))
 
+    if only_evaluations:
+        return run_evaluations(context, recipe, Students(), available(), on_stage), None
     store = context.store
     identity = fingerprint([sources_identity(recipe.sources, files), limit, recipe.resources.unit_rows])
     on_stage("sources", "started")

@@ -1,3 +1,6 @@
+from .benchmarks import BenchmarkNeed as BenchmarkNeed
+from .benchmarks import benchmark_needs as benchmark_needs
+from .benchmarks import benchmarks_as_json as benchmarks_as_json
 from .doubts import training_doubts as training_doubts
 from .evaluations import evaluation_phase as evaluation_phase
 from .evaluations import side_by_side as side_by_side

@@ -17,6 +17,7 @@ from distilray.planning import (
     RepeatStage,
     TrainingNeed,
     TrainingStage,
+    benchmark_needs,
     engine_gib,
     findings,
     needs,
@@ -26,6 +27,7 @@ from distilray.planning import (
     weights_gib,
 )
 from distilray.recipe import Recipe, TrainEntry
+from distilray.report.benchmark_plan import benchmarks_table
 from distilray.report.numbers import duration
 from distilray.runner import GlobalStage, size
 from distilray.sources import SourceSurvey
@@ -51,6 +53,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     if recipe.all_trainings():
         needed = training_needs(recipe, available)
         parts += [Text(""), _trainings(needed), Text(""), _machines(needed, available.storage_gb_s)]
+    if asked := benchmark_needs(recipe):
+        parts += [Text(""), benchmarks_table(asked)]
     if (found := findings(recipe)) and any(found.values()):
         parts += [Text(""), _templates(found)]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""

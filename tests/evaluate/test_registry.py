@@ -125,7 +125,7 @@ def test_one_built_in_python_is_taken_as_it_is():
         ("{uses: 'brought_benchmarks:Gone', name: a}", "module brought_benchmarks has no Gone"),
         ("{uses: 'brought_benchmarks', name: a}", "not of the form package.module:name"),
         ("{uses: 'brought_benchmarks:not_one', name: a}", "not a subclass of distilray.evaluate.Benchmark"),
-        ("gsm8k", "a benchmark is a mapping such as .*, not 'gsm8k'"),
+        ("7", "a benchmark is a mapping such as .*, not 7"),
     ],
 )
 def test_what_cannot_be_a_benchmark_is_an_error_with_the_remedy(brought, entry, text):
