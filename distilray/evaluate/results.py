@@ -139,8 +139,9 @@ def _agreement(rows: Sequence[dict[str, Any]]) -> Estimate | None:
 
 
 def _judging(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    found = {name: field for name, field in JUDGING.items() if name in rows[0]}
-    return {field: sum(row.get(name) or 0.0 for row in rows) for name, field in found.items()}
+    """What judges took over all rows; nothing where none was asked."""
+    taken = {field: sum(row.get(name) or 0.0 for row in rows) for name, field in JUDGING.items()}
+    return taken if taken["asked"] else {}
 
 
 def _numbers(store: Store, unit: UnitInput) -> list[dict[str, Any]]:

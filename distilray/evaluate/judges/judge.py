@@ -10,20 +10,18 @@ place (Zheng et al., arXiv 2306.05685). A reply has to be one JSON object and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from distilray.evaluate.judges.cache import cache_at
+from distilray.evaluate.judges.asking import ask_judge
 from distilray.evaluate.judges.prompts import BETTER, POINTS, mark_of
 from distilray.evaluate.judges.verdict import Ask, Verdict, verdict_of
-from distilray.models import BadReply
 from distilray.prompts import CRITERIA, JUDGE, Judgement, Prompt
-from distilray.rows import Row, split_reasoning
+from distilray.rows import Row
 from distilray.steps import Model
 
-T = TypeVar("T")
 FORMS = {"pair": BETTER, "points": POINTS, "scores": JUDGE}
 FIRST = {"A": 0.0, "tie": 0.5, "B": 1.0}
 """What the second answer has won where the first stands as A."""
@@ -64,7 +62,8 @@ class Judge(BaseModel):
         """
         if self.form == "scores":
             one, other = [await self._scored(judge, row, answer) for answer in (first, second)]
-            return self._verdict(judge, [_higher(one, other)])
+            verdict = self._verdict(judge, [one, other])
+            return msgspec.structs.replace(verdict, value=_higher(one.value, other.value), agreed=None)
         mark = mark_of(question, first, second, reference or "")
         orders = [(first, second, FIRST)]
         if self.swap:
@@ -72,7 +71,8 @@ class Judge(BaseModel):
         asks = []
         for a, b, values in orders:
             said = {"question": question, "first": a, "second": b, "reference": reference, "mark": mark}
-            asks.append(await self._ask(judge, row, BETTER, lambda reply, own=values: own[reply.better], said))
+            ask = await ask_judge(judge, row, BETTER, lambda reply, own=values: own[reply.better], said, self.cache)
+            asks.append(ask)
         return self._verdict(judge, asks)
 
     async def rate(self, judge: Model, row: Row, question: str, answer: str, reference: str | None = None) -> Verdict:
@@ -81,62 +81,22 @@ class Judge(BaseModel):
             return self._verdict(judge, [await self._scored(judge, row, answer)])
         said = {"question": question, "answer": answer, "reference": reference}
         said["mark"] = mark_of(question, answer, reference or "")
-        ask = await self._ask(judge, row, POINTS, lambda reply: float(reply.points), said)
+        ask = await ask_judge(judge, row, POINTS, lambda reply: float(reply.points), said, self.cache)
         return self._verdict(judge, [ask])
 
     def _verdict(self, judge: Model, asks: list[Ask]) -> Verdict:
         return verdict_of(asks, judge.identity.name, judge.identity.version, self.prompt.hash)
 
     async def _scored(self, judge: Model, row: Row, answer: str) -> Ask:
-        return await self._ask(judge, row, JUDGE, _mean_score, {"answer": answer})
-
-    async def _ask(
-        self, judge: Model, row: Row, prompt: Prompt[T], value: Callable[[T], float], said: dict[str, Any]
-    ) -> Ask:
-        """The reply to one request, from the cache where it is known; one that cannot be read is asked for again."""
-        kept = cache_at(self.cache)
-        key = None if kept is None else kept.key(judge.identity, prompt.messages(row, **said), prompt.constraint)
-        if kept is not None and key is not None and (found := await kept.get(key)) is not None:
-            known = _read(prompt, value, found.text, cached=True)
-            if known.value is not None:
-                return known
-        [reply] = await judge.replies(prompt, row, **said)
-        spent = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": reply.cost}
-        if reply.finish_reason != "length":
-            ask = _read(prompt, value, reply.text, **spent)
-            if ask.value is not None:
-                if kept is not None and key is not None:
-                    await kept.put(key, reply)
-                return ask
-        try:
-            again = await judge.ask(prompt, row, **said)
-        except BadReply as error:
-            return Ask(None, str(error), **spent)
-        return Ask(value(again), str(getattr(again, "check", "")), **spent)
-
-
-def _read(prompt: Prompt[T], value: Callable[[T], float], text: str, **about: Any) -> Ask:
-    try:
-        reply = prompt.parse(split_reasoning(text)[1])
-    except ValueError as error:
-        return Ask(None, str(error), **about)
-    return Ask(value(reply), str(getattr(reply, "check", "")), **about)
+        return await ask_judge(judge, row, JUDGE, _mean_score, {"answer": answer}, self.cache)
 
 
 def _mean_score(scores: Judgement) -> float:
     return sum(getattr(scores, name) for name in CRITERIA) / len(CRITERIA)
 
 
-def _higher(one: Ask, other: Ask) -> Ask:
+def _higher(one: float | None, other: float | None) -> float | None:
     """Two answers' scores as one comparison: 1 where the second has the higher one."""
-    value = None
-    if one.value is not None and other.value is not None:
-        value = 0.5 + 0.5 * ((other.value > one.value) - (other.value < one.value))
-    return Ask(
-        value,
-        f"{one.explanation}\n{other.explanation}",
-        one.tokens_in + other.tokens_in,
-        one.tokens_out + other.tokens_out,
-        one.cost + other.cost,
-        one.cached and other.cached,
-    )
+    if one is None or other is None:
+        return None
+    return 0.5 + 0.5 * ((other > one) - (other < one))
