@@ -128,6 +128,12 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
     )
 
 
+def judge_numbers(store: Store, units: Sequence[UnitInput]) -> tuple[Estimate | None, dict[str, float]]:
+    """A judge's agreement with itself and what it took, over the answered rows in ``units``."""
+    rows = [row for unit in units for row in _numbers(store, unit)]
+    return _agreement(rows), _judging(rows)
+
+
 def _countable(samples: Sequence[list[Any]], counts: Sequence[tuple[int, int]]) -> bool:
     """Whether every question has answers that are right or wrong, and no points."""
     return all(samples) and len(counts) == len(samples)

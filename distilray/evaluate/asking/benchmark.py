@@ -44,6 +44,11 @@ class Published(Benchmark):
         default=None, ge=0, le=5, description="default: the benchmark's own where it has one, else the model's"
     )
     judge: str | None = Field(default=None, description="the model that judges, for benchmarks that need one")
+    judge_cache: bool | str = Field(
+        default=True,
+        description="keep the replies of a greedy judge over runs: true: in $DISTILRAY_CACHE of each node, or a folder "
+        "or URI that all nodes reach, or false",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -113,7 +118,13 @@ class Published(Benchmark):
         return published_benchmark(self.published).asker().asking.turns
 
     def step(self, model: str, style: Style) -> Step:
-        return PublishedStep(published=self.published, model=model, samples=self.samples, judge=self.judge)
+        return PublishedStep(
+            published=self.published,
+            model=model,
+            samples=self.samples,
+            judge=self.judge,
+            judge_cache=self.judge_cache,
+        )
 
     def judges(self) -> set[str]:
         return set() if self.judge is None else {self.judge}

@@ -97,7 +97,7 @@ def test_a_second_turn_follows_the_answer_to_the_first_without_its_thoughts(tmp_
 def test_a_judges_verdicts_are_scored_as_recorded_ones(tmp_path: Path):
     benchmark = published("mt_bench", tmp_path)
     step, row = benchmark.step("m", "plain"), rows(benchmark)[1]
-    verdicts = [json.dumps({"explanation": "right", "rating": 9}), "I would say nine.", "nine", "9"]
+    verdicts = [json.dumps({"explanation": "right", "rating": 9}), "I would say nine.", "nine", "9", "nine!"]
     found = scores(tmp_path, step, row, m=["12", "24"], judge=verdicts)
     assert [one.question.id for one in found] == ["111/1", "111/2"]
     assert {one.question.cluster for one in found} == {"111"}
