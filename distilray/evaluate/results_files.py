@@ -21,7 +21,7 @@ import msgspec
 from distilray.evaluate.conditions import Conditions
 from distilray.evaluate.recorded.samples import samples_file
 from distilray.evaluate.recorded.summaries import Evaluation
-from distilray.evaluate.results import RESULT, Result, judge_numbers
+from distilray.evaluate.results import RESULT, Result, further_numbers
 from distilray.evaluate.sample_files import write_run_samples
 from distilray.evaluate.statistics import Estimate
 from distilray.ledger import Manifest, UnitInput
@@ -127,7 +127,7 @@ def publish(
     if evaluation is None:
         result.missing = sum(step.rows_in - step.kept for step in manifest.steps)
     else:
-        result.agreement, result.judging = judge_numbers(store, units)
+        result = msgspec.structs.replace(result, **further_numbers(store, units))
     store.write_json(f"{directory}/{RESULT}", result)
     folder, stamp = f"{directory}/{RESULTS_FOLDER}", stamp_of(manifest.finished)
     write_results_file(store, folder, result, stamp)
