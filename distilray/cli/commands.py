@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "serve a student with an OpenAI-compatible API",
     "export": "export a run's kept rows with a card, or its student",
     "evaluate": "evaluate models on published benchmarks, or score recorded responses",
+    "compare": "compare two evaluations: what changed, question by question",
     "verify": "score answers against references, without a model",
     "practice": "make the practice world's problems and train its tiny models",
     "doctor": "check whether this machine can run recipes",

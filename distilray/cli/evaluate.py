@@ -31,6 +31,8 @@ from distilray.evaluate import (
     evaluate_recorded,
     models_at,
     published_benchmark,
+    result_of,
+    write_results,
     write_samples,
 )
 from distilray.planning import this_machine
@@ -61,6 +63,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir", metavar="DIR", help="where the data sets lie, as DIR/BENCHMARK or DIR; default: the hub"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--out", metavar="DIR", help="write results_*.json, as lm-evaluation-harness does, and the samples as Parquet"
+    )
     parser.add_argument("--samples", metavar="FILE", help="write every response with its score: .jsonl or .parquet")
     parser.add_argument("--tasks", metavar="A,B", help="tasks of lm-evaluation-harness, with its prompts and filters")
     asking = parser.add_argument_group("with --benchmarks or --tasks")
@@ -85,8 +90,9 @@ def call(options: argparse.Namespace) -> int:
         raise UsageError(
             "give either --benchmarks or --tasks, what models are asked, or --responses, what they answered"
         )
-    if options.samples and not options.responses:
-        raise UsageError("--samples is for --responses; the answers that models give here are kept in --run DIR")
+    if (options.samples or options.out) and not options.responses:
+        given = "--samples" if options.samples else "--out"
+        raise UsageError(f"{given} is for --responses; the answers that models give here are kept in --run DIR")
     if options.responses and len(options.targets) > 1:
         raise UsageError(
             f"--responses are of one benchmark, not of {len(options.targets)}: {' '.join(options.targets)}"
@@ -166,7 +172,10 @@ def _defaults() -> dict[str, Any]:
 def _recorded(options: argparse.Namespace) -> int:
     evaluations = evaluate_recorded(options.targets[0], options.responses, options.data_dir)
     if options.samples:
-        write_samples(evaluations, options.samples)
+        results = [result_of(one, options.responses, options.data_dir) for one in evaluations]
+        write_samples(evaluations, options.samples, results)
+    if options.out:
+        write_results(evaluations, options.out, options.responses, options.data_dir)
     if options.json:
         results = [evaluation_record(one) for one in evaluations]
         found = {"benchmark": results[0]["benchmark"], "distilray": __version__, "results": results}

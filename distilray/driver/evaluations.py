@@ -9,12 +9,16 @@ from distilray.checkpoints import checkpoint_address
 from distilray.driver.trainings import Students
 from distilray.evaluate import (
     DIRECTORY,
-    RESULT,
     STUDENT_AFTER,
     STUDENT_BEFORE,
     Benchmark,
+    Conditions,
+    Evaluation,
     Result,
     Style,
+    conditions_of,
+    place_of,
+    publish,
     result_line,
     write_evaluation,
 )
@@ -32,6 +36,7 @@ class _Evaluation:
     model: str
     phase: Phase
     units: list[tuple[str, UnitInput]]
+    conditions: Conditions
 
 
 def run_evaluations(
@@ -55,22 +60,22 @@ def run_evaluations(
                 on_stage(phase.directory, "started")
                 item = waiting[phase.directory]
                 answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = _measured(context, item, answered)
+                result, evaluation = _measured(context, item, answered)
                 result.fingerprint = phase.fingerprint
-                context.store.write_json(f"{phase.directory}/{RESULT}", result)
-                results.append(result)
+                result.conditions = item.conditions
+                results.append(publish(context.store, phase.directory, answered, result, evaluation))
                 on_stage(phase.directory, "done")
     return results
 
 
-def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> Result:
-    """The result; of a benchmark with several metrics all of them are written too."""
+def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:
+    """The result; of a benchmark with several metrics the evaluation too, which is written."""
     benchmark = item.benchmark
     evaluation = benchmark.evaluation(context.store, answered, item.model)
     if evaluation is None:
-        return benchmark.result(context.store, answered, item.model)
+        return benchmark.result(context.store, answered, item.model), None
     write_evaluation(context.store, item.phase.directory, evaluation)
-    return result_line(evaluation, benchmark.name, benchmark.metric)
+    return result_line(evaluation, benchmark.name, benchmark.metric), evaluation
 
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
@@ -92,7 +97,16 @@ def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterat
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
             settings = benchmark.asked_of(settings)
             phase = evaluation_phase(recipe, name, settings, benchmark, steps[name], folder, questions)
-            yield _Evaluation(benchmark, name, phase, units)
+            conditions = conditions_of(
+                settings,
+                samples=benchmark.samples,
+                judges={judge: recipe.models[judge] for judge in sorted(benchmark.judges())},
+                seed=recipe.seed,
+                prompts={prompt.name: prompt.hash for prompt in steps[name].prompts_used()},
+                benchmark=place_of(benchmark) | benchmark.model_dump(mode="json"),
+                questions=questions,
+            )
+            yield _Evaluation(benchmark, name, phase, units, conditions)
 
 
 def _who(context: Context, recipe: Recipe, students: Students, name: str) -> tuple[ModelSettings, Style]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.errors import counted
-from distilray.report.numbers import duration, short
+from distilray.report.numbers import duration, scored, short
 
 REASONS_SHOWN = 3
 OUTCOMES = ("rows_in", "created", "kept", "rejected", "failed")
@@ -155,8 +155,8 @@ def _evaluations(results: list[dict[str, Any]]) -> Table:
             result["benchmark"],
             result["model"].replace("_", " "),
             result["metric"],
-            f"{result['value']:.1%}",
-            f"{result['stderr']:.1%}",
+            scored(result["value"], result["highest"]),
+            scored(result["stderr"], result["highest"]),
             f"{result['mean_output_tokens']:.1f}",
         )
     return table

@@ -12,6 +12,7 @@ from .ingest import run_sources as run_sources
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
 from .residency import Residency as Residency
+from .row_models import SEVERAL_TEMPERATURE as SEVERAL_TEMPERATURE
 from .row_models import ModelAccess as ModelAccess
 from .row_models import RowModels as RowModels
 from .row_models import RowUsage as RowUsage

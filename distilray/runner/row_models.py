@@ -27,7 +27,7 @@ from distilray.models import (
 )
 from distilray.prompts import Prompt, parts_of
 from distilray.rows import Row, split_reasoning
-from distilray.steps import ModelChoice
+from distilray.steps import ModelChoice, ModelIdentity
 
 T = TypeVar("T")
 
@@ -192,6 +192,12 @@ class RowModel:
 
     def __init__(self, models: RowModels, name: str) -> None:
         self._models, self._name = models, name
+
+    @property
+    def identity(self) -> ModelIdentity:
+        access = self._models._access
+        sampling, _ = access.sampling(self._name, False, False)
+        return ModelIdentity(access.models[self._name].title, access.weights(self._name), sampling)
 
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
         messages = prompt.messages(row, **variables)

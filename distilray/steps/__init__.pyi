@@ -3,6 +3,7 @@ from .answer import Answer as Answer
 from .base import ClassifierName as ClassifierName
 from .base import Model as Model
 from .base import ModelChoice as ModelChoice
+from .base import ModelIdentity as ModelIdentity
 from .base import ModelName as ModelName
 from .base import ModelRole as ModelRole
 from .base import Models as Models

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from distilray.models import LabelReply, Reply
+from distilray.models import LabelReply, Reply, Sampling
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row
 from distilray.steps.shared.demonstrations import Demonstration
@@ -53,8 +53,22 @@ ModelName = Annotated[str | ModelChoice, ModelRole()]
 ClassifierName = Annotated[str | ModelChoice, ModelRole(labels=True)]
 
 
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model answers, so that a verdict can name it and a reply can be found again."""
+
+    name: str
+    """The checkpoint, or the model's name at an endpoint."""
+    version: str
+    """Identity of the weights, or of the endpoint."""
+    sampling: Sampling
+
+
 class Model(Protocol):
     """A model as one row in one step sees it."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
 
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
         """The parsed reply. If a reply does not parse or was cut by length, the request is repeated (another

@@ -71,6 +71,9 @@ COVERED = {
     "distilray evaluate gsm8k --responses responses.jsonl --data-dir benchmarks": (
         "tests/evaluate/recorded/test_forms.py::test_every_form_is_read"
     ),
+    "distilray compare runs/first runs/second --html changes.html": (
+        "tests/cli/test_compare.py::test_text_json_and_markdown_and_the_files_beside_them"
+    ),
     "distilray plan recipe.yaml --machines 2x8x80": "tests/planning/test_trainings.py::test_machines_are_read",
     "distilray export runs/first --compress int8 --push owner/name": (
         "tests/export/test_students.py::test_a_student_is_pushed_file_by_file"

@@ -31,7 +31,7 @@ class Page(HTMLParser):
         self.feed(html)
         self.close()
         assert not self.open, f"left open: {self.open}"
-        self.data = json.loads(self.scripts[1])
+        self.data = json.loads(self.scripts[1]) if len(self.scripts) > 1 else None
         self.text = re.sub(r"[ \n]+", " ", " ".join(self.words))
 
     def handle_starttag(self, tag, attrs):

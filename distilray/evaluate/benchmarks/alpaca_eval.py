@@ -39,7 +39,7 @@ class AlpacaEval(PublishedBenchmark):
 
     name, title, questions, release = "alpaca_eval", "AlpacaEval 2.0", 805, "2.0, against gpt4_1106_preview"
     metrics = ("win_rate", "discrete_win_rate")
-    judged, pass_at = True, False
+    highest, judged, pass_at = 100.0, True, False
     layout = Layout(
         source="annotations.json of results/MODEL/weighted_alpaca_eval_gpt4_turbo in tatsu-lab/alpaca_eval",
         files=(("annotations.json*",),),

@@ -41,7 +41,7 @@ class MtBench(PublishedBenchmark):
 
     name, title, questions = "mt_bench", "MT-Bench", 160
     metrics = ("score", *TURNS.values())
-    judged, pass_at, pools_samples = True, False, True
+    highest, judged, pass_at, pools_samples = 10.0, True, False, True
     layout = Layout(
         source="model_judgment/JUDGE_single.jsonl of FastChat's llm_judge",
         files=(("*_single.jsonl",), ("model_judgment/*_single.jsonl",)),

@@ -129,6 +129,8 @@ class PublishedBenchmark(ABC):
     asking: ClassVar[Asking]
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     """The metrics of a score, the main one first."""
+    highest: ClassVar[float] = 1.0
+    """The highest value that the main metric can have."""
     judged: ClassVar[bool] = False
     """Whether a judge's recorded annotations are what is scored."""
     pass_at: ClassVar[bool] = True
