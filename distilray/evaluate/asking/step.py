@@ -76,8 +76,8 @@ class PublishedStep(Step):
         for replies in conversations:
             records: Sequence[dict[str, Any]] = [{}] * len(replies)
             if self.judge is not None:
-                texts = [final_text(reply.text)[0] for reply in replies]
-                told = await judgments(asked, question, texts, models[self.judge], row, self.judge_cache)
+                said = [final_text(reply.text)[0] for reply in replies]
+                told = await judgments(asked, question, said, models[self.judge], row, self.judge_cache)
                 records = [record for record, _ in told]
                 verdicts += [verdict for _, verdict in told]
             for (one, record), reply, judged in zip(asked.answered(question), replies, records, strict=True):
