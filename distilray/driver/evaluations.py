@@ -14,6 +14,7 @@ from distilray.evaluate import (
     STUDENT_BEFORE,
     Benchmark,
     Conditions,
+    Evaluation,
     Result,
     Style,
     conditions_of,
@@ -64,23 +65,23 @@ def run_evaluations(
             on_stage(phase.directory, "started")
             item = waiting[phase.directory]
             answered = [unit for _, unit in run_phase(context, phase, item.units, pools)]
-            result = _measured(context, item, answered)
+            result, evaluation = _measured(context, item, answered)
             result.fingerprint = phase.fingerprint
             result.conditions = item.conditions
-            results.append(publish(context.store, phase.directory, answered, result))
+            results.append(publish(context.store, phase.directory, answered, result, evaluation))
             on_stage(phase.directory, "done")
         residents.release_unused()
     return results
 
 
-def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> Result:
-    """The result; of a benchmark with several metrics all of them are written too."""
+def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:
+    """The result; of a benchmark with several metrics the evaluation too, which is written."""
     benchmark = item.benchmark
     evaluation = benchmark.evaluation(context.store, answered, item.model)
     if evaluation is None:
-        return benchmark.result(context.store, answered, item.model)
+        return benchmark.result(context.store, answered, item.model), None
     write_evaluation(context.store, item.phase.directory, evaluation)
-    return result_line(evaluation, benchmark.name, benchmark.metric)
+    return result_line(evaluation, benchmark.name, benchmark.metric), evaluation
 
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:

@@ -126,6 +126,12 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
     )
 
 
+def further_numbers(store: Store, units: Sequence[UnitInput]) -> dict[str, Any]:
+    """What the answered rows in ``units`` say beside their scores, by the fields of a result: how these depend on the
+    phrasing, a judge's agreement with itself, and what it took."""
+    return _further([row for unit in units for row in _numbers(store, unit)])
+
+
 def _further(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     phrased = [(row.get("cluster") or row["id"], row.get("phrasing_shares") or []) for row in rows]
     several = len(phrased[0][1]) if len({len(shares) for _, shares in phrased}) == 1 else 0
