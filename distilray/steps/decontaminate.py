@@ -11,7 +11,7 @@ exercise with other numbers shares few runs with it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +25,7 @@ from distilray.steps.shared.parts import PARTS, part_columns, text_of
 from distilray.steps.shared.sql import batches, create, insert, literal
 
 HITS = pa.schema([("id", pa.string()), ("benchmark", pa.string()), ("question", pa.string()), ("share", pa.float64())])
+ASKED = pa.schema([("benchmark", pa.string()), ("questions", pa.int64())])
 
 
 class Decontaminate(GlobalStep):
@@ -49,6 +50,8 @@ class Decontaminate(GlobalStep):
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         writer, index = rows.cursor(), self._index()
+        create(writer, "asked", ASKED)
+        insert(writer, "asked", pa.Table.from_pylist(index.asked(), schema=ASKED))
         create(writer, "hits", HITS)
         for found in _hits(rows, f"SELECT id, {text_of(self.parts)} FROM rows", index):
             insert(writer, "hits", found)
@@ -59,6 +62,16 @@ class Decontaminate(GlobalStep):
                    coalesce(share, 0) AS contaminated_share
             FROM rows LEFT JOIN hits ON hits.id = rows.id
         """
+
+    def summary(self, rows: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """How many questions of each benchmark rows were compared with, and how many rows held one, for the report."""
+        counted = rows.execute(f"""
+            SELECT asked.benchmark, questions, count(share) FILTER (share >= {self.threshold})
+            FROM asked LEFT JOIN hits ON hits.benchmark = asked.benchmark
+            GROUP BY asked.benchmark, questions ORDER BY asked.benchmark
+        """).fetchall()
+        names = ("benchmark", "questions", "rows")
+        return {"kind": "contamination", "benchmarks": [dict(zip(names, one, strict=True)) for one in counted]}
 
     def _index(self) -> FrozenIndex:
         index = QuestionIndex(self.words, self.characters)
@@ -77,7 +90,7 @@ class Decontaminate(GlobalStep):
 def _hits(rows: duckdb.DuckDBPyConnection, texts: str, index: FrozenIndex) -> Iterator[pa.Table]:
     """What was found in the rows that share a run with any question."""
     for batch in batches(rows, texts):
-        found: list[dict[str, object]] = []
+        found: list[dict[str, Any]] = []
         for row_id, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             hit = index.best(text)
             if hit is not None:

@@ -21,6 +21,7 @@ from distilray.report.page.histograms import histograms
 from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks
 from distilray.report.page.samples import sample_rows
+from distilray.report.page.sets import changes, held
 from distilray.report.page.strings import browser_strings, in_both
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.run_status import status
@@ -99,6 +100,8 @@ def contents(store: Store) -> dict[str, Any]:
         "labels": [label(step) for step in found["steps"]],
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
+        "changes": changes(stages),
+        "held": held(stages),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)

@@ -11,7 +11,8 @@ shorter than a run, or has no run of its own, is found only where a text is that
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -69,6 +70,11 @@ class FrozenIndex:
         self.keys, self.starts = np.unique(keys[order], return_index=True)
         self.ends = np.append(self.starts[1:], len(keys))
         self.sizes = np.bincount(self.owners, minlength=len(index.questions))
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Each benchmark with the number of its questions."""
+        counted = Counter(benchmark for benchmark, _ in self.index.questions)
+        return [{"benchmark": benchmark, "questions": number} for benchmark, number in counted.items()]
 
     def best(self, text: str) -> Hit | None:
         """The question of which ``text`` has the largest share; None if it has no run of any."""
