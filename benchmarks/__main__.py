@@ -22,6 +22,7 @@ GROUPS: dict[str, list[list[str]]] = {
         ["simulate"],
         ["ds3_engines"],
         ["verifiers"],
+        ["global_steps"],
     ],
     "worth": [
         ["ds3"],
