@@ -4,7 +4,7 @@
     python -m benchmarks.global_steps --rows 20000 --steps deduplicate
 
 Every step decides in a process of its own, on a database like a run's: the rows on disk, DuckDB's memory limited. Of
-the rows (English and Chinese, words by Zipf's law) 5 % are near-copies of others with one to three words changed, 2 %
+the rows (English and Chinese, words by Zipf's law) 5 % are near-copies of others with one or two words changed, 2 %
 copies in another case, 3 % are changed further, 1 % hold a question of a benchmark, 10 % of the answers begin alike.
 Similarities are counted anew here, word by word. Memory is compared with a floor, the peak of the same step over 2,000
 rows with the whole of DuckDB's limit on top, and 64 bytes a row.
@@ -95,7 +95,7 @@ def tokens(k: int) -> list[str]:
     asked = list(tokens(original_of(k)))
     if kind == "exact":
         return [word.upper() for word in asked]
-    changes = draw.randint(1, 3) if kind == "near" else max(3, len(asked) // 8)
+    changes = draw.randint(1, 2) if kind == "near" else max(3, len(asked) // 8)
     for place in draw.sample(range(len(asked)), changes):
         asked[place] = drawn(draw, language, 1)[0]
     return asked

