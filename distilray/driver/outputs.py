@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import pyarrow as pa
 import yaml
 
-from distilray.export import Exported, ExportForm, FileFormat, dataset_card, export, write_card
-from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages, unit_columns
+from distilray.driver.shards import divided, has_marks
+from distilray.export import Exported, ExportForm, FileFormat, Records, dataset_card, export, write_card
+from distilray.ledger import Manifest, UnitInput, kept_rows, list_stages
 from distilray.recipe import parse
-from distilray.rows import LABELS, TRAINING_MARKS, any_marks
 from distilray.runner import RunStopped
 from distilray.storage import Store
 
@@ -39,20 +38,29 @@ def export_run(
     think: bool = False,
     columns: Sequence[str] = (),
 ) -> Exported:
-    """Writes the kept rows below ``out`` (see :func:`distilray.export.export`), with the data set's card."""
+    """Writes the kept rows below ``out`` (see :func:`distilray.export.export`), with the data set's card. Many are
+    written as several files, side by side.
+    """
     units = outputs(store)
     recipe_text = store.read("recipe.yaml").decode()
     recipe = parse(recipe_text, f"{store.shown}/recipe.yaml")
-    exported = export(
-        _tables(store, units),
-        form,
-        out,
-        format=format,
-        system=system,
-        think=think,
-        columns=columns,
-        weights=any(_marked(store, unit) for unit in units),
-    )
+    records = Records(form, format, system, think, tuple(columns))
+    shards = divided(store, units, format)
+    if len(shards) > 1:
+        from distilray.driver.sharded_export import export_side_by_side
+
+        exported = export_side_by_side(store, shards, records, out, recipe.resources)
+    else:
+        exported = export(
+            (kept_rows(store, unit) for unit in units),
+            form,
+            out,
+            format=format,
+            system=system,
+            think=think,
+            columns=columns,
+            weights=any(has_marks(store, unit) for unit in units),
+        )
     prompts = {
         prompt.name: prompt.hash
         for entry in recipe.all_steps()
@@ -71,17 +79,6 @@ def export_run(
         ),
     )
     return exported
-
-
-def _tables(store: Store, units: Sequence[UnitInput]) -> Iterator[pa.Table]:
-    for unit in units:
-        yield kept_rows(store, unit)
-
-
-def _marked(store: Store, unit: UnitInput) -> bool:
-    """Whether a row or a turn of the unit is marked as not to be trained on, or an answer called bad."""
-    columns = [name for name in unit_columns(store, unit) if name in ("extra", *TRAINING_MARKS, *LABELS)]
-    return any_marks(kept_rows(store, unit, columns))
 
 
 def _flow(store: Store) -> str:

@@ -1,8 +1,12 @@
 from .compression import SCHEMES as SCHEMES
 from .dataset_cards import dataset_card as dataset_card
+from .exporters import SHARD_BYTES as SHARD_BYTES
 from .exporters import Exported as Exported
 from .exporters import FileFormat as FileFormat
+from .exporters import Records as Records
 from .exporters import export as export
+from .exporters import export_shard as export_shard
+from .exporters import join_shards as join_shards
 from .exporters import write_card as write_card
 from .forms import EXPORT_FORMS as EXPORT_FORMS
 from .forms import ExportForm as ExportForm

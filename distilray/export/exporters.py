@@ -8,7 +8,7 @@ datasets.load_dataset("parquet", data_files="my-data/data/*.parquet")
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from distilray.storage import put, resolve
 FileFormat = Literal["parquet", "jsonl"]
 
 FLUSH = 4096  # rows per Parquet row group, and the most held as Python objects
+SHARD_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
@@ -44,6 +45,35 @@ class Exported:
     """Whether turns have weights."""
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """How rows become the records of an export; see :func:`export` for what the fields mean."""
+
+    form: ExportForm
+    format: FileFormat = "parquet"
+    system: str | None = None
+    think: bool = False
+    columns: tuple[str, ...] = ()
+    weights: bool = False
+
+    def of(self, rows: Iterable[pa.Table], exported: Exported) -> Iterator[tuple[pa.Schema, dict[str, Any]]]:
+        """Each record and its row's schema; ``exported`` counts them, and rows without one."""
+        build, _ = EXPORT_FORMS[self.form]
+        read = (*_READ, *self.columns, *(("extra", *TRAINING_MARKS, *LABELS) if self.weights else ()))
+        for table in rows:
+            wanted = [name for name in dict.fromkeys(read) if name in table.schema.names]
+            for row in table.select(wanted).to_pylist():
+                try:
+                    record = build(render(row, self.system, self.think, self.weights))
+                except (Unfit, MalformedRecord) as why:
+                    exported.skipped[str(why)] += 1
+                    continue
+                exported.rows += 1
+                exported.sources[row["source"]] += 1
+                exported.languages[row["language"]] += 1
+                yield table.schema, {"id": row["id"], **{name: row[name] for name in self.columns}, **record}
+
+
 def export(
     rows: Iterable[pa.Table],
     form: ExportForm,
@@ -54,7 +84,7 @@ def export(
     think: bool = False,
     columns: Sequence[str] = (),
     weights: bool = False,
-    shard_bytes: int = 64 << 20,
+    shard_bytes: int = SHARD_BYTES,
     filesystem: fs.FileSystem | None = None,
 ) -> Exported:
     """Write ``rows`` (tables with the core columns) in ``form`` to ``out/data/train-00000.parquet`` and so on.
@@ -72,39 +102,64 @@ def export(
         weights: whether the assistant's turns have a ``weight``: 0 where their source has marked them as not to be
             trained on, or calls the answer bad, else 1.
     """
-    store, path = (filesystem, out) if filesystem else resolve(out)
-    folder = f"{path.rstrip('/')}/data"
-    store.create_dir(folder, recursive=True)
+    records = Records(form, format, system, think, tuple(columns), weights)
+    store, folder = _data_folder(out, filesystem)
     exported = Exported(form, format, weights=weights)
     shard: _Shard | None = None
-    build, _ = EXPORT_FORMS[form]
-    for table in rows:
-        read = (*_READ, *columns, *(("extra", *TRAINING_MARKS, *LABELS) if weights else ()))
-        wanted = [name for name in dict.fromkeys(read) if name in table.schema.names]
-        for row in table.select(wanted).to_pylist():
-            try:
-                record = build(render(row, system, think, weights))
-            except (Unfit, MalformedRecord) as why:
-                exported.skipped[str(why)] += 1
-                continue
-            exported.rows += 1
-            exported.sources[row["source"]] += 1
-            exported.languages[row["language"]] += 1
-            shard = shard or _Shard(format, _schema(form, columns, table.schema, weights))
-            shard.add({"id": row["id"], **{name: row[name] for name in columns}, **record})
-            if shard.bytes() >= shard_bytes:
-                _publish(store, folder, exported, shard)
-                shard = None
+    for schema, record in records.of(rows, exported):
+        shard = shard or _Shard(format, _schema(form, columns, schema, weights))
+        shard.add(record)
+        if shard.bytes() >= shard_bytes:
+            _publish(store, folder, exported, shard, len(exported.files))
+            shard = None
     if shard or not exported.files:
-        _publish(store, folder, exported, shard or _Shard(format, _schema(form, (), CORE, weights)))
+        empty = _Shard(format, _schema(form, (), CORE, weights))
+        _publish(store, folder, exported, shard or empty, len(exported.files))
     _remove_others(store, folder, exported)
     return exported
+
+
+def export_shard(rows: Iterable[pa.Table], records: Records, out: str, number: int) -> Exported:
+    """Writes ``rows`` as the one file ``number`` of an export to ``out``, whose other files others write; none if no
+    row has a record. :func:`join_shards` ends the export."""
+    exported = Exported(records.form, records.format, weights=records.weights)
+    shard: _Shard | None = None
+    for schema, record in records.of(rows, exported):
+        shard = shard or _Shard(records.format, _schema(records.form, records.columns, schema, records.weights))
+        shard.add(record)
+    if shard:
+        _publish(*_data_folder(out), exported, shard, number)
+    return exported
+
+
+def join_shards(shards: Iterable[Exported], records: Records, out: str) -> Exported:
+    """What ``shards``, in the order of their numbers, are together; files of an earlier export are removed."""
+    total = Exported(records.form, records.format, weights=records.weights)
+    for shard in shards:
+        total.files += shard.files
+        total.rows += shard.rows
+        for name in ("skipped", "sources", "languages"):
+            getattr(total, name).update(getattr(shard, name))
+    store, folder = _data_folder(out)
+    if not total.files:
+        empty = _Shard(records.format, _schema(records.form, (), CORE, records.weights))
+        _publish(store, folder, total, empty, 0)
+    _remove_others(store, folder, total)
+    return total
 
 
 def write_card(out: str, card: str, filesystem: fs.FileSystem | None = None) -> None:
     """Publish ``card`` as the data set's README."""
     store, path = (filesystem, out) if filesystem else resolve(out)
     put(store, f"{path.rstrip('/')}/README.md", card.encode())
+
+
+def _data_folder(out: str, filesystem: fs.FileSystem | None = None) -> tuple[fs.FileSystem, str]:
+    """Where the export's files go; the folder is there afterwards."""
+    store, path = (filesystem, out) if filesystem else resolve(out)
+    folder = f"{path.rstrip('/')}/data"
+    store.create_dir(folder, recursive=True)
+    return store, folder
 
 
 _READ = ("id", "source", "language", "messages", "reasoning", "answer", "rejected_answer", "outcome")
@@ -146,8 +201,8 @@ class _Shard:
         self.records = []
 
 
-def _publish(store: fs.FileSystem, folder: str, exported: Exported, shard: _Shard) -> None:
-    name = f"train-{len(exported.files):05d}.{exported.format}"
+def _publish(store: fs.FileSystem, folder: str, exported: Exported, shard: _Shard, number: int) -> None:
+    name = f"train-{number:05d}.{exported.format}"
     put(store, f"{folder}/{name}", shard.finish())
     exported.files.append(f"data/{name}")
 

@@ -8,7 +8,7 @@ since, and :func:`kept_rows` reads the rows that are still kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,18 +60,23 @@ def read_footer(store: Store, path: str) -> tuple[UnitCounts, int]:
     return footer.as_type(UnitCounts), footer.rows
 
 
-def kept_rows(store: Store, unit: UnitInput, columns: Sequence[str] | None = None) -> pa.Table:
+def kept_rows(
+    store: Store,
+    unit: UnitInput,
+    columns: Sequence[str] | None = None,
+    read: Callable[[Store, str, set[str] | None], pa.Table] = read_parquet,
+) -> pa.Table:
     """Rows of ``unit`` that were kept (or have no outcome yet) and that no decision rejected, in file order.
 
     ``columns`` narrows what is read (``None``: all); columns that decisions add are joined by ``id`` and
-    replace those of the same name. Raises :class:`KeyError` for a column that neither file nor decisions
-    have.
+    replace those of the same name. ``read``: reads columns of a file. Raises :class:`KeyError` for a column that
+    neither file nor decisions have.
     """
     wanted = None if columns is None else {*columns, "id", "outcome"}
-    table = read_parquet(store, unit.path, wanted)
+    table = read(store, unit.path, wanted)
     table = table.filter((pc.field("outcome") == "kept") | pc.field("outcome").is_null())
     for path in unit.decisions:
-        table = _decide(table, read_parquet(store, path, wanted))
+        table = _decide(table, read(store, path, wanted))
     return table if columns is None else table.select(columns)
 
 

@@ -17,7 +17,8 @@ from distilray.steps import STEPS, Decontaminate, Step
 
 OPERATIONAL = {"replicas", "gpus", "cpus", "threads", "max_num_seqs", "request_timeout_s", "restarts", "price",
                "concurrency", "batch_size", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
-               "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path"}  # fmt: skip
+               "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path",
+               "start_timeout_s", "max_num_batched_tokens", "accelerator_type", "label_selector"}  # fmt: skip
 """Settings of a model that affect how fast or where it answers, not what; the path counts through its weights."""
 
 

@@ -1,54 +1,67 @@
-"""A global step on the cluster: one task reads the columns that the step needs, DuckDB decides, ids come out.
+"""A global step on the cluster: tasks project the columns that it needs, DuckDB decides in one, tasks write decisions.
 
-The rows' text stays in its shards: what is written is one small decision file per unit.
+The rows' text stays in its units: what is written is one small decision file for each. Scan files and shards of
+decisions stand between (see :mod:`distilray.runner.scan` and :mod:`distilray.runner.decisions`): whatever of them is
+there after a kill is not made again. They are deleted at the end.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
-import pyarrow as pa
+import msgspec
 import ray
 
-from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, kept_rows, now, open_stage, write_unit
-from distilray.rows import column_type
+from distilray.ledger import Manifest, StepCounts, UnitInput, now, open_stage
 from distilray.runner.context import Context, RunStopped
+from distilray.runner.decisions import SHARDS, Decided, counts_path, write_decisions, write_shards
 from distilray.runner.package_versions import versions
+from distilray.runner.scan import SCAN, scan_path, scan_reader, write_scan
 from distilray.runner.stage import GlobalStage
+from distilray.runner.tasks import Tasks
 from distilray.steps import GlobalStep
-from distilray.storage import Store
+from distilray.storage import REQUESTS_AT_ONCE, Store, file_sizes
 
-UNITS_READ_AT_ONCE = 8
+TOGETHER = 128
+"""Units of a scan file, and of a shard of decisions."""
+
+Inputs = Sequence[tuple[str, UnitInput]]
 
 
 def run_global(
-    context: Context, stage: GlobalStage, inputs: Sequence[tuple[str, UnitInput]]
+    context: Context, stage: GlobalStage, inputs: Inputs, together: int = TOGETHER
 ) -> list[tuple[str, UnitInput]]:
     """Decides on every kept row of ``inputs``; returns them with the decisions that the next stage must respect."""
+    store = context.store
     manifest, _ = open_stage(
-        context.store,
+        store,
         stage.directory,
         Manifest(name=stage.name, kind="global", fingerprint=stage.fingerprint, versions=versions()),
     )
     if not manifest.finished:
         started = time.monotonic()
-        deciding = _decide.remote(context.store, stage, list(inputs), context.resources.memory_limit_gib)
-        counts, counted = ray.get(deciding)
-        manifest.steps, manifest.units = [StepCounts.from_json(counts)], len(inputs)
-        if counted:
-            manifest.details["counted"] = counted
+        decided = _decide(context, stage, inputs, together)
+        manifest.steps, manifest.units = [decided.counts], len(inputs)
+        if decided.counted:
+            manifest.details["counted"] = decided.counted
+        if decided.summary:
+            manifest.details["summary"] = decided.summary
         manifest.seconds = time.monotonic() - started
         manifest.finished = now()
-        manifest.write(context.store, stage.directory)
+        manifest.write(store, stage.directory)
+        for folder in (SCAN, SHARDS):
+            store.delete_dir(f"{stage.directory}/{folder}")
     if not manifest.steps[0].kept:
+        step = stage.step.step
+        assert isinstance(step, GlobalStep)
+        explained = step.explanation(manifest.details.get("summary") or {})
         raise RunStopped(
             f"step {stage.step.name} kept none of {manifest.steps[0].rows_in:,} rows ({manifest.steps[0].reasons}); "
-            "relax its settings and run again: earlier steps are kept"
+            "relax its settings and run again: earlier steps are kept" + (f"\n{explained}" if explained else "")
         )
     return [
         (name, UnitInput(unit.path, (*unit.decisions, f"{stage.directory}/decisions/{name}.parquet")))
@@ -56,95 +69,72 @@ def run_global(
     ]
 
 
-@ray.remote(num_cpus=0.5, max_retries=2)
-def _decide(
-    store: Store, stage: GlobalStage, inputs: list[tuple[str, UnitInput]], memory_gib: float
-) -> tuple[dict, dict[str, dict[str, int]]]:
-    """Writes all decision files. Returns the step's counts, and how often each value of its counted columns occurs."""
+def _decide(context: Context, stage: GlobalStage, inputs: Inputs, together: int) -> Decided:
+    store, directory = context.store, stage.directory
+    firsts = range(0, len(inputs), together)
+    with Tasks() as tasks:
+        if not store.exists(_all_shards(directory)):
+            _write_scans(store, stage, inputs, together, tasks)
+            scans = [scan_path(directory, number) for number in range(len(firsts))]
+            memory = context.resources.memory_limit_gib
+            ray.get(_run_query.remote(store, stage, scans, memory, together, len(inputs)))
+        there = set(store.names(f"{directory}/{SHARDS}"))
+        paths = [counts_path(directory, number) for number in range(len(firsts))]
+        left = [number for number, path in enumerate(paths) if path.rpartition("/")[2] not in there]
+        calls = [
+            (store, stage, k, firsts[k], [name for name, _ in inputs[firsts[k] : firsts[k] + together]]) for k in left
+        ]
+        new = dict(zip(left, tasks.map(write_decisions, calls), strict=True))
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        earlier = {k: pool.submit(store.read, path) for k, path in enumerate(paths) if k not in new}
+    total = Decided(StepCounts(stage.step.name))
+    for k in range(len(firsts)):  # in the units' order, so that the same reasons are counted whatever came first
+        total.add(new[k] if k in new else msgspec.json.decode(earlier[k].result(), type=Decided))
+    total.summary = store.read_json(_all_shards(directory))["summary"]
+    return total
+
+
+def _write_scans(store: Store, stage: GlobalStage, inputs: Inputs, together: int, tasks: Tasks) -> None:
+    """Writes the scan files that are not there."""
     step = stage.step.step
     assert isinstance(step, GlobalStep)
-    counted: dict[str, Counter[str]] = {name: Counter() for name in step.counted_columns}
-    written = step.columns_written()
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("outcome", pa.string()),
-            ("reason", pa.string()),
-            *((name, column_type(kind)) for name, kind in written.items()),
-        ]
-    )
-    total = StepCounts(stage.step.name)
+    columns = sorted({"id", *step.columns_read(), *step.columns_awaited()})
+    there = set(store.names(f"{stage.directory}/{SCAN}"))
+    folders = {path.rpartition("/")[0] for _, unit in inputs for path in (unit.path, *unit.decisions)}
+    sizes = {} if store.local else file_sizes(store, folders)  # on a disk nothing is gained
+    calls = []
+    for number, first in enumerate(range(0, len(inputs), together)):
+        path = scan_path(stage.directory, number)
+        if path.rpartition("/")[2] in there:
+            continue
+        units = [unit for _, unit in inputs[first : first + together]]
+        read = [path for unit in units for path in (unit.path, *unit.decisions)]
+        calls.append((store, path, first, units, columns, {path: sizes[path] for path in read if path in sizes}))
+    for _ in tasks.map(write_scan, calls):
+        pass
+
+
+def _all_shards(directory: str) -> str:
+    """What says that every shard is there."""
+    return f"{directory}/{SHARDS}/all.json"
+
+
+@ray.remote(num_cpus=0.5, max_retries=2)
+def _run_query(
+    store: Store, stage: GlobalStage, scans: Sequence[str], memory_gib: float, together: int, units: int
+) -> None:
+    """Writes all shards of decisions, and then the file that says so."""
+    step = stage.step.step
+    assert isinstance(step, GlobalStep)
     with tempfile.TemporaryDirectory(prefix="distilray-global-") as spill:
         connection = duckdb.connect(f"{spill}/rows.duckdb")
         connection.execute(f"SET memory_limit='{memory_gib}GiB'; SET temp_directory='{spill}'; SET threads=2")
-        columns = sorted({"id", *step.columns_read(), *step.columns_awaited()})
-        reader = _reader(store, inputs, columns)  # noqa: F841  (DuckDB finds it by name)
+        reader = scan_reader(store, scans)  # noqa: F841  (DuckDB finds it by name)
         connection.execute("CREATE TABLE rows AS SELECT * FROM reader")
         decided = connection.execute(
             f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"
         ).to_arrow_reader(65_536)
-        seen = 0
-        for number, table in _by_unit(decided):
-            while seen < number:  # a unit without a kept row gets an empty decision file
-                _write(store, stage, inputs[seen][0], None, schema, total)
-                seen += 1
-            _write(store, stage, inputs[number][0], table, schema, total)
-            for name, values in counted.items():
-                values.update(str(value) for value in table[name].to_pylist() if value is not None)
-            seen = number + 1
-        while seen < len(inputs):
-            _write(store, stage, inputs[seen][0], None, schema, total)
-            seen += 1
+        write_shards(store, stage.directory, decided, together, units)
+        summary = step.summary(connection)
         connection.close()
-    return total.to_json(), {name: dict(values) for name, values in counted.items()}
-
-
-def _reader(store: Store, inputs: list[tuple[str, UnitInput]], columns: list[str]) -> pa.RecordBatchReader:
-    """The kept rows' columns, unit after unit, with the unit's number as a column."""
-
-    def read(number: int) -> pa.Table:
-        table = kept_rows(store, inputs[number][1], columns)
-        return table.append_column("unit", pa.array([number] * table.num_rows, pa.int32()))
-
-    schema = read(0).schema
-
-    def stream() -> Iterator[pa.RecordBatch]:
-        with ThreadPoolExecutor(UNITS_READ_AT_ONCE) as pool:
-            for first in range(0, len(inputs), UNITS_READ_AT_ONCE):
-                for table in pool.map(read, range(first, min(first + UNITS_READ_AT_ONCE, len(inputs)))):
-                    yield from table.to_batches()
-
-    return pa.RecordBatchReader.from_batches(schema, stream())
-
-
-def _by_unit(reader: pa.RecordBatchReader) -> Iterator[tuple[int, pa.Table]]:
-    """Decisions in the order of units, one table per unit."""
-    held: list[pa.RecordBatch] = []
-    current: int | None = None
-    for batch in reader:
-        start = 0
-        units = batch["unit"].to_pylist()
-        for k, unit in enumerate(units):
-            if unit != current:
-                if current is not None:
-                    held.append(batch.slice(start, k - start))
-                    yield current, pa.Table.from_batches(held)
-                held, start, current = [], k, unit
-        held.append(batch.slice(start))
-    if current is not None:
-        yield current, pa.Table.from_batches(held)
-
-
-def _write(
-    store: Store, stage: GlobalStage, unit: str, table: pa.Table | None, schema: pa.Schema, total: StepCounts
-) -> None:
-    counts = StepCounts(stage.step.name)
-    rows = []
-    for row in table.to_pylist() if table is not None else []:
-        reason = row.get("reason")
-        counts.rows_in += 1
-        counts.count("rejected" if reason else "kept", reason)
-        rows.append({name: row.get(name) for name in schema.names} | {"outcome": "rejected" if reason else "kept"})
-    total.add(counts)
-    path = f"{stage.directory}/decisions/{unit}.parquet"
-    write_unit(store, path, pa.Table.from_pylist(rows, schema=schema), schema, UnitCounts(steps=[counts]))
+    store.write_json(_all_shards(stage.directory), {"units": units, "summary": summary})

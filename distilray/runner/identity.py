@@ -25,6 +25,16 @@ def sources_identity(sources: Sequence[Source], files: Sequence[Sequence[SourceF
     ]
 
 
+def file_identity(source: Source, file: SourceFile) -> list[object]:
+    """What determines the rows of one file of ``source``, wherever a limit ends them: neither other files nor the
+    pattern that finds them all."""
+    settings = _settings(source)
+    if settings["path"] not in (None, "local"):
+        settings["path"] = file.path
+    del settings["limit"]
+    return [settings, _file(file)]
+
+
 def _settings(source: Source) -> dict[str, Any]:
     settings = source.model_dump(by_alias=True, exclude={"lost_share"})
     here = source.path is not None and "://" not in source.path

@@ -1,25 +1,30 @@
-"""Sources become units: every file is read on a node with free capacity, record by record, and none through the driver.
+"""Sources become units: their files, and parts of large ones, are read on nodes with free capacity, and none through
+the driver.
 
-A unit's name says where it came from (source, file, position), so that a half-read file is read again into the same
-units. A record that cannot be read is a ``failed`` row that names file and line.
+A unit's name says where it came from (source, file, part, position), and a record says which parts have been read. So
+what was read before a kill, or before a file was added, is not read again; nor does a unit ever get another name. A
+record that cannot be read is a ``failed`` row that names file and line.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-import msgspec
-import ray
-
-from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, write_unit
-from distilray.rows import schema_with
+from distilray.ledger import Manifest, StepCounts, UnitInput, now
 from distilray.runner.context import Context
+from distilray.runner.file_parts import PARTS, PartRecord, UnitForm, known_records
 from distilray.runner.package_versions import versions
-from distilray.sources import Source, SourceCount, SourceError, SourceFile, batches, files_to_read
+from distilray.runner.source_reading import Reading, SourceReading
+from distilray.runner.tasks import Tasks
+from distilray.sources import SPAN, Source, SourceCount, SourceError, SourceFile, files_to_read
 from distilray.storage import Store
 
 DIRECTORY = "steps/00-sources"
+LABELS = "labels.json"
+DELETES_AT_ONCE = 16
 
 
 def run_sources(
@@ -29,118 +34,115 @@ def run_sources(
     columns: Mapping[str, str],
     limit: int | None = None,
     directory: str = DIRECTORY,
+    span: int = SPAN,
 ) -> list[tuple[str, UnitInput]]:
     """Reads ``sources`` into units below ``directory``; returns what the first stage reads, in order.
 
-    ``limit`` is the most rows altogether, shared out evenly over the sources. Raises :class:`SourceError` for a source
-    without a row.
+    ``limit`` is the most rows altogether, shared out evenly over the sources; ``span``: bytes of text in a part of a
+    large file. Raises :class:`SourceError` for a source without a row.
     """
     store = context.store
-    manifest, _ = open_stage(
-        store,
-        directory,
-        Manifest(name="sources", kind="sources", fingerprint=fingerprint, versions=versions()),
-    )
-    if not manifest.finished:
+    manifest = Manifest.read(store, directory)
+    if manifest is None or manifest.fingerprint != fingerprint or not manifest.finished:
+        before = manifest.seconds if manifest is not None and manifest.fingerprint == fingerprint else 0.0
+        manifest = Manifest(
+            name="sources", kind="sources", fingerprint=fingerprint, versions=versions(), started=now(), seconds=before
+        )
+        manifest.write(store, directory)
         started = time.monotonic()
-        shares = _shares(limit, len(sources))
-        parts = [
-            _read.remote(store, directory, source, k, share, context.resources.unit_rows, dict(columns))
-            for k, (source, share) in enumerate(zip(sources, shares, strict=True))
-        ]
-        manifest.steps, manifest.units = [StepCounts("sources")], 0
-        for source, part in zip(sources, parts, strict=True):
-            for units, counts in ray.get(part):
-                manifest.details.setdefault("units", []).extend(units)
-                manifest.units += len(units)
-                manifest.steps[0].add(StepCounts.from_json(counts["steps"]))
-                _count_source(manifest, source, counts)
-                manifest.details["columns"] = sorted({*manifest.details.get("columns", ()), *counts["columns"]})
-            if not manifest.details["sources"].get(source.name, {}).get("kept"):
-                raise SourceError(
-                    f"source {source.name!r}",
-                    "gave no usable row",
-                    f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct `form` and `columns`",
-                )
+        form = UnitForm(context.resources.rows_per_unit, dict(columns))
+        _read(store, directory, sources, _shares(limit, len(sources)), form, span, manifest)
         manifest.seconds += time.monotonic() - started
         manifest.finished = now()
         manifest.write(store, directory)
     return [(name, UnitInput(f"{directory}/{name}.parquet", ())) for name in manifest.details["units"]]
 
 
-def _count_source(manifest: Manifest, source: Source, counts: dict) -> None:
+def _read(
+    store: Store,
+    directory: str,
+    sources: Sequence[Source],
+    shares: Sequence[int | None],
+    form: UnitForm,
+    span: int,
+    manifest: Manifest,
+) -> None:
+    """Reads what has not been read yet, and enters all into ``manifest``."""
+    files = [files_to_read(source) for source in sources]
+    labels = _labels(store, directory, sources, files)
+    kept = known_records(store, directory)
+    known = {record.key: record for records in kept.values() for record in records}
+    with ThreadPoolExecutor(len(sources)) as threads, Tasks() as tasks:
+        reading = Reading(store, directory, form, tasks, span, known)
+        readings = [
+            SourceReading(reading, source, files[k], labels[k], _least(shares[k], source.limit))
+            for k, source in enumerate(sources)
+        ]
+        found = list(threads.map(SourceReading.read, readings))
+    manifest.steps, manifest.units, manifest.details = [StepCounts("sources")], 0, {"units": [], "columns": []}
+    for source, records in zip(sources, found, strict=True):
+        for record in records:
+            _enter(manifest, source, record)
+        if not manifest.details.get("sources", {}).get(source.name, {}).get("kept"):
+            raise SourceError(
+                f"source {source.name!r}",
+                "gave no usable row",
+                f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct `form` and `columns`",
+            )
+    _delete_others(store, directory, kept, [record for records in found for record in records])
+
+
+def _enter(manifest: Manifest, source: Source, record: PartRecord) -> None:
+    manifest.details["units"].extend(record.units)
+    manifest.details["columns"] = sorted({*manifest.details["columns"], *record.columns})
+    manifest.units += len(record.units)
+    manifest.steps[0].add(record.steps)
     into = manifest.details.setdefault("sources", {}).setdefault(
         source.name,
         {"rows": 0, "kept": 0, "license": source.license, "from": source.path or source.uses} | SourceCount().to_json(),
     )
-    into["kept"] += counts["steps"]["kept"]
-    for name, value in counts["read"].items():
+    into["kept"] += record.steps.kept
+    for name, value in record.read.items():
         into[name] += value
+
+
+def _delete_others(
+    store: Store, directory: str, kept: Mapping[str, Sequence[PartRecord]], used: Sequence[PartRecord]
+) -> None:
+    """Deletes the units and records of what does not belong to the sources any more: of files that have changed or are
+    gone, and of what was read beyond a limit."""
+    keys = {record.key for record in used}
+    units = {f"{name}.parquet" for record in used for name in record.units}
+    others = [f"{PARTS}/{name}" for name, records in kept.items() if not any(one.key in keys for one in records)]
+    others += [name for name in store.names(directory) if name.endswith(".parquet") and name not in units]
+    with ThreadPoolExecutor(DELETES_AT_ONCE) as pool:
+        list(pool.map(lambda name: store.delete(f"{directory}/{name}"), others))
+
+
+def _labels(
+    store: Store, directory: str, sources: Sequence[Source], files: Sequence[Sequence[SourceFile]]
+) -> list[list[str]]:
+    """The numbers of every file and its source, such as ``00-0003``; once given they stay, wherever files are added."""
+    path = f"{directory}/{LABELS}"
+    given: dict[str, Any] = store.read_json(path) if store.exists(path) else {}
+    found: list[list[str]] = []
+    names: list[str] = []
+    for source, listed in zip(sources, files, strict=True):
+        names.append(source.name)
+        own = f"{source.name}#{names.count(source.name)}"  # two sources may have one name
+        entry = given.setdefault(own, {"number": len(given), "files": {}})
+        for file in listed:
+            entry["files"].setdefault(file.name, len(entry["files"]))
+        found.append([f"{entry['number']:02d}-{entry['files'][file.name]:04d}" for file in listed])
+    store.write_json(path, given)
+    return found
+
+
+def _least(*numbers: int | None) -> int | None:
+    return min((number for number in numbers if number is not None), default=None)
 
 
 def _shares(limit: int | None, sources: int) -> list[int | None]:
     if limit is None:
         return [None] * sources
     return [max(1, limit // sources + (k < limit % sources)) for k in range(sources)]
-
-
-@ray.remote(num_cpus=0.5, max_retries=3)
-def _read(
-    store: Store,
-    directory: str,
-    source: Source,
-    number: int,
-    share: int | None,
-    unit_rows: int,
-    columns: dict[str, str],
-) -> list[tuple[list[str], dict]]:
-    """Reads one source, its files side by side unless a limit makes them wait for each other."""
-    files = files_to_read(source)
-    most = min((n for n in (share, source.limit) if n is not None), default=None)
-    if most is None:
-        return ray.get(
-            [_read_file.remote(store, directory, source, number, k, unit_rows, columns) for k in range(len(files))]
-        )
-    done, left = [], most
-    for k in range(len(files)):
-        if left <= 0:
-            break
-        units, counts = _units_of(store, directory, source, files[k], f"{number:02d}-{k:04d}", unit_rows, columns, left)
-        done.append((units, counts))
-        left -= counts["steps"]["rows_in"]
-    return done
-
-
-@ray.remote(num_cpus=0.25, max_retries=3)
-def _read_file(
-    store: Store, directory: str, source: Source, number: int, k: int, unit_rows: int, columns: dict[str, str]
-) -> tuple[list[str], dict]:
-    files = files_to_read(source)
-    return _units_of(store, directory, source, files[k], f"{number:02d}-{k:04d}", unit_rows, columns, None)
-
-
-def _units_of(
-    store: Store,
-    directory: str,
-    source: Source,
-    file: SourceFile,
-    label: str,
-    unit_rows: int,
-    columns: dict[str, str],
-    most: int | None,
-) -> tuple[list[str], dict]:
-    schema = schema_with(columns)
-    names: list[str] = []
-    filled: set[str] = set()
-    total = StepCounts("sources")
-    read = SourceCount()
-    for k, table in enumerate(batches(source, file, unit_rows, schema, most, read)):
-        counts = StepCounts("sources", rows_in=table.num_rows)
-        for outcome, reason in zip(table["outcome"].to_pylist(), table["reason"].to_pylist(), strict=True):
-            counts.count(outcome or "kept", reason and reason.split(" (", 1)[0])
-        name = f"unit-{label}-{k:06d}"
-        write_unit(store, f"{directory}/{name}.parquet", table, schema, UnitCounts(steps=[counts]))
-        total.add(counts)
-        names.append(name)
-        filled.update(column for column in table.column_names if table[column].null_count < table.num_rows)
-    return names, {"steps": msgspec.to_builtins(total), "read": read.to_json(), "columns": sorted(filled)}

@@ -18,6 +18,7 @@ from distilray.sources.formats.malformed import Malformed
 from distilray.sources.forms import FORMS, Conversation, Record, explode_record, recognise, take_reference
 from distilray.sources.marks import UNTRAINED, take_marks
 from distilray.sources.nested import drop_no_numbers, is_no_number
+from distilray.sources.parts import Part
 from distilray.sources.readers import read_records
 from distilray.sources.settings import Source, SourceError
 from distilray.sources.turns import as_text
@@ -32,21 +33,26 @@ _KEYS = {"answer": "output"}
 _json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
-def rows_of(source: Source, file: SourceFile, count: SourceCount | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of one file: the core columns that are set, and the source's ``keep`` columns.
+def rows_of(
+    source: Source, file: SourceFile, count: SourceCount | None = None, part: Part | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of one file, or of a ``part`` of it: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
     position: ``"malformed: trace without an end; part-0.jsonl:17"``; the part before the first
     semicolon is countable. Other rows have no outcome yet. ``count`` grows with what is read.
     The caller enforces ``source.limit`` (see :func:`read_batches`), since it spans files.
     """
-    return (row for row, _ in _rows_and_remedies(source, file, SourceCount() if count is None else count))
+    count = SourceCount() if count is None else count
+    return (row for row, _ in _rows_and_remedies(source, file, count, part))
 
 
-def _rows_and_remedies(source: Source, file: SourceFile, count: SourceCount) -> Iterator[tuple[dict[str, Any], str]]:
+def _rows_and_remedies(
+    source: Source, file: SourceFile, count: SourceCount, part: Part | None = None
+) -> Iterator[tuple[dict[str, Any], str]]:
     """Rows, and what helps where one failed."""
     reader = RowReader(source, file)
-    for position, record in read_records(source, file):
+    for position, record in read_records(source, file, part):
         if isinstance(record, Malformed):
             count.malformed(record)
             made = [reader.failed(position, None, record.why)]
@@ -67,8 +73,10 @@ def batches(
     schema: pa.Schema | None = None,
     limit: int | None = None,
     count: SourceCount | None = None,
+    part: Part | None = None,
 ) -> Iterator[pa.Table]:
-    """The rows of one file as tables of ``size`` rows (the last may have fewer), ``limit`` rows at most.
+    """The rows of one file, or of a ``part`` of it, as tables of ``size`` rows (the last may have fewer), ``limit``
+    rows at most.
 
     ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
     source does not have are null. ``count`` grows with what is read.
@@ -76,7 +84,7 @@ def batches(
     schema = schema or schema_with(source.keep)
     rows: list[dict[str, Any]] = []
     left = limit if limit is not None else -1
-    for row in rows_of(source, file, count) if left else ():
+    for row in rows_of(source, file, count, part) if left else ():
         rows.append(row)
         left -= 1
         if len(rows) == size or left == 0:

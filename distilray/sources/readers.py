@@ -17,6 +17,8 @@ from distilray.sources.formats.documents import read_document
 from distilray.sources.formats.lines import read_lines
 from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
 from distilray.sources.formats.streams import place_of, text_chunks
+from distilray.sources.formats.stretches import lines_of
+from distilray.sources.parts import LineRange, Part
 from distilray.sources.settings import Source, SourceError
 
 Record = dict[str, Any]
@@ -24,15 +26,15 @@ Records = Iterator[tuple[int, Record | Malformed]]
 BY_CONTENT = {b"PAR1": "parquet", b"ARROW1": "hf"}
 
 
-def read_records(source: Source, file: SourceFile) -> Records:
-    """Position and record, for every record of ``file``; :class:`Malformed` in place of an invalid one, or of all that
-    cannot be read.
+def read_records(source: Source, file: SourceFile, part: Part | None = None) -> Records:
+    """Position and record, for every record of ``file`` or of a ``part`` of it; :class:`Malformed` in place of an
+    invalid one, or of all that cannot be read.
 
     Raises:
         SourceError: the file system fails, ``file`` holds several lists of records, or the source's function cannot be
             imported.
     """
-    for position, record in _found(source, file):
+    for position, record in _found(source, file) if part is None else _found_in(source, file, part):
         if not isinstance(record, dict | Malformed):
             record = Malformed("not an object with named fields")
         if isinstance(record, Malformed):
@@ -53,22 +55,35 @@ def read_file(path: str) -> Records:
         raise SourceError(path, error.value, error.remedy) from error
 
 
+def format_of(source: Source, file: SourceFile) -> str:
+    """The format in which ``file`` is read: by its beginning, unless the source's settings name it."""
+    if file.format in ("json", "jsonl") and source.format == "auto":
+        return _by_content(place_of(source, file), file, file.format)
+    return file.format
+
+
 def _found(source: Source, file: SourceFile) -> Found:
     place, kind = place_of(source, file), file.format
     if kind == "function":
         return _function(source, file)
     if not file.size and not file.may_be_empty:
         return iter([(1, rest_of_file(f"it is empty, which no file of the format {kind} is", COPY_AGAIN))])
-    if kind in ("json", "jsonl") and source.format == "auto":
-        kind = _by_content(place, file, kind)
-    match kind:
+    match format_of(source, file):
         case "jsonl":
-            return read_lines(place, file)
+            return read_lines(text_chunks(place, file))
         case "json":
             return read_document(source, place, file)
         case "parquet":
             return read_parquet_file(place, file)
     return read_arrow_file(place, file)
+
+
+def _found_in(source: Source, file: SourceFile, part: Part) -> Found:
+    """What stands in a part of ``file`` (see :mod:`distilray.sources.splitting`)."""
+    place = place_of(source, file)
+    if isinstance(part, LineRange):
+        return read_lines(lines_of(place, file, part), part.first)
+    return read_parquet_file(place, file, part)
 
 
 def _function(source: Source, file: SourceFile) -> Found:

@@ -1,11 +1,15 @@
 from .addresses import absolute as absolute
 from .addresses import resolve as resolve
 from .atomic import put as put
-from .downloads import download as download
+from .downloads import RemoteFolder as RemoteFolder
+from .downloads import everything as everything
 from .parquet import read_parquet as read_parquet
 from .parquet import read_parquet_footer as read_parquet_footer
 from .parquet import write_parquet as write_parquet
 from .patience import StorageFault as StorageFault
+from .scans import REQUESTS_AT_ONCE as REQUESTS_AT_ONCE
+from .scans import file_sizes as file_sizes
+from .scans import scan_parquet as scan_parquet
 from .store import Store as Store
 from .store import StoreError as StoreError
 from .uploads import download_folder as download_folder

@@ -14,6 +14,10 @@ from tests.support.paths import ROOT
 from tests.support.source_tree import SourceTree
 
 IN_FUNCTIONS = {
+    "distilray.cli.evaluate": {
+        "distilray.driver.models_evaluated": "ray",
+        "distilray.evaluate.harness.tasks": "ray",
+    },
     "distilray.cli.plan": {
         "distilray.driver.pilots": "ray",
         "distilray.driver.runs": "ray",
@@ -21,6 +25,7 @@ IN_FUNCTIONS = {
     },
     "distilray.cli.run": {"distilray.api.running": "ray"},
     "distilray.cli.try_": {"distilray.driver.previews": "ray"},
+    "distilray.driver.outputs": {"distilray.driver.sharded_export": "ray"},
     "distilray.serve.inference.command": {"distilray.serve.inference.app": "ray"},
     "distilray.train.launch.entry": {"distilray.train.loop.worker": "torch"},
     "distilray.train.launch.launcher": {"distilray.train.distributed.elastic": "ray"},

@@ -77,6 +77,11 @@ STRINGS = {
     "rate": ("Tokens/s", "词元/秒"),
     "places busy": ("Places busy", "并发位占用率"),
     "time": ("Time", "时间"),
+    "idle": (
+        "Engines were idle for {time} between phases: no phase asked any while others started, rows were selected or a "
+        "student was trained.",
+        "阶段之间引擎共空闲 {time}：其间启动其他引擎、筛选样本或训练学生模型。",
+    ),
     "work note": ("Distribution of work", "工作的分配"),
     "engine": ("Engine", "引擎"),
     "replies": ("Replies", "回复"),
@@ -98,6 +103,15 @@ STRINGS = {
         "A correct answer scores higher than a wrong one {auc} of the time (50 % is chance).",
         "评审给出的准确性分数与验证结果对照，共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}（50 % 即随机）。",
     ),
+    "selections": ("What was selected", "筛选结果"),
+    "selections lead": (
+        "Rows that each selection kept of every task and language, and how the number is distributed in each.",
+        "每次筛选在各任务、各语言中保留的样本，以及所依据数值的分布。",
+    ),
+    "kept of": ("{kept} of {rows} rows kept", "{rows} 条中保留 {kept} 条"),
+    "distribution": ("Distribution", "分布"),
+    "task": ("Task", "任务"),
+    "share kept": ("Share kept", "保留比例"),
     "sets": ("The set as a whole", "数据集整体"),
     "sets lead": (
         "What steps over all rows changed: rows and their shares before and after.",
@@ -167,6 +181,46 @@ STRINGS = {
         "The student, after minus before: {gain} ± {error} points (standard error).",
         "学生训练后减训练前：{gain} ± {error} 个百分点（标准误）。",
     ),
+    "gain paired": (
+        "The student, after minus before: {gain} points (95 % interval {interval}, paired over {n} questions).",
+        "学生训练后减训练前：{gain} 个百分点（95 % 置信区间 {interval}，按 {n} 道题配对）。",
+    ),
+    "unparsed": ("Not readable", "无法读出"),
+    "metric": ("Metric", "指标"),
+    "difference": ("Difference", "差"),
+    "interval": ("95 % interval", "95 % 置信区间"),
+    "phrasings": (
+        "{model}: between {low} and {high} in {n} phrasings of the questions.",
+        "{model}：{n} 种问法下介于 {low} 与 {high} 之间。",
+    ),
+    "judged by": ("{model} was judged by {judge} (version {version}).", "{model} 由 {judge} 评审（版本 {version}）。"),
+    "judge took": (
+        "For {model} the judge was asked {asked} times: {unread} replies could not be read, {cached} were known; "
+        "{tokens} tokens written, cost {cost}.",
+        "为 {model} 共询问评审 {asked} 次：{unread} 个回复无法读出，{cached} 个已有记录；"
+        "生成 {tokens} 个词元，费用 {cost}。",
+    ),
+    "judge agreed": (
+        "In both orders it said the same of {share} of the pairs.",
+        "两种顺序下结论一致的比例为 {share}。",
+    ),
+    "what changed": ("What changed", "变化"),
+    "what changed lead": (
+        "Paired by question. What is struck out stood in the first answer alone, what is marked in the second alone.",
+        "按题目配对。划去的文字仅在第一个回答中，标出的文字仅在第二个回答中。",
+    ),
+    "changed": (
+        "{shared} questions in common: {gained} gained, {lost} lost; {alike} answers are the same.",
+        "共有 {shared} 道题：{gained} 道变好，{lost} 道变差；{alike} 个回答相同。",
+    ),
+    "lost": ("lost", "变差"),
+    "gained": ("gained", "变好"),
+    "reworded": ("same score", "得分相同"),
+    "asked": ("Question", "问题"),
+    "reference": ("Reference", "参考答案"),
+    "answers": ("Answers", "回答"),
+    "pairs left out": ("{n} further pairs differ.", "另有 {n} 对回答不同。"),
+    "as markdown": ("As Markdown, for a model card", "Markdown 表格，可用于模型卡片"),
     "samples": ("Sample rows", "样本示例"),
     "samples lead": (
         "A reproducible sample of {n} rows: some of every step, outcome and reason.",

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from distilray.sources.files import SourceFile
 from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, rest_of_file
 from distilray.sources.formats.streams import WatchedFile, watched
+from distilray.sources.parts import RowGroups
 
 BATCH = 1024
 _BAD = (pa.ArrowException, OSError, ValueError, OverflowError)
@@ -22,7 +23,8 @@ _BAD = (pa.ArrowException, OSError, ValueError, OverflowError)
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
-def read_parquet_file(place: str, file: SourceFile) -> Found:
+def read_parquet_file(place: str, file: SourceFile, part: RowGroups | None = None) -> Found:
+    """The records of ``file``, or of some of its row groups."""
     with watched(place, file, seekable=True) as raw:
         try:
             parquet = pq.ParquetFile(pa.PythonFile(raw, "r"))
@@ -32,8 +34,9 @@ def read_parquet_file(place: str, file: SourceFile) -> Found:
             why = f"it is cut short, or is not a Parquet file ({_first_line(error)})"
             yield 1, rest_of_file(why, f"{COPY_AGAIN}, or name its true `format`")
             return
-        position = 0
-        for k, rows in enumerate(groups):
+        part = part or RowGroups(0, len(groups))
+        position = part.first - 1
+        for k, rows in list(enumerate(groups))[part.start : part.stop]:
             before = position
             try:
                 for batch in parquet.iter_batches(BATCH, row_groups=[k], use_threads=False):

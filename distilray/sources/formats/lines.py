@@ -5,19 +5,18 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from distilray.sources.files import SourceFile
 from distilray.sources.formats.decoding import FIX_JSON, decoded
 from distilray.sources.formats.malformed import COPY_AGAIN, Found, Malformed, Unreadable, rest_of_file
 from distilray.sources.formats.scanner import MOST_BYTES, Broken, Cut, Scanner
-from distilray.sources.formats.streams import text_chunks
 
 TOO_LONG = Malformed(f"a record of more than {MOST_BYTES >> 20} MiB; its end may be missing", "", FIX_JSON)
 
 
-def read_lines(place: str, file: SourceFile) -> Found:
-    number = 0
+def read_lines(chunks: Iterator[bytes], first: int = 1) -> Found:
+    """The records of the text in ``chunks``, whose first line is the file's line ``first``."""
+    number = first - 1
     try:
-        for number, (line, whole) in enumerate(_lines(text_chunks(place, file)), 1):
+        for number, (line, whole) in enumerate(_lines(chunks), first):
             if line is None:
                 yield number, TOO_LONG
             elif line := line.removeprefix(codecs.BOM_UTF8).strip():  # a mark where one file was appended to another

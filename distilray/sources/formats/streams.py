@@ -98,9 +98,25 @@ def text_chunks(place: str, file: SourceFile) -> Iterator[bytes]:
     """The text of ``file`` as UTF-8, in chunks; not checked for being UTF-8, if that is what it claims to be."""
     chunks = _chunks(place, file)
     first = next(chunks, b"")
-    mark, encoding = next(((mark, name) for mark, name in MARKS if first.startswith(mark)), (b"", "utf-8"))
+    mark, encoding = _marked(first)
     chunks = chain([first[len(mark) :]], chunks)
     yield from chunks if encoding == "utf-8" else _transcoded(chunks, encoding)
+
+
+def encoded_as(place: str, file: SourceFile) -> tuple[str, bytes, str]:
+    """The codec of ``file`` (empty: none), its byte-order mark and its encoding. Raises :class:`Unreadable`."""
+    with _decompressed(place, file) as (stream, codec, raw):
+        try:
+            first = stream.read(CHUNK)
+        except OSError as error:
+            raw.check()
+            raise Unreadable(f"its {codec} data is damaged ({error})", COPY_AGAIN) from error
+    return codec, *_marked(first)
+
+
+def _marked(text: bytes) -> tuple[bytes, str]:
+    """The byte-order mark at the beginning of ``text``, and the encoding that it tells."""
+    return next(((mark, name) for mark, name in MARKS if text.startswith(mark)), (b"", "utf-8"))
 
 
 def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

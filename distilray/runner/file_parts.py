@@ -1,0 +1,136 @@
+"""What one task reads of a source: a file, or a part of a large one; and the record that it leaves when it has done so.
+
+The record names the units that were written. It is valid as long as its key is that of the part (see
+:func:`part_key`): then the part is not read again, whatever became of the run or of other files in the meantime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import ray
+
+from distilray.ledger import StepCounts, UnitCounts, fingerprint, write_unit
+from distilray.rows import schema_with
+from distilray.runner.tasks import RESERVED
+from distilray.sources import LineCount, LineRange, Part, Source, SourceCount, SourceFile, batches, count_part
+from distilray.sources import split_file as split_parts
+from distilray.storage import Store, resolve
+
+PARTS = "parts"
+READS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file (without its filesystem), or a part of it, and the beginning of the names of its units."""
+
+    file: SourceFile
+    part: Part | None
+    label: str
+    key: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, to share out work by."""
+        return max(1, self.file.size if self.part is None else self.part.size)
+
+
+class PartRecord(msgspec.Struct):
+    """What has been read of a part, or of all of it."""
+
+    key: str
+    units: list[str]
+    steps: StepCounts
+    read: dict[str, Any]
+    """As :meth:`SourceCount.to_json`."""
+    columns: list[str]
+    """Those that some row has."""
+    most: int | None = None
+    """Rows at which it was cut off; None: it was read to its end."""
+
+    @property
+    def rows(self) -> int:
+        return self.steps.rows_in
+
+
+@dataclass(frozen=True, slots=True)
+class UnitForm:
+    """What the units of all sources have in common."""
+
+    rows: int
+    """In one unit."""
+    columns: Mapping[str, str]
+    """Beyond the core."""
+
+
+def part_key(identity: Sequence[object], part: Part | None, label: str, form: UnitForm) -> str:
+    """A hash of everything that determines the units of a part; ``identity``: its file's."""
+    return fingerprint([identity, part, label, form.rows, dict(form.columns)])
+
+
+def known_records(store: Store, directory: str) -> dict[str, list[PartRecord]]:
+    """The records below ``directory``, by the names of their files."""
+    names = store.names(f"{directory}/{PARTS}")
+
+    def read(name: str) -> list[PartRecord]:
+        return msgspec.json.decode(store.read(f"{directory}/{PARTS}/{name}"), type=list[PartRecord])
+
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        return dict(zip(names, pool.map(read, names), strict=True))
+
+
+def without_filesystem(file: SourceFile) -> SourceFile:
+    """``file`` as it travels to another process, which opens the filesystem itself, with its own credentials."""
+    return replace(file, filesystem=None)
+
+
+def _with_filesystem(source: Source, file: SourceFile) -> SourceFile:
+    return file if source.path is None else replace(file, filesystem=resolve(source.path)[0])
+
+
+@ray.remote(**RESERVED)
+def split_file(source: Source, file: SourceFile, span: int) -> list[Part]:
+    return split_parts(source, _with_filesystem(source, file), span)
+
+
+@ray.remote(**RESERVED)
+def count_lines(source: Source, file: SourceFile, part: LineRange) -> LineCount | None:
+    return count_part(source, _with_filesystem(source, file), part)
+
+
+@ray.remote(**RESERVED)
+def read_parts(
+    store: Store, directory: str, source: Source, parts: Sequence[FilePart], form: UnitForm, most: int | None
+) -> list[PartRecord]:
+    """Writes the units of ``parts``, of each ``most`` rows at most, and then their record."""
+    records = [_read_part(store, directory, source, part, form, most) for part in parts]
+    name = fingerprint([[record.key, record.most] for record in records])
+    store.write_json(f"{directory}/{PARTS}/{name}.json", records)
+    return records
+
+
+def _read_part(
+    store: Store, directory: str, source: Source, part: FilePart, form: UnitForm, most: int | None
+) -> PartRecord:
+    schema = schema_with(form.columns)
+    record = PartRecord(part.key, [], StepCounts("sources"), {}, [])
+    filled: set[str] = set()
+    read = SourceCount()
+    file = _with_filesystem(source, part.file)
+    for k, table in enumerate(batches(source, file, form.rows, schema, most, read, part.part)):
+        counts = StepCounts("sources", rows_in=table.num_rows)
+        for outcome, reason in zip(table["outcome"].to_pylist(), table["reason"].to_pylist(), strict=True):
+            counts.count(outcome or "kept", reason and reason.split(" (", 1)[0])
+        name = f"unit-{part.label}-{k:06d}"
+        write_unit(store, f"{directory}/{name}.parquet", table, schema, UnitCounts(steps=[counts]))
+        record.steps.add(counts)
+        record.units.append(name)
+        filled.update(column for column in table.column_names if table[column].null_count < table.num_rows)
+    record.read, record.columns = read.to_json(), sorted(filled)
+    record.most = most if record.rows == most else None
+    return record
