@@ -10,6 +10,7 @@ exercise with other numbers shares few runs with it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +26,8 @@ from distilray.steps.shared.parts import PARTS, part_columns, text_of
 from distilray.steps.shared.sql import batches, create, insert, literal
 
 HITS = pa.schema([("id", pa.string()), ("benchmark", pa.string()), ("question", pa.string()), ("share", pa.float64())])
+PUBLISHED = "benchmark_question"
+"""The column in which a published benchmark's rows carry their question, as JSON."""
 ASKED = pa.schema([("benchmark", pa.string()), ("questions", pa.int64())])
 
 
@@ -80,7 +83,7 @@ class Decontaminate(GlobalStep):
             for file in list_files(source):
                 for row in map(Row, rows_of(source, file)):
                     if row["outcome"] != "failed":
-                        index.add(source.name, row.id, row.instruction)
+                        index.add(source.name, row.id, row.instruction, *_own_text(row))
             if len(index.questions) == before:
                 remedy = "Correct its `path`, `form` or `columns`: rows would be compared with nothing"
                 raise SourceError(f"source {source.name!r}", "holds no question", remedy)
@@ -96,3 +99,8 @@ def _hits(rows: duckdb.DuckDBPyConnection, texts: str, index: FrozenIndex) -> It
             if hit is not None:
                 found.append({"id": row_id, **dict(zip(Hit._fields, hit, strict=True))})
         yield pa.Table.from_pylist(found, schema=HITS)
+
+
+def _own_text(row: Row) -> list[str]:
+    """The text of a published benchmark's question, without the options and the instructions that models get."""
+    return [json.loads(row[PUBLISHED])["text"]] if PUBLISHED in row else []
