@@ -26,6 +26,7 @@ GROUPS: dict[str, list[list[str]]] = {
         ["global_step"],
         ["ds3_engines"],
         ["verifiers"],
+        ["global_steps"],
     ],
     "worth": [
         ["ds3"],

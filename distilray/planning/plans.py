@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
-from distilray.planning.decontamination import with_questions
+from distilray.planning.decontamination import questions_identity, with_questions
 from distilray.planning.filling import filled
 from distilray.planning.identity import step_identity
 from distilray.planning.residency import (
@@ -179,9 +179,10 @@ class _Planner:
     def _single(self, entry: StepEntry | TrainEntry, prefix: str, before: str) -> GlobalStage | TrainingStage:
         """The stage of a global step or a training."""
         if isinstance(entry, StepEntry):
-            entry = with_questions(self.recipe, entry)
-            mark = fingerprint([before, step_identity(entry, self.models)])
-            return GlobalStage(directory=prefix + entry.name, step=entry.named, fingerprint=mark)
+            asked = questions_identity(self.recipe, entry)
+            mark = fingerprint([before, step_identity(entry, self.models), *asked])
+            step = with_questions(self.recipe, entry)
+            return GlobalStage(directory=prefix + entry.name, step=step, fingerprint=mark)
         settings = entry.settings
         names = {settings.student, *entry.method.models(settings)}
         weights = {name: self.recipe.models[name].weights_id() for name in sorted(names)}

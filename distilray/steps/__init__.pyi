@@ -40,7 +40,6 @@ from .score_trace import ScoreTrace as ScoreTrace
 from .select import Select as Select
 from .separate_trace import SeparateTrace as SeparateTrace
 from .shared.demonstrations import Demonstration as Demonstration
-from .shared.task_shares import PUBLISHED as PUBLISHED
 from .shorten_trace import ShortenTrace as ShortenTrace
 from .synthesize import Synthesize as Synthesize
 from .synthesize import blank_rows as blank_rows

@@ -27,6 +27,7 @@ import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from distilray.errors import InputError, counted
+from distilray.prompts import OTHERS
 from distilray.steps.global_step import GlobalStep, quoted
 from distilray.steps.shared.length_bins import Lengths, word_count
 from distilray.steps.shared.parts import PARTS, part_columns, text_of
@@ -42,7 +43,7 @@ from distilray.steps.shared.quotas import (
     wanted,
 )
 from distilray.steps.shared.sql import create, insert, literal
-from distilray.steps.shared.task_shares import OTHERS, PUBLISHED
+from distilray.steps.shared.task_shares import PUBLISHED_SHARES
 
 ROUNDING = 0.001
 CELLS = pa.schema(
@@ -120,7 +121,7 @@ class Balance(GlobalStep):
 
     def task_shares(self) -> dict[str, float]:
         """The share of each task; "" is any."""
-        return PUBLISHED if self.shares == "published" else dict(self.shares or {"": 1.0})
+        return PUBLISHED_SHARES if self.shares == "published" else dict(self.shares or {"": 1.0})
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         rows.execute(f"CREATE TABLE told AS {self._told()}")
@@ -174,6 +175,7 @@ class Balance(GlobalStep):
 
     def _balanced(self) -> str:
         """SQL for the decisions, from the tables ``told`` and ``cells``."""
+        asked = "place <= after" if self.short == "expand" else "false"
         seeds = f"md5(id || '/seed-{self.round}')"
         over = "task over its share" if self.shares else "language over its share" if self.languages else "not needed"
         return f"""
@@ -187,9 +189,9 @@ class Balance(GlobalStep):
                    CASE WHEN after IS NULL THEN 'task or language without a share'
                         WHEN place > target THEN '{over}'
                         WHEN place > after THEN 'language ahead of the others' END AS reason,
-                   CASE WHEN place <= after
+                   CASE WHEN {asked}
                         THEN to_expand // after + (seed <= to_expand % after)::BIGINT END AS to_expand,
-                   CASE WHEN place <= after THEN (seed <= to_localize)::BIGINT END AS to_localize
+                   CASE WHEN {asked} THEN (seed <= to_localize)::BIGINT END AS to_localize
             FROM seeded
         """
 

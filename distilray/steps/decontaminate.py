@@ -10,8 +10,9 @@ exercise with other numbers shares few runs with it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import duckdb
 import pyarrow as pa
@@ -25,6 +26,9 @@ from distilray.steps.shared.parts import PARTS, part_columns, text_of
 from distilray.steps.shared.sql import batches, create, insert, literal
 
 HITS = pa.schema([("id", pa.string()), ("benchmark", pa.string()), ("question", pa.string()), ("share", pa.float64())])
+PUBLISHED = "benchmark_question"
+"""The column in which a published benchmark's rows carry their question, as JSON."""
+ASKED = pa.schema([("benchmark", pa.string()), ("questions", pa.int64())])
 
 
 class Decontaminate(GlobalStep):
@@ -49,6 +53,8 @@ class Decontaminate(GlobalStep):
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         writer, index = rows.cursor(), self._index()
+        create(writer, "asked", ASKED)
+        insert(writer, "asked", pa.Table.from_pylist(index.asked(), schema=ASKED))
         create(writer, "hits", HITS)
         for found in _hits(rows, f"SELECT id, {text_of(self.parts)} FROM rows", index):
             insert(writer, "hits", found)
@@ -60,6 +66,16 @@ class Decontaminate(GlobalStep):
             FROM rows LEFT JOIN hits ON hits.id = rows.id
         """
 
+    def summary(self, rows: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """How many questions of each benchmark rows were compared with, and how many rows held one, for the report."""
+        counted = rows.execute(f"""
+            SELECT asked.benchmark, questions, count(share) FILTER (share >= {self.threshold})
+            FROM asked LEFT JOIN hits ON hits.benchmark = asked.benchmark
+            GROUP BY asked.benchmark, questions ORDER BY asked.benchmark
+        """).fetchall()
+        names = ("benchmark", "questions", "rows")
+        return {"kind": "contamination", "benchmarks": [dict(zip(names, one, strict=True)) for one in counted]}
+
     def _index(self) -> FrozenIndex:
         index = QuestionIndex(self.words, self.characters)
         for source in self.against:
@@ -67,7 +83,7 @@ class Decontaminate(GlobalStep):
             for file in list_files(source):
                 for row in map(Row, rows_of(source, file)):
                     if row["outcome"] != "failed":
-                        index.add(source.name, row.id, row.instruction)
+                        index.add(source.name, row.id, row.instruction, *_own_text(row))
             if len(index.questions) == before:
                 remedy = "Correct its `path`, `form` or `columns`: rows would be compared with nothing"
                 raise SourceError(f"source {source.name!r}", "holds no question", remedy)
@@ -77,9 +93,14 @@ class Decontaminate(GlobalStep):
 def _hits(rows: duckdb.DuckDBPyConnection, texts: str, index: FrozenIndex) -> Iterator[pa.Table]:
     """What was found in the rows that share a run with any question."""
     for batch in batches(rows, texts):
-        found: list[dict[str, object]] = []
+        found: list[dict[str, Any]] = []
         for row_id, text in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             hit = index.best(text)
             if hit is not None:
                 found.append({"id": row_id, **dict(zip(Hit._fields, hit, strict=True))})
         yield pa.Table.from_pylist(found, schema=HITS)
+
+
+def _own_text(row: Row) -> list[str]:
+    """The text of a published benchmark's question, without the options and the instructions that models get."""
+    return [json.loads(row[PUBLISHED])["text"]] if PUBLISHED in row else []

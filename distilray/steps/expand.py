@@ -15,13 +15,14 @@ from pydantic import Field
 from distilray.prompts import EXPAND, Prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
-from distilray.steps.shared.created import CreatingStep, born
+from distilray.steps.shared.created import CreatingStep, asked_for, born
 
 MOST = 16
 
 
 class Expand(CreatingStep):
-    """Makes up to ``n`` new rows of every row, which itself stays as it is."""
+    """Makes up to ``n`` new rows of every row, which itself stays as it is; after a ``balance`` that asks for new rows,
+    as many as it asks for of each."""
 
     writes: ClassVar = {"expanded": "int", "expand_problems": "list<string>"}
     most_children: ClassVar = MOST
@@ -33,13 +34,16 @@ class Expand(CreatingStep):
     ] = ()
 
     async def process(self, row: Row, models: Models) -> Outcome:
+        n = asked_for(row, "to_expand", self.n)
+        if not n:
+            return kept()
         guidance = self.guided(row.language)
-        written = await models[self.model].ask(EXPAND, row, n=self.n, examples=self.examples, guidance=guidance)
+        written = await models[self.model].ask(EXPAND, row, n=n, examples=self.examples, guidance=guidance)
         known = [row.instruction, *self.examples]
         children: list[Row] = []
         problems: list[str] = []
         before = row["expanded"] or 0  # in the rounds of a repeat, so that no id comes twice
-        for text in written[: self.n]:
+        for text in written[:n]:
             problem = await self.objection(row, text, row.language, known, models)
             if problem is not None:
                 problems.append(problem)

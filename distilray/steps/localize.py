@@ -16,14 +16,15 @@ from pydantic import Field
 from distilray.prompts import LOCALIZE, TASK_TYPES, Prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
-from distilray.steps.shared.created import CreatingStep, born
+from distilray.steps.shared.created import CreatingStep, asked_for, born
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 
 
 class Localize(CreatingStep):
     """Makes a new row, in another language, of every row whose language ``into`` names; the row itself stays
-    as it is. Why a new instruction was dropped is in ``localize_problem``."""
+    as it is. After a ``balance`` that asks for new rows, only rows that it names are asked. Why a new instruction was
+    dropped is in ``localize_problem``."""
 
     writes: ClassVar = {"localized": "int", "localize_problem": "string"}
     most_children: ClassVar = 1
@@ -37,7 +38,7 @@ class Localize(CreatingStep):
 
     async def process(self, row: Row, models: Models) -> Outcome:
         language = self.into.get(row.language)
-        if language is None:
+        if language is None or not asked_for(row, "to_localize", 1):
             return kept()
         task = row["task"] if row["task"] in TASK_TYPES else None
         there = row.having(language=language)  # asked in the language that is wanted

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from distilray.evaluate.asking.questions import QUESTION
 from distilray.planning import Available, Plan, plan
 from distilray.recipe import RecipeError, parse
 from distilray.runner import GlobalStage
 from distilray.steps import Decontaminate
+from distilray.steps.decontaminate import PUBLISHED
 
 RECIPE = """
 models:
@@ -62,3 +64,7 @@ def test_with_no_questions_at_all_the_recipe_is_refused() -> None:
     text = RECIPE[: RECIPE.index("evaluate:")].replace("{against: [{name: more, path: FOLDER/more.jsonl}]}", "{}")
     with pytest.raises(RecipeError, match=r"steps\[0\].decontaminate: nothing to compare with"):
         parse(text, "r.yaml")
+
+
+def test_published_questions_are_read_from_the_column_that_carries_them() -> None:
+    assert PUBLISHED == QUESTION

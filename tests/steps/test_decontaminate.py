@@ -60,3 +60,17 @@ def test_a_benchmark_without_a_question_is_an_error(tmp_path: Path) -> None:
     step = Decontaminate(against=(Source(name="empty", path=str(tmp_path / "empty.jsonl")),))
     with pytest.raises(SourceError, match="source 'empty': holds no question"):
         Decided(step, [row("a", "hello")])
+
+
+def test_the_summary_says_how_many_questions_there_were_and_how_many_rows_held_one(
+    questions: tuple[Source, Source],
+) -> None:
+    rows = [row("a", CLIPS), row("b", f"Hello! {CLIPS}"), row("c", "Something else, which is clean of questions.")]
+    found = Decided(Decontaminate(against=questions), rows)
+    assert found.summary == {
+        "kind": "contamination",
+        "benchmarks": [
+            {"benchmark": "cmath", "questions": 1, "rows": 0},
+            {"benchmark": "gsm8k", "questions": 1, "rows": 2},
+        ],
+    }

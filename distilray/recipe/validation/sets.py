@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from distilray.prompts import TASK_TYPES
 from distilray.recipe.errors import Problem, closest
 from distilray.recipe.schema import Sections
 from distilray.recipe.steps import StepEntry
-from distilray.steps import PUBLISHED, Balance, Decontaminate, Label, Step
+from distilray.steps import Balance, ClassifyTask, Decontaminate, Label, Step
 
 
 def set_problems(recipe: Sections) -> Iterator[Problem]:
@@ -35,8 +36,8 @@ def _task_problems(
         step = entry.named.step
         if isinstance(step, Label) and step.into == "task":
             known = set[str | None](step.labels)
-        elif entry.uses == "classify_task":
-            known = set[str | None](PUBLISHED)
+        elif isinstance(step, ClassifyTask):
+            known = set[str | None](TASK_TYPES)
         elif "task" in step.columns_written():
             known = {None}
     names = {task for task in known if task is not None}

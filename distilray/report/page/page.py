@@ -22,6 +22,7 @@ from distilray.report.page.measures import measures
 from distilray.report.page.results import benchmarks, results_picture
 from distilray.report.page.samples import sample_rows
 from distilray.report.page.selections import selections
+from distilray.report.page.sets import changes, held
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
@@ -82,6 +83,8 @@ def contents(store: Store) -> dict[str, Any]:
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
         "selections": selections(stages),
+        "changes": changes(stages),
+        "held": held(stages),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)

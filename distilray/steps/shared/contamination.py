@@ -11,13 +11,15 @@ shorter than a run, or has no run of its own, is found only where a text is that
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from distilray.steps.shared.shingles import hashes, read, runs, whole
 
 COMMON = 10
+_NONE = np.empty(0, np.uint64)
 
 
 class Hit(NamedTuple):
@@ -35,40 +37,52 @@ class QuestionIndex:
         """Benchmark and id of each."""
         self.exact: dict[int, int] = {}
         """Hash of all words to the first question that has them."""
-        self.of_benchmark: dict[str, list[tuple[int, np.ndarray]]] = {}
+        self.wordings: dict[str, list[tuple[int, list[np.ndarray]]]] = {}
+        """Of each benchmark: its questions, each with the runs of all its wordings."""
 
-    def add(self, benchmark: str, question: str, text: str) -> None:
-        reading = read(text)
-        if not reading.words:
+    def add(self, benchmark: str, question: str, *wordings: str) -> None:
+        """A question in one wording or several: as it is asked, and without the options and instructions around it. A
+        text has the question if it has any of them."""
+        number = len(self.questions)
+        readings = [reading for reading in map(read, dict.fromkeys(wordings)) if reading.words]
+        if not readings:
             return
-        number, hashed = len(self.questions), hashes(reading.words)
         self.questions.append((benchmark, question))
-        self.exact.setdefault(whole(hashed), number)
-        length = reading.length(self.words, self.characters)
-        own = np.unique(runs(hashed, length)) if len(hashed) >= length else np.empty(0, np.uint64)
-        self.of_benchmark.setdefault(benchmark, []).append((number, own))
+        own = []
+        for reading in readings:
+            hashed, length = hashes(reading.words), reading.length(self.words, self.characters)
+            self.exact.setdefault(whole(hashed), number)
+            own.append(np.unique(runs(hashed, length)) if len(hashed) >= length else _NONE)
+        self.wordings.setdefault(benchmark, []).append((number, own))
 
     def frozen(self) -> FrozenIndex:
-        keys, owners = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        for asked in self.of_benchmark.values():
-            mine = np.concatenate([own for _, own in asked])
-            theirs = np.repeat([number for number, _ in asked], [len(own) for _, own in asked])
-            _, place, frequency = np.unique(mine, return_inverse=True, return_counts=True)
-            telling = frequency[place] <= COMMON
-            keys.append(mine[telling])
-            owners.append(theirs[telling])
-        return FrozenIndex(self, np.concatenate(keys), np.concatenate(owners))
+        keys, owners, questions = [_NONE], [np.empty(0, np.int64)], list[int]()
+        for asked in self.wordings.values():
+            each = [np.unique(np.concatenate(own)) for _, own in asked]
+            known, frequency = np.unique(np.concatenate(each), return_counts=True)
+            for number, own in asked:
+                for mine in own:
+                    telling = mine[frequency[np.searchsorted(known, mine)] <= COMMON]
+                    keys.append(telling)
+                    owners.append(np.full(len(telling), len(questions), np.int64))
+                    questions.append(number)
+        return FrozenIndex(self, np.concatenate(keys), np.concatenate(owners), questions)
 
 
 class FrozenIndex:
-    """Questions by their runs: 16 bytes for each run of each question, whatever the number of texts."""
+    """Wordings by their runs: 16 bytes for each run of each wording, whatever the number of texts."""
 
-    def __init__(self, index: QuestionIndex, keys: np.ndarray, owners: np.ndarray) -> None:
+    def __init__(self, index: QuestionIndex, keys: np.ndarray, owners: np.ndarray, questions: list[int]) -> None:
         order = np.argsort(keys, kind="stable")
-        self.index, self.owners = index, owners[order].astype(np.int64)
+        self.index, self.owners, self.questions = index, owners[order], questions
         self.keys, self.starts = np.unique(keys[order], return_index=True)
         self.ends = np.append(self.starts[1:], len(keys))
-        self.sizes = np.bincount(self.owners, minlength=len(index.questions))
+        self.sizes = np.bincount(self.owners, minlength=len(questions))
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Each benchmark with the number of its questions."""
+        counted = Counter(benchmark for benchmark, _ in self.index.questions)
+        return [{"benchmark": benchmark, "questions": number} for benchmark, number in counted.items()]
 
     def best(self, text: str) -> Hit | None:
         """The question of which ``text`` has the largest share; None if it has no run of any."""
@@ -81,13 +95,19 @@ class FrozenIndex:
             return Hit(*self.index.questions[number], 1.0)
         lengths = {self.index.words} if text.isascii() else {self.index.words, self.index.characters}
         found = np.unique(np.concatenate([runs(hashed, length) for length in sorted(lengths)]))
-        places = np.searchsorted(self.keys, found)
-        places[places == len(self.keys)] = 0
-        places = places[self.keys[places] == found] if len(self.keys) else places[:0]
+        places = self._places(found)
         if not len(places):
             return None
         owners = np.concatenate([self.owners[self.starts[place] : self.ends[place]] for place in places])
         numbers, shared = np.unique(owners, return_counts=True)
         shares = shared / self.sizes[numbers]
         best = int(np.argmax(shares))
-        return Hit(*self.index.questions[int(numbers[best])], float(shares[best]))
+        return Hit(*self.index.questions[self.questions[int(numbers[best])]], float(shares[best]))
+
+    def _places(self, found: np.ndarray) -> np.ndarray:
+        """Where the keys among ``found`` are."""
+        if not len(self.keys):
+            return np.empty(0, np.int64)
+        places = np.searchsorted(self.keys, found)
+        places[places == len(self.keys)] = 0
+        return places[self.keys[places] == found]

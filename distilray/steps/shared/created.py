@@ -114,6 +114,12 @@ class CreatingStep(Step):
         return (COMPARE_CONTENT,) if self.classifier is not None else (CLASSIFY_TASK, COMPARE_CONTENT)
 
 
+def asked_for(row: Row, column: str, usual: int) -> int:
+    """How many rows are to be made of ``row``: what ``balance`` wrote into ``column``, and at most ``usual``."""
+    wanted = row[column]
+    return usual if wanted is None else min(wanted, usual)
+
+
 def asked(row: Row, text: str, language: str) -> Row:
     """``row`` as if it asked ``text`` alone, and had no answer."""
     messages = [{"role": "user", "content": text}]
@@ -124,7 +130,7 @@ def born(row: Row, step: str, number: int, text: str, language: str, inherit: Se
     """The ``number``-th row (from 0) that ``step`` made of ``row``: the instruction, the parent's source, license and
     task, and its columns ``inherit``; no answer, and none of the parent's scores."""
     messages = [{"role": "user", "content": text}]
-    own = {
+    own: dict[str, Any] = {
         "id": child_id(row.id, step, number),
         "parent": row.id,
         "messages": messages,
@@ -132,6 +138,8 @@ def born(row: Row, step: str, number: int, text: str, language: str, inherit: Se
         "language": language,
         "extra": _extra(row["extra"]),
     }
+    if row["to_expand"] is not None:  # after a balance: nobody asked for rows of this one
+        own |= {"to_expand": 0, "to_localize": 0}
     return Row({column: row[column] for column in ("source", "task", *inherit)} | own)
 
 

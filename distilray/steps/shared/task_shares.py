@@ -6,13 +6,9 @@ for the rest together: the paper gives .017 to each of 27 types; our 33 leave 29
 
 from __future__ import annotations
 
-OTHERS = "others"
-_NAMED = {"math": 0.167, "reasoning": 0.167, "code generation": 0.083, "code debugging": 0.083, OTHERS: 0.041}
-_REST = (
-    "writing", "computer science", "complex format", "common sense", "counterfactual", "multilingual", "roleplay",
-    "biology", "technology", "ethics", "truthful QA", "sport", "law", "medicine", "literature", "entertainment", "art",
-    "music", "economy", "toxicity", "physics", "history", "academic writing", "chemistry", "philosophy", "health",
-    "ecology", "grammar", "paraphrase",
-)  # fmt: skip
+from distilray.prompts import OTHERS, TASKS
 
-PUBLISHED: dict[str, float] = _NAMED | dict.fromkeys(_REST, (1 - sum(_NAMED.values())) / len(_REST))
+_NAMED = {"math": 0.167, "reasoning": 0.167, "code generation": 0.083, "code debugging": 0.083, OTHERS: 0.041}
+_REST = [task for task in TASKS if task not in _NAMED]
+
+PUBLISHED_SHARES: dict[str, float] = _NAMED | dict.fromkeys(_REST, (1 - sum(_NAMED.values())) / len(_REST))

@@ -58,3 +58,14 @@ def test_nothing_is_found_in_no_text_and_in_no_benchmark() -> None:
     assert index(CLIPS).best("") is None
     assert index().best(CLIPS) is None
     assert index("").best(CLIPS) is None
+
+
+def test_a_question_of_several_options_is_found_by_its_own_text_too() -> None:
+    options = (
+        "A. the first of many long options B. the second of many long options C. the third of them D. none of these"
+    )
+    made = QuestionIndex(words=8, characters=12)
+    made.add("mmlu", "mmlu/1", f"{CLIPS} {options} Answer with a letter and with nothing else.", CLIPS)
+    hit = made.frozen().best(f"Solve this: {CLIPS}")
+    assert hit is not None and (hit.question, hit.share) == ("mmlu/1", 1.0)
+    assert made.frozen().asked() == [{"benchmark": "mmlu", "questions": 1}]

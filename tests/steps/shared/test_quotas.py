@@ -14,22 +14,22 @@ from distilray.steps.shared.quotas import (
     scarcest,
     wanted,
 )
-from distilray.steps.shared.task_shares import PUBLISHED
+from distilray.steps.shared.task_shares import PUBLISHED_SHARES
 
 
 def test_parts_are_whole_and_sum_to_the_total() -> None:
     assert apportioned(10, {"a": 1, "b": 1, "c": 1}) == {"a": 4, "b": 3, "c": 3}
     assert apportioned(7, {"a": 0.7, "b": 0.3}) == {"a": 5, "b": 2}
     for total in (0, 1, 33, 20_001):
-        assert sum(apportioned(total, PUBLISHED).values()) == total
+        assert sum(apportioned(total, PUBLISHED_SHARES).values()) == total
     assert apportioned(5, {"a": 0.0}) == {"a": 0}
 
 
 def test_published_shares_sum_to_one_over_33_types_and_others() -> None:
-    assert sum(PUBLISHED.values()) == pytest.approx(1)
-    assert len(PUBLISHED) == 34
-    assert PUBLISHED["math"] == PUBLISHED["reasoning"] == 0.167
-    assert min(PUBLISHED.values()) == pytest.approx(0.0158, abs=1e-4)
+    assert sum(PUBLISHED_SHARES.values()) == pytest.approx(1)
+    assert len(PUBLISHED_SHARES) == 34
+    assert PUBLISHED_SHARES["math"] == PUBLISHED_SHARES["reasoning"] == 0.167
+    assert min(PUBLISHED_SHARES.values()) == pytest.approx(0.0158, abs=1e-4)
 
 
 def test_every_task_is_shared_out_evenly_over_languages() -> None:
