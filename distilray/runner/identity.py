@@ -26,7 +26,8 @@ def sources_identity(sources: Sequence[Source], files: Sequence[Sequence[SourceF
 
 
 def _settings(source: Source) -> dict[str, Any]:
-    settings = source.model_dump(by_alias=True, exclude={"lost_share"})
+    # What a preset says is in the settings that it fills.
+    settings = source.model_dump(by_alias=True, exclude={"lost_share", "preset"})
     here = source.path is not None and "://" not in source.path
     return {**settings, "path": "local"} if here else settings
 

@@ -21,7 +21,8 @@ MOST = 16
 
 
 class Expand(CreatingStep):
-    """Makes up to ``n`` new rows of every row, which itself stays as it is."""
+    """Makes up to ``n`` new rows of every row, which itself stays as it is; as many as ``to_expand`` says where a
+    ``balance`` before it asked for some."""
 
     writes: ClassVar = {"expanded": "int", "expand_problems": "list<string>"}
     most_children: ClassVar = MOST
@@ -33,13 +34,16 @@ class Expand(CreatingStep):
     ] = ()
 
     async def process(self, row: Row, models: Models) -> Outcome:
+        wanted = self.n if row["to_expand"] is None else min(row["to_expand"], MOST)
+        if not wanted:
+            return kept()
         guidance = self.guided(row.language)
-        written = await models[self.model].ask(EXPAND, row, n=self.n, examples=self.examples, guidance=guidance)
+        written = await models[self.model].ask(EXPAND, row, n=wanted, examples=self.examples, guidance=guidance)
         known = [row.instruction, *self.examples]
         children: list[Row] = []
         problems: list[str] = []
         before = row["expanded"] or 0  # in the rounds of a repeat, so that no id comes twice
-        for text in written[: self.n]:
+        for text in written[:wanted]:
             problem = await self.objection(row, text, row.language, known, models)
             if problem is not None:
                 problems.append(problem)

@@ -122,7 +122,8 @@ def asked(row: Row, text: str, language: str) -> Row:
 
 def born(row: Row, step: str, number: int, text: str, language: str, inherit: Sequence[str] = ()) -> Row:
     """The ``number``-th row (from 0) that ``step`` made of ``row``: the instruction, the parent's source, license and
-    task, and its columns ``inherit``; no answer, and none of the parent's scores."""
+    task, and its columns ``inherit``; no answer, and none of the parent's scores. What a ``balance`` asked for of the
+    parent it did not ask for of its children."""
     messages = [{"role": "user", "content": text}]
     own = {
         "id": child_id(row.id, step, number),
@@ -131,6 +132,7 @@ def born(row: Row, step: str, number: int, text: str, language: str, inherit: Se
         "content_hash": content_hash(messages),
         "language": language,
         "extra": _extra(row["extra"]),
+        **{column: 0 for column in ("to_expand", "to_localize") if row[column] is not None},
     }
     return Row({column: row[column] for column in ("source", "task", *inherit)} | own)
 
