@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from distilray.ledger import UnitInput
 from distilray.runner.context import Budget
 from distilray.runner.dispatch import Dispatch, Opened
+from distilray.runner.failing import failing
 from distilray.runner.queues import Queues
 
 
@@ -52,7 +53,7 @@ class Monitor:
         with self._lock:
             self._reports[runner] = report
             if self._stop is None:
-                self._stop = self._overspent()
+                self._stop = self._overspent() or failing(self._reports.values(), self._budget)
             return {"stop": self._stop, "others": self._queues.report(runner, report["queues"])}
 
     def stop(self, why: str) -> None:
