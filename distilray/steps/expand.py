@@ -8,6 +8,8 @@ of another child or of an example. What was dropped, and why, is in the parent's
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -16,6 +18,7 @@ from distilray.prompts import EXPAND, Prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.created import CreatingStep, born
+from distilray.steps.shared.demonstrations import Demonstration
 
 MOST = 16
 
@@ -26,6 +29,7 @@ class Expand(CreatingStep):
 
     writes: ClassVar = {"expanded": "int", "expand_problems": "list<string>"}
     most_children: ClassVar = MOST
+    demonstration_columns: ClassVar = ("task", "language")
 
     model: ModelName
     n: Annotated[int, Field(ge=1, le=MOST, description="new instructions asked for in one call")] = 3
@@ -51,6 +55,14 @@ class Expand(CreatingStep):
             known.append(text)
             children.append(born(row, "expand", before + len(children), text, row.language, self.inherit))
         return kept(children=children, expanded=before + len(children), expand_problems=problems)
+
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
+        """Of each child, as if it alone had been asked for."""
+        if parent is not None and row.id.startswith(f"{parent.id}/expand."):
+            asked = {"n": 1, "examples": self.examples, "guidance": self.guided(row.language)}
+            yield Demonstration(
+                EXPAND, parent, asked, json.dumps({"instructions": [row.instruction]}, ensure_ascii=False)
+            )
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (EXPAND, *self.checking_prompts())

@@ -9,6 +9,8 @@ fills the language that has fewer rows.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -17,6 +19,7 @@ from distilray.prompts import LOCALIZE, TASK_TYPES, Prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.created import CreatingStep, born
+from distilray.steps.shared.demonstrations import Demonstration
 
 MOST = 16
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
@@ -29,6 +32,7 @@ class Localize(CreatingStep):
 
     writes: ClassVar = {"localized": "int", "localize_problem": "string"}
     most_children: ClassVar = MOST
+    demonstration_columns: ClassVar = ("task", "language")
 
     model: ModelName
     into: Annotated[
@@ -64,6 +68,15 @@ class Localize(CreatingStep):
             if problem is None:
                 break
         return text, problem
+
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
+        if parent is not None and row.id.startswith(f"{parent.id}/localize."):
+            task = parent["task"] if parent["task"] in TASK_TYPES else None
+            asked = {"task": task, "guidance": self.guided(row.language)}
+            there = parent.having(language=row.language)
+            yield Demonstration(
+                LOCALIZE, there, asked, json.dumps({"instruction": row.instruction}, ensure_ascii=False)
+            )
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (LOCALIZE, *self.checking_prompts())

@@ -97,3 +97,12 @@ def test_where_a_balance_asked_for_some_so_many_are_made_unlike_one_another(tmp_
     assert (len(outcome.children), outcome.columns["localize_problem"]) == (1, "near-copy")
     outcome, engine = go(tmp_path / "none", step, row(to_localize=0), teacher=[])
     assert outcome.children == () and engine.asked == []
+
+
+def test_every_child_demonstrates_the_part(tmp_path: Path) -> None:
+    step = Localize(model="teacher", into={"en": "zh"})
+    outcome, engine = go(tmp_path, step, row(), teacher=[said(LOCAL)])
+    [demonstration] = step.demonstrations(outcome.children[0], row())
+    assert demonstration.messages() == engine.asked[0][1].messages
+    assert demonstration.reply == said(LOCAL) and demonstration.objection() is None
+    assert list(step.demonstrations(row(), None)) == []
