@@ -75,4 +75,4 @@ class Refine(CreatingStep):
             yield Demonstration(REFINE, before, asked, json.dumps({"instruction": row.instruction}, ensure_ascii=False))
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        return (REFINE, *self.checking_prompts())
+        return (REFINE, *self.checking_prompts(other_content=False))

@@ -24,6 +24,7 @@ from distilray.report.page.samples import sample_rows
 from distilray.report.page.selections import selections
 from distilray.report.page.strings import browser_strings, in_both
 from distilray.report.page.survey import decisions_by_rows, survey
+from distilray.report.page.task_labels import task_labels
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
 from distilray.train import read_metrics
@@ -101,6 +102,7 @@ def contents(store: Store) -> dict[str, Any]:
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
         "selections": selections(stages),
+        "task_labels": task_labels(surveys),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)

@@ -108,10 +108,11 @@ class CreatingStep(Step):
             return (await models[self.classifier].classify(new)).label != row["task"]
         return self.checker is not None and await models[self.checker].ask(CLASSIFY_TASK, new) != row["task"]
 
-    def checking_prompts(self) -> tuple[Prompt[Any], ...]:
+    def checking_prompts(self, *, other_content: bool = True) -> tuple[Prompt[Any], ...]:
         if self.checker is None:
             return ()
-        return (COMPARE_CONTENT,) if self.classifier is not None else (CLASSIFY_TASK, COMPARE_CONTENT)
+        labelling = () if self.classifier is not None else (CLASSIFY_TASK,)
+        return (*labelling, *((COMPARE_CONTENT,) if other_content else ()))
 
 
 def asked(row: Row, text: str, language: str) -> Row:
