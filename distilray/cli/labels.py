@@ -89,7 +89,7 @@ def read_sheet(path: Path) -> dict[str, str]:
 
 
 def agreement(store: Store, step: str, column: str, labels: dict[str, str]) -> dict[str, Any]:
-    """``{"rows", "agreed", "share", "stderr", "confused": [[the run's label, theirs, rows], ...]}``, most rows first."""
+    """``{"rows", "agreed", "share", "stderr", "confused": [[the run's label, theirs, rows], ...]}``, most first."""
     if not labels:
         raise UsageError("no label is filled in: write each row's label into the column `label`")
     given = {row.id: row[column] for row in rows_of(store, step, column) if row.id in labels}
