@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from distilray.ledger import Place, Places, UnitInput, add_usage, find_replies, read_counts
 from distilray.runner.context import Budget
 from distilray.runner.dispatch import Dispatch, Opened
+from distilray.runner.failing import failing
 from distilray.runner.queues import REPORT_EVERY_S, Queues
 from distilray.runner.spending import tokens_and_money
 from distilray.storage import Store
@@ -109,7 +110,7 @@ class Monitor:
             if self._restarted:
                 self._dispatch.learns(runner, report["open"])
             if self._stop is None:
-                self._stop = self._overspent()
+                self._stop = self._overspent() or failing(self._reports.values(), self._budget)
             return {"stop": self._stop, "others": self._queues.report(runner, report["queues"])}
 
     def stop(self, why: str) -> None:
