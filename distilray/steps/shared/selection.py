@@ -24,8 +24,8 @@ def summarise(rows: duckdb.DuckDBPyConnection, column: str, decided: str) -> dic
     ``language`` and the quoted ``column``."""
     value = f"r.{column}::DOUBLE"
     there = f"FILTER (isfinite({value}))"
-    bounds = rows.execute(f"SELECT min({value}) {there}, max({value}) {there} FROM rows AS r").fetchone() or (None, None)
-    low, high = bounds
+    found = rows.execute(f"SELECT min({value}) {there}, max({value}) {there} FROM rows AS r").fetchone()
+    low, high = found or (None, None)
     width = ((high - low) / BARS or 1.0) if low is not None and high is not None else 1.0
     counted = rows.execute(
         f"""
