@@ -23,13 +23,14 @@ def summarise(rows: duckdb.DuckDBPyConnection, column: str, decided: str) -> dic
     """The summary of ``decided`` (SQL with ``id``, ``unit``, ``reason``) over the view ``rows``, which has ``task``,
     ``language`` and the quoted ``column``."""
     value = f"r.{column}::DOUBLE"
-    bounds = rows.execute(f"SELECT min({value}), max({value}) FROM rows AS r").fetchone() or (None, None)
-    low, high = bounds
+    there = f"FILTER (isfinite({value}))"
+    found = rows.execute(f"SELECT min({value}) {there}, max({value}) {there} FROM rows AS r").fetchone()
+    low, high = found or (None, None)
     width = ((high - low) / BARS or 1.0) if low is not None and high is not None else 1.0
     counted = rows.execute(
         f"""
         SELECT coalesce(r.task, 'others'), coalesce(r.language, 'en'),
-               CASE WHEN {value} IS NULL THEN -1
+               CASE WHEN {value} IS NULL OR NOT isfinite({value}) THEN -1
                     ELSE least(floor(({value} - {low or 0.0}) / {width})::INTEGER, {BARS - 1}) END AS bar,
                count(*), count(*) FILTER (decided.reason IS NULL)
         FROM rows AS r JOIN ({decided}) AS decided ON r.id = decided.id AND r.unit = decided.unit
