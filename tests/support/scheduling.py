@@ -10,8 +10,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.paths import ROOT
 
 CLUSTERS = ("ray_cluster", "nodes: Nodes", "Nodes(", "AutoscalingCluster", '"ray", "start"')
-"""What stands in the files whose tests use a Ray cluster, the local one or their own: two that start at the same time get
-into each other's ports."""
+"""What stands in the files whose tests use a Ray cluster, the local one or their own: two that start
+at the same time get into each other's ports."""
 
 
 class FileScheduling(LoadScopeScheduling):
