@@ -65,7 +65,8 @@ def theirs(path: str, prompts: int) -> dict[str, float]:
     from lm_eval.models.vllm_causallms import VLLM
 
     settings = {"max_num_seqs": SEQUENCES, "enforce_eager": True, "kv_cache_memory_bytes": KV_CACHE_GIB * 2**30}
-    return rate(VLLM(path, max_model_len=CONTEXT, batch_size="auto", **settings), prompts)
+    model: Any = VLLM  # a decorator hides its parameters
+    return rate(model(path, max_model_len=CONTEXT, batch_size="auto", **settings), prompts)
 
 
 def _is_there(name: str) -> bool:

@@ -94,7 +94,7 @@ def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterat
         steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}
         columns = {name: kind for step in steps.values() for name, kind in step.columns_written().items()}
         columns |= source.columns_written()
-        rows = benchmark.unit_rows(context.resources.unit_rows)
+        rows = benchmark.unit_rows(context.resources.rows_per_unit)
         sized = replace(context, resources=context.resources.model_copy(update={"unit_rows": rows}))
         units = run_sources(
             sized, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"

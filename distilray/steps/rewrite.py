@@ -76,7 +76,8 @@ class Rewrite(TraceStep, SizedStep):
         taken = problem is None
         columns: dict[str, Any] = {"rewritten": taken, "rewrite_problem": problem}
         columns |= {"original_answer": original if taken else None, "answer": text if taken else original}
-        return kept(**columns, **await self._perplexities(row, original, columns["answer"], models))
+        columns |= await self._perplexities(row, original, columns["answer"], models)
+        return kept(**columns)
 
     async def _problem(self, row: Row, original: str, text: str, models: Models) -> str | None:
         """Why ``text`` does not take the place of ``original``; None if it does."""

@@ -82,7 +82,9 @@ class PublishedStep(Step):
                 verdicts += [verdict for _, verdict in told]
             for (one, record), reply, judged in zip(asked.answered(question), replies, records, strict=True):
                 scored.append(await _scored(benchmark, one, _response(row, reply, {**record, **judged})))
-        taken = {name: float(sum(getattr(one, field) for one in verdicts)) for name, field in JUDGING.items()}
+        taken: dict[str, Any] = {
+            name: float(sum(getattr(one, field) for one in verdicts)) for name, field in JUDGING.items()
+        }
         agreed = [verdict.agreed for verdict in verdicts]
         columns = _columns(question, conversations, scored, benchmark.metrics[0])
         shares = _by_phrasing(columns["correct"], len(texts))
