@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ from distilray.runner.tasks import RESERVED
 from distilray.steps import GlobalStep
 from distilray.storage import REQUESTS_AT_ONCE, Store, read_parquet, write_parquet
 
+compute: Any = pc  # its stubs lack these functions
 SHARDS = "shards"
 KEY = "distilray.shard"
 
@@ -113,7 +115,7 @@ def _schema(step: GlobalStep) -> pa.Schema:
 
 
 def _decisions(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    outcome = pc.if_else(_rejected(rows), "rejected", "kept")
+    outcome = compute.if_else(_rejected(rows), "rejected", "kept")
     columns = [
         outcome if field.name == "outcome"
         else rows[field.name].cast(field.type) if field.name in rows.column_names
@@ -125,7 +127,7 @@ def _decisions(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _rejected(rows: pa.Table) -> pa.ChunkedArray:
     """Whether each row has a reason why it is rejected."""
-    return pc.fill_null(pc.not_equal(rows["reason"].cast(pa.string()), ""), False)
+    return pc.fill_null(compute.not_equal(rows["reason"].cast(pa.string()), ""), False)
 
 
 def _counts(step: str, rows: pa.Table) -> StepCounts:
