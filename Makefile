@@ -20,10 +20,10 @@ test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not long" --durations=25
+	$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadfile --durations=25
 
 test-long: setup  ## what takes minutes a test: every sharding, serving, engines killed
-	$(BIN)/python -m pytest -m long --durations=25
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile --durations=25
 
 bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
 	$(BIN)/python -m benchmarks speed

@@ -103,7 +103,7 @@ def ours(model: str, work: Workload, **engine: Any) -> dict[str, float]:
     settings = VLLMModel.model_validate({"path": model, "max_model_len": CONTEXT, "max_num_seqs": SEQUENCES, **engine})
     in_flight = int(1.5 * settings.max_num_seqs)  # what a plan gives the runners of one such engine
     with EnginePools(f"bench-{time.time_ns()}") as pools:
-        handles = pools.start({"model": settings})
+        handles = pools.start({"model": settings}, wait_for_all=True)
         runner = Runner.remote()
         tokens, seconds = ray.get(runner.run.remote(handles, work))
         ray.kill(runner)
@@ -174,7 +174,7 @@ def echo(requests: int, replicas: int = 1) -> float:
                 return requests / (time.perf_counter() - start)
 
     with EnginePools(f"bench-{time.time_ns()}") as pools:
-        handles = pools.start({"echo": EchoModel(kind="echo", replicas=replicas)})
+        handles = pools.start({"echo": EchoModel(kind="echo", replicas=replicas)}, wait_for_all=True)
         runner = Runner.remote()
         rates = [ray.get(runner.run.remote(handles)) for _ in range(3)]
         ray.kill(runner)

@@ -33,7 +33,7 @@ class FaultyStore:
         self.server = server
         self.delay_s, self.refused, self.cut = delay_s, refused, cut
         self.requests: Counter[str] = Counter()
-        """Method to requests; ``refused`` and ``cut`` of all of them."""
+        """Method, or ``LIST``, to requests; ``refused`` and ``cut`` of all of them."""
         self.down = False
         """While true, every connection is cut before anything is done."""
         self.address = ""
@@ -70,7 +70,7 @@ class FaultyStore:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         await asyncio.sleep(self.delay_s)
-        self.requests[request.method] += 1
+        self.requests["LIST" if "list-type" in request.query else request.method] += 1
         fate = self._draws.random()
         late = self._draws.random() < 0.5
         if self.down or (fate < self.cut and not late):

@@ -12,6 +12,7 @@ from .models import ClassifierModel as ClassifierModel
 from .models import EchoModel as EchoModel
 from .models import OpenAIModel as OpenAIModel
 from .models import Price as Price
+from .models import Replicas as Replicas
 from .models import Sampling as Sampling
 from .models import VLLMModel as VLLMModel
 from .planning import Available as Available

@@ -34,3 +34,12 @@ class InputError(DistilrayError):
     """What the user gave cannot be: a recipe, a path, a setting, a word on the command line."""
 
     exit_code = 2
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """What a task of Ray raised: Ray wraps it in an error of the same class whose text is a traceback, and that in
+    another in each task that waited for it. Any other error as it is."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, BaseException) and (isinstance(cause, DistilrayError) or not isinstance(cause, type(error))):
+        return unwrapped(cause)
+    return error

@@ -92,7 +92,7 @@ def once(check: Check, part: str, models: dict[str, Any], free: float) -> None:
 
     began = time.perf_counter()
     with EnginePools(f"check-{time.time_ns()}") as pools:
-        handles = pools.start(models)
+        handles = pools.start(models, wait_for_all=True)
         started, held = time.perf_counter() - began, used_gib(check)
         engines = [engine.actor for pool in handles.pools.values() for engine in pool.engines]
         answered = len(ray.get([engine.ready.remote() for engine in engines]))
@@ -135,7 +135,7 @@ def batched(check: Check) -> None:
     with model_of(check, "1.5B") as path, cluster():
         rates = {}
         for tokens in check.pick((2048, 8192, 16384), (1024, 2048)):
-            rates[tokens] = ours(path, work, **_engine(check, engine={"max_num_batched_tokens": tokens}))
+            rates[tokens] = ours(path, work, **_engine(check, max_num_batched_tokens=tokens))
             check.report(f"{tokens} batched tokens", **rates[tokens])
 
 

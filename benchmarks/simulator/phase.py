@@ -89,7 +89,7 @@ class Phase:
     ) -> None:
         self.load, self.resources = load, resources
         self.overhead_s, self.read_s, self.publish_s = overhead_s, read_s, publish_s
-        units = math.ceil(load.rows / resources.unit_rows)
+        units = math.ceil(load.rows / resources.rows_per_unit)
         models = {name: EchoModel(replicas=replicas, concurrency=load.places) for name, replicas in load.models.items()}
         self.sizing = sizing or size(resources, models, units)
 
@@ -99,7 +99,7 @@ class Phase:
         self.pools = {
             model: VirtualPool(model, replicas, load.places, self.overhead_s) for model, replicas in load.models.items()
         }
-        size = self.resources.unit_rows
+        size = self.resources.rows_per_unit
         units = [range(k, min(k + size, len(rows))) for k in range(0, len(rows), size)]
         self.rows, self.left, self.most_open, self.overloaded = rows, len(rows), 0, 0.0
         self.busy: dict[str, float] = {}

@@ -6,6 +6,7 @@ from .hub import cached_models as cached_models
 from .hub import folder_here as folder_here
 from .hub import hub_cache as hub_cache
 from .identity import NotACheckpoint as NotACheckpoint
+from .identity import all_but_weights as all_but_weights
 from .identity import anchored as anchored
 from .identity import checkpoint_address as checkpoint_address
 from .identity import checkpoint_id as checkpoint_id
@@ -22,6 +23,7 @@ from .labels import refuse_classifier as refuse_classifier
 from .portable import make_portable as make_portable
 from .published import known_config as known_config
 from .published import published_config as published_config
+from .sizes import size_of as size_of
 from .stops import declare_stop as declare_stop
 from .stops import declared_stops as declared_stops
 from .stops import stop_ids as stop_ids

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from distilray.checkpoints.identity import NotACheckpoint, is_local, resolve_path
+from distilray.checkpoints.identity import (
+    NotACheckpoint,
+    all_but_weights,
+    config_alone,
+    file_sizes,
+    is_local,
+    resolve_path,
+)
 from distilray.checkpoints.template import chat_template
 
 CONFIG = "config.json"
@@ -61,7 +70,7 @@ def read_config(folder: Path, shown: str) -> dict[str, Any]:
 
 def local_config(path: str) -> dict[str, Any] | None:
     """The config.json of the checkpoint at ``path``; None where it is not on this machine (a hub name)."""
-    folder = Path(resolve_path(path))
+    folder = Path(resolve_path(path, config_alone))
     return read_config(folder, path) if is_local(path) and (folder / CONFIG).is_file() else None
 
 
@@ -70,15 +79,16 @@ def check_checkpoint(path: str, *, chat: bool = True) -> None:
     chat template. A Hugging Face name is not looked up: only the engine's node knows what it can reach."""
     if not is_local(path):
         return
-    root = Path(resolve_path(path))
+    root = Path(resolve_path(path, all_but_weights))
     if not root.is_dir():
         raise NotACheckpoint(f"{path}: no such directory; give a checkpoint's directory or a hub name owner/name")
+    sizes = file_sizes(path)
     config = read_config(root, path)
     if "architectures" not in config and "model_type" not in config:
         raise NotACheckpoint(f"{path}: config.json names neither architectures nor model_type")
-    if not any(file.stat().st_size for pattern in WEIGHTS for file in root.glob(pattern)):
+    if not any(size and any(fnmatch(name, pattern) for pattern in WEIGHTS) for name, size in sizes.items()):
         raise NotACheckpoint(f"{path}: no weights ({', '.join(WEIGHTS)}); copy the whole checkpoint, git-lfs included")
-    if missing := _missing_shards(root):
+    if missing := _missing_shards(root, sizes):
         raise NotACheckpoint(f"{path}: weights named in {INDEX} are missing: {', '.join(missing[:3])}")
     if not has_tokenizer(root):
         raise NotACheckpoint(f"{path}: no tokenizer ({' or '.join(TOKENIZERS)}); save it in the same directory")
@@ -90,11 +100,9 @@ def check_checkpoint(path: str, *, chat: bool = True) -> None:
 
 
 def weights_bytes(path: str) -> int | None:
-    """Size on disk of the weights of the checkpoint at ``path``; None where they are not on this machine."""
-    root = Path(resolve_path(path))
-    if not root.is_dir():
-        return None
-    return sum(file.stat().st_size for pattern in ("*.safetensors", "*.bin") for file in root.glob(pattern))
+    """Size of the weights of the checkpoint at ``path``; None where they are not within reach (a hub name)."""
+    sizes = file_sizes(path)
+    return sum(size for name, size in sizes.items() if name.endswith((".safetensors", ".bin"))) if sizes else None
 
 
 def listing(folder: Path) -> str:
@@ -103,9 +111,9 @@ def listing(folder: Path) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "an empty directory"
 
 
-def _missing_shards(root: Path) -> list[str]:
+def _missing_shards(root: Path, sizes: Mapping[str, int]) -> list[str]:
     index = root / INDEX
     if not index.is_file():
         return []
     shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    return sorted(shard for shard in shards if not (root / shard).is_file())
+    return sorted(shards.difference(sizes))

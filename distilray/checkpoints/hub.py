@@ -12,7 +12,7 @@ from typing import Any
 
 from huggingface_hub import constants
 
-from distilray.checkpoints.identity import is_local, resolve_path
+from distilray.checkpoints.identity import all_but_weights, is_local, resolve_path
 
 
 def hub_cache() -> Path:
@@ -44,9 +44,9 @@ def cached_config(name: str) -> dict[str, Any] | None:
 
 
 def folder_here(path: str) -> Path | None:
-    """The folder with the files of the checkpoint at ``path``, as far as they are on this machine: a directory, or for
-    a hub name what the hub's cache holds of it."""
+    """The folder with the config and the tokenizer of the checkpoint at ``path``, as far as they are within reach: a
+    directory, what is copied of a URI, or for a hub name what the hub's cache holds of it."""
     if not is_local(path):
         return cached_snapshot(path)
-    folder = Path(resolve_path(path))
+    folder = Path(resolve_path(path, all_but_weights))
     return folder if folder.is_dir() else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilray.checkpoints.files import TOKENIZERS, has_tokenizer
-from distilray.checkpoints.identity import NotACheckpoint, resolve_path
+from distilray.checkpoints.identity import NotACheckpoint, all_but_weights, resolve_path
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,7 +30,7 @@ def load_tokenizer(path: str, *, pads: bool = True) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer  # takes seconds to import
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(resolve_path(path))
+        tokenizer = AutoTokenizer.from_pretrained(resolve_path(path, all_but_weights))
     except (OSError, ValueError, KeyError) as error:
         raise NotACheckpoint(f"{path}: its tokenizer does not load ({error})") from error
     if pads and tokenizer.pad_token_id is None:

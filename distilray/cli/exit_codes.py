@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distilray.errors import DistilrayError, InputError
+from distilray.errors import DistilrayError, InputError, unwrapped
 
 INTERRUPTED = 130
 
@@ -13,13 +13,9 @@ class UsageError(InputError):
 
 def exit_code(error: BaseException) -> tuple[int | None, str]:
     """Exit code and text for ``error``; ``(None, "")`` for a defect, whose traceback is the best report."""
+    error = unwrapped(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted; finished work is kept, run the same command again to resume"
-    cause = getattr(error, "cause", None)
-    # Ray wraps what a task raised, in an error of the same class whose text is a traceback, and again in each task that
-    # waited for it.
-    if isinstance(cause, BaseException) and (isinstance(cause, DistilrayError) or not isinstance(cause, type(error))):
-        return exit_code(cause)
     if isinstance(error, DistilrayError):
         return error.exit_code, f"{error.prefix}{error}"
     return None, ""

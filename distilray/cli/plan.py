@@ -15,7 +15,14 @@ import sys
 
 from distilray.api import plan
 from distilray.cli.exit_codes import UsageError
-from distilray.planning import Available, needs_as_json, parse_machines, source_problems, this_machine
+from distilray.planning import (
+    Available,
+    benchmarks_as_json,
+    needs_as_json,
+    parse_machines,
+    source_problems,
+    this_machine,
+)
 from distilray.recipe import RecipeError, load_recipe
 from distilray.report import TerminalView, forecast_view, stdout
 from distilray.runner import Resources
@@ -38,6 +45,7 @@ def call(options: argparse.Namespace) -> int:
     if options.json:
         machine = machine or this_machine(recipe.resources.num_cpus)
         needs = needs_as_json(recipe, machine)
+        needs["benchmarks"] = benchmarks_as_json(recipe)
         needs["problems"] += source_problems(recipe)
         json.dump(needs, sys.stdout, indent=1, ensure_ascii=False)
         print()

@@ -1,5 +1,6 @@
 from .events import Event as Event
 from .events import Listener as Listener
+from .models_evaluated import evaluate_models as evaluate_models
 from .outputs import export_run as export_run
 from .pilots import Forecast as Forecast
 from .pilots import count_rows as count_rows

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distilray.checkpoints import checkpoint_address
+from distilray.driver.residents import Residents, asked_by
 from distilray.driver.trainings import Students
 from distilray.evaluate import (
     DIRECTORY,
-    RESULT,
     STUDENT_AFTER,
     STUDENT_BEFORE,
     Benchmark,
+    Conditions,
+    Evaluation,
     Result,
     Style,
+    conditions_of,
+    place_of,
+    publish,
+    result_line,
+    write_evaluation,
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
-from distilray.planning import Available, evaluation_phase, side_by_side
+from distilray.planning import evaluation_phase, side_by_side
 from distilray.recipe import Recipe
-from distilray.runner import Context, Phase, Residency, run_phase, run_sources, sources_identity
+from distilray.runner import Context, Phase, run_phase, run_sources, sources_identity
 from distilray.sources import list_files
 
 
@@ -30,52 +37,82 @@ class _Evaluation:
     model: str
     phase: Phase
     units: list[tuple[str, UnitInput]]
+    conditions: Conditions
 
 
 def run_evaluations(
     context: Context,
     recipe: Recipe,
     students: Students,
-    available: Available,
+    residents: Residents,
     on_stage: Callable[[str, str], None],
 ) -> list[Result]:
     """All results, measured now or earlier; after a training always of the exported student.
 
-    Engines that fit at the same time start together: on a small machine, starting them takes most of the time.
+    Engines that fit at the same time start together, as far as they do not run already: on a small machine, starting
+    them takes most of the time.
     """
     waiting = {item.phase.directory: item for item in _evaluations(context, recipe, students)}
     phases = [item.phase for item in waiting.values()]
     results = []
-    for group in side_by_side(phases, recipe.resources, available):
-        models = {name: model for phase in group for name, model in phase.models.items()}
-        with Residency(context, models) as resident:
-            for phase in group:
-                on_stage(phase.directory, "started")
-                item = waiting[phase.directory]
-                answered = [unit for _, unit in run_phase(context, phase, item.units, resident)]
-                result = item.benchmark.result(context.store, answered, item.model)
-                result.fingerprint = phase.fingerprint
-                context.store.write_json(f"{phase.directory}/{RESULT}", result)
-                results.append(result)
-                on_stage(phase.directory, "done")
+    left = list(phases)
+    for group in side_by_side(phases, recipe.resources, residents.available):
+        left = left[len(group) :]
+        residents.ahead = asked_by(left)
+        group = residents.filled(group)
+        pools = residents.for_phases(group)
+        for phase in group:
+            on_stage(phase.directory, "started")
+            item = waiting[phase.directory]
+            answered = [unit for _, unit in run_phase(context, phase, item.units, pools)]
+            result, evaluation = _measured(context, item, answered)
+            result.fingerprint = phase.fingerprint
+            result.conditions = item.conditions
+            results.append(publish(context.store, phase.directory, answered, result, evaluation))
+            on_stage(phase.directory, "done")
+        residents.release_unused()
     return results
+
+
+def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:
+    """The result; of a benchmark with several metrics the evaluation too, which is written."""
+    benchmark = item.benchmark
+    evaluation = benchmark.evaluation(context.store, answered, item.model)
+    if evaluation is None:
+        return benchmark.result(context.store, answered, item.model), None
+    write_evaluation(context.store, item.phase.directory, evaluation)
+    return result_line(evaluation, benchmark.name, benchmark.metric), evaluation
 
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
     for benchmark in recipe.evaluate:
         source = benchmark.questions().anchored()
-        questions = fingerprint([sources_identity([source], [list_files(source)]), benchmark.limit])
+        known = benchmark.questions_id()
+        read = sources_identity([source], [list_files(source)]) if known is None else known
+        questions = fingerprint([read, benchmark.limit])
         asked = {name: _who(context, recipe, students, name) for name in benchmark.models}
         steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}
         columns = {name: kind for step in steps.values() for name, kind in step.columns_written().items()}
         columns |= source.columns_written()
+        rows = benchmark.unit_rows(context.resources.unit_rows)
+        sized = replace(context, resources=context.resources.model_copy(update={"unit_rows": rows}))
         units = run_sources(
-            context, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
+            sized, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"
         )
         for name, (settings, _) in asked.items():
             folder = f"{DIRECTORY}/{name}/{benchmark.name}"
+            settings = benchmark.asked_of(settings)
             phase = evaluation_phase(recipe, name, settings, benchmark, steps[name], folder, questions)
-            yield _Evaluation(benchmark, name, phase, units)
+            conditions = conditions_of(
+                settings,
+                samples=benchmark.samples,
+                judges={judge: recipe.models[judge] for judge in sorted(benchmark.judges())},
+                seed=recipe.seed,
+                prompts={prompt.name: prompt.hash for prompt in steps[name].prompts_used()},
+                benchmark=place_of(benchmark) | benchmark.model_dump(mode="json"),
+                questions=questions,
+            )
+            yield _Evaluation(benchmark, name, phase, units, conditions)
 
 
 def _who(context: Context, recipe: Recipe, students: Students, name: str) -> tuple[ModelSettings, Style]:

@@ -1,14 +1,16 @@
-"""Memory of a connected cluster's GPUs: asked on the machines themselves."""
+"""What the nodes of a connected cluster have; the memory of GPUs is asked on the machines themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from distilray.planning import gpu_gib_of, installed_gpu_gib
+from distilray.planning import Nodes, gpu_gib_of, installed_gpu_gib
 
 ANSWER_S = 60.0
 
@@ -27,3 +29,12 @@ def cluster_gpu_gib() -> float | None:
         sizes = []
     known = [size for size in sizes if size is not None]
     return min(known) if nodes and len(known) == len(nodes) else gpu_gib_of(ray.cluster_resources())
+
+
+def nodes_there(resources: Iterable[Mapping[str, float]]) -> tuple[Nodes, ...]:
+    """Nodes by what they have; those without CPUs and GPUs hold no engine."""
+    kinds: Counter[tuple[float, float, str]] = Counter()
+    for node in resources:
+        marks = [name.removeprefix("accelerator_type:") for name in node if name.startswith("accelerator_type:")]
+        kinds[node.get("CPU", 0), node.get("GPU", 0), marks[0] if marks else ""] += 1
+    return tuple(Nodes(count, cpus, gpus, mark) for (cpus, gpus, mark), count in sorted(kinds.items()) if cpus or gpus)

@@ -10,8 +10,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from distilray.driver.residents import Models, Residents, asked_by
 from distilray.driver.trainings import Trainings
-from distilray.ledger import Manifest, StepCounts, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import (
+    Manifest,
+    StepCounts,
+    UnitCounts,
+    UnitInput,
+    choose_folder,
+    kept_rows,
+    plain_folder,
+    write_unit,
+)
 from distilray.models import ModelSettings
 from distilray.planning import BodyStage, RepeatStage, Stage, TrainingStage
 from distilray.runner import RESERVED, Context, GlobalStage, Phase, Tasks, in_groups, run_global, run_phase
@@ -26,46 +36,64 @@ def run_stages(
     units: Units,
     trainings: Trainings,
     on_stage: Callable[[str, str], None] = lambda *_: None,
+    residents: Residents | None = None,
+    after: Sequence[Models] = (),
 ) -> Units:
     """Passes ``units`` through ``stages``; finished stages are not repeated. Returns the units that the last one
     keeps.
 
-    ``on_stage`` is called with (name, "started" | "done") around each stage.
+    ``on_stage`` is called with (name, "started" | "done") around each stage. ``residents``: the run's engines, and
+    ``after``: the models that are asked after the stages; by default each phase starts engines of its own.
     """
-    return StageRunner(trainings, on_stage).through(context, stages, units)
+    return StageRunner(trainings, on_stage, residents).through(context, stages, units, after)
 
 
 @dataclass
 class StageRunner:
     trainings: Trainings
     on_stage: Callable[[str, str], None]
+    residents: Residents | None = None
     learned: dict[str, ModelSettings] = field(default_factory=dict)
     """Students of the trainings so far, by the name that phases use for them."""
 
-    def through(self, context: Context, stages: Sequence[Stage], units: Units) -> Units:
-        for stage in stages:
-            name = stage.directory.removeprefix("steps/")
+    def through(self, context: Context, stages: Sequence[Stage], units: Units, after: Sequence[Models]) -> Units:
+        """``after``: the models that are asked after ``stages``."""
+        for k, stage in enumerate(stages, 1):
+            name = plain_folder(stage.directory).removeprefix("steps/")
             self.on_stage(name, "started")
+            ahead = [*(_asked(models, self.learned) for models in asked_by(stages[k:])), *after]
+            if self.residents is not None:
+                self.residents.ahead = ahead
+            if isinstance(stage, Phase | GlobalStage):
+                stage = replace(stage, directory=choose_folder(context.store, stage.directory, stage.fingerprint))
             match stage:
                 case Phase():
-                    units = run_phase(context, _asking(stage, self.learned), units)
+                    phase = replace(stage, models=_asked(stage.models, self.learned))
+                    if self.residents is not None:
+                        [phase] = self.residents.filled([phase])
+                    units = run_phase(context, phase, units, self.residents and self.residents.for_phases([phase]))
                 case GlobalStage():
+                    if self.residents is not None:
+                        self.residents.for_global_step()
                     units = run_global(context, stage, units)
                 case TrainingStage():
                     self.learned[stage.model] = self.trainings.among(stage, units)
                 case RepeatStage():
-                    units = self._rounds(context, stage, units)
+                    units = self._rounds(context, stage, units, ahead)
+            if self.residents is not None:
+                self.residents.release_unused()
             self.on_stage(name, "done")
         return units
 
-    def _rounds(self, context: Context, repeat: RepeatStage, units: Units) -> Units:
+    def _rounds(self, context: Context, repeat: RepeatStage, units: Units, after: Sequence[Models]) -> Units:
         """Rounds until the target, a stall, nothing left, or the last. A round's sampling seeds are its own."""
+        again = asked_by(repeat.body)
         done: Units = []
         rows_before: int | None = None
         for number in range(1, repeat.rounds + 1):
             body = repeat.in_round(number)
             in_round = replace(context, seed=context.seed + 1_000_003 * (number - 1))
-            left = self.through(in_round, body, units)
+            left = self.through(in_round, body, units, [*(again if number < repeat.rounds else ()), *after])
             rows = _rows_kept(context.store, body)
             if repeat.carry_over == "kept":
                 done, units, total = left, left, rows
@@ -88,15 +116,15 @@ class StageRunner:
         return done
 
 
-def _asking(phase: Phase, learned: Mapping[str, ModelSettings]) -> Phase:
-    """``phase`` with the students of earlier trainings in place of the untrained models."""
-    return replace(phase, models={name: learned.get(name, model) for name, model in phase.models.items()})
+def _asked(models: Models, learned: Models) -> Models:
+    """``models`` with the students of earlier trainings in place of the untrained ones."""
+    return {name: learned.get(name, model) for name, model in models.items()}
 
 
 def _rows_kept(store: Store, body: Sequence[BodyStage]) -> int:
     """Rows that the last stage of a round, trainings aside, has kept."""
     last = [stage for stage in body if not isinstance(stage, TrainingStage)][-1]
-    manifest = Manifest.read(store, last.directory)
+    manifest = Manifest.read(store, choose_folder(store, last.directory, last.fingerprint))
     assert manifest is not None
     return manifest.steps[-1].kept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +39,18 @@ class Students:
 class Trainings:
     """Executes the trainings of one run; finished ones are not repeated."""
 
-    def __init__(self, context: Context, recipe: Recipe, listen: Listener, *, skip: bool = False) -> None:
-        """``skip``: nothing is trained, and later steps ask the untrained students, as in a pilot."""
-        self.context, self.recipe, self.listen, self.skip = context, recipe, listen, skip
+    def __init__(
+        self,
+        context: Context,
+        recipe: Recipe,
+        listen: Listener,
+        make_room: Callable[[TrainEntry], None] = lambda entry: None,
+        *,
+        skip: bool = False,
+    ) -> None:
+        """``make_room`` is called before a training takes its resources. ``skip``: nothing is trained, and later steps
+        ask the untrained students, as in a pilot."""
+        self.context, self.recipe, self.listen, self.make_room, self.skip = context, recipe, listen, make_room, skip
         self.students = Students()
 
     def after(self, units: Units, rows: str) -> Students:
@@ -67,6 +76,7 @@ class Trainings:
 
     def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
         store, settings, students = self.context.store, entry.settings, self.students
+        self.make_room(entry)
         path, _ = self._starts_from(entry)
         spec = TrainingSpec(
             store=store,

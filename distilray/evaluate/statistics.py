@@ -15,6 +15,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import msgspec
 
 Z_95 = 1.959963984540054
+KS = (5, 10, 100)
+"""Of pass@k, beside the number of samples that every question has."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -66,6 +68,14 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
     if k > samples:
         raise ValueError(f"pass@{k} needs {k} samples, not {samples}")
     return 1.0 - math.comb(samples - correct, k) / math.comb(samples, k)
+
+
+def passes(counts: Sequence[tuple[int, int]], clusters: Sequence[Hashable] | None = None) -> dict[str, Estimate]:
+    """``pass@k`` over questions, each with (samples, correct): for the fewest samples that a question has and each k of
+    :data:`KS` below it; none where a question has one sample."""
+    fewest = min(samples for samples, _ in counts)
+    ks = sorted({k for k in (*KS, fewest) if 1 < k <= fewest})
+    return {f"pass@{k}": ratio([pass_at_k(*one, k) for one in counts], clusters=clusters) for k in ks}
 
 
 def paired_difference(

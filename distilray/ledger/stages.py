@@ -3,6 +3,7 @@
 steps/00-sources/unit-*.parquet                     sources, and benchmarks/<name>/ likewise
 steps/01-answer+judge/unit-*.parquet                a phase, and evaluations/<model>/<benchmark>/ likewise
 steps/02-select/decisions/unit-*.parquet            a global step
+steps/02-select-5d0e21c3a1f4b7c9/decisions/...       the same after its settings were changed
 steps/03-align/round-1/01-rate/unit-*.parquet       a stage in a round of a repeat
 steps/03-align/round-1/carry_over/unit-*.parquet   which rows of round 1 enter round 2
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from distilray.ledger.manifest import MANIFEST, Manifest
+from distilray.ledger.folders import LOOKS_AT_ONCE, Folders
+from distilray.ledger.manifest import Manifest
 from distilray.storage import Store
 
 DECISIONS = "decisions"
@@ -53,15 +56,21 @@ class StageFiles:
 
 def list_stages(store: Store) -> list[StageFiles]:
     """All stages that have begun: those of the recipe's steps, then those of each benchmark and its evaluations."""
-    decided: dict[str, str] = {}
-    stages = list(_stages_below(store, "steps", {}, decided))
-    for benchmark in store.names("benchmarks"):
-        questions = _stage(store, f"benchmarks/{benchmark}", {}, decided)
-        stages.append(questions)
-        for model in store.names("evaluations"):
-            answered = _stage(store, f"evaluations/{model}/{benchmark}", questions.units, decided)
-            if answered.manifest or answered.units:
-                stages.append(answered)
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        folders = Folders(store, pool)
+        folders.look_into(["steps", "benchmarks", "evaluations"])
+        decided: dict[str, str] = {}
+        stages = list(_stages_below(folders, "steps", {}, decided))
+        benchmarks, models = folders.names("benchmarks"), folders.names("evaluations")
+        folders.look_into([f"benchmarks/{name}" for name in benchmarks])
+        folders.look_into([f"evaluations/{model}/{name}" for model in models for name in benchmarks])
+        for benchmark in benchmarks:
+            questions = _stage(folders, f"benchmarks/{benchmark}", {}, decided)
+            stages.append(questions)
+            for model in models:
+                answered = _stage(folders, f"evaluations/{model}/{benchmark}", questions.units, decided)
+                if answered.manifest or answered.units:
+                    stages.append(answered)
     return stages
 
 
@@ -73,50 +82,52 @@ def list_trainings(store: Store) -> list[tuple[str, Manifest]]:
     return sorted(found, key=lambda item: (item[1].started or "", item[0]))
 
 
-def _stages_below(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
+def _stages_below(folders: Folders, folder: str, units: Units, decided: dict[str, str]) -> Iterator[StageFiles]:
     """The stages below ``folder`` in order, fed with ``units``; ``decided`` leads from decisions to their rows."""
-    for name in store.names(folder):
-        if _is_repeat(store, f"{folder}/{name}"):
-            units = yield from _repeat(store, f"{folder}/{name}", units, decided)
+    names = [name for name in folders.names(folder) if folders.is_current(f"{folder}/{name}")]
+    folders.look_into([f"{folder}/{name}" for name in names])
+    for name in names:
+        if _is_repeat(folders, f"{folder}/{name}"):
+            units = yield from _repeat(folders, f"{folder}/{name}", units, decided)
         elif name != CARRY_OVER:
-            stage = _stage(store, f"{folder}/{name}", units, decided)
+            stage = _stage(folders, f"{folder}/{name}", units, decided)
             yield stage
             units = stage.units
 
 
-def _is_repeat(store: Store, folder: str) -> bool:
-    return any(_ROUND.match(name) for name in store.names(folder))
+def _is_repeat(folders: Folders, folder: str) -> bool:
+    return any(_ROUND.match(name) for name in folders.names(folder))
 
 
-def _repeat(store: Store, folder: str, units: Units, decided: dict[str, str]) -> Generator[StageFiles, None, Units]:
+def _repeat(folders: Folders, folder: str, units: Units, decided: dict[str, str]) -> Generator[StageFiles, None, Units]:
     """The stages of all rounds. Returns what may leave: each round's own units, and the last round's as they are."""
     left: Units = {}
     last: Units = units
-    for number in sorted(int(found[1]) for name in store.names(folder) if (found := _ROUND.match(name))):
+    for number in sorted(int(found[1]) for name in folders.names(folder) if (found := _ROUND.match(name))):
         inside = f"{folder}/round-{number}"
-        for stage in _stages_below(store, inside, units, decided):
+        for stage in _stages_below(folders, inside, units, decided):
             yield stage
             last = stage.units
         left |= {f"{name}-r{number}": path for name, path in last.items()}
-        carried = _parquet(store, f"{inside}/{CARRY_OVER}")
+        carried = _parquet(folders, f"{inside}/{CARRY_OVER}")
         decided |= {path: decided.get(units[name], units[name]) for name, path in carried.items()}
         units = carried or last
     return {**last, **left}
 
 
-def _stage(store: Store, folder: str, units: Units, decided: dict[str, str]) -> StageFiles:
-    names = store.names(folder)
-    own = _parquet(store, f"{folder}/{DECISIONS}") if DECISIONS in names else _units(folder, names)
+def _stage(folders: Folders, folder: str, units: Units, decided: dict[str, str]) -> StageFiles:
+    names = folders.names(folder)
+    own = _parquet(folders, f"{folder}/{DECISIONS}") if DECISIONS in names else _units(folder, names)
     later = any(_LATER.search(name) for name in own)
     before = {name: path for name, path in units.items() if bool(_LATER.search(name)) == later}
     if DECISIONS in names:
         decided |= {own[name]: decided.get(path, path) for name, path in before.items() if name in own}
-    manifest = Manifest.read(store, folder) if MANIFEST in names else None
+    manifest = folders.manifest(folder)
     return StageFiles(folder, manifest, own, before, {name: decided.get(path, path) for name, path in own.items()})
 
 
-def _parquet(store: Store, folder: str) -> Units:
-    return _units(folder, store.names(folder))
+def _parquet(folders: Folders, folder: str) -> Units:
+    return _units(folder, folders.names(folder))
 
 
 def _units(folder: str, names: list[str]) -> Units:

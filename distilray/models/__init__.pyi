@@ -1,8 +1,10 @@
 from .client.busy import BusyPlaces as BusyPlaces
 from .client.client import PoolClient as PoolClient
-from .client.client import Usage as Usage
+from .client.handles import PoolHandle as PoolHandle
+from .client.handles import PoolHandles as PoolHandles
+from .client.placement import on_this_machine as on_this_machine
+from .client.pool import Usage as Usage
 from .client.pools import EnginePools as EnginePools
-from .client.pools import PoolHandles as PoolHandles
 from .cpu_variables import VLLM_ON_CPUS as VLLM_ON_CPUS
 from .engines.base import Engine as Engine
 from .engines.base import EngineInfo as EngineInfo
@@ -40,6 +42,7 @@ from .scores import Scores as Scores
 from .settings.base import GenerativeModel as GenerativeModel
 from .settings.base import ModelSettings as ModelSettings
 from .settings.base import Price as Price
+from .settings.base import Replicas as Replicas
 from .settings.base import check_model as check_model
 from .settings.classifier import ClassifierModel as ClassifierModel
 from .settings.openai import OpenAIModel as OpenAIModel

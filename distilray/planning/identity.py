@@ -11,11 +11,14 @@ from distilray import __version__
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.recipe import StepEntry
-from distilray.steps import STEPS, Step
+from distilray.runner import sources_identity
+from distilray.sources import list_files
+from distilray.steps import STEPS, Decontaminate, Step
 
 OPERATIONAL = {"replicas", "gpus", "cpus", "threads", "max_num_seqs", "request_timeout_s", "restarts", "price",
                "concurrency", "batch_size", "requests_per_minute", "tokens_per_minute", "max_retries", "kv_cache_gib",
-               "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path"}  # fmt: skip
+               "gpu_memory_utilization", "tensor_parallel", "pipeline_parallel", "api_key_env", "path",
+               "start_timeout_s", "max_num_batched_tokens", "accelerator_type", "label_selector"}  # fmt: skip
 """Settings of a model that affect how fast or where it answers, not what; the path counts through its weights."""
 
 
@@ -25,11 +28,13 @@ def step_identity(entry: StepEntry, models: Mapping[str, ModelSettings]) -> dict
     identity: dict[str, Any] = {
         "step": entry.name,
         "uses": entry.uses,
-        "settings": step.model_dump(mode="json"),
+        "settings": step.model_dump(mode="json", exclude={"against"} if isinstance(step, Decontaminate) else None),
         "distilray": __version__,
     }
     if entry.uses not in STEPS:
         identity["source"] = fingerprint(_source(type(step)))
+    if isinstance(step, Decontaminate):  # by what its questions are, not by where they lie
+        identity["against"] = sources_identity(step.against, [list_files(source) for source in step.against])
     if isinstance(step, Step):
         identity["prompts"] = {prompt.name: prompt.hash for prompt in step.prompts_used()}
         names = sorted({name for chosen in step.models_used().values() for name in chosen})

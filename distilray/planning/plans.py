@@ -12,8 +12,18 @@ from dataclasses import dataclass
 from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
+from distilray.planning.decontamination import questions_identity, with_questions
+from distilray.planning.filling import filled
 from distilray.planning.identity import step_identity
-from distilray.planning.residency import Available, fit_together, grouped, needs, runner_cpus
+from distilray.planning.residency import (
+    Available,
+    comes,
+    described,
+    fit_together,
+    grouped,
+    needs,
+    runner_cpus,
+)
 from distilray.planning.stages import BodyStage, RepeatStage, Stage, TrainingStage
 from distilray.planning.students import student_problems
 from distilray.planning.trainings import training_problems
@@ -52,7 +62,8 @@ def plan(
 
     ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
     moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a training, does not fit
-    even alone, or a student cannot be trained under its chat template.
+    even alone, neither on what is there nor on what an autoscaler may bring (:func:`not_there_yet` says what has to
+    come), or a student cannot be trained under its chat template.
     """
     if problems := [*student_problems(recipe), *training_problems(recipe, available)]:
         raise recipe.error(problems)
@@ -115,11 +126,12 @@ class _Planner:
             known = [group for group in self.grouping if tuple(entry.name for entry in rest[: len(group)]) == group]
             if not known:
                 return None
-            return next((len(group) for group in known if self._fits(rest[: len(group)])), 1)
+            may = (group for group in known if self._fits(rest[: len(group)]) or self._comes(rest[: len(group)]))
+            return next((len(group) for group in may), 1)
 
-        groups = list(grouped(steps, self._fits, earlier))
+        groups = list(grouped(steps, self._share, earlier))
         for group in groups:
-            if not self._fits(group):
+            if not self._fits(group) and not self._comes(group):
                 raise self.recipe.error([self._too_big(group[0])])
         return groups
 
@@ -134,6 +146,14 @@ class _Planner:
     def _fits(self, entries: Sequence[StepEntry]) -> bool:
         return fit_together(self._models_of(entries), self.recipe.resources, self.available)
 
+    def _share(self, entries: Sequence[StepEntry]) -> bool:
+        """Whether steps share a phase: their models fit together, or one of them needs them all anyway."""
+        most = max(len(self._models_of([entry])) for entry in entries)
+        return self._fits(entries) or (self._comes(entries) and len(self._models_of(entries)) == most)
+
+    def _comes(self, entries: Sequence[StepEntry]) -> bool:
+        return comes(self._models_of(entries), self.recipe.resources, self.available)
+
     def _too_big(self, entry: StepEntry) -> Problem:
         models = self._models_of([entry])
         need = needs(models)
@@ -142,9 +162,8 @@ class _Planner:
             (*entry.place, entry.settings_key),
             f"step {entry.name!r} cannot fit: its models need {counted(need['CPU'], 'CPU')} and "
             f"{counted(need['GPU'], 'GPU')} ({detail}) and its runners "
-            f"{counted(runner_cpus(models, self.recipe.resources), 'CPU')}, but there are "
-            f"{counted(self.available.cpus, 'CPU')} and {counted(self.available.gpus, 'GPU')}; lower replicas, cpus or "
-            "gpus of the models, or add nodes",
+            f"{counted(runner_cpus(models, self.recipe.resources), 'CPU')}, but {described(self.available)}; lower "
+            "replicas, cpus or gpus of the models, or add nodes",
         )
 
     def _phase(self, entries: Sequence[StepEntry], prefix: str, before: str) -> Phase:
@@ -152,7 +171,7 @@ class _Planner:
         return Phase(
             directory=prefix + "+".join(entry.name for entry in entries),
             steps=tuple(entry.named for entry in entries),
-            models=self._models_of(entries),
+            models=filled(self._models_of(entries), self.recipe.resources, self.available),
             columns=self.columns,
             fingerprint=fingerprint([before, identities]),
         )
@@ -160,8 +179,10 @@ class _Planner:
     def _single(self, entry: StepEntry | TrainEntry, prefix: str, before: str) -> GlobalStage | TrainingStage:
         """The stage of a global step or a training."""
         if isinstance(entry, StepEntry):
-            mark = fingerprint([before, step_identity(entry, self.models)])
-            return GlobalStage(directory=prefix + entry.name, step=entry.named, fingerprint=mark)
+            asked = questions_identity(self.recipe, entry)
+            mark = fingerprint([before, step_identity(entry, self.models), *asked])
+            step = with_questions(self.recipe, entry)
+            return GlobalStage(directory=prefix + entry.name, step=step, fingerprint=mark)
         settings = entry.settings
         names = {settings.student, *entry.method.models(settings)}
         weights = {name: self.recipe.models[name].weights_id() for name in sorted(names)}

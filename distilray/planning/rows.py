@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from distilray.errors import InputError
 from distilray.recipe import Problem, Recipe, column_problems
 from distilray.sources import SourceError, SourceSurvey, check_source, survey_source
 
@@ -22,7 +23,8 @@ def survey_rows(recipe: Recipe) -> list[SourceSurvey]:
 
 
 def check_questions(recipe: Recipe) -> None:
-    """Raises ``SourceError`` if a benchmark's questions cannot be read: that would come out when all is trained."""
+    """Raises ``SourceError``, or ``BenchmarkDataError``, if a benchmark's questions cannot be read: that would come out
+    when all is trained."""
     for benchmark in recipe.evaluate:
         check_source(benchmark.questions().anchored())
 
@@ -37,7 +39,7 @@ def source_problems(recipe: Recipe) -> list[str]:
             problems.append(str(error))
     try:
         check_questions(recipe)
-    except SourceError as error:
+    except InputError as error:
         problems.append(str(error))
     if len(surveys) == len(recipe.sources) and (unread := _unread_columns(recipe, surveys)):
         problems.append(str(recipe.error(unread)))

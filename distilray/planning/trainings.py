@@ -11,7 +11,7 @@ from typing import Any
 from distilray.checkpoints import known_config
 from distilray.errors import counted
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
-from distilray.planning.residency import Available
+from distilray.planning.residency import Available, described
 from distilray.recipe import Problem, Recipe, TrainEntry
 from distilray.train import (
     CannotTrain,
@@ -101,6 +101,7 @@ def _gib(size: float | None) -> float | None:
 def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
     """Trainings that do not fit, with the changes that would make them fit."""
     problems = []
+    most, unknown = available.at_most(), available.autoscales and not available.may_join
     for need in training_needs(recipe, available):
         entry, used = need.entry, need.entry.resources
         config, _ = _config_of(recipe.models.get(entry.settings.student))
@@ -110,12 +111,11 @@ def training_problems(recipe: Recipe, available: Available) -> list[Problem]:
             except CannotTrain as error:
                 problems.append(Problem((*entry.place, "resources", "sequence_parallel"), str(error)))
         cpus, gpus = used.fewest * used.cpus_per_worker, used.fewest * used.gpus_per_worker
-        if cpus > available.cpus + 1e-6 or gpus > available.gpus + 1e-6:
+        if (cpus > most.cpus + 1e-6 or gpus > most.gpus + 1e-6) and not unknown:
             text = (
                 f"training {entry.name!r} cannot fit: its {counted(used.fewest, 'worker')} "
                 f"{'needs' if used.fewest == 1 else 'need'} {counted(cpus, 'CPU')} and {counted(gpus, 'GPU')}, but "
-                f"there are {counted(available.cpus, 'CPU')} and {counted(available.gpus, 'GPU')}; lower workers, "
-                "or add nodes"
+                f"{described(available)}; lower workers, or add nodes"
             )
             problems.append(Problem((*entry.place, "resources"), text))
         elif not need.fits:

@@ -58,6 +58,12 @@ def _rendered(text: str, row: Row, variables: dict[str, Any]) -> str:
     return "".join(template.root_render_func(context)).strip()
 
 
+def template_texts() -> dict[str, str]:
+    """The text of every template of distilray's own prompts, by ``NAME.LANGUAGE``."""
+    files = sorted(TEMPLATES.glob("*.jinja"))
+    return {path.name.removesuffix(".jinja"): path.read_text("utf-8") for path in files}
+
+
 class Prompt(Generic[T]):
     """What is asked and how the reply is read.
 

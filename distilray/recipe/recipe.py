@@ -21,6 +21,7 @@ from distilray.recipe.schema import Sections
 from distilray.recipe.validation.columns import column_problems
 from distilray.recipe.validation.models import model_problems
 from distilray.recipe.validation.rounds import round_problems
+from distilray.recipe.validation.sets import set_problems
 
 IN_PYTHON = "recipe"
 
@@ -49,7 +50,7 @@ class Recipe(Sections):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Recipe:
-        problems = [*round_problems(self), *model_problems(self), *column_problems(self, None)]
+        problems = [*round_problems(self), *model_problems(self), *column_problems(self, None), *set_problems(self)]
         if problems:
             raise refusal(problems)
         return self

@@ -13,7 +13,7 @@ steps:
 train:
   - {kind: sft, student: student, epochs: 2}
 evaluate:
-  - {name: gsm8k-test, source: {name: test, path: data/gsm8k-test.jsonl, reference_pattern: "#### (.+)"}}
+  - gsm8k
 """
 
 from __future__ import annotations

@@ -1,8 +1,16 @@
+from .benchmark_table import benchmark_table as benchmark_table
+from .benchmark_table import task_lines as task_lines
+from .comparison_view import comparison_record as comparison_record
+from .comparison_view import comparisons_markdown as comparisons_markdown
+from .comparison_view import comparisons_svg as comparisons_svg
+from .comparison_view import render_comparisons as render_comparisons
 from .evaluation_view import difference_record as difference_record
 from .evaluation_view import evaluation_record as evaluation_record
 from .evaluation_view import render_evaluations as render_evaluations
 from .lost_rows import losses as losses
+from .markdown_table import results_markdown as results_markdown
 from .numbers import duration as duration
+from .page.comparison import write_comparison as write_comparison
 from .page.page import write_report as write_report
 from .plan_views import forecast_view as forecast_view
 from .plan_views import plan_view as plan_view

@@ -72,13 +72,14 @@ def _difference(one: Difference) -> str:
 def _metrics(evaluation: Evaluation) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
     for name, estimate in evaluation.metrics.items():
-        table.add_row(name, _shown(estimate))
+        table.add_row(name, estimate_text(estimate))
     for name, estimate in evaluation.subsets.items():
-        table.add_row(f"  {name}", _shown(estimate))
+        table.add_row(f"  {name}", estimate_text(estimate))
     return table
 
 
-def _shown(estimate: Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
+    """``0.7100 ± 0.0125``: a value with its standard error, where it has one."""
     digits = 4 if abs(estimate.value) <= 1 else 2
     spread = "" if estimate.stderr is None else f" ± {estimate.stderr:.{digits}f}"
     return f"{estimate.value:.{digits}f}{spread}"

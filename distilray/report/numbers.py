@@ -18,3 +18,8 @@ def short(value: float) -> str:
         if value >= max(size, 10_000):
             return f"{value / size:,.1f}{unit}"
     return f"{value:,.0f}"
+
+
+def scored(value: float, highest: float) -> str:
+    """A result on a scale up to ``highest``: ``0.847`` of 1 as ``84.7%``, ``8.314`` of 10 as ``8.31``."""
+    return f"{value:.1%}" if highest == 1 else f"{value:.2f}"

@@ -17,17 +17,20 @@ from distilray.planning import (
     RepeatStage,
     TrainingNeed,
     TrainingStage,
+    benchmark_needs,
     engine_gib,
     findings,
     needs,
+    not_there_yet,
     student_notes,
     training_doubts,
     training_needs,
     weights_gib,
 )
 from distilray.recipe import Recipe, TrainEntry
+from distilray.report.benchmark_plan import benchmarks_table
 from distilray.report.numbers import duration
-from distilray.runner import GlobalStage, size
+from distilray.runner import GlobalStage, Resources, size
 from distilray.sources import SourceSurvey
 from distilray.train import Findings, TrainResources
 
@@ -51,6 +54,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     if recipe.all_trainings():
         needed = training_needs(recipe, available)
         parts += [Text(""), _trainings(needed), Text(""), _machines(needed, available.storage_gb_s)]
+    if asked := benchmark_needs(recipe):
+        parts += [Text(""), benchmarks_table(asked)]
     if (found := findings(recipe)) and any(found.values()):
         parts += [Text(""), _templates(found)]
     memory = f", {available.memory_gib:.1f} GiB of memory free" if available.memory_gib is not None else ""
@@ -59,7 +64,8 @@ def plan_view(recipe: Recipe, plan: Plan, available: Available, sources: Sequenc
     nodes = f" on {available.nodes} machines" if available.nodes > 1 else ""
     parts += [Text(""), Text(f"available: {cpus}{counted(available.gpus, 'GPU')}{each}{nodes}{memory}")]
     malformed = [warning for source in sources for warning in source.warnings]
-    warnings = [*malformed, *_warnings(plan, available), *student_notes(recipe), *training_doubts(recipe, rows)]
+    doubts = [*student_notes(recipe), *training_doubts(recipe, rows)]
+    warnings = [*malformed, *_warnings(plan, available, recipe.resources), *doubts]
     parts += [Text(f"! {warning}", "yellow") for warning in warnings]
     return Group(*parts)
 
@@ -169,7 +175,13 @@ def _machines(needs: list[TrainingNeed], storage: float) -> Table:
 
 
 def _resident(models: Mapping[str, ModelSettings]) -> list[str]:
-    return [f"{name} x{model.replicas}" if model.replicas > 1 else name for name, model in models.items()]
+    return [f"{name} x{engines}" if (engines := _engines(model)) != "1" else name for name, model in models.items()]
+
+
+def _engines(model: ModelSettings) -> str:
+    """``"4"``, or ``"1-64"`` where more may join."""
+    least, most = model.least_replicas, model.most_replicas
+    return f"{least}" if most == least else f"{least}-{most}"
 
 
 def _models(models: Mapping[str, ModelSettings]) -> Table:
@@ -180,7 +192,7 @@ def _models(models: Mapping[str, ModelSettings]) -> Table:
             name,
             model.title,
             "not local" if weights is None else f"{weights:.2f}",
-            f"{model.replicas} x {counted(needs({name: model})['CPU'] / model.replicas, 'CPU')}",
+            f"{_engines(model)} x {counted(needs({name: model})['CPU'] / model.least_replicas, 'CPU')}",
             f"<= {model.sampling.max_tokens:,} a reply" if isinstance(model, GenerativeModel) else "",
         )
     return table
@@ -200,13 +212,13 @@ def _templates(found: Mapping[str, Findings | None]) -> Table:
     return table
 
 
-def _warnings(plan: Plan, available: Available) -> list[str]:
-    found = []
+def _warnings(plan: Plan, available: Available, resources: Resources) -> list[str]:
+    found = not_there_yet({phase.name: phase.models for phase in plan.phases()}, resources, available)
     for phase in plan.phases():
         if available.memory_gib is None:
             continue
         sizes = [engine_gib(model) for model in phase.models.values()]
-        known = [size * model.replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
+        known = [size * model.least_replicas for size, model in zip(sizes, phase.models.values(), strict=True) if size]
         if sum(known) > available.memory_gib:
             found.append(
                 f"phase {phase.name} needs about {sum(known):.1f} GiB of memory for its engines, "

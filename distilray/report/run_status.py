@@ -3,7 +3,7 @@
     status(store)["steps"][1]
     {"name": "answer", "stage": "steps/01-answer+check+judge", "rows_in": 4096, "created": 0, "kept": 4094, ...}
 
-Finished stages are read from their manifests, a stage in progress from the footers of its units; no row is read.
+Finished stages are read from their manifests, a stage in progress from the records of its units; no row is read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from distilray.ledger import (
     list_stages,
     list_trainings,
     read_claims,
-    read_footers,
+    read_counts,
+    superseded,
 )
 from distilray.report.status_view import render_status
 from distilray.storage import Store
@@ -34,7 +35,6 @@ from distilray.train import read_warnings
 
 __all__ = ["render_status", "status", "trainings"]
 
-READS_AT_ONCE = 16
 STEPS_FOLDER = "steps/"
 
 State = Literal["running", "finished", "interrupted", "never started"]
@@ -47,15 +47,19 @@ def status(store: Store) -> dict[str, Any]:
     tokens_out, seconds (summed over rows), stage_seconds (wall clock), tokens_per_s, units, units_missing, complete,
     counted (a column that a global step counts: how many rows have each value);
     ``models``: usage over the whole run, and ``busy_share``, the share of the time of their engines' places in which
-    these were busy; ``training``: see :func:`trainings`;
+    these were busy; ``idle``: of each phase that was not the first of its session, the seconds since the one before it
+    in which no phase asked engines, and the models whose engines were ``kept`` running for it;
+    ``training``: see :func:`trainings`;
     ``evaluations``: model, benchmark, metric, value, stderr,
     mean_output_tokens; ``state``, ``holder``, ``progress``; ``runners`` and ``engines``: rows and replies of each;
     ``set_aside``: stages of earlier settings, kept because their replies were paid for.
     """
-    record = store.read_json("run.json") if store.exists("run.json") else {}
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        counted = [(stage, _counted(store, stage, pool)) for stage in list_stages(store)]
-    holder = _living_holder(store)
+    with ThreadPoolExecutor() as pool:  # on an object store each of these waits for several replies
+        running, moving = pool.submit(_json, store, "run.json"), pool.submit(_json, store, "progress.json")
+        holding, aside = pool.submit(_living_holder, store), pool.submit(_set_aside, store)
+        trained, evaluated = pool.submit(trainings, store), pool.submit(read_results, store)
+        counted = [(stage, _counted(store, stage)) for stage in list_stages(store)]
+    record, progress, holder = running.result(), moving.result(), holding.result()
     state = _state(record, holder is not None, bool(counted))
     models: dict[str, dict[str, float]] = {}
     runners: dict[str, int] = {}
@@ -69,7 +73,7 @@ def status(store: Store) -> dict[str, Any]:
         **{key: record.get(key) for key in ("name", "created", "started", "finished", "sessions")},
         "state": state,
         "holder": str(holder) if holder else None,
-        "progress": store.read_json("progress.json") if state == "running" and store.exists("progress.json") else None,
+        "progress": (progress or None) if state == "running" else None,
         "steps": [
             _step(step, stage, manifest)
             for stage, manifest in counted
@@ -77,21 +81,34 @@ def status(store: Store) -> dict[str, Any]:
             for step in manifest.steps
         ],
         "models": [_model(name, usage) for name, usage in models.items()],
-        "training": trainings(store),
-        "evaluations": [msgspec.to_builtins(result) for result in read_results(store)],
+        "idle": [_idle(stage, manifest) for stage, manifest in counted if "idle_seconds" in manifest.details],
+        "training": trained.result(),
+        "evaluations": [msgspec.to_builtins(result) for result in evaluated.result()],
         "runners": runners,
         "engines": engines,
-        "set_aside": [f"{SET_ASIDE}/{name}" for name in store.names(SET_ASIDE)],
+        "set_aside": aside.result(),
     }
 
 
-def _counted(store: Store, stage: StageFiles, pool: ThreadPoolExecutor) -> Manifest:
+def _json(store: Store, path: str) -> dict[str, Any]:
+    """Empty if there is no such file."""
+    try:
+        return store.read_json(path)
+    except FileNotFoundError:
+        return {}
+
+
+def _set_aside(store: Store) -> list[str]:
+    return [*(f"{SET_ASIDE}/{name}" for name in store.names(SET_ASIDE)), *superseded(store)]
+
+
+def _counted(store: Store, stage: StageFiles) -> Manifest:
     """The stage's manifest, summed from its units if it is not complete."""
     if stage.complete and stage.manifest is not None:
         return stage.manifest
     begun = stage.manifest or Manifest(name=stage.name, kind="phase", fingerprint="")
     counted = msgspec.structs.replace(begun, units=0, steps=[], models={}, runners={}, engines={})
-    for unit, _ in read_footers(store, stage.units, pool).values():
+    for unit in read_counts(store, stage.folder, stage.units).values():
         counted.add(unit)
     return counted
 
@@ -146,6 +163,11 @@ def _model(name: str, usage: dict[str, float]) -> dict[str, Any]:
         "tokens_per_s": round(usage["tokens_out"] / seconds, 1) if seconds else None,
         "busy_share": round(usage["busy_s"] / usage["place_s"], 4) if usage.get("place_s") else None,
     }
+
+
+def _idle(stage: StageFiles, manifest: Manifest) -> dict[str, Any]:
+    seconds, kept = manifest.details["idle_seconds"], manifest.details.get("engines_kept", [])
+    return {"stage": stage.folder, "seconds": round(seconds, 3), "kept": kept}
 
 
 def trainings(store: Store) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.errors import counted
-from distilray.report.numbers import duration, short
+from distilray.report.numbers import duration, scored, short
 
 REASONS_SHOWN = 3
 OUTCOMES = ("rows_in", "created", "kept", "rejected", "failed")
@@ -30,6 +30,8 @@ def render_status(found: dict[str, Any]) -> Group:
         parts += [Text(), _counted(found["steps"])]
     if found["models"]:
         parts += [Text(), _models(found["models"])]
+    if found["idle"]:
+        parts.append(_idle(found["idle"]))
     for training in found["training"]:
         parts += [Text(), _training(training), *training_warnings([training])]
     if found["evaluations"]:
@@ -63,7 +65,8 @@ def _progress(progress: dict[str, Any]) -> Text:
 
 
 def _busy(model: dict[str, Any]) -> str:
-    return f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else ""
+    engines = f", {model['engines']} engines" if model.get("engines", 1) != 1 else ""
+    return engines + (f", engine places busy {model['busy_share']:.0%}" if "busy_share" in model else "")
 
 
 def _steps(steps: list[dict[str, Any]]) -> Table:
@@ -127,6 +130,13 @@ def _models(models: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _idle(idle: list[dict[str, Any]]) -> Text:
+    total = duration(sum(gap["seconds"] for gap in idle))
+    text = f"engines idle between phases for {total}"
+    kept = sorted({model for gap in idle for model in gap["kept"]})
+    return Text(text + (f"; kept running: {', '.join(kept)}" if kept else ""), "dim")
+
+
 def _training(training: dict[str, Any]) -> Text:
     line = Text.assemble(("training ", "dim"), training["name"], "  ")
     if not training["complete"]:
@@ -155,17 +165,18 @@ def _evaluations(results: list[dict[str, Any]]) -> Table:
             result["benchmark"],
             result["model"].replace("_", " "),
             result["metric"],
-            f"{result['value']:.1%}",
-            f"{result['stderr']:.1%}",
+            scored(result["value"], result["highest"]),
+            scored(result["stderr"], result["highest"]),
             f"{result['mean_output_tokens']:.1f}",
         )
     return table
 
 
 def _set_aside(folders: list[str]) -> Text:
+    few = ", ".join(folders[:3]) + (", ..." if len(folders) > 3 else "")
     return Text(
-        f"set-aside/ keeps {counted(len(folders), 'stage')} from earlier settings (the replies were paid for); delete "
-        "what you no longer need.",
+        f"{counted(len(folders), 'stage')} of earlier settings kept (replies were paid for): {few}. Delete what you no "
+        "longer need.",
         "dim",
     )
 

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distilray.ledger import Manifest
-from distilray.report.numbers import duration
+from distilray.report.numbers import duration, scored
 
 if TYPE_CHECKING:
     from distilray.driver import Event
@@ -225,8 +225,8 @@ def results_table(results: Sequence[Result]) -> Table:
         table.add_row(
             result.benchmark,
             result.model.replace("_", " "),
-            f"{result.value:.1%}",
-            f"{result.stderr:.1%}",
+            scored(result.value, result.highest),
+            scored(result.stderr, result.highest),
             f"{result.mean_output_tokens:.1f}",
             f"{result.questions:,}",
         )

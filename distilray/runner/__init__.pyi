@@ -12,9 +12,12 @@ from .ingest import run_sources as run_sources
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
 from .residency import Residency as Residency
+from .row_models import SEVERAL_TEMPERATURE as SEVERAL_TEMPERATURE
 from .row_models import ModelAccess as ModelAccess
 from .row_models import RowModels as RowModels
 from .row_models import RowUsage as RowUsage
+from .shared_storage import RunIsNotShared as RunIsNotShared
+from .shared_storage import require_shared as require_shared
 from .sizing import Sizing as Sizing
 from .sizing import size as size
 from .spending import spent as spent
@@ -24,3 +27,4 @@ from .stage import Phase as Phase
 from .tasks import RESERVED as RESERVED
 from .tasks import Tasks as Tasks
 from .tasks import in_groups as in_groups
+from .unit_size import fitting_unit_rows as fitting_unit_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,13 +12,19 @@ from distilray.errors import DistilrayError
 from distilray.ledger import Lease
 from distilray.storage import Store
 
+LEAST_UNIT_ROWS = 256
+
 
 class Resources(BaseModel):
     """What a run may use, and how its rows are divided into units."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit_rows: int = Field(default=256, ge=1, description="rows of one unit: read, retried and published as one")
+    unit_rows: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto",
+        description="rows of one unit: read, retried and published as one; auto: 256 to 16,384, for about 10,000 units "
+        "of at most 64 MB of text each, fixed when the run first reads its sources",
+    )
     runners: int | Literal["auto"] = Field(
         default="auto", description="number of row runners; auto: as many as keep every engine busy"
     )
@@ -41,6 +47,11 @@ class Resources(BaseModel):
         default=2.0, gt=0, description="memory of a global step before it spills to disk, GiB"
     )
 
+    @property
+    def rows_per_unit(self) -> int:
+        """``unit_rows``; until a run has fixed it, the fewest that auto gives."""
+        return LEAST_UNIT_ROWS if self.unit_rows == "auto" else self.unit_rows
+
 
 class Budget(BaseModel):
     """When to stop: a run that stopped at a limit resumes when the limit is raised."""
@@ -53,7 +64,8 @@ class Budget(BaseModel):
         default=0.5,
         ge=0,
         le=1,
-        description="stop after a step in which more than this share of at least 20 rows failed",
+        description="stop after a step in which more than this share of at least 20 rows failed, and during it once it "
+        "is more than this share of the first 100",
     )
 
 

@@ -36,6 +36,8 @@ class Decided(msgspec.Struct):
     counts: StepCounts
     counted: dict[str, dict[str, int]] = {}
     """Of the step's counted columns: value to rows."""
+    summary: dict[str, Any] = {}
+    """What the step says about the whole set."""
 
     def add(self, other: Decided) -> None:
         self.counts.add(other.counts)

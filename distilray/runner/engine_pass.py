@@ -72,7 +72,7 @@ class UnitAsker:
         pool = handles.pools[model].settings
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="asker").start()
-        rows = int(1.5 * pool.replicas * pool.requests_per_engine) + 1
+        rows = int(1.5 * pool.most_replicas * pool.requests_per_engine) + 1
         self.client, self.gate = asyncio.run_coroutine_threadsafe(self._open(rows), self.loop).result()
 
     def prepare(self, *arguments: Any) -> None:
@@ -101,9 +101,10 @@ def ask_units(
     handles: PoolHandles,
     keys: Mapping[str, str],
     *more: Any,
+    units_in_flight: int = 2,
 ) -> Iterator[tuple[str, C]]:
     """Path and counts of each file in ``keys`` (path to the mark of how its result is made), as they are done."""
     units = [{"path": path, "key": key} for path, key in keys.items()]
     arguments = (store, model, handles, *more)
-    for result in pass_units(asker, arguments, units, actors=1, cpus=ASKER_CPUS, units_in_flight=2):
+    for result in pass_units(asker, arguments, units, actors=1, cpus=ASKER_CPUS, units_in_flight=units_in_flight):
         yield result["path"], msgspec.json.decode(result["counts"], type=counts)

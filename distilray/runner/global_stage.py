@@ -45,15 +45,20 @@ def run_global(
         manifest.steps, manifest.units = [decided.counts], len(inputs)
         if decided.counted:
             manifest.details["counted"] = decided.counted
+        if decided.summary:
+            manifest.details["summary"] = decided.summary
         manifest.seconds = time.monotonic() - started
         manifest.finished = now()
         manifest.write(store, stage.directory)
         for folder in (SCAN, SHARDS):
             store.delete_dir(f"{stage.directory}/{folder}")
     if not manifest.steps[0].kept:
+        step = stage.step.step
+        assert isinstance(step, GlobalStep)
+        explained = step.explanation(manifest.details.get("summary") or {})
         raise RunStopped(
             f"step {stage.step.name} kept none of {manifest.steps[0].rows_in:,} rows ({manifest.steps[0].reasons}); "
-            "relax its settings and run again: earlier steps are kept"
+            "relax its settings and run again: earlier steps are kept" + (f"\n{explained}" if explained else "")
         )
     return [
         (name, UnitInput(unit.path, (*unit.decisions, f"{stage.directory}/decisions/{name}.parquet")))
@@ -82,6 +87,7 @@ def _decide(context: Context, stage: GlobalStage, inputs: Inputs, together: int)
     total = Decided(StepCounts(stage.step.name))
     for k in range(len(firsts)):  # in the units' order, so that the same reasons are counted whatever came first
         total.add(new[k] if k in new else msgspec.json.decode(earlier[k].result(), type=Decided))
+    total.summary = store.read_json(_all_shards(directory))["summary"]
     return total
 
 
@@ -126,5 +132,6 @@ def _run_query(
             f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"
         ).to_arrow_reader(65_536)
         write_shards(store, stage.directory, decided, together, units)
+        summary = step.summary(connection)
         connection.close()
-    store.write_json(_all_shards(stage.directory), {"units": units})
+    store.write_json(_all_shards(stage.directory), {"units": units, "summary": summary})

@@ -50,7 +50,7 @@ def run_sources(
         )
         manifest.write(store, directory)
         started = time.monotonic()
-        form = UnitForm(context.resources.unit_rows, dict(columns))
+        form = UnitForm(context.resources.rows_per_unit, dict(columns))
         _read(store, directory, sources, _shares(limit, len(sources)), form, span, manifest)
         manifest.seconds += time.monotonic() - started
         manifest.finished = now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -13,10 +14,23 @@ from ray.data import ExecutionResources
 from ray.exceptions import RayError
 
 from distilray.errors import MachineryFault
-from distilray.ledger import REPLIES, Manifest, StepCounts, UnitCounts, UnitInput, now, open_stage, read_unit_counts
+from distilray.ledger import (
+    REPLIES,
+    Manifest,
+    StepCounts,
+    UnitCounts,
+    UnitInput,
+    find_replies,
+    now,
+    open_stage,
+    plain_folder,
+    read_counts,
+    stream_folder,
+)
+from distilray.models import PoolHandles
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
-from distilray.runner.monitor import is_lost, reports, start_monitor
+from distilray.runner.monitor import Work, is_lost, reports, running_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
 from distilray.runner.residency import Residency
@@ -32,7 +46,7 @@ def run_phase(
 ) -> list[tuple[str, UnitInput]]:
     """Passes every unit of ``inputs`` (name, what to read) through ``phase``; returns what the next stage reads.
 
-    ``resident``: pools that the phase shares with others; by default it has its own, and stops them at its end.
+    ``resident``: pools that stay up for others; by default the phase has its own, and stops them at its end.
     Units whose file exists are not touched. Raises :class:`RunStopped` when the budget is spent or the lease is lost.
     """
     store = context.store
@@ -56,14 +70,12 @@ def run_phase(
         details=dict(manifest.details),
         steps=[StepCounts(named.name) for named in phase.steps],
     )
-    for name, unit in outputs:
-        if f"{name}.parquet" in published:
-            counted.add(read_unit_counts(store, unit.path))
+    _count(store, phase, [name for name, _ in outputs if f"{name}.parquet" in published], counted)
     started = time.monotonic()
     before = manifest.seconds
     try:
         if missing:
-            with nullcontext(resident) if resident else Residency(context, phase.models) as pools:
+            with nullcontext(resident) if resident else Residency(context) as pools:
                 _run_missing(context, phase, pools, missing, counted, total=len(inputs))
     finally:
         counted.seconds = before + time.monotonic() - started
@@ -71,6 +83,7 @@ def run_phase(
     _refuse_mass_failure(context, phase, counted)
     counted.finished = now()
     counted.write(store, phase.directory)
+    store.delete_dir(stream_folder(phase.directory))  # what is kept of it, each unit has sealed
     return outputs
 
 
@@ -83,11 +96,11 @@ def _run_missing(
     total: int,
 ) -> None:
     sizing = size(context.resources, phase.models, len(missing))
-    monitor = start_monitor(missing, spent(context.store), context.budget)
-    progress = Progress(context, phase, counted, total, monitor)
-    with progress:
-        progress.waiting = f"engines of {', '.join(phase.models)}" if phase.models else ""
-        handles = pools.handles()
+    names = [name for name, _ in missing]
+    places = find_replies(context.store, phase.directory, names, _replies_before(context, phase))
+    work = Work(context.store, phase.directory, tuple(missing), places, spent(context.store), context.budget)
+    with running_monitor(work) as monitor, Progress(context, phase, counted, total, monitor) as progress:
+        handles = _engines(phase, pools, counted, progress)
         progress.working(handles)
         working = time.monotonic()
         spec = RunnerSpec(
@@ -97,8 +110,8 @@ def _run_missing(
             monitor=monitor,
             seed=context.seed,
             admission=sizing.admission,
-            replies_before=_replies_before(context, phase),
             keep_replies=context.resources.keep_replies,
+            units_a_ticket=sizing.units_a_ticket,
         )
         try:
             stopped = _collect(context, spec, pools, missing, sizing, counted, monitor)
@@ -110,6 +123,7 @@ def _run_missing(
                 "else is: run the same command again"
             ) from error
         finally:
+            pools.ended = time.monotonic() if phase.models else pools.ended
             counted.details["working_seconds"] = (
                 counted.details.get("working_seconds", 0.0) + time.monotonic() - working
             )
@@ -125,6 +139,24 @@ def _run_missing(
                 raise MachineryFault(f"{phase.name}: runners left units undone; run the same command again")
             why = told["stop"]
             raise RunStopped(f"{why}; raise it and run the same command again; no request is repeated")
+
+
+def _engines(phase: Phase, pools: Residency, counted: Manifest, progress: Progress) -> PoolHandles:
+    """The phase's engines, and in the stage's details how long none worked before and which of them were kept."""
+    if not phase.models:
+        return pools.handles({})
+    waiting = f"engines of {', '.join(phase.models)}"
+
+    def told(text: str) -> None:
+        progress.waiting = f"{waiting}: {text}"
+
+    progress.waiting = waiting
+    before = pools.running
+    handles = pools.handles(phase.models, told)
+    counted.details["engines_kept"] = [name for name, model in phase.models.items() if before.get(name) == model]
+    if pools.ended is not None:
+        counted.details["idle_seconds"] = counted.details.get("idle_seconds", 0.0) + time.monotonic() - pools.ended
+    return handles
 
 
 def _count_places(counted: Manifest, progress: Progress) -> None:
@@ -154,7 +186,7 @@ def _collect(
     """Counts finished units; returns whether the runners had to stop before the last."""
     left = dict(missing)
     for result in _results(context, spec, pools, len(missing), sizing):
-        if result["counts"] is None:
+        if not result["counts"]:
             continue  # a ticket for which no unit was left
         del left[result["name"]]
         counted.add(decode(result["counts"], type=UnitCounts))
@@ -171,9 +203,15 @@ def _add_unheard(store: Store, phase: Phase, left: Mapping[str, UnitInput], coun
     """Counts units whose runner published them and died before it could say so; returns whether there are no others."""
     published = set(store.names(phase.directory)) if left else set()
     unheard = [name for name in left if f"{name}.parquet" in published]
-    for name in unheard:
-        counted.add(read_unit_counts(store, f"{phase.directory}/{name}.parquet"))
+    _count(store, phase, unheard, counted)
     return len(unheard) == len(left)
+
+
+def _count(store: Store, phase: Phase, published: Sequence[str], counted: Manifest) -> None:
+    """Adds units that are published."""
+    paths = {name: f"{phase.directory}/{name}.parquet" for name in published}
+    for counts in read_counts(store, phase.directory, paths).values():
+        counted.add(counts)
 
 
 def _results(
@@ -187,7 +225,8 @@ def _results(
         gpu=max(cluster.get("GPU", 0) - reserved["GPU"], 0),
     )
     # A runner holds more tickets than it can use, so that those of all runners together are enough.
-    tickets = [{"ticket": number} for number in range(units + sizing.runners * sizing.units_assigned)]
+    rounds = math.ceil(units / sizing.units_a_ticket)
+    tickets = [{"ticket": number} for number in range(rounds + sizing.runners * sizing.units_assigned)]
     yield from pass_units(
         RowRunner,
         (spec,),
@@ -207,7 +246,7 @@ def _replies_before(context: Context, phase: Phase) -> tuple[str, ...]:
     names = {named.name for named in phase.steps}
     found = []
     for folder in context.store.names(f"{REPLIES}/{parent}"):
-        if folder != own and names & set(folder.partition("-")[2].split("+")):
+        if folder != own and names & set(plain_folder(folder).partition("-")[2].split("+")):
             found.append(f"{parent}/{folder}")
     return tuple(found)
 

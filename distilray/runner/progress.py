@@ -85,6 +85,7 @@ class Progress:
             shares = {model: round(busy.share, 4) for model, busy in self.places.sample().items()}
             for model in models.keys() & shares.keys():
                 models[model]["busy_share"] = shares[model]
+                models[model]["engines"] = self.places.engines[model]
             waiting = sum(report["waiting"] for report in live.values())
             if self.busy_until_last_row is None and not waiting and units == self.total - self.units_at_start:
                 self.busy_until_last_row = shares

@@ -24,10 +24,12 @@ from distilray.models import (
     ModelSettings,
     Reply,
     Sampling,
+    ScoreReply,
+    ScoreRequest,
 )
 from distilray.prompts import Prompt, parts_of
 from distilray.rows import Row, split_reasoning
-from distilray.steps import ModelChoice
+from distilray.steps import ModelChoice, ModelIdentity
 
 T = TypeVar("T")
 
@@ -49,6 +51,8 @@ class Client(Protocol):
     async def ask(self, model: str, request: GenerateRequest) -> list[Reply]: ...
     @overload
     async def ask(self, model: str, request: ClassifyRequest) -> list[LabelReply]: ...
+    @overload
+    async def ask(self, model: str, request: ScoreRequest) -> list[ScoreReply]: ...
 
 
 @dataclass(slots=True)
@@ -90,13 +94,14 @@ class ModelAccess:
     attempts: int = 3
     watch: Watch | None = None
     """For ``distilray try``, which shows what was asked."""
-    _weights: dict[str, str] = field(default_factory=dict)
+    weights_ids: dict[str, str] = field(default_factory=dict)
+    """Those of the models as far as they are known; to compute one, a checkpoint is read."""
     _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
 
     def weights(self, model: str) -> str:
-        if model not in self._weights:
-            self._weights[model] = self.models[model].weights_id()
-        return self._weights[model]
+        if model not in self.weights_ids:
+            self.weights_ids[model] = self.models[model].weights_id()
+        return self.weights_ids[model]
 
     def sampling(self, model: str, again: bool, several: bool) -> tuple[Sampling, bytes]:
         """How ``model`` samples when it is asked once more, or for several replies, and the same as bytes."""
@@ -132,10 +137,18 @@ class RowModels:
         return RowModel(self, name)
 
     async def _replies(
-        self, model: str, prompt: Prompt[Any], messages: list[dict[str, str]], call: int, attempt: int, n: int
+        self,
+        model: str,
+        prompt: Prompt[Any],
+        messages: list[dict[str, str]],
+        call: int,
+        attempt: int,
+        n: int,
+        tokens: list[int] | None = None,
+        stop_ids: tuple[int, ...] = (),
     ) -> list[Reply]:
         access = self._access
-        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1)
+        sampling, sampling_key = access.sampling(model, attempt > 0, n > 1 or tokens is not None)
         origin = self._origin(call, attempt)
         seed = int.from_bytes(hashlib.blake2b(origin, digest_size=4).digest(), "big") >> 1
         digest = hashlib.blake2b(origin, digest_size=16)
@@ -144,12 +157,14 @@ class RowModels:
         digest.update(sampling_key)
         digest.update(b"%d" % n)
         digest.update(prompt.hash.encode())
+        if tokens is not None:
+            digest.update(_encode([tokens, stop_ids]))
         key = digest.hexdigest()
         logged = self._log.get(key)
         if logged is not None:
             replies = [Reply(**{**reply, "replayed": True}) for reply in logged]
         else:
-            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint)
+            request = GenerateRequest(messages, sampling, seed, self._row.id, n, prompt.constraint, tokens, stop_ids)
             replies = await access.client.ask(model, request)
             self._log.put(key, [plain(reply) for reply in replies])
         self._usage.add(model, replies)
@@ -177,6 +192,26 @@ class RowModels:
             access.watch(model, shown, [Reply(reply.label, "stop", reply.tokens_in)])
         return reply
 
+    async def _mean_log_prob(self, model: str, tokens: list[int], start: int) -> float:
+        access = self._access
+        digest = hashlib.blake2b(self._origin(self._next_call(), 0), digest_size=16)
+        digest.update(access.weights(model).encode())
+        digest.update(b"score")
+        digest.update(_encode([tokens, start]))
+        key = digest.hexdigest()
+        logged = self._log.get(key)
+        if logged is None:
+            request = ScoreRequest(tokens, tuple(range(start, len(tokens))), self._row.id)
+            [reply] = await access.client.ask(model, request)
+            mean = float(reply.scores.own_log_probs().mean())
+            logged = [{"mean_log_prob": mean, "tokens_in": reply.tokens_in, "cost": reply.cost}]
+            self._log.put(key, logged)
+            paid = Reply("", "stop", reply.tokens_in, cost=reply.cost)
+        else:
+            paid = Reply("", "stop", logged[0]["tokens_in"], cost=logged[0]["cost"], replayed=True)
+        self._usage.add(model, [paid])
+        return logged[0]["mean_log_prob"]
+
     def _origin(self, call: int, attempt: int) -> bytes:
         return f"{self._access.seed}\0{self._row.id}\0{self._step}\0{call}\0{attempt}".encode()
 
@@ -192,6 +227,12 @@ class RowModel:
 
     def __init__(self, models: RowModels, name: str) -> None:
         self._models, self._name = models, name
+
+    @property
+    def identity(self) -> ModelIdentity:
+        access = self._models._access
+        sampling, _ = access.sampling(self._name, False, False)
+        return ModelIdentity(access.models[self._name].title, access.weights(self._name), sampling)
 
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
         messages = prompt.messages(row, **variables)
@@ -214,8 +255,18 @@ class RowModel:
         messages = prompt.messages(row, **variables)
         return await self._models._replies(self._name, prompt, messages, self._models._next_call(), 0, n)
 
+    async def continued(
+        self, prompt: Prompt[Any], messages: list[dict[str, str]], tokens: list[int], stop_ids: tuple[int, ...]
+    ) -> Reply:
+        call = self._models._next_call()
+        [reply] = await self._models._replies(self._name, prompt, messages, call, 0, 1, tokens, stop_ids)
+        return reply
+
     async def classify(self, row: Row) -> LabelReply:
         return await self._models._label(self._name, parts_of(row))
+
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        return await self._models._mean_log_prob(self._name, tokens, start)
 
 
 def plain(reply: Reply) -> dict[str, Any]:

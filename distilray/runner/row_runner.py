@@ -23,15 +23,27 @@ import ray
 from msgspec.json import encode
 
 from distilray.errors import MachineryFault
-from distilray.ledger import ReplyLog, UnitCounts, UnitInput, kept_rows, write_unit
+from distilray.ledger import (
+    RECORD_EVERY_S,
+    RecordWriter,
+    ReplyLog,
+    ReplyStream,
+    UnitCounts,
+    UnitInput,
+    find_in_streams,
+    kept_rows,
+    write_unit,
+)
 from distilray.models import BudgetSpent, PoolClient, PoolHandles, tune_gc
 from distilray.rows import Row
 from distilray.runner.admission import Admission
 from distilray.runner.crowd import Crowd, OpenUnit
 from distilray.runner.dispatch import Opened
 from distilray.runner.marks import Marks, UnitMarks
+from distilray.runner.monitor import Wait
 from distilray.runner.queues import REPORT_EVERY_S
 from distilray.runner.row_models import ModelAccess
+from distilray.runner.shared_storage import refusal, sees
 from distilray.runner.stage import Phase
 from distilray.runner.unit import Passage
 from distilray.storage import Store
@@ -55,9 +67,8 @@ class RunnerSpec:
     seed: int
     admission: Admission
     """What each runner may work on at once."""
-    replies_before: tuple[str, ...] = ()
-    """Earlier phases of the run whose replies are looked up too."""
     keep_replies: bool = True
+    units_a_ticket: int = 1
 
 
 class RowRunner:
@@ -68,33 +79,47 @@ class RowRunner:
         self.id = f"{ray.get_runtime_context().get_node_id()[:6]}-{uuid.uuid4().hex[:8]}"
         self.schema = spec.phase.schema()
         self.files = ThreadPoolExecutor(4, thread_name_prefix="unit-files")
+        self.records = RecordWriter(spec.store, spec.phase.directory, self.id)
+        self.stream = ReplyStream(spec.store, spec.phase.directory, self.id)
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True, name="rows").start()
         self.session = asyncio.run_coroutine_threadsafe(self._open(), self.loop).result()
 
     async def _open(self) -> _Session:
         client = PoolClient(self.spec.pools)
-        access = ModelAccess(client, self.spec.phase.models, self.spec.seed)
+        weights = {name: pool.weights_id for name, pool in self.spec.pools.pools.items()}
+        access = ModelAccess(client, self.spec.phase.models, self.spec.seed, weights_ids=weights)
         session = _Session(client, access, Crowd(replace(self.spec.admission)), Marks(self.id, self.spec.monitor))
-        session.reporter = asyncio.create_task(self._report(session))
+        session.work = [asyncio.create_task(self._report(session)), asyncio.create_task(self._record_on())]
+        await self._see_the_run(session.crowd)
         tune_gc()
         return session
 
+    async def _see_the_run(self, crowd: Crowd) -> None:
+        """Stops all runners where this one's node, which may have joined late, does not see the run directory."""
+        store, manifest = self.spec.store, f"{self.spec.phase.directory}/manifest.json"
+        if store.local and not await asyncio.get_running_loop().run_in_executor(self.files, sees, store, manifest):
+            await self.spec.monitor.fault.remote(refusal(store))
+            crowd.stop()
+
     async def __call__(self, batch: Mapping[str, Any]) -> AsyncIterator[dict[str, list[Any]]]:
         for ticket in batch["ticket"]:
-            work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
-            name, counts = await asyncio.wrap_future(work)
-            yield {"name": [name], "counts": [encode(counts) if counts else None]}
+            for _ in range(self.spec.units_a_ticket):
+                work = asyncio.run_coroutine_threadsafe(self._run(int(ticket)), self.loop)
+                name, counts = await asyncio.wrap_future(work)
+                yield {"name": [name], "counts": [encode(counts) if counts else b""]}
+                if counts is None:
+                    break  # no unit is left, or the run stops
 
     async def _run(self, ticket: int) -> tuple[str, UnitCounts | None]:
         """The unit that the ticket opened and its counts; none where no unit is left, or the run was stopped."""
         for left in reversed(range(FAULTS_BEFORE_STOPPING)):
             try:
                 async with self.session.crowd.unit() as place:
-                    opened = await self.spec.monitor.opens.remote(self.id, ticket)
+                    opened = await self._next_unit(ticket)
                     if opened is None:
                         return "", None
-                    return opened.name, await self._closing(opened, place)
+                    return opened.name, await self._closing(opened, ticket, place)
             except BudgetSpent:
                 return "", None
             except MachineryFault as fault:
@@ -107,25 +132,33 @@ class RowRunner:
                 await asyncio.sleep(PAUSE_S * random.uniform(0.5, 1.5))
         raise AssertionError("the last try returns")
 
-    async def _closing(self, opened: Opened, place: OpenUnit) -> UnitCounts:
+    async def _next_unit(self, ticket: int) -> Opened | None:
+        while isinstance(opened := await self.spec.monitor.opens.remote(self.id, ticket), Wait):
+            await asyncio.sleep(opened.seconds)
+        return opened
+
+    async def _closing(self, opened: Opened, ticket: int, place: OpenUnit) -> UnitCounts:
         """Passes the unit through the phase, and tells the monitor how it ended."""
         published = False
+        self.session.open[opened.name] = ticket
         try:
             counts = await self._pass(opened, place)
             published = True
+            if self.session.crowd.admission.open == 1:  # nothing else will end soon
+                await self._record()
         finally:
             await self.spec.monitor.closes.remote(self.id, opened.name, published)
+            del self.session.open[opened.name]
         return counts
 
     async def _pass(self, opened: Opened, place: OpenUnit) -> UnitCounts:
-        name, unit, crashes = opened
+        name, phase = opened.name, self.spec.phase
         started = time.perf_counter()
-        phase, store = self.spec.phase, self.spec.store
         in_thread = asyncio.get_running_loop().run_in_executor
-        rows, size = await in_thread(self.files, self._read, unit)
+        rows, size = await in_thread(self.files, self._read, opened.unit)
         place.read(len(rows), size)
-        replies = await in_thread(self.files, ReplyLog, store, phase.directory, name, self.spec.replies_before)
-        marks = UnitMarks(self.session.marks, name, crashes)
+        replies = await in_thread(self.files, self._replies, opened)
+        marks = UnitMarks(self.session.marks, name, opened.crashes)
         passage = Passage(phase.steps, self.session.access, replies, marks, place)
         try:
             values = await passage.run(rows)
@@ -140,16 +173,40 @@ class RowRunner:
             engines=self.session.engines_since_last_unit(),
             seconds=time.perf_counter() - started,
         )
-        await in_thread(self.files, self._publish, name, values, counts)
-        await in_thread(self.files, replies.seal if self.spec.keep_replies else replies.drop)
+        await in_thread(self.files, self._publish, name, values, counts, replies)
         return counts
 
     def _read(self, unit: UnitInput) -> tuple[list[Row], int]:
         table = kept_rows(self.spec.store, unit)
         return [Row(values) for values in table.to_pylist()], table.nbytes
 
-    def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts) -> None:
+    def _replies(self, opened: Opened) -> ReplyLog:
+        store, phase, places = self.spec.store, self.spec.phase.directory, opened.places
+        if opened.runners:
+            places += find_in_streams(store, phase, opened.name, opened.runners)
+        return ReplyLog(store, phase, opened.name, places, self.stream)
+
+    def _publish(self, name: str, values: list[dict[str, Any]], counts: UnitCounts, replies: ReplyLog) -> None:
+        if self.spec.keep_replies:
+            replies.seal()  # first: a kill between the two must not lose them
         write_unit(self.spec.store, f"{self.spec.phase.directory}/{name}.parquet", values, self.schema, counts)
+        if not self.spec.keep_replies:
+            replies.drop()
+        self.records.add(name, counts)
+
+    async def _record_on(self) -> None:
+        while True:
+            await asyncio.sleep(RECORD_EVERY_S)
+            await self._record()
+
+    async def _record(self) -> None:
+        """Records the units that were published since; after that their replies in the stream are not needed."""
+        in_thread = asyncio.get_running_loop().run_in_executor
+        try:
+            recorded = await in_thread(self.files, self.records.flush)
+            await in_thread(self.files, self.stream.recorded, recorded)
+        except OSError as fault:
+            log.warning("units are published, their record waits: %s", fault)
 
     async def _report(self, session: _Session) -> None:
         while True:
@@ -162,6 +219,7 @@ class RowRunner:
                 "waiting": crowd.admission.waiting,
                 "began": crowd.began,
                 "outcomes": crowd.outcomes,
+                "failures": crowd.failures,
                 "models": {
                     name: {
                         "tokens_in": model.tokens_in,
@@ -174,6 +232,7 @@ class RowRunner:
                 "tokens": sum(model.tokens_in + model.tokens_out for model in usage.values()),
                 "money": sum(model.cost for model in usage.values()),
                 "queues": session.client.queues,
+                "open": dict(session.open),
             }
             told = await self.spec.monitor.report.remote(self.id, report)
             session.client.others(told["others"])
@@ -186,7 +245,9 @@ class _Session:
 
     def __init__(self, client: PoolClient, access: ModelAccess, crowd: Crowd, marks: Marks) -> None:
         self.client, self.access, self.crowd, self.marks = client, access, crowd, marks
-        self.reporter: asyncio.Task[None] | None = None
+        self.work: list[asyncio.Task[None]] = []
+        self.open: dict[str, int] = {}
+        """Units, and the tickets for which they were handed out."""
         self._counted: dict[str, int] = {}
 
     def engines_since_last_unit(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from distilray.ledger import plain_folder
 from distilray.models import ModelSettings
 from distilray.rows import schema_with
 from distilray.steps import GlobalStep, Step
@@ -39,7 +40,7 @@ class Phase:
 
     @property
     def name(self) -> str:
-        return self.directory.rsplit("/", 1)[-1]
+        return plain_folder(self.directory).rsplit("/", 1)[-1]
 
     def schema(self):
         return schema_with(self.columns)
@@ -55,4 +56,4 @@ class GlobalStage:
 
     @property
     def name(self) -> str:
-        return self.directory.rsplit("/", 1)[-1]
+        return plain_folder(self.directory).rsplit("/", 1)[-1]

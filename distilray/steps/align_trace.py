@@ -119,7 +119,9 @@ class AlignTrace(TraceStep, RatingStep):
         if len(state.rewrites) == self.max_rounds:
             return LOST if state.lost else NOT_IN_TIME
         prompt, action = (SHORTEN_TRACE, "shortened") if state.ratings[-1] == "hard" else (EXTEND_TRACE, "extended")
-        text = await models[self.rewriter].ask(prompt, row, trace=state.traces[-1], answer=conclusion_of(row))
+        text = await models[self.rewriter].ask(
+            self.sized(prompt), row, trace=state.traces[-1], answer=conclusion_of(row)
+        )
         if text in state.seen:
             state.rewrites.append(f"{action}: a text seen before")
             return LOST if text not in state.traces else REPEATED
@@ -151,12 +153,13 @@ class AlignTrace(TraceStep, RatingStep):
         for number, (trace, rating) in enumerate(zip(traces, ratings, strict=True)):
             asked = {"trace": trace, "answer": row["conclusion"]}
             if self.student is None:
-                yield Demonstration(RATE_TRACE, row, asked, rating)
+                yield Demonstration(self.sized(RATE_TRACE), row, asked, rating)
             if rating != "medium" and ratings[number + 1 : number + 2] == ["medium"]:
-                yield Demonstration(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE, row, asked, traces[number + 1])
+                prompt = self.sized(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE)
+                yield Demonstration(prompt, row, asked, traces[number + 1])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        rating = (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE)
+        rating = (self.sized(prompt) for prompt in (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE))
         return (*super().prompts_used(), *rating, *((CONTINUE_TRACE,) if self.student is not None else ()))
 
 

@@ -1,6 +1,7 @@
 """Answer: the teacher answers the instruction, in the format that its task wants (posts A.8, B.16).
 
     answer: {model: teacher, n: 4}
+    answer: {model: teacher, style: by_task}             # after classify_task
 
 One answer per row, or ``n`` of them for rejection sampling: then ``answers`` holds all that are complete, ``answer``
 the first, and a later ``check`` picks the first right one.
@@ -8,17 +9,18 @@ the first, and a later ``check`` picks the first right one.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from distilray.prompts import ANSWER
+from distilray.prompts import Prompt
 from distilray.rows import MalformedRecord, Outcome, Row, kept, rejected
-from distilray.steps.base import ModelName, Models, Step
+from distilray.steps.base import ModelName, Models
+from distilray.steps.shared.answering import AnsweringStep
 from distilray.steps.shared.reasoning import split_reply
 
 
-class Answer(Step):
+class Answer(AnsweringStep):
     """The teacher answers every instruction; answers cut off by the length limit are not used."""
 
     reads: ClassVar = ("messages",)
@@ -29,7 +31,6 @@ class Answer(Step):
         "reasonings": "list<string>",
         "answer_tokens": "int",
     }
-    prompts: ClassVar = (ANSWER,)
 
     model: ModelName
     n: Annotated[
@@ -43,7 +44,7 @@ class Answer(Step):
     async def process(self, row: Row, models: Models) -> Outcome:
         if self.unanswered_only and row["answer"]:
             return kept()
-        replies = await models[self.model].replies(ANSWER, row, n=self.n)
+        replies = await self.answered(models[self.model], row, self.n)
         whole, reasons = [], []
         for reply in replies:
             if reply.finish_reason == "length":
@@ -68,3 +69,6 @@ class Answer(Step):
             reasonings=[reasoning for reasoning, _, _ in whole],
             answer_tokens=tokens,
         )
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return (self.answer_prompt,)

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from distilray.models import LabelReply, Reply
+from distilray.models import LabelReply, Reply, Sampling
 from distilray.prompts import Prompt
 from distilray.rows import Outcome, Row
 from distilray.steps.shared.demonstrations import Demonstration
@@ -53,8 +53,22 @@ ModelName = Annotated[str | ModelChoice, ModelRole()]
 ClassifierName = Annotated[str | ModelChoice, ModelRole(labels=True)]
 
 
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which model answers, so that a verdict can name it and a reply can be found again."""
+
+    name: str
+    """The checkpoint, or the model's name at an endpoint."""
+    version: str
+    """Identity of the weights, or of the endpoint."""
+    sampling: Sampling
+
+
 class Model(Protocol):
     """A model as one row in one step sees it."""
+
+    @property
+    def identity(self) -> ModelIdentity: ...
 
     async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
         """The parsed reply. If a reply does not parse or was cut by length, the request is repeated (another
@@ -67,6 +81,18 @@ class Model(Protocol):
 
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> list[Reply]:
         """``n`` raw replies, whole or cut, for steps that inspect each reply themselves."""
+        ...
+
+    async def mean_log_prob(self, tokens: list[int], start: int) -> float:
+        """The mean log-probability (nats) of ``tokens[start:]``, each given all before it; ``start`` is at least 1.
+        Only engines that score tokens (vLLM's) can tell."""
+        ...
+
+    async def continued(
+        self, prompt: Prompt[Any], messages: list[dict[str, str]], tokens: list[int], stop_ids: tuple[int, ...]
+    ) -> Reply:
+        """How the model goes on from ``tokens``, its own token ids, which say the unfinished ``messages`` of a prompt;
+        one of ``stop_ids`` ends it. Sampled at temperature 1 where the model is greedy. Only vLLM's engines can."""
         ...
 
 

@@ -57,6 +57,14 @@ class GlobalStep(BaseModel):
         """SQL over ``rows``: ``id``, ``unit``, ``reason`` (null: kept; text: rejected for it), the columns written."""
         raise NotImplementedError(f"{type(self).__name__} does not implement decide")
 
+    def summary(self, rows: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """What the stage's manifest and the report say about the decision, as JSON; by default nothing."""
+        return {}
+
+    def explanation(self, summary: Mapping[str, Any]) -> str:
+        """The lines of ``summary`` that say why no row is left, for the error that stops the run."""
+        return ""
+
     def columns_read(self) -> set[str]:
         return set(self.reads)
 

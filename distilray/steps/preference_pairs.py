@@ -10,7 +10,6 @@ that the student writes itself show it what it does wrong now; pairs that it alr
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -20,13 +19,9 @@ from distilray.models import Reply
 from distilray.prompts import PLAIN, Prompt
 from distilray.rows import MalformedRecord, Outcome, Row, join_reasoning, kept, rejected
 from distilray.steps.base import ModelName, Models
+from distilray.steps.shared.overlap import overlap
 from distilray.steps.shared.reasoning import split_reply
 from distilray.steps.shared.trace import TraceStep
-
-SHINGLE = 3
-"""Words of the pieces by which texts are compared."""
-WORD = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+|[^\w\s]")
-"""A word is a Chinese character, a run of other letters and digits, or a mark."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +145,3 @@ class PreferencePairs(TraceStep):
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (PLAIN, *super().prompts_used())
-
-
-def overlap(one: str, other: str) -> float:
-    """Share of the pieces of ``SHINGLE`` words of either text that both have (Jaccard), 0 to 1. Linear in the texts'
-    lengths, which for traces may be tens of thousands of words."""
-    mine, theirs = _pieces(one), _pieces(other)
-    return len(mine & theirs) / len(mine | theirs)
-
-
-def _pieces(text: str) -> set[tuple[str, ...]]:
-    words = WORD.findall(text)
-    return {tuple(words[k : k + SHINGLE]) for k in range(max(1, len(words) - SHINGLE + 1))}

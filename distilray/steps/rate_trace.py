@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from distilray.prompts import RATE_TRACE
+from distilray.prompts import RATE_TRACE, Prompt
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.demonstrations import Demonstration
@@ -23,7 +23,6 @@ class RateTrace(RatingStep):
 
     reads: ClassVar = ("messages", "answer")
     writes: ClassVar = {"rating": "string", "rating_share": "float", "rating_votes": "list<string>"}
-    prompts: ClassVar = (RATE_TRACE,)
     demonstration_columns: ClassVar = ("answer", "reasoning", "rating")
 
     model: ModelName
@@ -37,4 +36,8 @@ class RateTrace(RatingStep):
 
     def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
         if row["rating"]:
-            yield Demonstration(RATE_TRACE, row, {"trace": trace_of(row), "answer": conclusion_of(row)}, row["rating"])
+            asked = {"trace": trace_of(row), "answer": conclusion_of(row)}
+            yield Demonstration(self.sized(RATE_TRACE), row, asked, row["rating"])
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return (self.sized(RATE_TRACE),)

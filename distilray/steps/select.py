@@ -10,12 +10,14 @@ suit the student (post B.24).
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 import duckdb
 from pydantic import Field, model_validator
 
 from distilray.steps.global_step import SHARES, ByRound, GlobalStep, at_round, quoted
+from distilray.steps.shared.selection import summarise, written_out
 from distilray.steps.shared.student_sizes import SCORES, SUITS, StudentSize
 
 
@@ -60,7 +62,8 @@ class Select(GlobalStep):
 
     def columns_read(self) -> set[str]:
         scores = SCORES if self.match is not None else ()
-        return {*([self.by] if self.by else []), *self.group_by, *scores}
+        by = (self.by, "task", "language") if self.by else ()
+        return {*by, *self.group_by, *scores}
 
     def decide(self, rows: duckdb.DuckDBPyConnection) -> str:
         groups = f"PARTITION BY {', '.join(quoted(name) for name in self.group_by)}" if self.group_by else ""
@@ -78,6 +81,13 @@ class Select(GlobalStep):
             )
             SELECT id, unit, CASE {" ".join(self._reasons())} END AS reason, rank FROM ranked
         """
+
+    def summary(self, rows: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """The distribution of ``by`` and the share kept, for each task and language."""
+        return summarise(rows, quoted(self.by), self.decide(rows)) if self.by else {}
+
+    def explanation(self, summary: Mapping[str, Any]) -> str:
+        return written_out(summary) if summary else ""
 
     def _reasons(self) -> list[str]:
         """Branches of a CASE; the first that holds is the reason why a row is rejected."""

@@ -9,21 +9,22 @@ the student will read them. The rewriter mostly copies: give it ``speculation: {
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from distilray.prompts import SHORTEN_TRACE, trace_steps
+from distilray.prompts import SHORTEN_TRACE, Prompt, trace_steps
 from distilray.rows import Outcome, Row, kept, rejected
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.demonstrations import Demonstration
+from distilray.steps.shared.sizing import SizedStep
 from distilray.steps.shared.tokens import TokenizerPath, token_counts
 from distilray.steps.shared.trace import TraceStep, conclusion_of, objection, trace_of, with_trace
 
 RUN_TOGETHER = "steps run together"
 
 
-class ShortenTrace(TraceStep):
+class ShortenTrace(TraceStep, SizedStep):
     """Condenses every trace; a rewrite that loses the answer or the steps is tried again, then the row is rejected."""
 
     writes: ClassVar = {
@@ -36,7 +37,6 @@ class ShortenTrace(TraceStep):
         "trace_tokens_after": "int",
         "verdict": "string",
     }
-    prompts: ClassVar = (SHORTEN_TRACE,)
     demonstration_columns: ClassVar = ("long_trace", "short_trace", "conclusion")
 
     model: ModelName
@@ -59,7 +59,7 @@ class ShortenTrace(TraceStep):
             return kept(trace_tokens_before=before, trace_tokens_after=before)
         reason, verdict = "", None
         for _ in range(self.tries):
-            short = await models[self.model].ask(SHORTEN_TRACE, row, trace=long, answer=conclusion_of(row))
+            short = await models[self.model].ask(self.sized(SHORTEN_TRACE), row, trace=long, answer=conclusion_of(row))
             if len(trace_steps(short)) == 1 < len(trace_steps(long)) and "\n" in short:
                 reason = RUN_TOGETHER
                 continue
@@ -85,4 +85,8 @@ class ShortenTrace(TraceStep):
         """Rewrites that are shorter; an unchanged trace demonstrates nothing."""
         long, short = row["long_trace"], row["short_trace"]
         if long and short and long != short:
-            yield Demonstration(SHORTEN_TRACE, row, {"trace": long, "answer": row["conclusion"]}, short)
+            asked = {"trace": long, "answer": row["conclusion"]}
+            yield Demonstration(self.sized(SHORTEN_TRACE), row, asked, short)
+
+    def prompts_used(self) -> tuple[Prompt[Any], ...]:
+        return (self.sized(SHORTEN_TRACE), *super().prompts_used())

@@ -1,7 +1,8 @@
 from .addresses import absolute as absolute
 from .addresses import resolve as resolve
 from .atomic import put as put
-from .downloads import download as download
+from .downloads import RemoteFolder as RemoteFolder
+from .downloads import everything as everything
 from .parquet import read_parquet as read_parquet
 from .parquet import read_parquet_footer as read_parquet_footer
 from .parquet import write_parquet as write_parquet

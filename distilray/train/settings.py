@@ -20,9 +20,18 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from distilray import verifiers
+from distilray.prompts import system_turn
 
 Sharding = Literal["fsdp", "ddp", "zero2", "zero3"]
 Attention = Literal["sdpa", "flash_attention_2", "flex_attention"]
@@ -151,7 +160,10 @@ class TrainSettings(Settings):
         description="an earlier training whose result to start from; in a repeat also its own (the round before), "
         "or [its own, where the first round starts]",
     )
-    system: str | None = Field(default=None, description="the student's system prompt, here and wherever it answers")
+    system: Annotated[str, AfterValidator(system_turn)] | None = Field(
+        default=None,
+        description="the student's system prompt, here and wherever it answers; preset:NAME: a published student's",
+    )
     think: bool = Field(
         default=False, description="train on the row's reasoning too, in a <think> block before the answer"
     )

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 import distilray as dr
 from benchmarks.faulty_store import FaultyStore
 from distilray.errors import MachineryFault
-from distilray.ledger import reconcile
+from distilray.ledger import Manifest, reconcile
 from distilray.report.run_status import status
 from distilray.rows import Outcome, Row, kept
+from distilray.runner import RunStopped, sizing
 from distilray.steps import Models, Step
 from distilray.storage import Store
 
@@ -136,3 +138,46 @@ def test_a_row_that_kills_its_runner_fails_alone(ray_cluster: None, tmp_path: Pa
     assert failed["reference"] == str(KILLER) and "killed its runner" in failed["reason"]
     assert reconcile(run.store, deep=True).ok
     assert time.monotonic() - began < 1400
+
+
+def kill_the_monitor(store: Store, units: int) -> None:
+    """As soon as ``units`` units are published."""
+    phase = "steps/01-answer"
+    while len([name for name in store.names(phase) if name.endswith(".parquet")]) < units:
+        time.sleep(0.05)
+    found = [p for p in psutil.process_iter(["cmdline"]) if "ray::Monitor" in " ".join(p.info["cmdline"] or ())]
+    below = {child.pid for child in psutil.Process().children(recursive=True)}
+    [monitor] = [process for process in found if process.pid in below]
+    monitor.kill()
+
+
+@pytest.mark.parametrize("budget", [None, 3_000])
+def test_a_monitor_that_dies_is_started_again_and_watches_over_the_budget(
+    ray_cluster: None, tmp_path: Path, budget: int | None
+) -> None:
+    teacher = dr.EchoModel(tokens=8, latency_s=0.5, concurrency=32)
+    work = recipe(640, teacher=teacher).changed(budget=dr.Budget(tokens=budget))
+    store = Store(tmp_path / "run")
+    killer = threading.Thread(target=kill_the_monitor, args=(store, 2))
+    killer.start()
+    if budget is None:
+        run = dr.run(work, directory=tmp_path / "run")
+        assert run.outcomes["answer"].kept == 640
+        [model] = status(store)["models"]
+        assert (model["replies"], model["replayed"]) == (640, 0)  # nobody was asked twice
+    else:
+        with pytest.raises(RunStopped, match=r"budget\.tokens"):
+            dr.run(work, directory=tmp_path / "run")
+    killer.join()
+    assert reconcile(store, deep=True).ok
+
+
+def test_a_ticket_opens_several_units_where_there_are_many(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizing, "TICKETS", 3)
+    run = dr.run(recipe(640, unit_rows=16, runners=2), directory=tmp_path / "run")
+    assert run.outcomes["answer"].kept == 640
+    manifest = Manifest.read(run.store, "steps/01-answer")
+    assert manifest is not None and manifest.units == 40
+    assert reconcile(run.store, deep=True).ok

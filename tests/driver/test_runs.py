@@ -14,10 +14,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.driver import run
-from distilray.ledger import Manifest, UnitInput, kept_rows, reconcile
+from distilray.ledger import (
+    RECORDS,
+    Manifest,
+    UnitInput,
+    kept_rows,
+    read_counts,
+    read_current,
+    reconcile,
+    stream_folder,
+)
 from distilray.recipe import RecipeError
 from distilray.report.run_status import status
 from distilray.runner import RunStopped
+from distilray.sources import SourceError
 from distilray.storage import Store
 from tests.support.echo_recipe import write
 
@@ -53,6 +63,10 @@ def test_a_run_accounts_for_every_row_and_a_second_one_does_nothing(ray_cluster:
     manifest = Manifest.read(store, PHASE)
     assert manifest is not None and len(manifest.runners) == 2
     assert sum(manifest.runners.values()) == sum(manifest.engines.values()) == 200
+    units = {name.removesuffix(".parquet"): f"{PHASE}/{name}" for name in store.names(PHASE) if name.startswith("unit")}
+    assert len(units) == 7 and store.names(f"{PHASE}/{RECORDS}")
+    assert sum(found.steps[0].kept for found in read_counts(store, PHASE, units).values()) == 200
+    assert store.files_below(stream_folder(PHASE)) == []  # every unit has sealed its own
     before = {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
     run(recipe, directory=str(tmp_path / "run"))
     assert before == {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
@@ -69,6 +83,14 @@ def test_a_record_that_cannot_be_read_is_a_failed_row_with_file_and_line(ray_clu
     assert "rows.jsonl:21" in bad["reason"]
 
 
+def test_an_error_of_a_task_within_a_task_is_raised_as_it_was(ray_cluster: None, tmp_path: Path):
+    recipe = write(tmp_path, rows=1)
+    source = "sources=[{name: own, uses: 'tests.support.own_sources:closed_after_one'}]"
+    with pytest.raises(SourceError) as raised:
+        run(recipe, [source], directory=str(tmp_path / "run"))
+    assert str(raised.value) == "the catalogue: is closed. Ask again tomorrow."
+
+
 def test_a_changed_step_is_done_again_and_the_one_before_it_is_not(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path)
     store = run(recipe, directory=str(tmp_path / "run")).store
@@ -81,11 +103,22 @@ def test_a_changed_step_is_done_again_and_the_one_before_it_is_not(ray_cluster: 
 def test_a_changed_step_pays_for_no_reply_of_a_step_that_shares_its_phase(ray_cluster: None, tmp_path: Path):
     recipe = write(tmp_path)
     store = run(recipe, directory=str(tmp_path / "run")).store
+    before = {path: store.read(path) for path in store.files_below(PHASE)}
     run(recipe, ["steps.check={min_characters: 20, language: false}"], directory=str(tmp_path / "run"))
-    manifest = Manifest.read(store, PHASE)
+    assert before == {path: store.read(path) for path in store.files_below(PHASE)}  # it stays where it is
+    manifest = Manifest.read(store, read_current(store)[PHASE])
     assert manifest is not None and counts(store)["check"] == (200, 0, 190, 10, 0)
     assert manifest.models["teacher"]["replayed"] == manifest.models["teacher"]["replies"] == 200
     assert manifest.engines == {}  # no engine was asked
+
+
+def test_a_run_keeps_the_rows_of_a_unit_that_it_began_with(ray_cluster: None, tmp_path: Path):
+    recipe = write(tmp_path)
+    store = run(recipe, directory=str(tmp_path / "run")).store
+    assert store.read_json("run.json")["unit_rows"] == 32
+    before = {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
+    run(recipe, ["resources.unit_rows=auto"], directory=str(tmp_path / "run"))
+    assert before == {name: os.path.getmtime(store.full(f"{PHASE}/{name}")) for name in store.names(PHASE)}
 
 
 def test_a_budget_stops_cleanly_and_goes_on_when_it_is_raised(ray_cluster: None, tmp_path: Path):

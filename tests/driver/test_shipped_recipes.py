@@ -36,7 +36,7 @@ def test_a_student_of_the_first_posts_recipe_is_trained_evaluated_and_answers(
     ray_cluster: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recipe, overrides = cut("answer-and-sft", tmp_path, {"gsm8k": 10, "instructions": 4})
-    only_after = "evaluate.gsm8k-test.models=[student_after]"  # an engine less
+    only_after = "evaluate.gsm8k.models=[student_after]"  # an engine less
     run = dr.run(recipe, directory=tmp_path / "run", overrides=[*overrides, only_after])
     assert_accounted_for(run)
     assert_trained(run, "sft", 1)

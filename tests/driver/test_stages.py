@@ -35,7 +35,7 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Context, lis
     """A context, and what happened in it: (directory, tokens that the learner says, seed) of each phase."""
     store, happened = Store(tmp_path), []
 
-    def phase(context: Context, stage: Phase, units: Any) -> Any:
+    def phase(context: Context, stage: Phase, units: Any, engines: Any) -> Any:
         learner = stage.models["learner"]
         assert isinstance(learner, EchoModel) and stage.models["judge"] == OTHER
         happened.append((stage.directory, learner.tokens, context.seed))

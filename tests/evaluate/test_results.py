@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import pytest
 
-from distilray.evaluate import BenchmarkStep, Result, measured, read_results
+from distilray.evaluate import BenchmarkStep, Result, measured, ratio, read_results
 from distilray.evaluate.results import NoAnswers
 from distilray.ledger import StepCounts, UnitCounts, UnitInput, write_unit
 from distilray.rows import schema_with
@@ -64,3 +65,44 @@ def test_results_are_read_back_by_benchmark_and_model(local_store: Store):
     local_store.write_json("evaluations/teacher/unfinished/manifest.json", {})
     found = [(result.benchmark, result.model) for result in read_results(local_store)]
     assert found == [("a", "student_after"), ("b", "student_after"), ("b", "teacher")]
+
+
+def units_of(store: Store, *rows: dict[str, Any]) -> UnitInput:
+    """A unit of questions with two answers of ten tokens each, whose other columns are those of ``rows``."""
+    columns = BenchmarkStep.writes | {"cluster": "string", "phrasing_shares": "list<float>"}
+    records = []
+    for k, row in enumerate(rows):
+        correct = row.get("correct", [True, False])
+        base = {"id": f"q{k}", "outcome": "kept", "answer_tokens": 10.0, "truncated": 0, "unparsed": 0}
+        records.append(base | {"correct": correct, "correct_share": sum(correct) / len(correct)} | row)
+    path = "evaluations/teacher/test/unit-000000.parquet"
+    write_unit(store, path, records, schema_with(columns), UnitCounts([StepCounts("benchmark")]))
+    return UnitInput(path)
+
+
+def test_questions_of_one_group_are_one_draw_and_samples_give_pass_at_k(local_store: Store):
+    grouped = [{"correct": [True, True], "cluster": "a"}, {"correct": [True, False], "cluster": "a"}]
+    unit = units_of(local_store, *grouped, {"correct": [False, False], "unparsed": 2}, {"correct": [True, False]})
+    result = measured(local_store, [unit], "teacher", "test", "exact_match")
+    expected = ratio([1.0, 0.5, 0.0, 0.5], clusters=["a", "a", "q2", "q3"])
+    assert (result.value, result.stderr, result.clusters) == (expected.value, expected.stderr, 3)
+    assert result.stderr > (ratio([1.0, 0.5, 0.0, 0.5]).stderr or 0)
+    assert (result.samples, result.unparsed, result.unparsed_share) == (2, 2, 0.25)
+    assert result.metrics["pass@2"].value == 0.75 and next(iter(result.metrics)) == "exact_match"
+
+
+def test_the_score_under_each_phrasing_says_how_sensitive_it_is(local_store: Store):
+    unit = units_of(local_store, {"phrasing_shares": [1.0, 0.0]}, {"phrasing_shares": [1.0, 0.5]})
+    result = measured(local_store, [unit], "teacher", "test", "exact_match")
+    assert [estimate.value for estimate in result.phrasings] == [1.0, 0.25]
+    assert result.sensitivity == 0.75 and list(result.metrics) == ["exact_match"]
+
+
+def test_an_evaluation_of_an_earlier_version_has_fewer_columns_and_the_same_numbers(local_store: Store):
+    path = "evaluations/teacher/test/unit-000000.parquet"
+    columns = {"correct_share": "float", "answer_tokens": "float", "truncated": "int"}
+    row = {"id": "q0", "outcome": "kept", "correct_share": 1.0, "answer_tokens": 3.0, "truncated": 0}
+    write_unit(local_store, path, [row], schema_with(columns), UnitCounts([StepCounts("benchmark")]))
+    result = measured(local_store, [UnitInput(path)], "teacher", "test", "exact_match")
+    assert (result.value, result.questions, result.unparsed, result.samples) == (1.0, 1, 0, 1)
+    assert result.sensitivity is None

@@ -9,7 +9,7 @@ import statistics
 import pytest
 
 from distilray.evaluate import paired_difference, pass_at_k, ratio
-from distilray.evaluate.statistics import Estimate, macro
+from distilray.evaluate.statistics import Estimate, macro, passes
 
 
 def test_without_clusters_it_is_the_mean_and_its_standard_error():
@@ -55,3 +55,13 @@ def test_a_paired_difference_is_over_what_both_answered():
 def test_the_macro_mean_has_the_error_within_its_parts():
     found = macro([Estimate(0.5, 0.3, 4), Estimate(1.0, 0.4, 4)])
     assert (found.value, found.stderr, found.n) == (0.75, 0.25, 8)
+
+
+def test_pass_at_the_number_of_samples_and_below_it_is_the_mean_over_questions():
+    counts = [(6, 2), (7, 0), (6, 6)]
+    found = passes(counts)
+    assert list(found) == ["pass@5", "pass@6"]
+    assert found["pass@6"].value == pytest.approx(2 / 3)
+    assert found["pass@5"].value == pytest.approx((pass_at_k(6, 2, 5) + 0 + 1) / 3)
+    assert passes(counts, ["a", "a", "b"])["pass@6"].n == 2
+    assert passes([(1, 1), (6, 2)]) == {}

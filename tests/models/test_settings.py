@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from distilray.models import MODEL_KINDS, EchoModel, OpenAIModel, Price, Sampling, VLLMModel, parse_model
+from distilray.models import MODEL_KINDS, EchoModel, OpenAIModel, Price, Replicas, Sampling, VLLMModel, parse_model
 
 
 def parse(**fields):
@@ -109,3 +109,42 @@ def test_a_model_has_a_title_for_cards():
         "big-1",
         "echo",
     ]
+
+
+def test_an_engine_takes_vllms_own_number_of_tokens_a_step_unless_told():
+    assert VLLMModel(path="a/b", gpus=1).max_num_batched_tokens is None
+    assert VLLMModel(path="a/b", max_num_batched_tokens=4096).max_num_batched_tokens == 4096
+    with pytest.raises(ValidationError, match="set the model's `max_num_batched_tokens` instead"):
+        parse(path="a/b", engine={"max_num_batched_tokens": 4096})
+
+
+def test_an_engine_on_a_part_of_a_gpu_starts_alone_unless_its_cache_is_given():
+    assert VLLMModel(path="a/b", gpus=0.5).starts_alone
+    assert not VLLMModel(path="a/b", gpus=0.5, kv_cache_gib=4).starts_alone
+    assert not VLLMModel(path="a/b", gpus=1).starts_alone and not EchoModel().starts_alone
+
+
+def test_replicas_are_a_number_or_bounds():
+    fixed, elastic = parse(path="a/b", replicas=4), parse(path="a/b", replicas={"max": 64})
+    assert (fixed.replicas_to_begin, fixed.least_replicas, fixed.most_replicas) == (1, 4, 4)
+    assert elastic.replicas == Replicas(min=1, max=64)
+    assert (elastic.replicas_to_begin, elastic.least_replicas, elastic.most_replicas) == (1, 1, 64)
+    with pytest.raises(ValidationError, match="max is 1, but min is 2"):
+        parse(path="a/b", replicas={"min": 2, "max": 1})
+    with pytest.raises(ValidationError, match="replicas"):
+        parse(path="a/b", replicas=0)
+
+
+def test_an_engine_reserves_the_gpus_of_the_type_that_it_asks_for():
+    typed = parse(path="a/b", tensor_parallel=4, gpus=4, accelerator_type="H100")
+    assert typed.reserved_bundles() == [{"CPU": 1, "GPU": 4, "accelerator_type:H100": 0.001}]
+    assert typed.weights_id() == parse(path="a/b").weights_id()
+    with pytest.raises(ValidationError, match="accelerator_type is 'H100', but an engine reserves no GPU"):
+        parse(path="a/b", accelerator_type="H100")
+
+
+def test_label_selectors_are_those_of_ray():
+    labels = {"zone": "in(a, b)", "ray.io/market-type": "!spot"}
+    assert parse(kind="echo", label_selector=labels).label_selector == labels
+    with pytest.raises(ValidationError, match="label_selector"):
+        parse(kind="echo", label_selector={"zone": "a or b"})

@@ -14,6 +14,10 @@ from tests.support.paths import ROOT
 from tests.support.source_tree import SourceTree
 
 IN_FUNCTIONS = {
+    "distilray.cli.evaluate": {
+        "distilray.driver.models_evaluated": "ray",
+        "distilray.evaluate.harness.tasks": "ray",
+    },
     "distilray.cli.plan": {
         "distilray.driver.pilots": "ray",
         "distilray.driver.runs": "ray",

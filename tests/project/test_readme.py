@@ -65,8 +65,14 @@ COVERED = {
     "ray job submit --working-dir . -- python jobs/run.py recipe.yaml --run s3://bucket/runs/first": (
         "tests/project/test_readme.py::test_a_job_is_submitted_to_a_cluster"
     ),
+    "distilray evaluate runs/first --benchmarks gsm8k,ifeval --data-dir benchmarks": (
+        "tests/cli/test_evaluate.py::test_a_checkpoint_is_evaluated_and_the_same_command_takes_up_its_answers"
+    ),
     "distilray evaluate gsm8k --responses responses.jsonl --data-dir benchmarks": (
         "tests/evaluate/recorded/test_forms.py::test_every_form_is_read"
+    ),
+    "distilray compare runs/first runs/second --html changes.html": (
+        "tests/cli/test_compare.py::test_text_json_and_markdown_and_the_files_beside_them"
     ),
     "distilray plan recipe.yaml --machines 2x8x80": "tests/planning/test_trainings.py::test_machines_are_read",
     "distilray export runs/first --compress int8 --push owner/name": (

@@ -31,7 +31,7 @@ class Page(HTMLParser):
         self.feed(html)
         self.close()
         assert not self.open, f"left open: {self.open}"
-        self.data = json.loads(self.scripts[1])
+        self.data = json.loads(self.scripts[1]) if len(self.scripts) > 1 else None
         self.text = re.sub(r"[ \n]+", " ", " ".join(self.words))
 
     def handle_starttag(self, tag, attrs):
@@ -331,3 +331,24 @@ def test_agreement_is_the_chance_that_a_right_answer_scores_higher():
     assert agreement([Judged([1, 0], [5, 5])]).auc == 0.5
     assert agreement([Judged([1, 0, 0], [5, 5, 9])]).auc == 0.25
     assert agreement([Judged([1, 1], [9, 8])]) is None
+
+
+def test_a_selection_is_told_by_task_and_language(tmp_path):
+    store = Store(tmp_path / "run")
+    write_practice_run(store)
+    manifest = Manifest.read(store, SELECT)
+    manifest.details["summary"] = {
+        "kind": "selection", "column": "difficulty", "low": -2.0, "high": 8.0, "rows": 384, "kept": 96, "without": 0,
+        "groups": [{"task": HOSTILE, "language": "zh", "rows": 384, "kept": 96, "bars": [[288, 0], [96, 96]]}],
+    }  # fmt: skip
+    manifest.write(store, SELECT)
+    html = page(store, tmp_path)
+    for told in ("What was selected", "difficulty", "96 of 384 rows kept", "25.0\xa0%", "-2 – 8"):
+        assert told in html.text, told
+    assert HOSTILE in html.text and HOSTILE not in html.html
+    assert len([name for tag, name, value in html.attributes if tag == "rect" and value == "left"]) >= 2
+
+
+def test_without_a_selection_there_is_no_such_section(practice):
+    _, html = practice
+    assert "selections" not in html.ids

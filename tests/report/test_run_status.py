@@ -143,3 +143,16 @@ def test_counts_that_do_not_add_up_stand_out(tmp_path):
     found = status(store)
     assert found["steps"][3]["reconciled"] is False
     assert "counts do not add up" in screen(found)
+
+
+def test_idle_time_between_phases_and_who_was_kept_running_are_told(tmp_path):
+    store = Store(tmp_path)
+    write_run(store)
+    assert status(store)["idle"] == []  # one phase alone
+    manifest = Manifest.read(store, PHASE)
+    assert manifest is not None
+    manifest.details |= {"idle_seconds": 41.25, "engines_kept": ["teacher"]}
+    manifest.write(store, PHASE)
+    found = status(store)
+    assert found["idle"] == [{"stage": PHASE, "seconds": 41.25, "kept": ["teacher"]}]
+    assert "engines idle between phases for 41 s; kept running: teacher" in screen(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distilray.ledger import UnitInput
+from distilray.ledger import Place, UnitInput
 from distilray.runner.dispatch import Dispatch
 
 
@@ -37,3 +37,16 @@ def test_a_unit_that_is_put_back_is_opened_again_and_blames_nobody() -> None:
     assert opened(units, "a", 0) == ("u", 0)
     units.closes("a", "u", published=False)
     assert [opened(units, "a", 0), opened(units, "b", 1), opened(units, "b", 2)] == [("u", 0), ("v", 0), None]
+
+
+def test_whoever_opens_a_unit_again_is_told_where_replies_to_it_are() -> None:
+    places = {"u": (Place("replies/p/u/sealed.zst"),)}
+    units = Dispatch([(name, UnitInput(name)) for name in "uv"], places)
+    first = units.opens("a", 0)
+    assert first is not None and (first.places, first.runners) == (places["u"], ())
+    units.closes("a", "u", published=False)
+    again = units.opens("b", 1)
+    assert again is not None and (again.name, again.places, again.runners) == ("u", places["u"], ("a",))
+    units.closes("b", "u", published=False)
+    last = units.opens("b", 2)
+    assert last is not None and last.runners == ("a", "b")

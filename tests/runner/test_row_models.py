@@ -7,10 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from distilray.ledger import ReplyLog
-from distilray.models import ClassifierModel, ClassifyRequest, EchoModel, LabelReply, ModelError, Reply
+from distilray.models import (
+    ClassifierModel,
+    ClassifyRequest,
+    EchoModel,
+    LabelReply,
+    ModelError,
+    Reply,
+    ScoreReply,
+    ScoreRequest,
+)
+from distilray.models.scores import pack
 from distilray.prompts import PLAIN
 from distilray.rows import Row
 from distilray.runner import ModelAccess, RowUsage
@@ -81,3 +92,17 @@ def test_a_classifier_is_not_asked_for_text(tmp_path: Path) -> None:
     models = ModelAccess(Client(maths), MODELS, 7).models_for(ROW, "s", log(tmp_path), RowUsage())
     with pytest.raises(ModelError, match="tasks is of kind classifier and generates no text"):
         asyncio.run(models["tasks"].replies(PLAIN, ROW))
+
+
+def test_a_mean_log_probability_is_bought_once(tmp_path: Path) -> None:
+    own = np.array([-0.5, -1.5, -1.0], np.float32)
+    scored = ScoreReply(pack(np.zeros((3, 0), np.int32), np.zeros((3, 0), np.float32), own), 5, 0.25)
+    client, usage, first = Client(lambda request: [scored]), RowUsage(), log(tmp_path)
+    model = ModelAccess(client, MODELS, 7).models_for(ROW, "s", first, usage)["m"]
+    assert asyncio.run(model.mean_log_prob([5, 6, 7, 8, 9], 2)) == pytest.approx(-1)
+    assert client.requests == [ScoreRequest([5, 6, 7, 8, 9], (2, 3, 4), ROW.id)]
+    first.close()
+    again = ModelAccess(client, MODELS, 7).models_for(ROW, "s", log(tmp_path), usage)["m"]
+    assert asyncio.run(again.mean_log_prob([5, 6, 7, 8, 9], 2)) == pytest.approx(-1)
+    assert len(client.requests) == 1
+    assert usage.by_model["m"] == [2, 2, 1, 10, 0, 0.5]

@@ -56,7 +56,7 @@ class Breathe(Step):
     """Lets other things of the loop happen."""
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
         return kept()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from distilray.models import Reply
-from distilray.steps.preference_pairs import PreferencePairs, overlap
+from distilray.steps.preference_pairs import PreferencePairs
 from tests.support.planted import GOOD, WRONG, go, problem
 
 FAST = {"reasoning": None, "answer": GOOD}
@@ -116,10 +116,3 @@ def test_rows_without_a_pair_can_stay_for_the_next_round(tmp_path: Path) -> None
     after = outcome.apply(row)
     assert (outcome.kind, after["rejected_answer"], after["pair_problem"]) == ("kept", None, "both right")
     assert after["student_score"] == 1.0
-
-
-def test_overlap_counts_pieces_of_three_words_in_any_language() -> None:
-    assert overlap("one two three four", "one two three four") == 1.0
-    assert overlap("one two three four", "one two three five") == pytest.approx(1 / 3)
-    assert overlap("小明有三个苹果", "小明有四个苹果") == pytest.approx(2 / 8)
-    assert overlap("answer: 861", "answer: 851") == 0.0

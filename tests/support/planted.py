@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from distilray.ledger import ReplyLog
-from distilray.models import EchoModel, GenerateRequest, LabelReply, Reply, Request
+from distilray.models import EchoModel, GenerateRequest, LabelReply, Reply, Request, ScoreReply
 from distilray.rows import Outcome, Row
 from distilray.runner.row_models import ModelAccess, RowUsage
 from distilray.steps import Step
 from distilray.storage import Store
 
-Script = Sequence[str | Reply | LabelReply] | Callable[[str], str]
+Said = str | Reply | LabelReply | ScoreReply
+Script = Sequence[Said] | Callable[[str], str]
 """Replies in the order in which they are asked for, or what is said to a user's turn."""
 Answerer = Callable[[GenerateRequest], str | Reply | Exception]
 
@@ -38,12 +39,12 @@ class Planted:
         self.asked.append((model, request))
         return [self._reply(model, request) for _ in range(request.n)]
 
-    def _reply(self, model: str, request: Any) -> Reply | LabelReply:
+    def _reply(self, model: str, request: Any) -> Reply | LabelReply | ScoreReply:
         script = self.scripts[model]
         said = script(request.messages[-1]["content"]) if callable(script) else self._left[model].pop(0)
-        return said if isinstance(said, Reply | LabelReply) else Reply(said, "stop", 10, len(said))
+        return said if not isinstance(said, str) else Reply(said, "stop", 10, len(said))
 
-    def unsaid(self) -> dict[str, list[str | Reply | LabelReply]]:
+    def unsaid(self) -> dict[str, list[Said]]:
         """What was written down and nobody asked for."""
         return {name: left for name, left in self._left.items() if left}
 

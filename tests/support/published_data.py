@@ -262,3 +262,37 @@ SAMPLES: dict[str, Callable[[], Sample]] = {
     )
 }
 """Of every benchmark that no judge scores."""
+
+
+def mt_bench_questions() -> dict[str, Any]:
+    """Two conversations to be asked, the second of them with reference answers, which are in a file of their own."""
+    data = [
+        {"question_id": 81, "category": "writing", "turns": ["Write a line about rain.", "Now about snow."]},
+        {"question_id": 111, "category": "math", "turns": ["What is 3 times 4?", "And twice that?"]},
+    ]
+    given = [{"question_id": 111, "model_id": "gpt-4", "choices": [{"index": 0, "turns": ["12", "24"]}]}]
+    return {"question.jsonl": data, "reference_answer/gpt-4.jsonl": given}
+
+
+def alpaca_eval_questions() -> dict[str, Any]:
+    """Instructions to be asked, with a baseline's outputs."""
+    data = [
+        {"instruction": f"Instruction {k} of our own.", "output": f"The baseline's {k}.", "generator": "baseline"}
+        for k in range(6)
+    ]
+    return {"alpaca_eval_gpt4_baseline.json": json.dumps(data)}
+
+
+ASKED: dict[str, Callable[[], dict[str, Any]]] = {
+    "mt_bench": mt_bench_questions,
+    "alpaca_eval": alpaca_eval_questions,
+    **{name: (lambda made=made: made().files) for name, made in SAMPLES.items()},
+}
+"""Of every benchmark the files of a data set whose questions can be asked."""
+
+
+def texts_of(records: Sequence[Record]) -> list[str]:
+    """The first response in each record, under whatever name the benchmark's project gives it."""
+    names = ("response", "output", "completion", "solution", "code_list", "model_outputs", "responses")
+    found = [next(record[name] for name in names if name in record) for record in records]
+    return [value[0] if isinstance(value, list) else value for value in found]

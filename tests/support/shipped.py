@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,7 +31,8 @@ def cut(name: str, folder: Path, rows: Mapping[str, int] = MappingProxyType({}))
     student = make_real_student(folder / "student", family)
     # By default vLLM computes in bf16 what is in fp32; here its answers are compared with those of transformers.
     student = model("student", student, max_model_len=512, dtype="float32")
-    here = ["resources.runners=1", *student, "models.student.sampling.max_tokens=32"]
+    # The practice world's teacher knows one prompt for answers, that without a style.
+    here = ["resources.runners=1", *student, "models.student.sampling.max_tokens=32", "steps.answer.style=null"]
     return str(RECIPES / f"{name}.yaml"), [*here, *made(folder, rows)]
 
 
@@ -58,8 +59,7 @@ def _first_post(folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
     sizes = {"gsm8k": 24, "instructions": 8} | {**rows}
     for seed, (source, form) in enumerate({"gsm8k": as_gsm8k, "instructions": as_alpaca}.items()):
         yield f"sources.{source}.path={written(folder / source, map(form, problems(sizes[source], seed)))}"
-    asked = map(as_gsm8k, problems(QUESTIONS, 9, "held_out"))
-    yield f"evaluate.gsm8k-test.source.path={written(folder / 'gsm8k-test', asked)}"
+    yield benchmarks(folder, "student_before, student_after, teacher", gsm8k=("test.jsonl", as_gsm8k))
 
 
 def _second_post(folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
@@ -84,14 +84,29 @@ def _second_post(folder: Path, rows: Mapping[str, int]) -> Iterator[str]:
         yield f"sources.{source}.path={written(folder / source, made)}"
     asked = problems(rows.get("v3-problems", 16), 7)
     yield f"sources.v3-problems.path={written(folder / 'v3-problems', map(as_problem, asked))}"
-    benchmarks = {"aime-2024": as_problem, "math-500": as_problem, "gpqa-diamond": as_choice, "mmlu-pro": as_choice}
-    for seed, (benchmark, form) in enumerate(benchmarks.items()):
-        made = map(form, problems(QUESTIONS, 10 + seed, "held_out"))
-        yield f"evaluate.{benchmark}.source.path={written(folder / benchmark, made)}"
+    yield benchmarks(
+        folder,
+        "student_before, student_after",
+        aime_2024=("questions.jsonl", as_problem),
+        math_500=("test.jsonl", as_problem),
+        gpqa_diamond=("questions.jsonl", as_gpqa),
+        mmlu_pro=("questions.jsonl", as_mmlu_pro),
+    )
+
+
+def benchmarks(folder: Path, models: str, **data: tuple[str, Callable[[Record], Record]]) -> str:
+    """The override that asks published benchmarks, each a few questions in the form in which it comes."""
+    entries = []
+    for seed, (name, (file, form)) in enumerate(data.items()):
+        written(folder / "benchmarks" / name / Path(file).stem, map(form, problems(QUESTIONS, 10 + seed, "held_out")))
+        few = "samples: 1, max_tokens: 32"
+        entries.append(f"{{kind: {name}, data_dir: {folder / 'benchmarks'}, {few}, models: [{models}]}}")
+    return f"evaluate=[{', '.join(entries)}]"
 
 
 def written(stem: Path, records: Iterable[Record]) -> Path:
     path = stem.with_suffix(".jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), "utf-8")
     return path
 
@@ -112,11 +127,18 @@ def as_problem(record: Record) -> Record:
     return {"problem": question(record), "answer": record["reference"]}
 
 
-def as_choice(record: Record) -> Record:
+def as_gpqa(record: Record) -> Record:
     right = int(record["reference"])
-    options = random.Random(right).sample(range(4), 4)
-    lines = [f"{letter}) {right + 10 * options[k]}" for k, letter in enumerate("ABCD")]
-    return {"question": "\n".join([question(record), *lines]), "answer": "ABCD"[options.index(0)]}
+    wrong = {f"Incorrect Answer {k}": str(right + 10 * k) for k in (1, 2, 3)}
+    return {"Question": question(record), "Correct Answer": str(right), **wrong}
+
+
+def as_mmlu_pro(record: Record) -> Record:
+    right = int(record["reference"])
+    places = random.Random(right).sample(range(4), 4)
+    options = [str(right + 10 * place) for place in places]
+    named = {"question_id": question(record), "question": question(record), "category": "math"}
+    return {**named, "options": options, "answer": "ABCD"[places.index(0)]}
 
 
 def thought(record: Record) -> str:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.nodes import Nodes
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     folder = Path(tempfile.mkdtemp(prefix="nodes-"))  # short: see Nodes
     with Nodes(folder) as started:

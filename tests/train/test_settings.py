@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import pytest
 from pydantic import ValidationError
 
+from distilray.prompts import system_turn
 from distilray.train import CannotTrain, SFTSettings, TrainResources, parse_settings, worker_counts
 from distilray.train.launch.checks import check_extras
 from distilray.train.settings import TrainSettings, accumulation
@@ -92,3 +93,11 @@ def test_compile_is_refused_where_workers_share_rows() -> None:
     with pytest.raises(ValueError, match="inside every block, which is not compiled; set compile: false, or sequence"):
         worker_counts(settings, TrainResources(workers=2, sequence_parallel=2))
     assert worker_counts(settings, TrainResources(workers=2)) == [2]
+
+
+def test_a_published_students_system_turn_has_a_name_and_is_written_out() -> None:
+    settings = parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "system": "preset:ds3"})
+    assert settings.system == system_turn("preset:ds3") and settings.system.startswith("You are Qwen")
+    assert parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "system": "Be brief."}).system == "Be brief."
+    with pytest.raises(ValidationError, match="no system turn 'preset:none'"):
+        parse_settings({"kind": "sft", "student": "s", "max_steps": 1, "system": "preset:none"})

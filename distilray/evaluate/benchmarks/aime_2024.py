@@ -3,7 +3,7 @@
 {"ID": "2024-I-4", "Problem": "Jen enters a lottery ...", "Answer": 116}          Maxwell-Jia/AIME_2024
 {"id": 60, "problem": "Every morning Aya goes ...", "answer": "204", "url": ...}   HuggingFaceH4/aime_2024
 
-Thirty problems say little each: evaluate many samples of each, and read the standard error.
+Thirty problems say little: eight samples of each are asked for, and the standard error is to be read.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from distilray.evaluate.benchmarks.published import (
+    Asking,
     BenchmarkDataError,
+    Hub,
     Layout,
     PublishedBenchmark,
     Question,
     Score,
     graded,
 )
+from distilray.evaluate.benchmarks.wording import NUMBER, after
 from distilray.evaluate.recorded.responses import Response
 
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
@@ -32,7 +35,9 @@ class Aime2024(PublishedBenchmark):
     layout = Layout(
         source="the Parquet or JSONL file of Maxwell-Jia/AIME_2024 or HuggingFaceH4/aime_2024 on the Hugging Face hub",
         files=(("*.parquet",), ("data/*.parquet",), ("*.jsonl",), ("*.json",)),
+        hub=Hub("Maxwell-Jia/AIME_2024", ("*.parquet", "*.jsonl")),
     )
+    asking = Asking(max_tokens=32768, prompt_tokens=160, reply_tokens=1500, samples=8, temperature=0.6)
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         lower = {key.lower(): value for key, value in record.items()}
@@ -43,6 +48,9 @@ class Aime2024(PublishedBenchmark):
         name = "" if lower.get("id") is None else str(lower["id"])
         answer = lower["answer"] if lower.get("answer") is not None else lower["solution"]
         return Question(id=name, text=text, record={"answer": str(answer)})
+
+    def turns(self, question: Question) -> list[str]:
+        return [after(question.text, NUMBER)]
 
     async def score(self, question: Question, response: Response) -> Score:
         return await graded("math", response, question.record["answer"])

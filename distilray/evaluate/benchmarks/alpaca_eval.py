@@ -18,25 +18,37 @@ from pathlib import Path
 from typing import Any
 
 from distilray.evaluate.benchmarks.length_control import controlled_win_rate
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, Scored
+from distilray.evaluate.benchmarks.published import (
+    Asking,
+    Hub,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+    Scored,
+)
 from distilray.evaluate.recorded.matching import plain
-from distilray.evaluate.recorded.responses import Response
+from distilray.evaluate.recorded.responses import Response, final_text
 from distilray.evaluate.statistics import Estimate, ratio
 
 DRAW = 1.5
 
 
 class AlpacaEval(PublishedBenchmark):
-    """AlpacaEval 2.0, from recorded annotations."""
+    """AlpacaEval 2.0, from recorded annotations or a judge's own."""
 
     name, title, questions, release = "alpaca_eval", "AlpacaEval 2.0", 805, "2.0, against gpt4_1106_preview"
     metrics = ("win_rate", "discrete_win_rate")
-    judged, pass_at = True, False
+    highest, judged, pass_at = 100.0, True, False
     layout = Layout(
         source="annotations.json of results/MODEL/weighted_alpaca_eval_gpt4_turbo in tatsu-lab/alpaca_eval",
         files=(("annotations.json*",),),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=60, reply_tokens=450)
     columns = ("instruction",)
+
+    def asker(self) -> AlpacaEvalInstructions:
+        return AlpacaEvalInstructions()
 
     def known_questions(self) -> list[Question]:
         """The 805 instructions by their places; their texts are known by hash, since the data set is not ours."""
@@ -71,7 +83,7 @@ class AlpacaEval(PublishedBenchmark):
     def more_metrics(self, scored: Sequence[Scored], folder: str | None) -> tuple[dict[str, Estimate], list[str]]:
         """The length-controlled win rate, where the data directory has what it needs."""
         judged = [one for one in scored if one.score.parsed]
-        lengths = [len(one.response.text) for one in judged]
+        lengths = [len(final_text(one.response.text)[0]) for one in judged]
         found: dict[str, Estimate] = {"mean_length": ratio([float(length) for length in lengths])} if judged else {}
         shorter = [
             len(str(one.response.record["output_1"])) - length for one, length in zip(judged, lengths, strict=True)
@@ -87,6 +99,25 @@ class AlpacaEval(PublishedBenchmark):
         if controlled is not None:
             found["length_controlled_win_rate"] = controlled
         return found, [lack] if lack else []
+
+
+class AlpacaEvalInstructions(AlpacaEval):
+    """The instructions as they are asked, with the baseline's outputs, which a judge compares with a model's."""
+
+    layout = Layout(
+        source="alpaca_eval_gpt4_baseline.json of tatsu-lab/alpaca_eval on the hub (outputs of gpt4_1106_preview)",
+        files=(("alpaca_eval_gpt4_baseline.json",), ("model_outputs.json",)),
+        hub=Hub("tatsu-lab/alpaca_eval", ("alpaca_eval_gpt4_baseline.json",)),
+    )
+    columns = ("instruction", "output")
+
+    def question(self, record: Mapping[str, Any], subset: str) -> Question:
+        place = _places().get(_hash(record["instruction"]))
+        named = "" if place is None else str(place)
+        return Question(id=named, text=record["instruction"], record={"output_1": record["output"]})
+
+    def answered(self, question: Question) -> list[tuple[Question, dict[str, Any]]]:
+        return [(question, {"instruction": question.text, **question.record})]
 
 
 def _hash(instruction: str) -> str:

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from distilray.evaluate.recorded.summaries import Evaluation
 from distilray.evaluate.results import Result, measured
 from distilray.ledger import UnitInput
+from distilray.models import ModelSettings
 from distilray.sources import Source
 from distilray.steps import Step
 from distilray.storage import Store
@@ -64,6 +66,22 @@ class Benchmark(BaseModel, ABC):
     def judges(self) -> set[str]:
         """Models of the recipe that the step asks in addition to the one that answers."""
         return set()
+
+    def questions_id(self) -> Any:
+        """What identifies the questions, as JSON; None: the settings and files of their source."""
+        return None
+
+    def unit_rows(self, usual: int) -> int:
+        """Questions of one unit, where a run has ``usual`` rows."""
+        return usual
+
+    def asked_of(self, model: ModelSettings) -> ModelSettings:
+        """``model`` as it answers these questions: with another limit of tokens, for example."""
+        return model
+
+    def evaluation(self, store: Store, units: Sequence[UnitInput], model: str) -> Evaluation | None:
+        """All metrics of ``model``, for benchmarks that have several; None for the others."""
+        return None
 
     def result(self, store: Store, units: Sequence[UnitInput], model: str) -> Result:
         """The result of ``model``, measured from the answered rows in ``units``."""

@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from distilray.evaluate.benchmarks.multiple_choice import LETTERS, MultipleChoice, letter_of, lettered
-from distilray.evaluate.benchmarks.published import Layout, Question
+from distilray.evaluate.benchmarks.published import Asking, Hub, Layout, Question
 
 
 class Ceval(MultipleChoice):
     """C-Eval's validation split."""
 
     name, title, questions, release = "ceval", "C-Eval", 1346, "validation split"
-    macro = True
+    macro, language = True, "zh"
     layout = Layout(
         source="the folder val of ceval-exam.zip, or {subject}/val-*.parquet, of ceval/ceval-exam on the hub,",
         files=(("val/{subset}_val.csv",), ("{subset}/val-*.parquet",), ("{subset}_val.csv",), ("*.jsonl",)),
+        hub=Hub("ceval/ceval-exam", ("*/val-*.parquet",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=140, reply_tokens=250)
     columns = ("question", *LETTERS, "answer")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:

@@ -9,13 +9,14 @@ record carries the options in the order shown, or the right letter.
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any
 
 from distilray.evaluate.benchmarks.multiple_choice import MultipleChoice, letter_of
-from distilray.evaluate.benchmarks.published import Layout, Question
+from distilray.evaluate.benchmarks.published import Asking, Hub, Layout, Question
 from distilray.evaluate.recorded.forms import ResponseError
 from distilray.evaluate.recorded.responses import Response
 
@@ -32,13 +33,23 @@ class GpqaDiamond(MultipleChoice):
     layout = Layout(
         source="gpqa_diamond.csv of Idavidrein/gpqa on the Hugging Face hub (gated: accept its terms there first)",
         files=(("gpqa_diamond.csv",), ("dataset/gpqa_diamond.csv",), ("gpqa_diamond/*.parquet",), ("*.jsonl",)),
+        hub=Hub("Idavidrein/gpqa", ("gpqa_diamond.csv",)),
     )
+    asking = Asking(max_tokens=32768, prompt_tokens=350, reply_tokens=700)
     columns = ("Question", RIGHT, *WRONG)
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         options = [str(record[name]).strip() for name in (RIGHT, *WRONG)]
         name, domain = str(record.get("Record ID") or ""), str(record.get("High-level domain") or "")
         return self.asked(name, record["Question"], options, "A", domain)
+
+    def offered(self, question: Question) -> Sequence[str]:
+        """In an order drawn from the question alone, so that every model and every sample gets the same."""
+        drawn = random.Random(question.text).sample(range(len(question.record["options"])), k=4)
+        return [question.record["options"][place] for place in drawn]
+
+    def answered(self, question: Question) -> list[tuple[Question, dict[str, Any]]]:
+        return [(question, {"choices": self.offered(question)})]
 
     def shown(self, question: Question, response: Response) -> tuple[Sequence[str], str]:
         """From the record: the options as shown, in a list or in the prompt, or the right letter.

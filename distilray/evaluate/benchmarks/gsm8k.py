@@ -11,7 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.benchmarks.published import (
+    Asking,
+    Hub,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+    graded,
+)
+from distilray.evaluate.benchmarks.wording import NUMBER, after
 from distilray.evaluate.recorded.responses import Response
 
 
@@ -22,11 +31,16 @@ class Gsm8k(PublishedBenchmark):
     layout = Layout(
         source="test.jsonl of openai/grade-school-math, or main/test-*.parquet of openai/gsm8k on the hub,",
         files=(("test.jsonl",), ("grade_school_math/data/test.jsonl",), ("main/test-*.parquet",), ("test-*.parquet",)),
+        hub=Hub("openai/gsm8k", ("main/test-*.parquet",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=130, reply_tokens=200)
     columns = ("question", "answer")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         return Question(text=record["question"], record=dict(record))
+
+    def turns(self, question: Question) -> list[str]:
+        return [after(question.text, NUMBER)]
 
     async def score(self, question: Question, response: Response) -> Score:
         return await graded("numeric", response, question.record["answer"])

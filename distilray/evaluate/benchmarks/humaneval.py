@@ -12,7 +12,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.benchmarks.published import (
+    Asking,
+    Hub,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+    graded,
+)
+from distilray.evaluate.benchmarks.wording import PROGRAM, after, in_fence
 from distilray.evaluate.recorded.responses import Response, final_text
 
 TIMEOUT_S = 8.0
@@ -34,11 +43,16 @@ class HumanEval(PublishedBenchmark):
             ("test-*.parquet",),
             ("*.jsonl",),
         ),
+        hub=Hub("openai/openai_humaneval", ("openai_humaneval/test-*.parquet",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=200, reply_tokens=250)
     columns = ("task_id", "prompt", "test", "entry_point")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:
         return Question(id=record["task_id"], text=record["prompt"], record=dict(record))
+
+    def turns(self, question: Question) -> list[str]:
+        return [after(f"Complete this Python function:\n\n{in_fence(question.text)}", PROGRAM)]
 
     async def score(self, question: Question, response: Response) -> Score:
         tests = {name: question.record[name] for name in ("prompt", "test", "entry_point")}

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from distilray.evaluate.benchmarks.published import BenchmarkDataError, Layout, PublishedBenchmark, Question, Score
+from distilray.evaluate.benchmarks.published import (
+    Asking,
+    BenchmarkDataError,
+    Hub,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+)
 from distilray.evaluate.recorded.responses import Response, final_text
 from distilray.verifiers import INSTRUCTIONS, grade, instruction_name
 
@@ -24,7 +32,9 @@ class Ifeval(PublishedBenchmark):
     layout = Layout(
         source="ifeval_input_data.jsonl of google/IFEval on the Hugging Face hub",
         files=(("ifeval_input_data.jsonl",), ("*input_data.jsonl",), ("*.parquet",), ("data/*.parquet",)),
+        hub=Hub("google/IFEval", ("ifeval_input_data.jsonl",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=60, reply_tokens=450)
     columns = ("prompt", "instruction_id_list", "kwargs")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:

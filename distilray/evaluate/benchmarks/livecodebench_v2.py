@@ -19,18 +19,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distilray.evaluate.benchmarks.published import (
+    Asking,
     BenchmarkDataError,
+    Hub,
     Layout,
     PublishedBenchmark,
     Question,
     Score,
     graded,
 )
+from distilray.evaluate.benchmarks.wording import PROGRAM, after, in_fence
 from distilray.evaluate.recorded.responses import Response
 
 RELEASE_V1 = 400
 """Problems of the release before."""
 FIRST, LAST = "2023-05-01", "2024-05-31"
+STREAMS = "Write a Python program that reads from standard input and writes to standard output."
 TIMEOUT_S, TOTAL_S = 10.0, 120.0
 """Of one test (the project's own: 6 s on a quiet machine), and of all of a problem."""
 
@@ -44,7 +48,10 @@ class LiveCodeBenchV2(PublishedBenchmark):
     layout = Layout(
         source="test.jsonl and test2.jsonl (not the later ones) of livecodebench/code_generation_lite on the hub",
         files=(("test.jsonl", "test2.jsonl"), ("release_v2/*.parquet",), ("*.parquet",), ("*.jsonl",)),
+        hub=Hub("livecodebench/code_generation_lite", ("test.jsonl", "test2.jsonl")),
     )
+    # Private tests are megabytes a problem.
+    asking = Asking(max_tokens=32768, prompt_tokens=500, reply_tokens=500, unit_rows=16)
     columns = ("question_id", "question_content", "public_test_cases", "contest_date")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question | None:
@@ -64,6 +71,12 @@ class LiveCodeBenchV2(PublishedBenchmark):
         super().check_release(questions, place)
         if len(questions) == RELEASE_V1:
             raise BenchmarkDataError(f"{place}: the {RELEASE_V1} problems of release_v1\n  {self.remedy}")
+
+    def turns(self, question: Question) -> list[str]:
+        """The problem, and whether a program or the starter code's function is wanted."""
+        starter = str(question.record.get("starter_code") or "")
+        wanted = f"Complete this code:\n\n{in_fence(starter)}" if starter.strip() else STREAMS
+        return [after(f"{question.text.rstrip()}\n\n{wanted}", PROGRAM)]
 
     async def score(self, question: Question, response: Response) -> Score:
         try:

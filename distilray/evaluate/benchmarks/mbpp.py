@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from distilray.evaluate.benchmarks.published import (
+    Asking,
     BenchmarkDataError,
+    Hub,
     Layout,
     PublishedBenchmark,
     Question,
     Score,
     graded,
 )
+from distilray.evaluate.benchmarks.wording import PROGRAM, after, in_fence
 from distilray.evaluate.recorded.responses import Response
 
 TEST = range(11, 511)
@@ -33,7 +36,9 @@ class Mbpp(PublishedBenchmark):
     layout = Layout(
         source="mbpp.jsonl of google-research, or full/test-*.parquet of google-research-datasets/mbpp on the hub,",
         files=(("mbpp.jsonl",), ("full/test-*.parquet",), ("test-*.parquet",), ("*.jsonl",)),
+        hub=Hub("google-research-datasets/mbpp", ("full/test-*.parquet",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=170, reply_tokens=150)
     columns = ("task_id", "test_list")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question | None:
@@ -45,6 +50,11 @@ class Mbpp(PublishedBenchmark):
         if int(record["task_id"]) not in TEST:
             return None
         return Question(id=str(record["task_id"]), text=record["text"], record=dict(record))
+
+    def turns(self, question: Question) -> list[str]:
+        """The task and its assertions, from which a model learns the names."""
+        tests = in_fence("\n".join(question.record["test_list"]))
+        return [after(f"{question.text.rstrip()}\n\nIt has to pass these tests:\n\n{tests}", PROGRAM)]
 
     async def score(self, question: Question, response: Response) -> Score:
         tests = {name: question.record[name] for name in ("test_list", "test_setup_code") if question.record.get(name)}

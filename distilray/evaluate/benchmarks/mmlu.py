@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distilray.evaluate.benchmarks.multiple_choice import LETTERS, MultipleChoice, letter_of, lettered
-from distilray.evaluate.benchmarks.published import Layout, Question
+from distilray.evaluate.benchmarks.published import Asking, Hub, Layout, Question
 
 
 class Mmlu(MultipleChoice):
@@ -30,7 +30,9 @@ class Mmlu(MultipleChoice):
             ("*.jsonl",),
         ),
         csv=("question", *LETTERS, "answer"),
+        hub=Hub("cais/mmlu", ("all/test-*.parquet",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=160, reply_tokens=250)
     columns = ("question", "answer")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:

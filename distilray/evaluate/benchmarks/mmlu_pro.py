@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distilray.evaluate.benchmarks.multiple_choice import MultipleChoice, letter_of
-from distilray.evaluate.benchmarks.published import Layout, Question
+from distilray.evaluate.benchmarks.published import Asking, Hub, Layout, Question
 
 
 class MmluPro(MultipleChoice):
@@ -21,7 +21,9 @@ class MmluPro(MultipleChoice):
     layout = Layout(
         source="data/test-*.parquet of TIGER-Lab/MMLU-Pro on the Hugging Face hub",
         files=(("data/test-*.parquet",), ("test-*.parquet",), ("*.jsonl",)),
+        hub=Hub("TIGER-Lab/MMLU-Pro", ("data/test-*.parquet",)),
     )
+    asking = Asking(max_tokens=32768, prompt_tokens=300, reply_tokens=450)
     columns = ("question_id", "question", "options", "answer")
 
     def question(self, record: Mapping[str, Any], subset: str) -> Question:

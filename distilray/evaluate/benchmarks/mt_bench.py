@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from distilray.errors import counted
-from distilray.evaluate.benchmarks.published import Layout, PublishedBenchmark, Question, Score, Scored
+from distilray.evaluate.benchmarks.published import (
+    Asking,
+    Hub,
+    Layout,
+    PublishedBenchmark,
+    Question,
+    Score,
+    Scored,
+)
 from distilray.evaluate.recorded.responses import Response
 from distilray.evaluate.statistics import Estimate
 
@@ -25,19 +33,24 @@ FIRST = 81
 TURNS = {"1": "first_turn", "2": "second_turn"}
 RATINGS = (re.compile(r"\[\[(\d+\.?\d*)\]\]"), re.compile(r"\[(\d+\.?\d*)\]"))
 NO_RATING = -1
+REFERENCE = "reference"
 
 
 class MtBench(PublishedBenchmark):
-    """MT-Bench with single-answer grading, from recorded judgments."""
+    """MT-Bench with single-answer grading, from recorded judgments or a judge's own."""
 
     name, title, questions = "mt_bench", "MT-Bench", 160
     metrics = ("score", *TURNS.values())
-    judged, pass_at, pools_samples = True, False, True
+    highest, judged, pass_at, pools_samples = 10.0, True, False, True
     layout = Layout(
         source="model_judgment/JUDGE_single.jsonl of FastChat's llm_judge",
         files=(("*_single.jsonl",), ("model_judgment/*_single.jsonl",)),
     )
+    asking = Asking(max_tokens=8192, prompt_tokens=600, reply_tokens=800, turns=2)
     columns = ("question_id", "turn")
+
+    def asker(self) -> MtBenchConversations:
+        return MtBenchConversations()
 
     def known_questions(self) -> list[Question]:
         """Both turns of the 80 conversations, by their numbers."""
@@ -72,6 +85,42 @@ class MtBench(PublishedBenchmark):
         differing = sum("recorded" in one.score.detail for one in scored)
         notes = [f"recorded scores that differ from the ratings in their judgments: {differing}"] if differing else []
         return {}, [*notes, *_agreement(scored)]
+
+
+class MtBenchConversations(MtBench):
+    """The conversations as they are asked: two turns of a user, and for some of them reference answers."""
+
+    questions = 80
+    layout = Layout(
+        source="question.jsonl and reference_answer of FastChat's llm_judge, as in the space lmsys/mt-bench,",
+        files=(
+            ("question.jsonl", "reference_answer/gpt-4.jsonl"),
+            ("data/mt_bench/question.jsonl", "data/mt_bench/reference_answer/gpt-4.jsonl"),
+        ),
+        hub=Hub("lmsys/mt-bench", ("data/mt_bench/question.jsonl", "data/mt_bench/reference_answer/*"), "space"),
+    )
+    columns = ("question_id",)
+
+    def question(self, record: Mapping[str, Any], subset: str) -> Question:
+        number = str(record["question_id"])
+        if "choices" in record:  # of the file with the references
+            return Question(id=f"{number}/{REFERENCE}", text="", record={REFERENCE: record["choices"][0]["turns"]})
+        first, second = record["turns"]
+        return Question(id=number, text=first, record={"turns": [first, second], REFERENCE: record.get(REFERENCE)})
+
+    def arranged(self, questions: Sequence[Question]) -> list[Question]:
+        """The conversations, each with its references."""
+        given = {one.id: one.record[REFERENCE] for one in questions if not one.text}
+        for one in questions:
+            one.record[REFERENCE] = given.get(f"{one.id}/{REFERENCE}") or one.record.get(REFERENCE)
+        return [one for one in questions if one.text]
+
+    def turns(self, question: Question) -> list[str]:
+        return list(question.record["turns"])
+
+    def answered(self, question: Question) -> list[tuple[Question, dict[str, Any]]]:
+        records = [{"question_id": int(question.id), "turn": turn} for turn in TURNS]
+        return [(MtBench.question(self, record, ""), record) for record in records]
 
 
 def rating_in(judgment: str) -> float:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, ClassVar
 
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Score, graded
+from distilray.evaluate.benchmarks.wording import with_options
 from distilray.evaluate.recorded.responses import Response
 
 LETTERS = "ABCD"
@@ -18,6 +19,8 @@ LETTERS = "ABCD"
 class MultipleChoice(PublishedBenchmark):
     """Accuracy: the share of questions whose right option the response names."""
 
+    language: ClassVar[str] = "en"
+
     def asked(
         self, name: str, text: str, options: Sequence[str], answer: str, subset: str = "", **more: Any
     ) -> Question:
@@ -25,6 +28,13 @@ class MultipleChoice(PublishedBenchmark):
         full = "\n".join([text, *options])
         record = {"options": list(options), "answer": answer, **more}
         return Question(id=name, text=text, full=full, record=record, subset=subset)
+
+    def turns(self, question: Question) -> list[str]:
+        return [with_options(question.text, self.offered(question), self.language)]
+
+    def offered(self, question: Question) -> Sequence[str]:
+        """The options in the order in which a model is shown them."""
+        return question.record["options"]
 
     async def score(self, question: Question, response: Response) -> Score:
         options, answer = self.shown(question, response)

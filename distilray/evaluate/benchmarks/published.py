@@ -5,6 +5,7 @@
 
         name, title, questions = "riddles", "Riddles", 120
         layout = Layout("owner/riddles on the Hugging Face hub", (("test.jsonl",),))
+        asking = Asking(max_tokens=512, prompt_tokens=60, reply_tokens=20)
 
         def question(self, record, subset):
             return Question(id=str(record["id"]), text=record["riddle"], record=record)
@@ -12,14 +13,15 @@
         async def score(self, question, response):
             return await graded("exact", response, question.record["word"])
 
-Nothing here knows a model: who asks the questions, and how, is for the caller.
+Nothing here knows a model: who answers is for the caller. A question is asked in the form in which the benchmark is
+usually published, its own text unchanged; the words around it are ours.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -33,6 +35,15 @@ class BenchmarkDataError(InputError):
     """A data set that is missing, incomplete, or of another release; the text says what to put where."""
 
 
+class Hub(msgspec.Struct, frozen=True):
+    """Where the Hugging Face hub has a data set."""
+
+    repository: str
+    files: tuple[str, ...]
+    """Patterns of the files that are needed."""
+    kind: Literal["dataset", "space"] = "dataset"
+
+
 class Layout(msgspec.Struct, frozen=True):
     """Where the files of a data set lie below a data directory, as its project or its hub repository has them."""
 
@@ -42,6 +53,27 @@ class Layout(msgspec.Struct, frozen=True):
     """Alternatives of patterns; the first of which any file exists is read. ``{subset}`` is a part of a path."""
     csv: tuple[str, ...] = ()
     """Names of the columns of CSV files that have no header."""
+    hub: Hub | None = None
+    """Where a data set is fetched from that no data directory is given for; None: nowhere."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """How a benchmark is asked where nothing else is said."""
+
+    max_tokens: int
+    """Most tokens of a reply, reasoning included: enough for models that reason, more than most projects allow."""
+    prompt_tokens: int
+    """About how many a prompt has, for a plan."""
+    reply_tokens: int
+    """About how many a reply of a model has that does not reason at length, for a plan."""
+    turns: int = 1
+    """Of one conversation; the tokens above are those of all together."""
+    samples: int = 1
+    """Answers to each question."""
+    temperature: float | None = None
+    """None: the model's own."""
+    unit_rows: int | None = None
+    """Most questions of one unit, where one of them is large; None: as the run says."""
 
 
 class Question(msgspec.Struct, kw_only=True):
@@ -94,8 +126,11 @@ class PublishedBenchmark(ABC):
     release: ClassVar[str] = ""
     """Which release that is, where there are several."""
     layout: ClassVar[Layout]
+    asking: ClassVar[Asking]
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     """The metrics of a score, the main one first."""
+    highest: ClassVar[float] = 1.0
+    """The highest value that the main metric can have."""
     judged: ClassVar[bool] = False
     """Whether a judge's recorded annotations are what is scored."""
     pass_at: ClassVar[bool] = True
@@ -116,6 +151,18 @@ class PublishedBenchmark(ABC):
     async def score(self, question: Question, response: Response) -> Score:
         """What ``response`` is worth as an answer to ``question``."""
 
+    def turns(self, question: Question) -> list[str]:
+        """What a user says to ask it, in order; each turn after the first follows the answer to the one before."""
+        return [question.text]
+
+    def answered(self, question: Question) -> list[tuple[Question, dict[str, Any]]]:
+        """For each turn the question that its answer is scored for, and the record of a response to that."""
+        return [(question, {})]
+
+    def asker(self) -> PublishedBenchmark:
+        """The benchmark as it is asked: of judged ones another data set is read than of recorded judgments."""
+        return self
+
     def known_questions(self) -> list[Question]:
         """Questions that need no data set, since the responses carry what is scored; none for most benchmarks."""
         return []
@@ -123,6 +170,10 @@ class PublishedBenchmark(ABC):
     def key_of(self, response: Response) -> str | None:
         """The question's id, where this benchmark knows better than its names and texts do."""
         return None
+
+    def arranged(self, questions: Sequence[Question]) -> list[Question]:
+        """The questions of all files together, for data sets that spread one over several."""
+        return list(questions)
 
     def check_release(self, questions: Sequence[Question], place: str) -> None:
         """Raises :class:`BenchmarkDataError` where the questions found at ``place`` are of another release."""

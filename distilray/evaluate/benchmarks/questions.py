@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from distilray.evaluate.benchmark_step import BenchmarkStep
 from distilray.evaluate.benchmarks.base import Benchmark, Style
+from distilray.evaluate.phrasings import Phrasings, phrased_step
 from distilray.sources import AnchoredSource, Source
 from distilray.steps import Step
 from distilray.verifiers import COMPARISONS, comparison
@@ -30,9 +30,14 @@ class Questions(Benchmark):
     compare: Annotated[
         str, comparison(), Field(description=f"how an answer is compared with the reference: {COMPARISONS}")
     ] = "numeric"
+    phrasings: Phrasings = Field(
+        default=1,
+        description="prompt sensitivity: ask in so many phrasings of ours, or in texts with {question}; 1: as they are",
+    )
 
     def questions(self) -> Source:
         return self.source
 
     def step(self, model: str, style: Style) -> Step:
-        return BenchmarkStep(model=model, style=style, compare=self.compare, samples=self.samples)
+        settings = {"model": model, "style": style, "compare": self.compare, "samples": self.samples}
+        return phrased_step(self.phrasings, **settings)

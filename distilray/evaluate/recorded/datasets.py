@@ -64,8 +64,9 @@ def read_questions(benchmark: PublishedBenchmark, files: Sequence[tuple[Path, st
     where = str(files[0][0] if len(files) == 1 else files[0][0].parent)
     if not questions:
         raise BenchmarkDataError(f"{where}: no question of {benchmark.title}\n  {benchmark.remedy}")
-    benchmark.check_release(list(questions.values()), where)
-    return list(questions.values())
+    arranged = benchmark.arranged(list(questions.values()))
+    benchmark.check_release(arranged, where)
+    return arranged
 
 
 def question_of(benchmark: PublishedBenchmark, record: dict[str, Any], place: str, subset: str = "") -> Question | None:

@@ -9,10 +9,8 @@ import msgspec
 
 from distilray.errors import counted
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Scored
-from distilray.evaluate.statistics import Estimate, macro, pass_at_k, ratio
+from distilray.evaluate.statistics import Estimate, macro, passes, ratio
 
-KS = (5, 10, 100)
-"""Of pass@k, as far as every question has so many samples."""
 SHOWN_IDS = 20
 
 
@@ -144,8 +142,6 @@ def _repeated(groups: dict[str, list[Scored]]) -> list[str]:
 
 
 def _pass_at(metric: str, groups: dict[str, list[Scored]]) -> dict[str, Estimate]:
-    """pass@k over questions, for each k of ``KS`` that all questions have samples for."""
     counts = [(len(group), sum(one.score.values[metric] == 1.0 for one in group)) for group in groups.values()]
     clusters = [group[0].question.cluster or key for key, group in groups.items()]
-    most = min(samples for samples, _ in counts)
-    return {f"pass@{k}": ratio([pass_at_k(*one, k) for one in counts], clusters=clusters) for k in KS if k <= most}
+    return passes(counts, clusters)

@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from distilray.models.client.pools import PoolHandles
+from distilray.models.client.handles import EngineHandle, PoolHandles
 
 PATIENCE_S = 2.0
 """An engine that does not answer by then is skipped: it starts again, or renders a large batch."""
@@ -27,39 +27,57 @@ class Busy:
 
 
 class BusyPlaces:
-    """Watches the engines of ``handles`` from now on. Engines that are down have places, all of them idle."""
+    """Watches the engines of ``handles`` from now on, and those that join. Engines that are down have places, all of
+    them idle."""
 
     def __init__(self, handles: PoolHandles) -> None:
-        self._engines = [(model, engine) for model, pool in handles.pools.items() for engine in pool.engines]
-        self._places = {
-            model: len(pool.engines) * pool.settings.requests_per_engine for model, pool in handles.pools.items()
-        }
+        self._pools = handles.pools
         self._busy = dict.fromkeys(handles.pools, 0.0)
+        self._place_s = dict.fromkeys(handles.pools, 0.0)
         self._last: dict[str, tuple[int, float]] = {}
+        self._seen = time.monotonic()
         self._ask()
         self._busy = dict.fromkeys(handles.pools, 0.0)
-        self._began = time.monotonic()
+        self._place_s = dict.fromkeys(handles.pools, 0.0)
 
     def sample(self) -> dict[str, Busy]:
         """By model, since this watch began. Blocks until the engines have answered."""
         self._ask()
-        seconds = time.monotonic() - self._began
-        return {model: Busy(busy, self._places[model] * seconds) for model, busy in self._busy.items()}
+        return {model: Busy(busy, self._place_s[model]) for model, busy in self._busy.items()}
+
+    @property
+    def engines(self) -> dict[str, int]:
+        """Model to the engines that it had when it was last looked."""
+        return {model: len(pool.engines) for model, pool in self._pools.items()}
 
     def _ask(self) -> None:
-        asked: dict[Any, tuple[str, str]] = {
-            engine.actor.stats.remote(): (model, engine.name) for model, engine in self._engines
+        now = time.monotonic()
+        for model, pool in self._pools.items():
+            self._place_s[model] += len(pool.engines) * pool.settings.requests_per_engine * (now - self._seen)
+        self._seen = now
+        known = {engine.actor_name for pool in self._pools.values() for engine in pool.engines}
+        self._pools = {model: pool.now(model) for model, pool in self._pools.items()}
+        asked: dict[Any, tuple[str, EngineHandle]] = {
+            engine.actor.stats.remote(): (model, engine)
+            for model, pool in self._pools.items()
+            for engine in pool.engines
         }
         if not asked:
             return
         answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE_S)
         for ref in answered:
-            model, name = asked[ref]
+            model, engine = asked[ref]
             try:
                 stats: Any = ray.get(ref)
             except ray.exceptions.RayError:
                 continue
-            pid, busy = self._last.get(name, (0, 0.0))
-            # A process that started again counts from nothing.
-            self._busy[model] += stats["busy_s"] - (busy if pid == stats["pid"] else 0.0)
-            self._last[name] = (stats["pid"], stats["busy_s"])
+            self._count(model, engine, stats, joined=engine.actor_name not in known)
+
+    def _count(self, model: str, engine: EngineHandle, stats: dict[str, Any], *, joined: bool) -> None:
+        pid, busy = self._last.get(engine.name, (0, 0.0))
+        # A process that started again counts from nothing; one that joined was busy before it was looked at.
+        if pid == stats["pid"]:
+            self._busy[model] += stats["busy_s"] - busy
+        elif not joined:
+            self._busy[model] += stats["busy_s"]
+        self._last[engine.name] = (stats["pid"], stats["busy_s"])

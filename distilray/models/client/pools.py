@@ -1,4 +1,5 @@
-"""Engine pools: everything a phase's models need is reserved first, then all engines start at once.
+"""Engine pools: what models need is reserved, and work begins with the first engines that are ready; others join while
+it runs. A pool that stops is gone, processes and memory.
 
 pools = EnginePools(run="r1", logs="/tmp/r1/logs")
 handles = pools.start({"teacher": VLLMModel(...), "judge": OpenAIModel(...)})   # picklable; goes to the runners
@@ -8,162 +9,139 @@ pools.stop()
 
 from __future__ import annotations
 
-import os
+import logging
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 
 import ray
-from ray.actor import ActorHandle
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from distilray.models.client.orphans import NAMESPACE, remove_orphans
-from distilray.models.engines.base import EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import cause_of_death, size_of
+from distilray.errors import MachineryFault
+from distilray.models.client.handles import PoolHandle, PoolHandles
+from distilray.models.client.keeper import Keeper
+from distilray.models.client.orphans import remove_orphans
+from distilray.models.client.placement import living_nodes, needs_of, on_this_machine, place_of, totals
+from distilray.models.client.slot import State
+from distilray.models.client.startup import Told
+from distilray.models.client.waiting import waits_for
 from distilray.models.errors import EngineFailed, PoolsDoNotFit
-from distilray.models.registry import engine_class
 from distilray.models.settings.base import ModelSettings
 
+STEP_S = 0.5
+"""How often the engines are looked after."""
+FIRST_STEPS_S, FIRST_S = 0.05, 2.0
+"""The same in the first seconds, so that what is there at once is not waited for."""
+PLACED_S = 60.0
+"""How long a place is waited for where no node can join: what others released returns within seconds, or not at all."""
+JOIN_S = 90.0
+"""How long a step may hold up the end."""
 
-@dataclass(frozen=True)
-class EngineHandle:
-    name: str
-    actor: ActorHandle
-    log: Path
-    """What it prints, on its node."""
-    log_begins: int = 0
-    """Bytes of ``log`` that earlier engines of the run left, as far as they are on the driver's machine."""
-
-    def cause_of_death(self) -> str | None:
-        """The first cause in its log since it last started; None where that does not tell."""
-        return cause_of_death(self.log, self.log_begins)
-
-
-@dataclass(frozen=True)
-class PoolHandle:
-    settings: ModelSettings
-    engines: tuple[EngineHandle, ...]
-    info: EngineInfo
-
-
-@dataclass(frozen=True)
-class PoolHandles:
-    """The pools of a phase, by model name, for :class:`~distilray.models.client.client.PoolClient`. Picklable."""
-
-    run: str
-    pools: dict[str, PoolHandle]
+log = logging.getLogger(__name__)
 
 
 class EnginePools:
-    """The engines of one phase, owned by the driver. A context manager that stops them."""
+    """Engines that are started together, owned by the driver. A context manager that stops them."""
 
     def __init__(self, run: str, logs: str | None = None) -> None:
         """``run`` is the run's id; ``logs`` a directory, on each node, for what engines print."""
         self.run = run
         self.logs = logs or str(Path(tempfile.gettempdir()) / f"distilray-{run}")
-        self._groups: list[PlacementGroup] = []
-        self._actors: list[ActorHandle] = []
+        self._keeper: Keeper | None = None
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def start(self, models: Mapping[str, ModelSettings], timeout_s: float = 900) -> PoolHandles:
-        """Reserve, start and wait for every engine of ``models``.
+    def start(
+        self,
+        models: Mapping[str, ModelSettings],
+        timeout_s: float | None = None,
+        told: Told = lambda text: None,
+        *,
+        wait_for_all: bool = False,
+        spare_cpus: float = 0.0,
+    ) -> PoolHandles:
+        """Reserve and start the engines of ``models``; returns when each model has those with which work begins, while
+        others start and join later.
 
-        Raises ``ValueError`` (something is missing that the settings name), :class:`PoolsDoNotFit` or
-        :class:`~distilray.models.EngineFailed`; nothing is left running then.
+        A place is waited for ``timeout_s`` long, by default the settings' ``start_timeout_s``; each engine as long as
+        its log says something new within that time. What is waited for is told to ``told``. ``wait_for_all``: for the
+        least number of each model, not for those with which it can begin. ``spare_cpus``: what engines beyond these
+        leave of the cluster. Raises ``ValueError`` (something is missing that the settings name),
+        :class:`PoolsDoNotFit` or :class:`~distilray.models.EngineFailed`; nothing is left running then.
         """
         for settings in models.values():
             settings.check()
+        self.stop()
         remove_orphans(self.run)
-        deadline = time.monotonic() + timeout_s
+        keeper = self._keeper = Keeper(self.run, self.logs, models, spare_cpus)
+        wanted = {
+            name: settings.least_replicas if wait_for_all else settings.replicas_to_begin
+            for name, settings in models.items()
+        }
         try:
-            groups = self._reserve(models, deadline)
-            engines = {
-                name: [self._engine(name, k, settings, group) for k, group in enumerate(groups[name])]
-                for name, settings in models.items()
-            }
-            pools = {
-                name: PoolHandle(settings, tuple(engines[name]), self._ready(engines[name], deadline))
-                for name, settings in models.items()
-            }
-        except BaseException:
-            self.stop()
+            self._until_begin(keeper, wanted, timeout_s, told)
+            handles = PoolHandles(self.run, {name: _handle(keeper, name) for name in models})
+        except BaseException as error:
+            self._stop_after(error)
             raise
-        return PoolHandles(self.run, pools)
+        self._over.clear()
+        self._thread = threading.Thread(target=self._keep, args=(keeper,), name="engines", daemon=True)
+        self._thread.start()
+        return handles
 
-    def _reserve(self, models: Mapping[str, ModelSettings], deadline: float) -> dict[str, list[PlacementGroup]]:
-        groups: dict[str, list[PlacementGroup]] = {}
-        for name, settings in models.items():
-            groups[name] = []
-            for k in range(settings.replicas):
-                group = placement_group(settings.bundles(), strategy="PACK", name=f"{_prefix(self.run)}{name}/{k}")
-                self._groups.append(group)
-                groups[name].append(group)
-        waiting = [group.ready() for group in self._groups]
-        # Resources that the last phase released return within seconds, or not at all.
-        patience = min(60.0, max(0.0, deadline - time.monotonic()))
-        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=patience)
-        if missing:
-            needed = {name: [settings.bundles(), f"x {settings.replicas}"] for name, settings in models.items()}
-            raise PoolsDoNotFit(
-                f"only {len(waiting) - len(missing)} of {len(waiting)} engines can be placed. They reserve {needed}; "
-                f"the cluster has {_totals(ray.cluster_resources())}, free {_totals(ray.available_resources())}. "
-                "Lower replicas, cpus or gpus of a model, or add nodes"
-            )
-        return groups
+    def _until_begin(self, keeper: Keeper, wanted: Mapping[str, int], timeout_s: float | None, told: Told) -> None:
+        begun = time.monotonic()
+        while True:
+            waited = time.monotonic() - begun
+            keeper.step(FIRST_STEPS_S if waited < FIRST_S else STEP_S)
+            missing = [name for name, engines in wanted.items() if len(keeper.of(State.UP, name)) < engines]
+            if not missing:
+                return
+            for why in keeper.over().values():
+                raise EngineFailed(why)
+            for name in missing:
+                patience = keeper.models[name].start_timeout_s if timeout_s is None else timeout_s
+                if waited > (min(patience, PLACED_S) if on_this_machine() else patience):
+                    _refuse_what_has_no_place(keeper, name, wanted[name])
+            if text := waits_for(keeper, wanted):
+                told(text)
 
-    def _engine(self, model: str, k: int, settings: ModelSettings, group: PlacementGroup) -> EngineHandle:
-        name = f"{model}/{k}"
-        bundle = settings.bundles()[0]
-        secrets = {variable: os.environ.get(variable, "") for variable in settings.secrets()}
-        launch = Launch(self.logs, secrets, os.environ.get("DISTILRAY_FAULTS", ""))
-        log = log_of(self.logs, name)
-        begins = size_of(log)
-        actor = (
-            ray.remote(engine_class(settings))
-            .options(
-                name=f"{_prefix(self.run)}{name}",
-                namespace=NAMESPACE,
-                num_cpus=bundle["CPU"],
-                # Workers of an engine that is spread over nodes take the GPUs of the bundles themselves.
-                num_gpus=0 if settings.spread else bundle.get("GPU", 0),
-                max_restarts=settings.restarts,
-                max_task_retries=0,  # the client asks again, and knows what is already answered
-                max_concurrency=10_000,
-                scheduling_strategy=PlacementGroupSchedulingStrategy(
-                    group, 0, placement_group_capture_child_tasks=True
-                ),
-            )
-            .remote(name, settings, launch)
-        )
-        self._actors.append(actor)
-        return EngineHandle(name, actor, log, begins)
+    def _keep(self, keeper: Keeper) -> None:
+        """Looks after the engines until :meth:`stop`."""
+        while not self._over.wait(STEP_S) and ray.is_initialized():
+            try:
+                with self._lock:
+                    keeper.step()
+            except (ray.exceptions.RayError, MachineryFault) as error:  # both may pass
+                log.warning("the engines of %s cannot be looked after: %s", self.run, error)
 
-    def _ready(self, engines: list[EngineHandle], deadline: float) -> EngineInfo:
-        waiting = [engine.actor.ready.remote() for engine in engines]
-        _, missing = ray.wait(waiting, num_returns=len(waiting), timeout=max(0.0, deadline - time.monotonic()))
-        if missing:
-            late = [engine.name for engine, ref in zip(engines, waiting, strict=True) if ref in missing]
-            raise EngineFailed(f"engines {', '.join(late)} were not ready in time; their logs are in {self.logs}")
+    def stop(self, models: Collection[str] | None = None) -> None:
+        """Release every engine (of ``models``) and what was reserved for it, and wait until their processes are gone.
+
+        Raises :class:`~distilray.errors.MachineryFault` where one stays for a minute after it was killed.
+        """
+        keeper = self._keeper
+        if keeper is None:
+            return
+        if models is None or keeper.models.keys() <= set(models):
+            self._over.set()
+            if self._thread is not None:
+                self._thread.join(JOIN_S)
+            self._keeper = self._thread = None
+            keeper.release()
+        else:
+            with self._lock:
+                keeper.release(models)
+
+    def _stop_after(self, error: BaseException) -> None:
+        """Stops where ``error`` is what the user has to hear of."""
         try:
-            return ray.get(waiting)[0]
-        except EngineFailed as error:  # Ray's copy carries the actor's whole stack in its text
-            raise EngineFailed(*error.cause.args) from None
-        except ray.exceptions.RayActorError as error:
-            causes = (engine.cause_of_death() for engine in engines)
-            why = next(filter(None, causes), None) or str(error).strip().splitlines()[0]
-            raise EngineFailed(f"an engine died while it started: {why}; its log is in {self.logs}") from None
-
-    def stop(self) -> None:
-        """Release every engine and what was reserved for it."""
-        for actor in self._actors:
-            ray.kill(actor)
-        for group in self._groups:
-            remove_placement_group(group)
-        self._actors.clear()
-        self._groups.clear()
+            self.stop()
+        except MachineryFault as left:
+            error.add_note(str(left))
 
     def __enter__(self) -> EnginePools:
         return self
@@ -171,12 +149,33 @@ class EnginePools:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if error is None:
+            self.stop()
+        else:
+            self._stop_after(error)
 
 
-def _prefix(run: str) -> str:
-    return f"distilray/{run}/"
+def _handle(keeper: Keeper, model: str) -> PoolHandle:
+    engines = tuple(slot.handle for slot in keeper.of(State.UP, model) if slot.handle is not None)
+    settings = keeper.models[model]
+    return PoolHandle(settings, engines, keeper.infos[model], settings.weights_id(), keeper.roster)
 
 
-def _totals(resources: Mapping[str, float]) -> dict[str, float]:
-    return {name: resources.get(name, 0) for name in ("CPU", "GPU")}
+def _refuse_what_has_no_place(keeper: Keeper, model: str, wanted: int) -> None:
+    """Raises :class:`PoolsDoNotFit` where fewer than the ``wanted`` engines of ``model`` have a place."""
+    settings = keeper.models[model]
+    waiting = [slot for slot in keeper.of(State.PLACING, model) if slot.group and place_of(slot.group) is None]
+    placed = settings.most_replicas - len(waiting) - len(keeper.of(State.LATER, model))
+    if placed >= wanted:
+        return
+    every = totals(bundle for entry in keeper.models.values() for bundle in entry.bundles() * entry.least_replicas)
+    text = (
+        f"only {placed} of {wanted} engines with which {model} begins can be placed. Each needs {needs_of(settings)}, "
+        f"all models together {every}; the cluster has {totals(living_nodes().values())}, free "
+        f"{totals([ray.available_resources()])}. Lower replicas, cpus or gpus of a model, or add nodes"
+    )
+    if not on_this_machine():
+        text += "; raise its start_timeout_s where an autoscaler brings them later"
+    if avoided := keeper.avoided[model]:
+        text += f". Its engines do not start on {', '.join(sorted(node[:8] for node in avoided))}: see {keeper.logs}"
+    raise PoolsDoNotFit(text)

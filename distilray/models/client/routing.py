@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+QUEUE = 2
+"""Requests that an engine is given at most, by its places: what waits there is lost to an engine that joins."""
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _27, _30, _31, _32 = map(np.uint64, (27, 30, 31, 32))
 
@@ -31,11 +33,12 @@ class Router:
     """
 
     def __init__(self, names: Sequence[str], places: int) -> None:
-        """``places``: requests that one engine works on at once."""
+        """``places``: requests that one engine works on at once. All engines live until :meth:`up` says otherwise."""
         self._salts = np.array([stable_hash(name) for name in names], np.uint64)
         self._own = np.zeros(len(names), np.int64)
         self._others = np.zeros(len(names), np.int64)
         self._slack = max(1, places // 16)
+        self._most = QUEUE * places
         self.up(range(len(names)))
 
     def up(self, engines: Sequence[int]) -> None:
@@ -75,6 +78,16 @@ class Router:
 
     def _mixed(self, affinity: str) -> np.ndarray:
         return _mixed(self._alive_salts ^ np.uint64(stable_hash(affinity)))
+
+    def full(self, engine: int) -> bool:
+        """Whether a request should rather wait at the client. Never while the client has none with the engine, so that
+        a reply will come after which it may look again."""
+        return bool(self._own[engine] and self._own[engine] + self._others[engine] >= self._most)
+
+    def room(self) -> int:
+        """Requests that the living engines may still be given."""
+        depth = (self._own + self._others)[self._alive]
+        return int(np.maximum(self._most - depth, 0).sum())
 
     def depth(self, engine: int) -> int:
         """Requests that the engine is thought to have, those that wait for a place included."""

@@ -27,10 +27,12 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from distilray.models.engines.guard import start_guard
 from distilray.models.engines.places import Places
 from distilray.models.engines.read_write_lock import ReadWriteLock
+from distilray.models.engines.start_log import StartLog, StartNews
 from distilray.models.errors import ModelError, NoEngineAlive, RequestTimedOut
 from distilray.models.replies import AnyReply, LabelReply, Reply, ScoreReply
 from distilray.models.requests import ClassifyRequest, GenerateRequest, Request, ScoreRequest
@@ -58,6 +60,8 @@ class Launch:
     """Directory, on the engine's node, for what it prints."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Values of the settings' :meth:`~distilray.models.ModelSettings.secrets` in the driver's environment."""
+    guard: str = ""
+    """Name of the guard that ends the engine's processes when its actor is gone; empty: it has none."""
     faults: str = ""
     """For tests: ``{"kill_engine_on": TEXT}`` kills an engine that is asked about TEXT."""
 
@@ -71,6 +75,9 @@ class Engine:
     """Base of the engine actors. A kind starts in its ``__init__`` (which calls this one first) and overrides the
     methods it supports: :meth:`generate`, :meth:`score` or :meth:`classify`."""
 
+    holds_memory: ClassVar[bool] = True
+    """Whether its processes hold memory, so that the next engines have to wait for their end."""
+
     def __init__(self, engine: str, settings: Any, launch: Launch = Launch()) -> None:
         """``engine`` is the actor's name, such as ``teacher/0``; ``settings`` those of its model."""
         self.engine = engine
@@ -78,14 +85,25 @@ class Engine:
         self.launch = launch
         self.patience_s: float | None = settings.request_timeout_s
         """Seconds until a request times out; None if the kind has its own time-outs."""
+        if launch.guard:
+            start_guard(launch.guard)
         self.started = time.monotonic()
         self.replies = self.tokens_in = self.tokens_out = 0
         self.places = Places(settings.requests_per_engine)
         self._kill_on: str | None = json.loads(launch.faults).get("kill_engine_on") if launch.faults else None
         self._gate = ReadWriteLock()
+        self._start_log = StartLog(log_of(launch.logs, engine) if launch.logs else None)
+
+    def start_news(self) -> StartNews:
+        """What it has said in its log since it began to start."""
+        return self._start_log.read()
+
+    async def loaded(self) -> None:
+        """Awaited before every batch: returns once what the engine answers with is in memory."""
 
     async def ready(self) -> EngineInfo:
         """Returns once the engine can answer; raises :class:`~distilray.models.EngineFailed` if it never will."""
+        await self.loaded()
         return EngineInfo(self.engine, context=0, vocabulary=0, versions={})
 
     async def prompts(self, requests: Sequence[Request]) -> Sequence[Any]:
@@ -105,9 +123,6 @@ class Engine:
         """The label of the row in the request."""
         raise self._cannot("gives rows no labels")
 
-    async def suspect_hang(self) -> None:
-        """A request ran out of time: an engine that hangs should end its process, and is then started again."""
-
     def stats(self) -> dict[str, Any]:
         """What this engine did since it last started."""
         return {
@@ -126,6 +141,7 @@ class Engine:
         """Answers to a batch, a list whenever some are ready: replies that end together travel together, but none waits
         for the rest. ``alone``: nothing else runs meanwhile, and an empty list tells that the batch has begun, so that
         the death of the engine can be attributed to it."""
+        await self.loaded()
         async with self._gate.exclusive() if alone else self._gate.shared():
             if alone:
                 yield encode_answers([], self.places.taken)
@@ -170,8 +186,7 @@ class Engine:
             finally:
                 self.places.free(request.n)
         except TimeoutError:
-            await self.suspect_hang()
-            return index, Fault.of(RequestTimedOut(f"no reply within {self.patience_s:g} s"))
+            return index, Fault.of(RequestTimedOut(f"no reply within {self.settings.request_timeout_s:g} s"))
         except (ModelError, NoEngineAlive) as error:
             return index, Fault.of(error)
         self.replies += len(replies)

@@ -21,6 +21,7 @@ from distilray.models.settings.base import GenerativeModel
 class EchoEngine(Engine):
     """Answers with the last message."""
 
+    holds_memory = False
     settings: EchoModel
 
     def __init__(self, engine: str, settings: EchoModel, launch: Launch = Launch()) -> None:  # noqa: B008

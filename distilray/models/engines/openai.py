@@ -26,6 +26,7 @@ _LONGEST_PAUSE_S = 60.0
 class OpenAIEngine(Engine):
     """The client of one endpoint."""
 
+    holds_memory = False
     settings: OpenAIModel
 
     def __init__(self, engine: str, settings: OpenAIModel, launch: Launch = Launch()) -> None:  # noqa: B008

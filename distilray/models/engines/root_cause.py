@@ -28,7 +28,11 @@ _WRAPPER = re.compile(
     re.IGNORECASE,
 )
 """What is raised because something went wrong in another process."""
-_NATIVE = re.compile(r"^\s*what\(\):\s*(.+)|^(Fatal Python error: .+|Segmentation fault.*|terminate called .+)")
+ENDS = "distilray ends the engine, which hangs: "
+"""How the line begins that an engine writes into its log when it ends because its core hangs."""
+_NATIVE = re.compile(
+    rf"^\s*what\(\):\s*(.+)|^(Fatal Python error: .+|Segmentation fault.*|terminate called .+|{ENDS}.+)"
+)
 _PEER = re.compile(
     r"connection (?:closed|reset|refused) by peer|connection refused|socket closed|broken pipe"
     r"|ncclRemoteError|ncclSystemError|DistBackendError|remote process exited",
@@ -62,8 +66,8 @@ class _Raised:
 
 def root_cause(log: str) -> str | None:
     """The first exception in ``log`` that no other one caused, as ``"ValueError: ..."``; one that only says that
-    another process is gone counts last. Else what a native library wrote when it ended the process; None if there is
-    neither."""
+    another process is gone counts last. Else what a native library wrote when it ended the process, or the engine when
+    it hung; None if there is neither."""
     processes: dict[str, list[tuple[int, re.Match[str]]]] = {}
     for number, line in enumerate(log.splitlines()):
         if (found := _LINE.match(line)) is not None:
@@ -88,6 +92,12 @@ def explained(error: BaseException, log: Path | None, begins: int = 0) -> str:
     if is_wrapper(why):
         why = root_cause(log_text(log, begins)) or why
     return f"{why} (log: {log})"
+
+
+def message_of(line: str) -> str:
+    """What a line of a log says, without the process, level, time and place that vLLM puts before it."""
+    found = _LINE.match(line)
+    return found["text"].strip() if found else ""
 
 
 def is_wrapper(why: str) -> bool:

@@ -2,7 +2,7 @@
 
 Continuous batching sees the prompts of every step and every runner at once. The actor dies when its engine core does,
 because a vLLM frontend without a core fails every request at once and so attracts more and more of them; Ray starts it
-again, and clients ask elsewhere meanwhile.
+again, and clients ask elsewhere meanwhile. A core that hangs is killed with its workers, and the actor dies then too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from distilray.checkpoints import resolve_path
-from distilray.models.cpu_variables import VLLM_ON_CPUS
 from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
-from distilray.models.engines.root_cause import START, explained, size_of
+from distilray.models.engines.guard import await_gone, kill_group
+from distilray.models.engines.root_cause import ENDS, START, explained, size_of
+from distilray.models.engines.stalls import Stalls
+from distilray.models.engines.vllm_start import engine_args, environment
 from distilray.models.errors import EngineFailed, ModelError, PromptTooLong
 from distilray.models.gc_tuning import tune_gc
 from distilray.models.replies import Reply, ScoreReply
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 CORE_DIED = 70
 """Exit status of an actor whose engine core died (os.EX_SOFTWARE)."""
+WATCH_S = 0.5
+"""How often the core, and the tokens that it has given, are looked at."""
+PREVIOUS_S = 60.0
+"""How long the processes of an engine that ended may take to be gone before it starts again."""
 
 
 class VLLMEngine(Engine):
@@ -45,15 +50,14 @@ class VLLMEngine(Engine):
 
     def __init__(self, engine: str, settings: VLLMModel, launch: Launch = Launch()) -> None:  # noqa: B008
         super().__init__(engine, settings, launch)
+        self.patience_s = None  # a request may wait and grow as long as the core gives tokens
         self._log, self._log_begins = _to_file(launch.logs, engine) if launch.logs else (None, 0)
         self._requests = itertools.count()
+        self._limits: dict[str, asyncio.Timeout] = {}
         self._failure: str | None = None
         self._starting = asyncio.Lock()
         self._warm = False
-        try:
-            self._start()
-        except Exception as error:  # raised by ready(): an actor whose constructor fails is never started again
-            self._fail(error)
+        self._stalls = Stalls(settings.request_timeout_s)
 
     def _fail(self, error: Exception) -> None:
         """Keep why the engine does not start. One that started before ends its process: the fault may be passing, and
@@ -61,42 +65,78 @@ class VLLMEngine(Engine):
         why = explained(error, self._log, self._log_begins)
         self._failure = f"{self.engine} ({self.settings.path}) did not start: {why}"
         if _restarted():
-            os._exit(CORE_DIED)
+            _die()
 
     def _start(self) -> None:
+        """Runs in a thread, so that the actor can tell how far it is."""
+        if self.launch.guard and await_gone([self.launch.guard], PREVIOUS_S):
+            raise EngineFailed(
+                f"processes of the engine that ran here before are still there after {PREVIOUS_S:g} s, with its memory"
+            )
         os.environ.update(environment(self.settings))
+        from vllm.usage.usage_lib import UsageContext
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        self.llm = AsyncLLM.from_engine_args(engine_args(self.settings))
+        # Of vLLM's own defaults for this GPU those for many prompts at once: it has none for AsyncLLM.
+        self.llm = AsyncLLM.from_engine_args(engine_args(self.settings), usage_context=UsageContext.LLM_CLASS)
         self.context: int = self.llm.model_config.max_model_len
         self.tokenizer: Any = self.llm.get_tokenizer()
 
-    def _watch(self) -> None:
-        """Die with the engine core. A thread, since nothing on the loop is sure to run then."""
-        while not self.llm.engine_core.resources.engine_dead:
-            time.sleep(0.2)
-        os._exit(CORE_DIED)
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Dies with the engine core, and when that hangs. A thread, since nothing on the loop is sure to run then."""
+        try:
+            while not self.llm.engine_core.resources.engine_dead and not self._hangs(loop):
+                time.sleep(WATCH_S)
+        finally:
+            _die()
+
+    def _hangs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the core has stopped giving tokens. A single request that gets none is given up."""
+        states: dict[str, Any] = dict(self.llm.output_processor.request_states)
+        self._stalls.see({name: state.detokenizer.num_output_tokens() for name, state in states.items()})
+        for name in self._stalls.lost():
+            if (limit := self._limits.get(states[name].external_req_id)) is not None:
+                loop.call_soon_threadsafe(limit.reschedule, 0)
+        if self._stalls.hung:
+            patience = self.settings.request_timeout_s
+            print(f"{ENDS}no token for {patience:g} s, and {len(states)} requests are unfinished", flush=True)
+        return self._stalls.hung
+
+    async def loaded(self) -> None:
+        if not self._warm:
+            await self.ready()
 
     async def ready(self) -> EngineInfo:
         import ray
-        import torch
-        import vllm
-        from vllm.v1.engine.exceptions import EngineDeadError
 
         async with self._starting:
             if not self._warm and not self._failure:
-                try:
-                    await self._warm_up()
-                except EngineDeadError as error:
-                    self._fail(error)
-                else:
-                    self._warm = True
-                    tune_gc()
-                    threading.Thread(target=self._watch, name="engine-core-watch", daemon=True).start()
+                await self._open()
         if self._failure:
             raise EngineFailed(self._failure)
+        import torch
+        import vllm
+
         versions = {"vllm": vllm.__version__, "torch": torch.__version__, "ray": ray.__version__}
         return EngineInfo(self.engine, self.context, self.llm.model_config.get_vocab_size(), versions)
+
+    async def _open(self) -> None:
+        try:
+            await asyncio.to_thread(self._start)
+        except Exception as error:  # raised by ready()
+            self._fail(error)
+            return
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        try:
+            await self._warm_up()
+        except EngineDeadError as error:
+            self._fail(error)
+        else:
+            self._warm = True
+            tune_gc()
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=self._watch, args=(loop,), name="engine-core-watch", daemon=True).start()
 
     async def _warm_up(self) -> None:
         """First requests with log-probabilities or a constraint are slow: no row should have to wait for them."""
@@ -154,24 +194,31 @@ class VLLMEngine(Engine):
     async def _run(self, prompt: list[int], params: SamplingParams) -> RequestOutput:
         from vllm.inputs import tokens_input
 
-        async for output in self.llm.generate(tokens_input(prompt), params, f"{next(self._requests)}"):
-            last = output
-        return last
-
-    async def suspect_hang(self) -> None:
-        """A core that does not report its own state within a minute is stuck."""
+        name = f"{next(self._requests)}"
         try:
-            async with asyncio.timeout(60):
-                await self.llm.is_paused()
-        except TimeoutError:
-            os._exit(CORE_DIED)
+            async with asyncio.timeout(None) as self._limits[name]:
+                async for output in self.llm.generate(tokens_input(prompt), params, name):
+                    last = output
+            return last
+        finally:
+            del self._limits[name]
 
     def stats(self) -> dict[str, Any]:
+        if not self._warm:
+            return super().stats()
         manager = self.llm.engine_core.resources.engine_manager
         cores = [process.pid for process in getattr(manager, "processes", [])]
         unfinished = self.llm.get_num_unfinished_requests()
         running = min(unfinished, self.settings.max_num_seqs)
-        return {**super().stats(), "core_pids": cores, "running": running, "waiting": unfinished - running}
+        found = {"core_pids": cores, "core_tokens": self._stalls.tokens, "waiting": unfinished - running}
+        return {**super().stats(), **found, "running": running}
+
+
+def _die() -> NoReturn:
+    """Ends this process, and first what it started, which would keep the memory that the next start needs."""
+    if os.getpgrp() == os.getpid():
+        kill_group(os.getpid(), spare=os.getpid())
+    os._exit(CORE_DIED)
 
 
 @contextmanager
@@ -183,71 +230,9 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except EngineDeadError:
-        os._exit(CORE_DIED)
+        _die()
     except (VLLMClientError, EngineGenerateError, ValueError) as error:
         raise ModelError(f"the engine refused the request: {error.__cause__ or error}") from error
-
-
-PREFILL_TOKENS = 8192
-"""Least number of prompt tokens that an engine on CPU processes in one step."""
-
-
-def environment(settings: VLLMModel) -> dict[str, str]:
-    """Environment variables that vLLM reads, set before it is imported."""
-    # An engine's log says how it was configured and why it failed. TRL, where it was imported before, sets ERROR.
-    level = "DEBUG" if os.environ.get("VLLM_LOGGING_LEVEL") == "DEBUG" else "INFO"
-    variables = {"VLLM_LOGGING_LEVEL": level, "TOKENIZERS_PARALLELISM": "false"}
-    if not settings.gpus:
-        variables |= VLLM_ON_CPUS | {"OMP_NUM_THREADS": str(settings.threads or max(1, round(settings.cpus)))}
-        if settings.world_size == 1:
-            # The core then runs the model itself, without a separate worker process.
-            variables["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    return variables
-
-
-def engine_args(settings: VLLMModel) -> Any:
-    """vLLM's own settings object for ``settings``."""
-    from vllm import AsyncEngineArgs
-
-    passed: dict[str, Any] = {
-        "model": resolve_path(settings.path),
-        "revision": settings.revision,
-        "served_model_name": settings.served_name,
-        "tensor_parallel_size": settings.tensor_parallel,
-        "pipeline_parallel_size": settings.pipeline_parallel,
-        "max_num_seqs": settings.max_num_seqs,
-        "dtype": settings.dtype,
-        "disable_log_stats": True,
-        "use_tqdm_on_load": False,
-        "enforce_eager": settings.gpus == 0,  # compiling takes minutes on CPU and gains little
-    }
-    if settings.max_model_len is not None:
-        passed["max_model_len"] = settings.max_model_len
-    if not settings.gpus:
-        # A seeded request whose prompt is prefilled in parts kills the core on CPU (vLLM 0.29: "CPU Generator does
-        # not use offset"), so prompts there are prefilled whole, and a step must have room for the longest.
-        passed["enable_chunked_prefill"] = False
-        passed["max_num_batched_tokens"] = max(_context(passed["model"], settings), PREFILL_TOKENS)
-    if settings.gpus:
-        passed["gpu_memory_utilization"] = settings.memory_share
-    if settings.kv_cache_gib or not settings.gpus:
-        passed["kv_cache_memory_bytes"] = int((settings.kv_cache_gib or 1) * 2**30)
-    if settings.speculation:
-        passed["speculative_config"] = settings.speculation.model_dump()
-    if settings.spread:
-        passed["distributed_executor_backend"] = "ray"
-    elif settings.world_size > 1:
-        passed["distributed_executor_backend"] = "mp"
-    return AsyncEngineArgs(**{**passed, **settings.engine})
-
-
-def _context(path: str, settings: VLLMModel) -> int:
-    """Tokens of the longest prompt that the engine will take."""
-    if settings.max_model_len is not None:
-        return settings.max_model_len
-    from transformers import AutoConfig
-
-    return int(getattr(AutoConfig.from_pretrained(path), "max_position_embeddings", PREFILL_TOKENS))
 
 
 def refuse_sampled_drafts(settings: VLLMModel, request: GenerateRequest) -> None:

@@ -22,6 +22,7 @@ _DECIDED = {
     "tensor_parallel_size": "tensor_parallel",
     "pipeline_parallel_size": "pipeline_parallel",
     "max_num_seqs": "max_num_seqs",
+    "max_num_batched_tokens": "max_num_batched_tokens",
     "max_model_len": "max_model_len",
     "dtype": "dtype",
     "gpu_memory_utilization": "gpu_memory_utilization",
@@ -79,13 +80,30 @@ class VLLMModel(GenerativeModel):
         default=None, ge=1, description="compute threads of an engine on CPU; default: cpus, rounded"
     )
     max_num_seqs: int = Field(default=256, ge=1, description="sequences an engine works on at once")
+    max_num_batched_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens of prompts and replies that an engine works on in one step; default on GPUs: 16384 from "
+        "70 GiB on (A100: 8192), else 8192; on CPUs: max_model_len, at least 8192",
+    )
     max_model_len: int | None = Field(
         default=None, ge=16, description="tokens of prompt and reply; default: the checkpoint's"
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="type of the weights")
-    kv_cache_gib: float | None = Field(default=None, gt=0, description="GiB of key-value cache; default on CPU: 1")
+    kv_cache_gib: float | None = Field(
+        default=None,
+        gt=0,
+        description="GiB of key-value cache; default on CPU: 1, on GPUs what is left, measured; engines that share a "
+        "GPU start one by one without it",
+    )
     gpu_memory_utilization: float | None = Field(
         default=None, gt=0, le=1, description="share of a GPU's memory to use; default: 0.9 of the engine's share of it"
+    )
+    request_timeout_s: float = Field(
+        default=600,
+        gt=0,
+        description="seconds without any token from an engine that has requests, after which it has hung and is "
+        "started again; a reply may take, and a request wait, as long as tokens come",
     )
     engine: dict[str, Any] = Field(default={}, description="further settings of vLLM's AsyncEngineArgs, passed through")
     system: str | None = Field(default=None, description="system message for conversations without one")
@@ -151,6 +169,11 @@ class VLLMModel(GenerativeModel):
         if self.spread:
             return [{"CPU": self.cpus if rank == 0 else 1, "GPU": 1} for rank in range(self.world_size)]
         return [{"CPU": self.cpus, **({"GPU": self.gpus} if self.gpus else {})}]
+
+    @property
+    def starts_alone(self) -> bool:
+        """vLLM takes what it finds allocated on the GPU for its own, other engines' memory included."""
+        return 0 < self.gpus < 1 and self.kv_cache_gib is None
 
     @property
     def spread(self) -> bool:

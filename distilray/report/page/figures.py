@@ -69,7 +69,8 @@ def summary(found: dict[str, Any], by_benchmark: list[BenchmarkResults]) -> dict
     steps = found["steps"]
     stages = {step["stage"]: step["stage_seconds"] for step in steps}
     trainings = sum(training["seconds"] for training in found["training"])
-    gained = next((benchmark for benchmark in by_benchmark if benchmark.value(STUDENT_AFTER) is not None), None)
+    shares = [benchmark for benchmark in by_benchmark if benchmark.highest == 1]
+    gained = next((benchmark for benchmark in shares if benchmark.value(STUDENT_AFTER) is not None), None)
     return {
         "rows_in": steps[0]["rows_in"] if steps else 0,
         "rows_kept": steps[-1]["kept"] if steps else 0,

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
+from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE, compare_in_run, read_results
 from distilray.ledger import list_stages, list_trainings
+from distilray.report.markdown_table import results_markdown
 from distilray.report.page import figures
 from distilray.report.page.agreement import agreement
+from distilray.report.page.changes import ROOM_IN_REPORT, shown_comparisons
 from distilray.report.page.curves import curve
+from distilray.report.page.environment import asset, page_environment, policy_hashes
 from distilray.report.page.flow import STEPS_FOLDER, flow, label
 from distilray.report.page.histograms import histograms
 from distilray.report.page.measures import measures
-from distilray.report.page.results import benchmarks
+from distilray.report.page.results import benchmarks, results_picture
 from distilray.report.page.samples import sample_rows
-from distilray.report.page.strings import browser_strings, in_both
+from distilray.report.page.selections import selections
+from distilray.report.page.sets import changes, held
 from distilray.report.page.survey import decisions_by_rows, survey
+from distilray.report.page.task_labels import task_labels
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
 from distilray.train import read_metrics
@@ -48,33 +50,14 @@ def write_report(store: Store, out: str | os.PathLike[str] | None = None) -> str
 
 def render(store: Store) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("distilray.report", "assets"),
-        autoescape=True,  # rows, reasons and recipes are untrusted text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.globals |= {"t": in_both, "strings": browser_strings}
-    environment.filters |= figures.FILTERS
-    scripts = {name: _asset(environment, name) for name in SCRIPTS}
+    environment = page_environment()
+    scripts = {name: asset(environment, name) for name in SCRIPTS}
     return environment.get_template("page.html.jinja").render(
         **contents(store),
         scripts=scripts,
-        script_hashes=Markup(" ".join(_hash(text) for text in scripts.values())),
-        style=_asset(environment, "page.css"),
+        script_hashes=policy_hashes(*scripts.values()),
+        style=asset(environment, "page.css"),
     )
-
-
-def _asset(environment: Environment, name: str) -> Markup:
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])
-
-
-def _hash(script: str) -> str:
-    """How a content security policy names a script: no other one runs, whatever a row holds."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def contents(store: Store) -> dict[str, Any]:
@@ -90,7 +73,8 @@ def contents(store: Store) -> dict[str, Any]:
     recipe = store.read("recipe.yaml").decode() if store.exists("recipe.yaml") else ""
     settings = yaml.safe_load(recipe) or {}
     trainings = list_trainings(store)
-    by_benchmark = benchmarks(found["evaluations"])
+    comparisons = compare_in_run(store, STUDENT_BEFORE, STUDENT_AFTER)
+    by_benchmark = benchmarks(found["evaluations"], comparisons)
     return {
         "run": found,
         "record": {"id": None, "origin": None, "versions": {}, **record},
@@ -99,12 +83,19 @@ def contents(store: Store) -> dict[str, Any]:
         "labels": [label(step) for step in found["steps"]],
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),
+        "selections": selections(stages),
+        "changes": changes(stages),
+        "held": held(stages),
+        "task_labels": task_labels(surveys),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)
             for records in [read_metrics(store, folder)]
         ],
         "benchmarks": by_benchmark,
+        "picture": results_picture(by_benchmark),
+        "markdown": results_markdown(read_results(store)),
+        "comparisons": shown_comparisons(comparisons, ROOM_IN_REPORT),
         "rows": rows,
         "recipe": recipe,
         "models": settings.get("models") or {},

@@ -32,9 +32,20 @@ def read_document(source: Source, place: str, file: SourceFile) -> Found:
         return iter([(1, rest_of_file(f"not JSON, so its columns are not known: {shape.why}", FIX_JSON))])
     if shape.kind == "columns":
         return _records([(name, _member(opened(), name, resume=False)) for name in shape.names])
+    if shape.kind == "nested":
+        shape = _below(source, place, shape, opened())
     if shape.kind == "member":
-        return _member(opened(), shape.names[0], only=not shape.why)
+        return _member(opened(), *shape.names, only=not shape.why)
     return _all(opened(), shape)
+
+
+def _below(source: Source, place: str, shape: Shape, scanner: Scanner) -> Shape:
+    """Where the records are, if those of ``scanner`` are not the values of its outermost object."""
+    go_to(scanner, shape.names[0])
+    below = shape_of(source, place, scanner)
+    if below.kind in ("member", "keyed"):
+        return Shape("member", (*shape.names, *below.names), shape.why or below.why)
+    return Shape("keyed", why=shape.why)
 
 
 def _all(scanner: Scanner, shape: Shape) -> Found:
@@ -44,10 +55,12 @@ def _all(scanner: Scanner, shape: Shape) -> Found:
     return elements(scanner, b"}", outermost=True)
 
 
-def _member(scanner: Scanner, name: str, *, resume: bool = True, only: bool = True) -> Found:
-    """The values in the array, or in the object, under ``name``; ``only``: it is known that none follow elsewhere."""
+def _member(scanner: Scanner, *path: str, resume: bool = True, only: bool = True) -> Found:
+    """The values in the array, or in the object, at ``path``; ``only``: it is known that none follow elsewhere."""
+    name = ".".join(path)
     try:
-        go_to(scanner, name)
+        for key in path:
+            go_to(scanner, key)
         close = b"]" if scanner.peek() == b"[" else b"}"
         scanner.at += 1
     except Unreadable as error:
@@ -60,7 +73,7 @@ def _member(scanner: Scanner, name: str, *, resume: bool = True, only: bool = Tr
         for position, value in elements(scanner, close, resume=resume):
             yield position, value
         if not isinstance(value, Malformed) or (value.records is not None and not _is_read(scanner)):
-            yield from _after(scanner, name, position, only)
+            yield from _after(scanner, path, position, only)
 
 
 def _is_read(scanner: Scanner) -> bool:
@@ -71,10 +84,11 @@ def _is_read(scanner: Scanner) -> bool:
         return False
 
 
-def _after(scanner: Scanner, name: str, position: int, only: bool) -> Found:
-    """Says so if what follows the list under ``name`` shows that its end was none, or holds other records."""
+def _after(scanner: Scanner, path: tuple[str, ...], position: int, only: bool) -> Found:
+    """Says so if what follows the list at ``path`` shows that its end was none, or holds other records."""
+    name = ".".join(path)
     try:
-        others = other_lists(scanner)
+        others = [other for _ in path for other in other_lists(scanner)]
     except Unreadable as error:
         yield position + 1, error.rest()
     except Cut:

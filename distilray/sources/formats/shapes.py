@@ -1,6 +1,7 @@
 """What a JSON document that begins with an object holds, by the kinds of values under its keys.
 
 {"data": [{...}, ...]}, {"train": [{...}, ...]}         records under one key
+{"version": "1", "data": {"train": [{...}, ...]}}       records of one or several splits, or keyed by ids, below "data"
 {"q0": {...}, "q1": {...}}                              records keyed by their ids
 {"c0": [{"role": ...}, ...], "c1": [...]}               conversations keyed by their ids
 {"instruction": ["Hi", ...], "output": ["Yes", ...]}    columns
@@ -35,9 +36,9 @@ MOST_NAMES = 12
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    kind: Literal["sequence", "member", "keyed", "columns"]
+    kind: Literal["sequence", "member", "keyed", "columns", "nested"]
     names: tuple[str, ...] = ()
-    """Of the member, or of the columns."""
+    """Of the member, of the columns, or of the object that holds what has a shape of its own."""
     why: str = ""
     """Why the document is not known to its end."""
 
@@ -79,7 +80,10 @@ def _decided(source: Source, place: str, kinds: dict[str, Kind]) -> Shape:
             raise SourceError(place, f"holds lists of records: {names}", "Name one of them as `split`")
         return Shape("member", (lists[0],))
     if "object" in kinds.values():
-        return Shape("columns", tuple(kinds)) if asks else Shape("keyed")
+        if asks:
+            return Shape("columns", tuple(kinds))
+        objects = [name for name, kind in kinds.items() if kind == "object"]
+        return Shape("nested", ("data",)) if objects == ["data"] else Shape("keyed")
     return Shape("sequence")
 
 

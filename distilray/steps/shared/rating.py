@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from distilray.models import BadReply, ModelError, Reply
 from distilray.prompts import RATE_TRACE, RATINGS, Rating
 from distilray.rows import Row
-from distilray.steps.base import Model, Step
+from distilray.steps.base import Model
+from distilray.steps.shared.sizing import SizedStep
 from distilray.steps.shared.trace import conclusion_of
 
 # A tie counts against medium: one more rewrite costs less than training on a trace that half the votes found unfit.
@@ -29,7 +30,7 @@ class Rated:
     votes: tuple[Rating, ...]
 
 
-class RatingStep(Step):
+class RatingStep(SizedStep):
     """A step that rates traces, in one of three ways."""
 
     votes: Annotated[
@@ -56,14 +57,14 @@ class RatingStep(Step):
         """
         variables = {"trace": trace, "answer": conclusion_of(row)}
         if self.by == "logprobs":
-            [reply] = await model.replies(RATE_TRACE, row, **variables)
+            [reply] = await model.replies(self.sized(RATE_TRACE), row, **variables)
             likely = probabilities(reply)
             word = max(RATINGS, key=likely.__getitem__)
             return Rated(word, likely[word], (word,))
         if self.votes == 1:
-            word = await model.ask(RATE_TRACE, row, **variables)
+            word = await model.ask(self.sized(RATE_TRACE), row, **variables)
             return Rated(word, 1.0, (word,))
-        return majority(await model.replies(RATE_TRACE, row, n=self.votes, **variables))
+        return majority(await model.replies(self.sized(RATE_TRACE), row, n=self.votes, **variables))
 
 
 def majority(replies: Sequence[Reply]) -> Rated:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distilray.models import Reply
-from distilray.rows import split_reasoning
+from distilray.rows import MalformedRecord, split_reasoning
 
 
 def split_reply(reply: Reply) -> tuple[str | None, str]:
@@ -16,3 +16,17 @@ def split_reply(reply: Reply) -> tuple[str | None, str]:
         return reply.reasoning.strip() or None, reply.text.strip()
     reasoning, answer = split_reasoning(reply.text)
     return reasoning, answer.strip()
+
+
+def whole_answer(reply: Reply) -> str:
+    """The answer of a reply, without the reasoning before it.
+
+    Raises :class:`~distilray.rows.MalformedRecord` where there is no whole one: cut by length, a trace without an end,
+    or nothing written.
+    """
+    if reply.finish_reason == "length":
+        raise MalformedRecord("answer cut by length")
+    _, answer = split_reply(reply)
+    if not answer:
+        raise MalformedRecord("empty answer")
+    return answer

@@ -38,3 +38,35 @@ async def token_counts(path: str | None, *texts: str) -> list[int | None]:
     if path is None:
         return [None] * len(texts)
     return list(await asyncio.get_running_loop().run_in_executor(_thread, _counts, path, texts))
+
+
+def _conversation(path: str, messages: list[dict[str, str]], answer: str) -> tuple[list[int], int]:
+    tokenizer = _tokenizer(path)
+    asked = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    prompt, reply = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (asked, answer))
+    return [*prompt, *reply], len(prompt)
+
+
+async def conversation_tokens(path: str, messages: list[dict[str, str]], answer: str) -> tuple[list[int], int]:
+    """The tokens of ``messages`` under the chat template of the tokenizer at ``path`` and of ``answer`` after them, as
+    a model would have generated it; and where the answer begins."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, _conversation, path, messages, answer)
+
+
+_OPENING = "HERE-THE-USER-BEGINS"
+
+
+def _opening(path: str, system: str | None) -> tuple[list[int], tuple[int, ...]]:
+    tokenizer = _tokenizer(path)
+    turns = [{"role": "system", "content": system}] if system else []
+    turns.append({"role": "user", "content": _OPENING})
+    before, _, after = tokenizer.apply_chat_template(turns, tokenize=False).partition(_OPENING)
+    tokens, end = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (before, after))
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    return tokens, tuple(end[:1]) if end and end[0] in special else ()
+
+
+async def opening_tokens(path: str, system: str | None) -> tuple[list[int], tuple[int, ...]]:
+    """The tokens of a conversation up to where the user's first turn begins, under the chat template of the tokenizer
+    at ``path``; and the token that ends such a turn, where one does."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, _opening, path, system)

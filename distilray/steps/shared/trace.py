@@ -81,7 +81,7 @@ class TraceStep(Step):
 
     async def reaches(self, row: Row, trace: str, models: Models) -> Verdict:
         """Whether ``trace`` reaches the right answer; ``right`` is ``None`` if that could not be decided."""
-        verdict = await self._verified(row, trace)
+        verdict = await self.verified(row, trace)
         if verdict.right is not None or self.checker is None:
             return verdict
         solution = inlined(trace, row["answer"]) if row["reasoning"] else trace
@@ -89,7 +89,8 @@ class TraceStep(Step):
         right = judged.accuracy >= self.sound_at
         return Verdict(right, f"the checker gives accuracy {judged.accuracy}")
 
-    async def _verified(self, row: Row, trace: str) -> Verdict:
+    async def verified(self, row: Row, trace: str) -> Verdict:
+        """What the verifier alone says of ``trace``."""
         kind = verifier_for(row) if self.verifier == "by_task" else self.verifier
         if kind == "none" or row["reference"] is None:
             return Verdict(None, "nothing to compare with")
@@ -100,7 +101,7 @@ class TraceStep(Step):
     async def score(self, row: Row, answer: str, models: Models) -> tuple[float | None, str]:
         """How right ``answer``, without thoughts before it, is: 1 or 0 where a verifier can decide, else the checker's
         accuracy over 9, None without either; and the reason."""
-        verdict = await self._verified(row.having(reasoning=None), answer)
+        verdict = await self.verified(row.having(reasoning=None), answer)
         if verdict.right is not None:
             return float(verdict.right), verdict.reason
         if self.checker is None:

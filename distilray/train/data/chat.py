@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilray.checkpoints import load_tokenizer, resolve_path, stop_ids
+from distilray.checkpoints import all_but_weights, load_tokenizer, resolve_path, stop_ids
 from distilray.rows import join_reasoning
 from distilray.train.data.ends import Ends
 from distilray.train.data.marks import Marks, has_marks
@@ -168,7 +168,7 @@ def _template(path: str, tokenizer: PreTrainedTokenizerBase, text: str, variable
             [dict(turn) for turn in turns], chat_template=text, tokenize=False, add_generation_prompt=ask, **variables
         )
 
-    declared = stop_ids(Path(resolve_path(path)))
+    declared = stop_ids(Path(resolve_path(path, all_but_weights)))
     stops = tokenizer.convert_ids_to_tokens(declared) or [tokenizer.eos_token]  # pyright: ignore[reportOptionalCall]
     added = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}  # pyright: ignore[reportOptionalCall]
     return Template(render, frozenset(added), frozenset(token for token in stops if token))

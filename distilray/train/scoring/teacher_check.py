@@ -167,7 +167,8 @@ class ReplicaAsker(UnitAsker):
     async def unit(self, path: str, key: str) -> Replicas:
         pool = self.handles.pools[self.model]
         names = [engine.name for engine in pool.engines]
-        alone = [PoolHandles(self.handles.run, {self.model: replace(pool, engines=(one,))}) for one in pool.engines]
+        pools = [replace(pool, engines=(one,), roster=None) for one in pool.engines]
+        alone = [PoolHandles(self.handles.run, {self.model: one}) for one in pools]
         found = await asyncio.gather(*[self._replica(handles) for handles in alone])
         return Replicas(dict(zip(names, found, strict=True)))
 

@@ -44,7 +44,7 @@ def score_tokens(spec: TrainingSpec, paths: Sequence[str], longest: int, teacher
         if missing:
             rows, expected = _before_engines(spec, name, teacher, paths)
             with EnginePools(spec.engines.run, spec.engines.logs) as pools:
-                handles = pools.start({name: teacher})
+                handles = pools.start({name: teacher}, wait_for_all=True)  # each of them is tested
                 _check_context(training, name, handles, longest)
                 _check_teacher(spec, name, teacher, handles, rows, expected)
                 counts |= dict(ask_units(Scorer, ScoreCounts, store, name, handles, missing, top_k))

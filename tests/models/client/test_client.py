@@ -43,7 +43,7 @@ def stats(handles, model: str) -> list[dict]:
 
 async def until_up(client, model: str) -> None:
     """Until every engine of ``model`` answers again."""
-    while not all(engine.up for engine in client._pools[model].engines):
+    while not all(engine.up for engine in client._pools[model].engines.values()):
         await asyncio.sleep(0.1)
 
 
@@ -77,7 +77,7 @@ def test_a_fast_reply_does_not_wait_for_a_slow_one_of_the_same_call(pools):
 
 
 def test_work_spreads_over_the_engines(pools):
-    handles = pools.start({"m": echo(replicas=2)})
+    handles = pools.start({"m": echo(replicas=2)}, wait_for_all=True)
 
     async def work(client):
         await asyncio.gather(*[client.ask("m", request(f"{k}")) for k in range(400)])
@@ -89,7 +89,7 @@ def test_work_spreads_over_the_engines(pools):
 
 
 def test_a_killed_engine_costs_no_reply_and_comes_back(pools):
-    handles = pools.start({"m": echo(replicas=2, latency_s=0.5)})
+    handles = pools.start({"m": echo(replicas=2, latency_s=0.5)}, wait_for_all=True)
     victim = stats(handles, "m")[0]
 
     async def work(client):
@@ -113,7 +113,7 @@ def test_a_killed_engine_costs_no_reply_and_comes_back(pools):
 def test_a_prompt_that_kills_engines_fails_alone(pools):
     os.environ["DISTILRAY_FAULTS"] = '{"kill_engine_on": "POISON"}'
     try:
-        handles = pools.start({"m": echo(replicas=2, latency_s=0.2)})
+        handles = pools.start({"m": echo(replicas=2, latency_s=0.2)}, wait_for_all=True)
     finally:
         del os.environ["DISTILRAY_FAULTS"]
 
@@ -158,8 +158,11 @@ def test_closing_a_client_cancels_what_is_in_flight(pools):
 
 
 def test_engines_that_cannot_be_placed_are_refused_with_what_there_is():
-    with pytest.raises(PoolsDoNotFit, match="Lower replicas"), EnginePools("too-big") as pools:
-        pools.start({"m": echo(cpus=3, replicas=2)}, timeout_s=3)
+    refused = r"only 0 of 1 engines with which m begins can be placed. Each needs 5 CPUs.*Lower replicas"
+    with pytest.raises(PoolsDoNotFit, match=refused), EnginePools("too-big") as pools:
+        pools.start({"m": echo(cpus=5)}, timeout_s=3)
+    with pytest.raises(PoolsDoNotFit, match="only 1 of 2 engines"), EnginePools("too-many") as pools:
+        pools.start({"m": echo(cpus=3, replicas=2)}, timeout_s=3, wait_for_all=True)
 
 
 def test_stopped_pools_leave_nothing_reserved(pools):

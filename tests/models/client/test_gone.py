@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from distilray.models import EchoModel, NoEngineAlive
-from distilray.models.client.client import Pool
-from distilray.models.client.pools import EngineHandle, PoolHandle
+from distilray.models.client.handles import EngineHandle, PoolHandle
+from distilray.models.client.pool import Pool
 from distilray.models.engines.base import EngineInfo
 from tests.support.models import request
 
@@ -22,7 +22,7 @@ def asked(folder: Path) -> str:
     """The error of a request to two engines that are gone, whose logs are in ``folder``."""
     engines = tuple(EngineHandle(f"m/{k}", NONE, folder / f"m-{k}.log") for k in range(2))
     pool = Pool("m", PoolHandle(EchoModel(), engines, EngineInfo("m/0", 0, 0, {})))
-    for engine in pool.engines:
+    for engine in pool.engines.values():
         engine.up, engine.gone, engine.why = False, True, "The actor died unexpectedly before finishing this task."
 
     async def ask() -> None:

@@ -68,3 +68,15 @@ def test_an_engine_that_reports_less_than_it_was_sent_has_the_rest_on_the_way():
     assert (engines.depth(0), engines.own[0]) == (30, 30)
     engines.settled(0, 30)
     assert (engines.depth(0), engines.own[0]) == (0, 0)
+
+
+def test_an_engine_is_full_at_twice_its_places_unless_the_client_has_nothing_there():
+    engines = router(2, places=8)
+    engines.reported(0, 40)
+    assert not engines.full(0)  # no reply would tell that it has room again
+    engines.sent(0, 1)
+    engines.sent(1, 15)
+    assert engines.full(0) and not engines.full(1)
+    assert engines.room() == 1
+    engines.up([0])
+    assert engines.room() == 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distilray.models import GenerateRequest, ModelError, Sampling, VLLMModel
-from distilray.models.engines.vllm import environment, refuse_sampled_drafts
+from distilray.models.engines.vllm import refuse_sampled_drafts
+from distilray.models.engines.vllm_start import environment
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(None, "INFO"), ("ERROR", "INFO"), ("DEBUG", "DEBUG")])
@@ -29,3 +30,7 @@ def test_an_engine_on_cpus_that_drafts_refuses_what_would_be_sampled():
     refuse_sampled_drafts(VLLMModel(path="model"), again)
     with pytest.raises(ModelError, match=r"model was asked for a reply at temperature 0.3.*speculation: null"):
         refuse_sampled_drafts(drafting, again)
+
+
+def test_weights_may_take_longer_than_vllm_gives_them():
+    assert int(environment(VLLMModel(path="model"))["VLLM_ENGINE_READY_TIMEOUT_S"]) >= 24 * 3600

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distilray.models.engines.root_cause import MOST_BYTES, START, cause_of_death, explained, root_cause
+from distilray.models.engines.root_cause import ENDS, MOST_BYTES, START, cause_of_death, explained, root_cause
 
 CORE = "(EngineCore pid=812) ERROR 11-27 10:23:00 [core.py:1376] "
 STDERR = "(EngineCore pid=812) "
@@ -155,3 +155,9 @@ def test_an_engine_died_of_what_its_log_holds_since_its_last_start(tmp_path: Pat
     log.write_text(of_another_run + first + padding + begun + f"{BEGUN}all is well\n")
     assert cause_of_death(log, begins) is None  # killed
     assert cause_of_death(tmp_path / "on-another-machine.log") is None
+
+
+def test_an_engine_that_ended_because_its_core_hung_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "m-0.log"
+    log.write_text(f"{START}m/0, process 7\n{BEGUN}{ENDS}no token for 600 s, and 12 requests are unfinished\n")
+    assert cause_of_death(log) == f"{ENDS}no token for 600 s, and 12 requests are unfinished"

@@ -44,11 +44,18 @@ TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hel
         (A, [A]),
         ({"train": []}, []),
         ({"train": [{"content": "Say hi", "output": "hi"}]}, [{"content": "Say hi", "output": "hi"}]),
+        ({"data": {"train": [A, B]}}, [A, B]),
+        ({"version": "1", "data": {"license": "MIT", "train": [A, B]}}, [A, B]),
+        ({"data": {"q0": A, "q1": B}}, [{"id": "q0", **A}, {"id": "q1", **B}]),
+        ({"data": A}, [{"id": "data", **A}]),
+        ({"data": {"messages": {"role": ["user"], "content": ["Hi"]}}}, None),
     ],
 )
 def test_the_shape_tells_where_records_are(tmp_path: Path, indent: int | None, document: Any, expected: Any) -> None:
     path = written(tmp_path / "a.json", json.dumps(document, indent=indent))
-    assert records(path) == ([document] if expected is None else expected)
+    if expected is None:
+        expected = [{"id": "data", **document["data"]} if "data" in document else document]
+    assert records(path) == expected
     assert [position for position, _ in found(path)] == list(range(1, len(records(path)) + 1))
 
 
@@ -63,6 +70,13 @@ def test_one_of_several_lists_is_named_as_the_split(tmp_path: Path) -> None:
     for split in (None, "dev"):
         with pytest.raises(SourceError, match="holds lists of records: train, test. Name one of them as `split`"):
             records(path, split=split)
+
+
+def test_one_of_several_lists_below_data_is_named_as_the_split(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", json.dumps({"data": {"train": [A], "test": [B]}, "version": "1"}))
+    assert records(path, split="test") == [B]
+    with pytest.raises(SourceError, match="holds lists of records: train, test. Name one of them as `split`"):
+        records(path)
 
 
 def test_a_table_in_parts_is_refused_with_what_to_write(tmp_path: Path) -> None:
@@ -121,6 +135,9 @@ def test_a_list_behind_a_broken_one_does_not_vanish(tmp_path: Path) -> None:
         ('{"train": [{"instruction": "a"}], {"instruction": "b"}]}', 1),
         ('{"train": [{"instruction": "a"}], "b": [1 2', 1),
         ('{"q0": {"instruction": "a"}, "q1": {"instr', 1),
+        ('{"data": {"train": [{"instruction": "a"}, {"instr', 1),
+        ('{"data": {"train": [{"instruction": "a"}], "b": [1 2', 1),
+        ('{"data": {"train": [{"instruction": "a"}]}, "b": [1 2', 1),
     ],
 )
 def test_what_cannot_be_read_of_a_document_is_told(tmp_path: Path, text: str, rows: int) -> None:

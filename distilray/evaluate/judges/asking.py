@@ -1,0 +1,66 @@
+"""One request to a judge: from the cache where it is known, read strictly, and asked again where it cannot be read.
+
+ask = await ask_judge(models["judge"], row, BETTER, lambda reply: FIRST[reply.better], said, cache=True)
+ask.value, ask.cached, ask.cost
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from distilray.evaluate.judges.cache import cache_at
+from distilray.evaluate.judges.verdict import Ask
+from distilray.models import BadReply
+from distilray.prompts import Prompt
+from distilray.rows import Row, split_reasoning
+from distilray.steps import Model
+
+T = TypeVar("T")
+
+
+async def ask_judge(
+    judge: Model,
+    row: Row,
+    prompt: Prompt[T],
+    value: Callable[[T], float],
+    said: Mapping[str, Any],
+    cache: bool | str = True,
+) -> Ask:
+    """What ``judge`` says to ``prompt`` with the variables ``said``, as a number: ``value`` of its reply.
+
+    ``cache`` is as in :class:`~distilray.evaluate.judges.judge.Judge`. A reply that cannot be read even when it is
+    asked for again is no error, but an :class:`Ask` without a value; its tokens are those of the first request.
+    """
+    kept = cache_at(cache)
+    key = None if kept is None else kept.key(judge.identity, prompt.messages(row, **said), prompt.constraint)
+    if kept is not None and key is not None and (found := await kept.get(key)) is not None:
+        known = _read(prompt, value, found.text, cached=True)
+        if known.value is not None:
+            return known
+    [reply] = await judge.replies(prompt, row, **said)
+    spent: dict[str, Any] = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": reply.cost}
+    if reply.finish_reason != "length":
+        ask = _read(prompt, value, reply.text, **spent)
+        if ask.value is not None:
+            if kept is not None and key is not None:
+                await kept.put(key, reply)
+            return ask
+    try:
+        again = await judge.ask(prompt, row, **said)
+    except BadReply as error:
+        return Ask(None, str(error), **spent)
+    return Ask(value(again), _explanation(again), **spent)
+
+
+def _read(prompt: Prompt[T], value: Callable[[T], float], text: str, **about: Any) -> Ask:
+    try:
+        reply = prompt.parse(split_reasoning(text)[1])
+    except ValueError as error:
+        return Ask(None, str(error), **about)
+    return Ask(value(reply), _explanation(reply), **about)
+
+
+def _explanation(reply: Any) -> str:
+    """What a judge wrote down before its verdict."""
+    return str(getattr(reply, "check", None) or getattr(reply, "explanation", ""))
