@@ -31,7 +31,7 @@ class Decided:
         wanted = sorted({"id", "unit", *step.columns_read()})
         arrived = table(rows, columns).select(wanted)  # noqa: F841  (DuckDB finds it by name)
         connection.execute("CREATE TABLE rows AS SELECT * FROM arrived")
-        found = connection.execute(f"SELECT * FROM ({step.decide(connection)})").to_arrow_table()
+        found = connection.sql(f"SELECT * FROM ({step.decide(connection)})").to_arrow_table()
         assert found is not None
         decisions = found.to_pylist()
         self.rows: dict[str, dict[str, Any]] = {decision["id"]: decision for decision in decisions}

@@ -12,8 +12,8 @@ BATCH = 2048
 
 
 def batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
-    """The result of ``query``, some thousand rows at a time. ``connection`` can do nothing else until it has ended."""
-    reader = connection.execute(query).to_arrow_reader(BATCH)
+    """The result of ``query``, some thousand rows at a time, streamed. ``connection`` is busy until its end."""
+    reader = connection.sql(query).to_arrow_reader(BATCH)
     assert reader is not None
     yield from reader
 

@@ -17,7 +17,7 @@ def noise(draw: random.Random, words: int) -> str:
 
 @pytest.fixture(autouse=True)
 def small_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phrases, "PLACES", 1 << 16)
+    monkeypatch.setattr(phrases, "PLACES", 1 << 20)
 
 
 def found_in(texts: list[str], at_least: int) -> dict[str, set[tuple[str, str]]]:
