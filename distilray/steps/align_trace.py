@@ -159,7 +159,8 @@ class AlignTrace(TraceStep, RatingStep):
                 yield Demonstration(prompt, row, asked, traces[number + 1])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        rating = (self.sized(prompt) for prompt in (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE))
+        asked: tuple[Prompt[Any], ...] = (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE)
+        rating = (self.sized(prompt) for prompt in asked)
         return (*super().prompts_used(), *rating, *((CONTINUE_TRACE,) if self.student is not None else ()))
 
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -69,7 +70,7 @@ def _groups(counted: list[tuple[str, str, int, int, int]]) -> list[dict[str, Any
     return sorted(groups.values(), key=lambda group: (-group["rows"], group["task"], group["language"]))
 
 
-def written_out(summary: dict[str, Any]) -> str:
+def written_out(summary: Mapping[str, Any]) -> str:
     """The distribution over all groups as lines of text, for a terminal."""
     column, low, high = summary["column"], summary["low"], summary["high"]
     if low is None:
