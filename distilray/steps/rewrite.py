@@ -111,7 +111,7 @@ class Rewrite(TraceStep, SizedStep):
         kind = verifier_for(stated)
         return None if kind in ("none", "code") else (await verifiers.grade(kind, text, result)).right
 
-    async def _perplexities(self, row: Row, original: str, answer: str, models: Models) -> dict[str, float | None]:
+    async def _perplexities(self, row: Row, original: str, answer: str, models: Models) -> dict[str, Any]:
         if self.student is None or self.tokenizer is None:
             return {}
         before = await perplexity(models[self.student], self.tokenizer, row, original)
