@@ -11,9 +11,9 @@ import json
 import os
 from typing import Any
 
-import ray
 from pydantic import TypeAdapter, ValidationError
 from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
+from ray._private.state import state
 from ray.autoscaler.v2.utils import is_autoscaler_v2
 from ray.experimental.internal_kv import _internal_kv_get
 
@@ -47,8 +47,7 @@ def autoscaler() -> tuple[bool, tuple[Nodes, ...]]:
             ) from error
     if on_this_machine():
         return False, ()
-    state: Any = ray._private  # pyright: ignore[reportPrivateImportUsage]
-    config: Any = state.state.state.get_cluster_config()
+    config: Any = state.get_cluster_config()
     groups = tuple(_nodes(group) for group in config.node_group_configs if group.max_count) if config else ()
     return bool(groups) or _works(), groups
 

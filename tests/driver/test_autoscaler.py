@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ray.core.generated.autoscaler_pb2 import NodeGroupConfig
+from ray.core.generated.autoscaler_pb2 import NodeGroupConfig  # pyright: ignore[reportAttributeAccessIssue]
 
 from distilray.driver.autoscaler import DECLARED, MANY, WrongNodes, _nodes, autoscaler
 from distilray.driver.machines import nodes_there

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import ray
+from ray._private.state import state
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -54,7 +55,5 @@ def launch(
 def state_of(engine: EngineHandle) -> tuple[str, int]:
     """What Ray says of its actor: ``ALIVE``, ``RESTARTING``, ``DEAD`` (it is not started again) ..., and how often it
     was started again."""
-    row = ray._private.state.state.actor_table(  # pyright: ignore[reportPrivateImportUsage]
-        engine.actor._actor_id.hex()
-    )
+    row = state.actor_table(engine.actor._actor_id.hex())
     return row.get("State", "DEAD"), int(row.get("NumRestarts", 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 import ray
+from ray._private import worker
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table
 
 from distilray.errors import counted
@@ -54,7 +55,7 @@ def living_nodes() -> dict[str, dict[str, float]]:
 
 def on_this_machine() -> bool:
     """Whether this process started the cluster, which then never has another node."""
-    node = ray._private.worker._global_node  # pyright: ignore[reportPrivateImportUsage]
+    node = worker._global_node
     return node is not None and node.is_head()
 
 

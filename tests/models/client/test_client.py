@@ -20,6 +20,7 @@ from distilray.models import (
     Price,
     PromptKillsEngines,
 )
+from distilray.models.client.orphans import held
 from tests.support.models import request, with_client
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
@@ -181,6 +182,10 @@ def test_a_new_driver_of_the_run_removes_what_the_last_one_left():
     first = EnginePools("same-run")
     left = first.start({"m": echo()})
     pid = stats(left, "m")[0]["pid"]
+    # As when its process is gone: nobody looks after its engines, nor knows them.
+    first._over.set()
+    first._thread.join()
+    held.clear()
     with EnginePools("same-run") as second:
         handles = second.start({"m": echo()})
         assert stats(handles, "m")[0]["pid"] != pid
