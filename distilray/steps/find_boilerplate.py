@@ -137,7 +137,7 @@ class FindBoilerplate(GlobalStep):
         names = ("kind", "language", "text", "before", "after", "share_before", "share_after")
         shown: list[dict[str, Any]] = []
         while len(shown) < SHOWN and (found := listed.fetchone()) is not None:
-            phrase = dict(zip(names, found, strict=True))
+            phrase: dict[str, Any] = dict(zip(names, found, strict=True))
             if not any(_beside(phrase, other) for other in shown):
                 shown.append(phrase | {"ours": phrase["kind"] == MARKER or prompts.hold(phrase["text"])})
         return {"kind": "boilerplate", "above": self.above, "then": self.then, "phrases": shown}

@@ -79,7 +79,8 @@ def _lines(counted: list[dict[str, Any]], name: Any) -> Iterator[Line]:
     for one in counted:
         wanted = one.get("to_expand", 0) + one.get("to_localize", 0)
         rows = one["before"], one["after"], one["before"] / before, one["after"] / after
-        yield Line(*name(one), *rows, target=one.get("target"), wanted=wanted or None)
+        first, second = name(one)
+        yield Line(first, second, *rows, target=one.get("target"), wanted=wanted or None)
 
 
 def _cell_name(cell: dict[str, Any]) -> tuple[str, str]:
