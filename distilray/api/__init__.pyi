@@ -4,3 +4,4 @@ from .handle import open_run as open_run
 from .planned import PlannedRecipe as PlannedRecipe
 from .planned import plan as plan
 from .running import run as run
+from .tables import step_tables as step_tables

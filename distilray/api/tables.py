@@ -24,9 +24,15 @@ class UnknownColumn(InputError, LookupError):
 def step_table(store: Store, step: str, columns: Sequence[str] | None, outcome: str | None) -> pa.Table:
     """The rows that entered ``step`` and left it as ``outcome`` (None: all). Raises ``UnknownStep`` and
     :class:`UnknownColumn`."""
-    parts = [part for stage in stages_with(store, step) for part in _parts(store, stage, step, columns, outcome)]
+    parts = list(step_tables(store, step, columns, outcome))
     table = pa.concat_tables(parts, promote_options="default") if parts else pa.table({})
     return table if columns is None else table.select(list(columns))
+
+
+def step_tables(store: Store, step: str, columns: Sequence[str] | None, outcome: str | None) -> Iterator[pa.Table]:
+    """As :func:`step_table`, unit by unit: no more than one unit is in memory."""
+    for stage in stages_with(store, step):
+        yield from _parts(store, stage, step, columns, outcome)
 
 
 def _parts(

@@ -15,6 +15,7 @@ COMMANDS = {
     "status": "show what a run has done so far",
     "rows": "show the rows of a step",
     "report": "write a run's report, one static HTML page",
+    "labels": "let people label rows, and see how far they agree with a run",
     "chat": "talk to a student in the terminal",
     "serve": "serve a student with an OpenAI-compatible API",
     "export": "export a run's kept rows with a card, or its student",

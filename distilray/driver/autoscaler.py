@@ -47,7 +47,8 @@ def autoscaler() -> tuple[bool, tuple[Nodes, ...]]:
             ) from error
     if on_this_machine():
         return False, ()
-    config: Any = ray._private.state.state.get_cluster_config()
+    state: Any = ray._private  # pyright: ignore[reportPrivateImportUsage]
+    config: Any = state.state.state.get_cluster_config()
     groups = tuple(_nodes(group) for group in config.node_group_configs if group.max_count) if config else ()
     return bool(groups) or _works(), groups
 

@@ -14,6 +14,7 @@ from distilray.evaluate import (
     STUDENT_BEFORE,
     Benchmark,
     Conditions,
+    Evaluation,
     Result,
     Style,
     conditions_of,
@@ -58,28 +59,29 @@ def run_evaluations(
     for group in side_by_side(phases, recipe.resources, residents.available):
         left = left[len(group) :]
         residents.ahead = asked_by(left)
+        group = residents.filled(group)
         pools = residents.for_phases(group)
         for phase in group:
             on_stage(phase.directory, "started")
             item = waiting[phase.directory]
             answered = [unit for _, unit in run_phase(context, phase, item.units, pools)]
-            result = _measured(context, item, answered)
+            result, evaluation = _measured(context, item, answered)
             result.fingerprint = phase.fingerprint
             result.conditions = item.conditions
-            results.append(publish(context.store, phase.directory, answered, result))
+            results.append(publish(context.store, phase.directory, answered, result, evaluation))
             on_stage(phase.directory, "done")
         residents.release_unused()
     return results
 
 
-def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> Result:
-    """The result; of a benchmark with several metrics all of them are written too."""
+def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:
+    """The result; of a benchmark with several metrics the evaluation too, which is written."""
     benchmark = item.benchmark
     evaluation = benchmark.evaluation(context.store, answered, item.model)
     if evaluation is None:
-        return benchmark.result(context.store, answered, item.model)
+        return benchmark.result(context.store, answered, item.model), None
     write_evaluation(context.store, item.phase.directory, evaluation)
-    return result_line(evaluation, benchmark.name, benchmark.metric)
+    return result_line(evaluation, benchmark.name, benchmark.metric), evaluation
 
 
 def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterator[_Evaluation]:
@@ -92,7 +94,7 @@ def _evaluations(context: Context, recipe: Recipe, students: Students) -> Iterat
         steps = {name: benchmark.step(name, style) for name, (_, style) in asked.items()}
         columns = {name: kind for step in steps.values() for name, kind in step.columns_written().items()}
         columns |= source.columns_written()
-        rows = benchmark.unit_rows(context.resources.unit_rows)
+        rows = benchmark.unit_rows(context.resources.rows_per_unit)
         sized = replace(context, resources=context.resources.model_copy(update={"unit_rows": rows}))
         units = run_sources(
             sized, [source], questions, columns, benchmark.limit, directory=f"benchmarks/{benchmark.name}"

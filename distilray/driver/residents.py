@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
@@ -12,8 +13,11 @@ from distilray.planning import (
     RepeatStage,
     Stage,
     engine_gib,
+    filled,
+    fit_together,
     needs,
     runner_cpus,
+    serves,
     to_release,
     training_needs,
 )
@@ -33,6 +37,16 @@ class Residents:
         self.recipe, self.available = recipe, available
         self.ahead: Sequence[Models] = ()
         """What the phases ask that come after the present stage, in order."""
+
+    def filled(self, phases: Sequence[Phase]) -> list[Phase]:
+        """``phases``, which start their engines together, with numbers in place of ``replicas: auto``: those of engines
+        that run already, if all others fit beside them."""
+        models = {name: model for phase in phases for name, model in phase.models.items()}
+        running = {name: model for name, model in self.pools.running.items() if serves(model, models.get(name))}
+        if fit_together({**models, **running}, self.recipe.resources, self.available):
+            models |= running
+        found = filled(models, self.recipe.resources, self.available)
+        return [replace(phase, models={name: found[name] for name in phase.models}) for phase in phases]
 
     def for_phases(self, phases: Sequence[Phase]) -> Residency:
         """The pools, with room for all engines of ``phases``, which follow one another and start theirs together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -23,8 +24,8 @@ from distilray.ledger import (
 )
 from distilray.models import ModelSettings
 from distilray.planning import BodyStage, RepeatStage, Stage, TrainingStage
-from distilray.runner import Context, GlobalStage, Phase, run_global, run_phase
-from distilray.storage import Store
+from distilray.runner import RESERVED, Context, GlobalStage, Phase, Tasks, in_groups, run_global, run_phase
+from distilray.storage import REQUESTS_AT_ONCE, Store
 
 Units = list[tuple[str, UnitInput]]
 
@@ -68,6 +69,8 @@ class StageRunner:
             match stage:
                 case Phase():
                     phase = replace(stage, models=_asked(stage.models, self.learned))
+                    if self.residents is not None:
+                        [phase] = self.residents.filled([phase])
                     units = run_phase(context, phase, units, self.residents and self.residents.for_phases([phase]))
                 case GlobalStage():
                     if self.residents is not None:
@@ -128,7 +131,9 @@ def _rows_kept(store: Store, body: Sequence[BodyStage]) -> int:
 
 def _reached(store: Store, wanted: Mapping[str, float], units: Units) -> bool:
     """Whether the mean of every column over the kept rows has been reached; rows without a value do not count."""
-    found = ray.get([_sums.remote(store, unit, list(wanted)) for _, unit in units])
+    with Tasks() as tasks:
+        calls = [(store, [unit for _, unit in group], list(wanted)) for group in in_groups(units)]
+        found = [sums for group in tasks.map(_sums, calls) for sums in group]
     for column, mean in wanted.items():
         total, count = (sum(part) for part in zip(*(sums[column] for sums in found), strict=True))
         if not count or total / count < mean:
@@ -136,12 +141,17 @@ def _reached(store: Store, wanted: Mapping[str, float], units: Units) -> bool:
     return True
 
 
-@ray.remote(num_cpus=0.25, max_retries=3)
-def _sums(store: Store, unit: UnitInput, columns: list[str]) -> dict[str, tuple[float, int]]:
-    """Of each column over a unit's kept rows: the sum, and how many rows have a value."""
-    table = kept_rows(store, unit, columns)
-    values = {column: [float(value) for value in table[column].to_pylist() if value is not None] for column in columns}
-    return {column: (sum(some), len(some)) for column, some in values.items()}
+@ray.remote(**RESERVED)
+def _sums(store: Store, units: Sequence[UnitInput], columns: list[str]) -> list[dict[str, tuple[float, int]]]:
+    """For each unit, of each column over its kept rows: the sum, and how many rows have a value."""
+
+    def sums(unit: UnitInput) -> dict[str, tuple[float, int]]:
+        table = kept_rows(store, unit, columns)
+        values = {name: [float(value) for value in table[name].to_pylist() if value is not None] for name in columns}
+        return {name: (sum(some), len(some)) for name, some in values.items()}
+
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return list(pool.map(sums, units))
 
 
 def _carry_over(context: Context, repeat: RepeatStage, number: int, entered: Units, left: Units) -> tuple[Units, int]:
@@ -150,14 +160,21 @@ def _carry_over(context: Context, repeat: RepeatStage, number: int, entered: Uni
     Decision files on the round's own input name them: rows that were kept or failed do not enter the next round.
     """
     folder = f"{repeat.directory}/round-{number}/carry_over"
-    pairs = list(zip(entered, left, strict=True))
-    waiting = ray.get([_decide_carry_over.remote(context.store, folder, name, a, b) for (name, a), (_, b) in pairs])
-    carried = [(name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for (name, unit), _ in pairs]
-    return carried, sum(waiting)
+    pairs = [(name, unit, after) for (name, unit), (_, after) in zip(entered, left, strict=True)]
+    with Tasks() as tasks:
+        waiting = sum(tasks.map(_decide_carry_over, [(context.store, folder, group) for group in in_groups(pairs)]))
+    carried = [(name, UnitInput(unit.path, (*unit.decisions, f"{folder}/{name}.parquet"))) for name, unit, _ in pairs]
+    return carried, waiting
 
 
-@ray.remote(num_cpus=0.25, max_retries=3)
-def _decide_carry_over(store: Store, folder: str, name: str, entered: UnitInput, left: UnitInput) -> int:
+@ray.remote(**RESERVED)
+def _decide_carry_over(store: Store, folder: str, units: Sequence[tuple[str, UnitInput, UnitInput]]) -> int:
+    """For each unit (name, as it entered, as it left) writes which rows are carried over; returns how many are."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        return sum(pool.map(lambda unit: _carry_over_one(store, f"{folder}/{unit[0]}.parquet", *unit[1:]), units))
+
+
+def _carry_over_one(store: Store, path: str, entered: UnitInput, left: UnitInput) -> int:
     ids = kept_rows(store, entered, ["id"])["id"].to_pylist()
     done = set(kept_rows(store, left, ["id"])["id"].to_pylist())
     failed = _failed_ids(store, left.path)
@@ -173,7 +190,7 @@ def _decide_carry_over(store: Store, folder: str, name: str, entered: UnitInput,
     counts = StepCounts("carry_over", rows_in=len(rows))
     for row in rows:
         counts.count(row["outcome"], row["reason"])
-    write_unit(store, f"{folder}/{name}.parquet", rows, schema, UnitCounts(steps=[counts]))
+    write_unit(store, path, rows, schema, UnitCounts(steps=[counts]))
     return counts.kept
 
 

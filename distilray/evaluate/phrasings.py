@@ -75,11 +75,17 @@ class PhrasedStep(BenchmarkStep):
 
 def phrased_step(phrasings: int | tuple[str, ...], **settings: Any) -> BenchmarkStep:
     """The step that asks in these phrasings; in the question's own words alone it is the plain one."""
-    texts = ENGLISH[:phrasings] if isinstance(phrasings, int) else phrasings
-    if texts == (MARK,):
+    texts = texts_of(phrasings)
+    if texts["phrasings"] == (MARK,):
         return BenchmarkStep(**settings)
-    chinese = CHINESE[:phrasings] if isinstance(phrasings, int) else phrasings
-    return PhrasedStep(phrasings=texts, chinese=chinese, **settings)
+    return PhrasedStep(**texts, **settings)
+
+
+def texts_of(phrasings: int | tuple[str, ...]) -> dict[str, Any]:
+    """The phrasings as settings of a step: for questions in Chinese, and for all others."""
+    if not isinstance(phrasings, int):
+        return {"phrasings": phrasings, "chinese": phrasings}
+    return {"phrasings": ENGLISH[:phrasings], "chinese": CHINESE[:phrasings]}
 
 
 def phrased(row: Row, phrasing: str) -> Row:

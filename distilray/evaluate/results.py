@@ -104,8 +104,10 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
     main = ratio([row["correct_share"] for row in rows], clusters=clusters)
     samples = [row.get("correct") or [] for row in rows]
     counts = [(len(each), sum(each)) for each in samples if all(isinstance(one, bool) for one in each)]
-    phrased = [row.get("phrasing_shares") or [] for row in rows]
-    several = len(phrased[0]) if len({len(each) for each in phrased}) == 1 else 0
+    further = _further(read)
+    metrics = {metric: main}
+    if _countable(samples, counts) and not further["phrasings"]:
+        metrics |= passes(counts, clusters)
     return Result(
         model=model,
         benchmark=benchmark,
@@ -119,13 +121,26 @@ def measured(store: Store, units: Sequence[UnitInput], model: str, benchmark: st
         samples=max(1, max(map(len, samples))),
         answers=sum(len(row.get("correct") or [None]) for row in read),
         clusters=main.n,
-        metrics={metric: main, **(passes(counts, clusters) if _countable(samples, counts) and not several else {})},
-        phrasings=[ratio([each[k] for each in phrased], clusters=clusters) for k in range(several)],
-        agreement=_agreement(read),
-        judging={
-            field: sum(row.get(name) or 0.0 for row in read) for name, field in JUDGING.items() if name in read[0]
-        },
+        metrics=metrics,
+        **further,
     )
+
+
+def further_numbers(store: Store, units: Sequence[UnitInput]) -> dict[str, Any]:
+    """What the answered rows in ``units`` say beside their scores, by the fields of a result: how these depend on the
+    phrasing, a judge's agreement with itself, and what it took."""
+    return _further([row for unit in units for row in _numbers(store, unit)])
+
+
+def _further(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    phrased = [(row.get("cluster") or row["id"], row.get("phrasing_shares") or []) for row in rows]
+    several = len(phrased[0][1]) if len({len(shares) for _, shares in phrased}) == 1 else 0
+    clusters = [cluster for cluster, _ in phrased]
+    return {
+        "phrasings": [ratio([shares[k] for _, shares in phrased], clusters=clusters) for k in range(several)],
+        "agreement": _agreement(rows),
+        "judging": _judging(rows),
+    }
 
 
 def _countable(samples: Sequence[list[Any]], counts: Sequence[tuple[int, int]]) -> bool:

@@ -19,7 +19,9 @@ from typing import Any
 import msgspec
 
 from distilray.evaluate.conditions import Conditions
-from distilray.evaluate.results import RESULT, Result
+from distilray.evaluate.recorded.samples import samples_file
+from distilray.evaluate.recorded.summaries import Evaluation
+from distilray.evaluate.results import RESULT, Result, further_numbers
 from distilray.evaluate.sample_files import write_run_samples
 from distilray.evaluate.statistics import Estimate
 from distilray.ledger import Manifest, UnitInput
@@ -103,9 +105,12 @@ def _seconds(moment: str | None) -> float | None:
     return datetime.fromisoformat(moment).timestamp() if moment else None
 
 
-def publish(store: Store, directory: str, units: Sequence[UnitInput], result: Result) -> Result:
+def publish(
+    store: Store, directory: str, units: Sequence[UnitInput], result: Result, evaluation: Evaluation | None = None
+) -> Result:
     """``result`` with what the ledger knows of its evaluation, whose stage is ``directory`` and whose answered rows are
     in ``units``; published as ``result.json``, and below ``results/`` in the harness's shape and with every answer.
+    ``evaluation`` has the answers of benchmarks that score them with more than one metric.
 
     The files' names carry the time at which the evaluation ended, so that publishing it again replaces them.
     """
@@ -119,11 +124,17 @@ def publish(store: Store, directory: str, units: Sequence[UnitInput], result: Re
         usage=manifest.models,
         versions=manifest.versions,
     )
-    result.missing = sum(step.rows_in - step.kept for step in manifest.steps)
+    if evaluation is None:
+        result.missing = sum(step.rows_in - step.kept for step in manifest.steps)
+    else:
+        result = msgspec.structs.replace(result, **further_numbers(store, units))
     store.write_json(f"{directory}/{RESULT}", result)
     folder, stamp = f"{directory}/{RESULTS_FOLDER}", stamp_of(manifest.finished)
     write_results_file(store, folder, result, stamp)
     samples = f"{folder}/samples_{result.benchmark}_{stamp}.parquet"
     if not store.exists(samples):
-        write_run_samples(store, samples, units, result)
+        if evaluation is None:
+            write_run_samples(store, samples, units, result)
+        else:
+            store.write(samples, samples_file([evaluation], [result]))
     return result

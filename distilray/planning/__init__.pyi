@@ -4,6 +4,7 @@ from .benchmarks import benchmarks_as_json as benchmarks_as_json
 from .doubts import training_doubts as training_doubts
 from .evaluations import evaluation_phase as evaluation_phase
 from .evaluations import side_by_side as side_by_side
+from .filling import filled as filled
 from .gpus import gpu_gib_of as gpu_gib_of
 from .gpus import installed_gpu_gib as installed_gpu_gib
 from .machines import engine_gib as engine_gib
@@ -15,9 +16,11 @@ from .plans import all_columns as all_columns
 from .plans import plan as plan
 from .residency import Available as Available
 from .residency import Nodes as Nodes
+from .residency import fit_together as fit_together
 from .residency import needs as needs
 from .residency import not_there_yet as not_there_yet
 from .residency import runner_cpus as runner_cpus
+from .residency import serves as serves
 from .residency import to_release as to_release
 from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows

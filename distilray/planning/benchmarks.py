@@ -62,7 +62,8 @@ def _of(recipe: Recipe, benchmark: Published) -> Iterator[BenchmarkNeed]:
     for name in benchmark.models:
         yield _need(benchmark.name, name, False, questions, asked * turns, tokens, _price(recipe, name))
     if benchmark.judge is not None:
-        verdicts = asked * turns * len(benchmark.models)
+        orders = 1 if turns > 1 else 2  # of two answers; MT-Bench's judge sees one conversation
+        verdicts = asked * turns * len(benchmark.models) * orders
         shown = known.asking.prompt_tokens + 2 * known.asking.reply_tokens // turns
         reply = _reply_limit(recipe.models.get(benchmark.judge))
         tokens = (verdicts * (JUDGE_PROMPT + shown), verdicts * JUDGE_REPLY, verdicts * max(JUDGE_REPLY, reply))

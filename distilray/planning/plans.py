@@ -13,6 +13,7 @@ from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.planning.decontamination import questions_identity, with_questions
+from distilray.planning.filling import filled
 from distilray.planning.identity import step_identity
 from distilray.planning.residency import (
     Available,
@@ -170,7 +171,7 @@ class _Planner:
         return Phase(
             directory=prefix + "+".join(entry.name for entry in entries),
             steps=tuple(entry.named for entry in entries),
-            models=self._models_of(entries),
+            models=filled(self._models_of(entries), self.recipe.resources, self.available),
             columns=self.columns,
             fingerprint=fingerprint([before, identities]),
         )

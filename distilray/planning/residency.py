@@ -157,6 +157,13 @@ def grouped(
         rest = rest[count:]
 
 
+def serves(running: ModelSettings, wanted: ModelSettings | None) -> bool:
+    """Whether engines of ``running`` are what ``wanted`` asks for, whose ``replicas: auto`` any number may serve."""
+    if wanted is not None and wanted.replicas == "auto":
+        running = running.model_copy(update={"replicas": "auto"})
+    return running == wanted
+
+
 def to_release(
     running: Mapping[str, ModelSettings],
     needed: Mapping[str, ModelSettings],
@@ -170,7 +177,7 @@ def to_release(
     """
 
     def next_use(name: str) -> int:
-        return next((k for k, models in enumerate(ahead) if models.get(name) == running[name]), len(ahead))
+        return next((k for k, models in enumerate(ahead) if serves(running[name], models.get(name))), len(ahead))
 
     stay = {name: model for name, model in running.items() if name not in needed and next_use(name) < len(ahead)}
     gone = [name for name in running if name not in stay and running[name] != needed.get(name)]

@@ -22,7 +22,7 @@ from .rewrite import PRESERVED as PRESERVED
 from .rewrite import REWRITE as REWRITE
 from .score_pair import SCORE_PAIR as SCORE_PAIR
 from .score_pair import Comparison as Comparison
-from .sized import sized as sized
+from .student_size import sized as sized
 from .styled_answer import STYLED_ANSWER as STYLED_ANSWER
 from .styled_answer import STYLES as STYLES
 from .styled_answer import Style as Style

@@ -1,5 +1,5 @@
-from .benchmark_table import benchmark_table as benchmark_table
-from .benchmark_table import task_lines as task_lines
+from .benchmark_tables import benchmark_table as benchmark_table
+from .benchmark_tables import task_lines as task_lines
 from .comparison_view import comparison_record as comparison_record
 from .comparison_view import comparisons_markdown as comparisons_markdown
 from .comparison_view import comparisons_svg as comparisons_svg

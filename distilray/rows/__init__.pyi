@@ -1,5 +1,6 @@
 from .ids import child_id as child_id
 from .ids import content_hash as content_hash
+from .ids import position_of as position_of
 from .ids import row_id as row_id
 from .language import guess_language as guess_language
 from .language import language_code as language_code

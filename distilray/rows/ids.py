@@ -17,6 +17,11 @@ def row_id(source: str, file: str, position: int, part: int | None = None) -> st
     return f"{source}/{file}:{position}" if part is None else f"{source}/{file}:{position}.{part}"
 
 
+def position_of(row_id: str) -> int:
+    """The position of the record of a source that became the row ``row_id``, which no step has made."""
+    return int(row_id.rpartition(":")[2].partition(".")[0])
+
+
 def child_id(parent: str, step: str, k: int) -> str:
     """Id of the ``k``-th row (from 0) that ``step`` makes of the row ``parent``."""
     return f"{parent}/{step}.{k}"

@@ -26,4 +26,5 @@ from .stage import NamedStep as NamedStep
 from .stage import Phase as Phase
 from .tasks import RESERVED as RESERVED
 from .tasks import Tasks as Tasks
+from .tasks import in_groups as in_groups
 from .unit_size import fitting_unit_rows as fitting_unit_rows

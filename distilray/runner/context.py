@@ -64,7 +64,8 @@ class Budget(BaseModel):
         default=0.5,
         ge=0,
         le=1,
-        description="stop after a step in which more than this share of at least 20 rows failed",
+        description="stop after a step in which more than this share of at least 20 rows failed, and during it once it "
+        "is more than this share of the first 100",
     )
 
 

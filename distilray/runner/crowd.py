@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 from distilray.models import BudgetSpent
 from distilray.runner.admission import Admission
+from distilray.runner.failing import SAMPLES
 from distilray.runner.turns import Turns
 
 
@@ -20,6 +21,8 @@ class Crowd:
         self.admission = admission
         self.outcomes: dict[str, dict[str, int]] = {}
         """Step to outcome to rows, since the runner started; for the progress line."""
+        self.failures: dict[str, list[str]] = {}
+        """Step to the errors of the first rows that failed in it, for the error that stops a run."""
         self.units = self.rows = self.ended = 0
         """Units opened since the runner started, their rows, and those of them that have left the phase."""
         self.began: float | None = None
@@ -29,9 +32,11 @@ class Crowd:
         self.gate = asyncio.Semaphore(admission.places)
         self._openers: deque[asyncio.Future[None]] = deque()
 
-    def saw(self, step: str, kind: str) -> None:
+    def saw(self, step: str, kind: str, reason: str | None = None) -> None:
         counts = self.outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
         counts[kind] += 1
+        if kind == "failed" and len(errors := self.failures.setdefault(step, [])) < SAMPLES:
+            errors.append(reason or "")
 
     def stop(self) -> None:
         """No further row begins; whoever waits to begin one gets :class:`BudgetSpent`."""

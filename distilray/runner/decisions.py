@@ -25,6 +25,7 @@ from distilray.runner.tasks import RESERVED
 from distilray.steps import GlobalStep
 from distilray.storage import REQUESTS_AT_ONCE, Store, read_parquet, write_parquet
 
+compute: Any = pc  # its stubs lack these functions
 SHARDS = "shards"
 KEY = "distilray.shard"
 
@@ -54,23 +55,24 @@ def counts_path(directory: str, number: int) -> str:
     return f"{directory}/{SHARDS}/counts-{number:05d}.json"
 
 
-def write_shards(store: Store, directory: str, decided: pa.RecordBatchReader, together: int, units: int) -> None:
-    """Writes ``decided``, which is in the order of units, in shards of ``together`` units, empty ones too."""
+def write_shards(store: Store, directory: str, decided: pa.RecordBatchReader, firsts: Sequence[int]) -> None:
+    """Writes ``decided``, which is in the order of units, in shards that begin with the units ``firsts``, empty ones
+    too."""
     number = 0
-    for shard, table in _by_shard(decided, together):
+    for shard, table in _by_shard(decided, firsts):
         for missing in range(number, shard):
             write_parquet(store, shard_path(directory, missing), decided.schema.empty_table(), KEY, missing)
         write_parquet(store, shard_path(directory, shard), table, KEY, shard)
         number = shard + 1
-    for missing in range(number, -(-units // together)):
+    for missing in range(number, len(firsts)):
         write_parquet(store, shard_path(directory, missing), decided.schema.empty_table(), KEY, missing)
 
 
-def _by_shard(decided: pa.RecordBatchReader, together: int) -> Iterator[tuple[int, pa.Table]]:
+def _by_shard(decided: pa.RecordBatchReader, firsts: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
     held: list[pa.RecordBatch] = []
     current = 0
     for batch in decided:
-        shards = np.asarray(batch["unit"]) // together
+        shards = np.searchsorted(np.asarray(firsts), np.asarray(batch["unit"]), side="right") - 1
         edges = [0, *(np.flatnonzero(np.diff(shards)) + 1), len(shards)]
         for start, stop in pairwise(edges):
             if start == stop:
@@ -116,7 +118,7 @@ def _schema(step: GlobalStep) -> pa.Schema:
 
 
 def _decisions(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    outcome = pc.if_else(_rejected(rows), "rejected", "kept")
+    outcome = compute.if_else(_rejected(rows), "rejected", "kept")
     columns = [
         outcome if field.name == "outcome"
         else rows[field.name].cast(field.type) if field.name in rows.column_names
@@ -128,7 +130,7 @@ def _decisions(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _rejected(rows: pa.Table) -> pa.ChunkedArray:
     """Whether each row has a reason why it is rejected."""
-    return pc.fill_null(pc.not_equal(rows["reason"].cast(pa.string()), ""), False)
+    return pc.fill_null(compute.not_equal(rows["reason"].cast(pa.string()), ""), False)
 
 
 def _counts(step: str, rows: pa.Table) -> StepCounts:

@@ -6,6 +6,7 @@ The record names the units that were written. It is valid as long as its key is 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,13 +16,15 @@ import msgspec
 import ray
 
 from distilray.ledger import StepCounts, UnitCounts, fingerprint, write_unit
-from distilray.rows import schema_with
+from distilray.rows import position_of, schema_with
 from distilray.runner.tasks import RESERVED
 from distilray.sources import LineCount, LineRange, Part, Source, SourceCount, SourceFile, batches, count_part
 from distilray.sources import split_file as split_parts
 from distilray.storage import Store, resolve
 
-PARTS = "parts"
+PARTS, BEGUN = "parts", "begun"
+NOTED_EVERY_S = 30.0
+"""How often a task notes how far it is with a part that takes long, as a large file that cannot be split does."""
 READS_AT_ONCE = 16
 
 
@@ -56,6 +59,13 @@ class PartRecord(msgspec.Struct):
     @property
     def rows(self) -> int:
         return self.steps.rows_in
+
+
+class Begun(msgspec.Struct):
+    """A part of which whole units have been written, up to the record at ``position``."""
+
+    record: PartRecord
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +118,48 @@ def read_parts(
     store: Store, directory: str, source: Source, parts: Sequence[FilePart], form: UnitForm, most: int | None
 ) -> list[PartRecord]:
     """Writes the units of ``parts``, of each ``most`` rows at most, and then their record."""
-    records = [_read_part(store, directory, source, part, form, most) for part in parts]
+    begun = set(store.names(f"{directory}/{BEGUN}"))
+    records = []
+    for part in parts:
+        place = f"{directory}/{BEGUN}/{part.key}.json"
+        before = msgspec.json.decode(store.read(place), type=Begun) if f"{part.key}.json" in begun else None
+        records.append(_read_part(store, directory, source, part, form, most, before))
     name = fingerprint([[record.key, record.most] for record in records])
     store.write_json(f"{directory}/{PARTS}/{name}.json", records)
     return records
 
 
 def _read_part(
-    store: Store, directory: str, source: Source, part: FilePart, form: UnitForm, most: int | None
+    store: Store,
+    directory: str,
+    source: Source,
+    part: FilePart,
+    form: UnitForm,
+    most: int | None,
+    before: Begun | None = None,
 ) -> PartRecord:
-    schema = schema_with(form.columns)
-    record = PartRecord(part.key, [], StepCounts("sources"), {}, [])
-    filled: set[str] = set()
-    read = SourceCount()
+    """``before``: what a task that was killed had written of the part."""
+    if before is None or (most is not None and before.record.rows > most):
+        before = Begun(PartRecord(part.key, [], StepCounts("sources"), {}, []), 0)
+    record, schema = before.record, schema_with(form.columns)
+    filled, read = set(record.columns), SourceCount(**record.read)
     file = _with_filesystem(source, part.file)
-    for k, table in enumerate(batches(source, file, form.rows, schema, most, read, part.part)):
+    left = None if most is None else most - record.rows
+    noted = time.monotonic()
+    for table in batches(source, file, form.rows, schema, left, read, part.part, before.position):
         counts = StepCounts("sources", rows_in=table.num_rows)
         for outcome, reason in zip(table["outcome"].to_pylist(), table["reason"].to_pylist(), strict=True):
             counts.count(outcome or "kept", reason and reason.split(" (", 1)[0])
-        name = f"unit-{part.label}-{k:06d}"
+        name = f"unit-{part.label}-{len(record.units):06d}"
         write_unit(store, f"{directory}/{name}.parquet", table, schema, UnitCounts(steps=[counts]))
         record.steps.add(counts)
         record.units.append(name)
         filled.update(column for column in table.column_names if table[column].null_count < table.num_rows)
-    record.read, record.columns = read.to_json(), sorted(filled)
+        record.read, record.columns = read.to_json(), sorted(filled)
+        if time.monotonic() - noted > NOTED_EVERY_S and table.num_rows == form.rows and read.balanced:
+            position = position_of(table["id"][-1].as_py())
+            store.write_json(f"{directory}/{BEGUN}/{part.key}.json", Begun(record, position))
+            noted = time.monotonic()
+    record.read = read.to_json()
     record.most = most if record.rows == most else None
     return record

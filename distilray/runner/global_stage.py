@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import duckdb
 import msgspec
@@ -20,14 +21,11 @@ from distilray.ledger import Manifest, StepCounts, UnitInput, now, open_stage
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.decisions import SHARDS, Decided, counts_path, write_decisions, write_shards
 from distilray.runner.package_versions import versions
-from distilray.runner.scan import SCAN, scan_path, scan_reader, write_scan
+from distilray.runner.scan import SCAN, first_units, scan_path, scan_reader, write_scan
 from distilray.runner.stage import GlobalStage
-from distilray.runner.tasks import Tasks
+from distilray.runner.tasks import TOGETHER, Tasks
 from distilray.steps import GlobalStep
 from distilray.storage import REQUESTS_AT_ONCE, Store, file_sizes
-
-TOGETHER = 128
-"""Units of a scan file, and of a shard of decisions."""
 
 Inputs = Sequence[tuple[str, UnitInput]]
 
@@ -71,45 +69,49 @@ def run_global(
 
 def _decide(context: Context, stage: GlobalStage, inputs: Inputs, together: int) -> Decided:
     store, directory = context.store, stage.directory
-    firsts = range(0, len(inputs), together)
+    folders = {path.rpartition("/")[0] for _, unit in inputs for path in (unit.path, *unit.decisions)}
+    sizes = file_sizes(store, folders)
+    firsts = first_units([sizes.get(unit.path, 0) for _, unit in inputs], together)
+    groups = [inputs[first:stop] for first, stop in pairwise([*firsts, len(inputs)])]
     with Tasks() as tasks:
         if not store.exists(_all_shards(directory)):
-            _write_scans(store, stage, inputs, together, tasks)
-            scans = [scan_path(directory, number) for number in range(len(firsts))]
-            memory = context.resources.memory_limit_gib
-            ray.get(_run_query.remote(store, stage, scans, memory, together, len(inputs)))
+            _write_scans(store, stage, firsts, groups, {} if store.local else sizes, tasks)
+            scans = [scan_path(directory, number) for number in range(len(groups))]
+            ray.get(_run_query.remote(store, stage, scans, context.resources.memory_limit_gib, firsts))
         there = set(store.names(f"{directory}/{SHARDS}"))
-        paths = [counts_path(directory, number) for number in range(len(firsts))]
+        paths = [counts_path(directory, number) for number in range(len(groups))]
         left = [number for number, path in enumerate(paths) if path.rpartition("/")[2] not in there]
-        calls = [
-            (store, stage, k, firsts[k], [name for name, _ in inputs[firsts[k] : firsts[k] + together]]) for k in left
-        ]
+        calls = [(store, stage, k, firsts[k], [name for name, _ in groups[k]]) for k in left]
         new = dict(zip(left, tasks.map(write_decisions, calls), strict=True))
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         earlier = {k: pool.submit(store.read, path) for k, path in enumerate(paths) if k not in new}
     total = Decided(StepCounts(stage.step.name))
-    for k in range(len(firsts)):  # in the units' order, so that the same reasons are counted whatever came first
+    for k in range(len(groups)):  # in the units' order, so that the same reasons are counted whatever came first
         total.add(new[k] if k in new else msgspec.json.decode(earlier[k].result(), type=Decided))
     total.summary = store.read_json(_all_shards(directory))["summary"]
     return total
 
 
-def _write_scans(store: Store, stage: GlobalStage, inputs: Inputs, together: int, tasks: Tasks) -> None:
-    """Writes the scan files that are not there."""
+def _write_scans(
+    store: Store,
+    stage: GlobalStage,
+    firsts: Sequence[int],
+    groups: Sequence[Inputs],
+    sizes: Mapping[str, int],
+    tasks: Tasks,
+) -> None:
+    """Writes the scan files that are not there, one of each group of units."""
     step = stage.step.step
     assert isinstance(step, GlobalStep)
     columns = sorted({"id", *step.columns_read(), *step.columns_awaited()})
     there = set(store.names(f"{stage.directory}/{SCAN}"))
-    folders = {path.rpartition("/")[0] for _, unit in inputs for path in (unit.path, *unit.decisions)}
-    sizes = {} if store.local else file_sizes(store, folders)  # on a disk nothing is gained
     calls = []
-    for number, first in enumerate(range(0, len(inputs), together)):
+    for number, (first, group) in enumerate(zip(firsts, groups, strict=True)):
         path = scan_path(stage.directory, number)
-        if path.rpartition("/")[2] in there:
-            continue
-        units = [unit for _, unit in inputs[first : first + together]]
-        read = [path for unit in units for path in (unit.path, *unit.decisions)]
-        calls.append((store, path, first, units, columns, {path: sizes[path] for path in read if path in sizes}))
+        if path.rpartition("/")[2] not in there:
+            units = [unit for _, unit in group]
+            read = [path for unit in units for path in (unit.path, *unit.decisions)]
+            calls.append((store, path, first, units, columns, {path: sizes[path] for path in read if path in sizes}))
     for _ in tasks.map(write_scan, calls):
         pass
 
@@ -121,7 +123,7 @@ def _all_shards(directory: str) -> str:
 
 @ray.remote(num_cpus=0.5, max_retries=2)
 def _run_query(
-    store: Store, stage: GlobalStage, scans: Sequence[str], memory_gib: float, together: int, units: int
+    store: Store, stage: GlobalStage, scans: Sequence[str], memory_gib: float, firsts: Sequence[int]
 ) -> None:
     """Writes all shards of decisions, and then the file that says so."""
     step = stage.step.step
@@ -134,7 +136,7 @@ def _run_query(
         decided = connection.execute(
             f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"
         ).to_arrow_reader(65_536)
-        write_shards(store, stage.directory, decided, together, units)
+        write_shards(store, stage.directory, decided, firsts)
         summary = step.summary(connection)
         connection.close()
-    store.write_json(_all_shards(stage.directory), {"units": units, "summary": summary})
+    store.write_json(_all_shards(stage.directory), {"shards": len(firsts), "summary": summary})

@@ -36,7 +36,8 @@ def file_identity(source: Source, file: SourceFile) -> list[object]:
 
 
 def _settings(source: Source) -> dict[str, Any]:
-    settings = source.model_dump(by_alias=True, exclude={"lost_share"})
+    # What a preset says is in the settings that it fills.
+    settings = source.model_dump(by_alias=True, exclude={"lost_share", "preset"})
     here = source.path is not None and "://" not in source.path
     return {**settings, "path": "local"} if here else settings
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from distilray.ledger import Manifest, StepCounts, UnitInput, now
 from distilray.runner.context import Context
-from distilray.runner.file_parts import PARTS, PartRecord, UnitForm, known_records
+from distilray.runner.file_parts import BEGUN, PARTS, PartRecord, UnitForm, known_records
 from distilray.runner.package_versions import versions
 from distilray.runner.source_reading import Reading, SourceReading
 from distilray.runner.tasks import Tasks
@@ -114,6 +114,7 @@ def _delete_others(
     keys = {record.key for record in used}
     units = {f"{name}.parquet" for record in used for name in record.units}
     others = [f"{PARTS}/{name}" for name, records in kept.items() if not any(one.key in keys for one in records)]
+    others += [f"{BEGUN}/{name}" for name in store.names(f"{directory}/{BEGUN}")]
     others += [name for name in store.names(directory) if name.endswith(".parquet") and name not in units]
     with ThreadPoolExecutor(DELETES_AT_ONCE) as pool:
         list(pool.map(lambda name: store.delete(f"{directory}/{name}"), others))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from distilray.ledger import Place, Places, UnitInput, add_usage, find_replies, read_counts
 from distilray.runner.context import Budget
 from distilray.runner.dispatch import Dispatch, Opened
+from distilray.runner.failing import failing
 from distilray.runner.queues import REPORT_EVERY_S, Queues
 from distilray.runner.spending import tokens_and_money
 from distilray.storage import Store
@@ -109,7 +111,7 @@ class Monitor:
             if self._restarted:
                 self._dispatch.learns(runner, report["open"])
             if self._stop is None:
-                self._stop = self._overspent()
+                self._stop = self._overspent() or failing(self._reports.values(), self._budget)
             return {"stop": self._stop, "others": self._queues.report(runner, report["queues"])}
 
     def stop(self, why: str) -> None:
@@ -143,12 +145,18 @@ def _both(some: tuple[Place, ...], others: tuple[Place, ...]) -> tuple[Place, ..
     return tuple(dict.fromkeys((*some, *others)))
 
 
-def start_monitor(work: Work) -> Any:
-    """A monitor's handle. It runs beside the driver and is started again where it dies; calls wait for it."""
+@contextmanager
+def running_monitor(work: Work) -> Iterator[Any]:
+    """A monitor's handle. It runs beside the driver and is started again where it dies; calls wait for it.
+
+    It is stopped with the phase; not by an error, since runners that still work learn from it that they should stop.
+    """
     actor: Any = ray.remote(Monitor)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
     lasting = {"max_restarts": RESTARTS, "max_task_retries": -1}
-    return actor.options(num_cpus=0, max_concurrency=64, scheduling_strategy=here, **lasting).remote(work)
+    monitor = actor.options(num_cpus=0, max_concurrency=64, scheduling_strategy=here, **lasting).remote(work)
+    yield monitor
+    ray.kill(monitor)  # handles that are still somewhere would keep it for minutes
 
 
 def reports(monitor: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from distilray.ledger import (
 from distilray.models import PoolHandles
 from distilray.runner.context import Context, RunStopped
 from distilray.runner.engine_pass import pass_units
-from distilray.runner.monitor import Work, is_lost, reports, start_monitor
+from distilray.runner.monitor import Work, is_lost, reports, running_monitor
 from distilray.runner.package_versions import versions
 from distilray.runner.progress import Progress
 from distilray.runner.residency import Residency
@@ -99,9 +99,7 @@ def _run_missing(
     names = [name for name, _ in missing]
     places = find_replies(context.store, phase.directory, names, _replies_before(context, phase))
     work = Work(context.store, phase.directory, tuple(missing), places, spent(context.store), context.budget)
-    monitor = start_monitor(work)
-    progress = Progress(context, phase, counted, total, monitor)
-    with progress:
+    with running_monitor(work) as monitor, Progress(context, phase, counted, total, monitor) as progress:
         handles = _engines(phase, pools, counted, progress)
         progress.working(handles)
         working = time.monotonic()

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 
 from distilray.models import EnginePools, ModelSettings, PoolHandle, PoolHandles, PoolsDoNotFit
 from distilray.runner.context import Context
@@ -122,6 +123,6 @@ class Residency:
 def _lives(answer: Any) -> bool:
     try:
         ray.get(answer)
-    except ray.exceptions.RayActorError:
+    except RayActorError:
         return False
     return True

@@ -219,6 +219,7 @@ class RowRunner:
                 "waiting": crowd.admission.waiting,
                 "began": crowd.began,
                 "outcomes": crowd.outcomes,
+                "failures": crowd.failures,
                 "models": {
                     name: {
                         "tokens_in": model.tokens_in,

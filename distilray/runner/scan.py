@@ -14,9 +14,22 @@ from distilray.runner.tasks import RESERVED
 from distilray.storage import REQUESTS_AT_ONCE, Store, read_parquet, scan_parquet, write_parquet
 
 SCAN = "scan"
+SCAN_BYTES = 64 << 20
 READ_AHEAD = 2
 """Scan files that are read while DuckDB takes in the one before."""
 KEY = "distilray.scan"
+
+
+def first_units(sizes: Sequence[int], together: int, most: int = SCAN_BYTES) -> list[int]:
+    """The first unit of each scan file; ``sizes``: of the units' files, in bytes. A scan file holds the columns of at
+    most ``together`` units, and of about ``most`` bytes of files: all of it may be text."""
+    firsts, held = [0], 0
+    for number, size in enumerate(sizes):
+        if number > firsts[-1] and (number - firsts[-1] == together or held + size > most):
+            firsts.append(number)
+            held = 0
+        held += size
+    return firsts
 
 
 def scan_path(directory: str, number: int) -> str:

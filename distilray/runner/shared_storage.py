@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distilray.errors import InputError
@@ -77,6 +78,6 @@ def _blind(store: Store, probe: str, nodes: Mapping[str, str]) -> list[str]:
 def _answer(look: Any) -> bool:
     try:
         found: Any = ray.get(look)
-    except ray.exceptions.RayError:  # the node has gone meanwhile, or was never quite there
+    except RayError:  # the node has gone meanwhile, or was never quite there
         return True
     return bool(found)

@@ -9,16 +9,20 @@ Each occupies about one CPU, but reserves less, so that one finds room where eng
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 
 MOST_AT_ONCE = 256
-RESERVED = {"num_cpus": 0.5, "max_retries": 3, "scheduling_strategy": "SPREAD"}
+TOGETHER = 128
+"""Units that one task reads or writes, with as many requests at once as a process may have."""
+RESERVED: dict[str, Any] = {"num_cpus": 0.5, "max_retries": 3, "scheduling_strategy": "SPREAD"}
 """Options of a remote function that is called so."""
+
+T = TypeVar("T")
 
 
 class Tasks:
@@ -51,3 +55,8 @@ class Tasks:
         for waiting in list(self._running):
             ray.cancel(waiting)
         self._threads.shutdown(wait=True)
+
+
+def in_groups(items: Sequence[T], size: int = TOGETHER) -> list[Sequence[T]]:
+    """``items`` for one task each time, in order."""
+    return [items[first : first + size] for first in range(0, len(items), size)]

@@ -120,7 +120,7 @@ class Passage:
         counts.tokens_out += usage.tokens_out
         counts.seconds += seconds
         counts.count(outcome.kind, _countable(outcome))
-        self.unit.crowd.saw(name, outcome.kind)
+        self.unit.crowd.saw(name, outcome.kind, outcome.reason)
         for model, spent in usage.by_model.items():
             total = self.by_model.setdefault(model, [0, 0, 0, 0, 0, 0.0])
             for i, amount in enumerate(spent):

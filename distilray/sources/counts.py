@@ -58,9 +58,14 @@ class SourceCount:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.ended_early += other.ended_early
 
+    @property
+    def balanced(self) -> bool:
+        """Whether every row of every record that was read has been counted: nothing has vanished."""
+        return self.records + self.parts == self.rows + self.unread
+
     def check(self, place: str) -> None:
-        """At the end of a file: nothing has vanished."""
-        assert self.records + self.parts == self.rows + self.unread, f"{place}: {self}"
+        """At the end of a file."""
+        assert self.balanced, f"{place}: {self}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

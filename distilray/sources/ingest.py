@@ -34,25 +34,28 @@ _json = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 def rows_of(
-    source: Source, file: SourceFile, count: SourceCount | None = None, part: Part | None = None
+    source: Source, file: SourceFile, count: SourceCount | None = None, part: Part | None = None, after: int = 0
 ) -> Iterator[dict[str, Any]]:
     """The rows of one file, or of a ``part`` of it: the core columns that are set, and the source's ``keep`` columns.
 
     A record that cannot be used is a row with ``outcome`` ``"failed"`` and a reason that names file and
     position: ``"malformed: trace without an end; part-0.jsonl:17"``; the part before the first
     semicolon is countable. Other rows have no outcome yet. ``count`` grows with what is read.
-    The caller enforces ``source.limit`` (see :func:`read_batches`), since it spans files.
+    The caller enforces ``source.limit`` (see :func:`read_batches`), since it spans files. Records up to the position
+    ``after`` are passed over.
     """
     count = SourceCount() if count is None else count
-    return (row for row, _ in _rows_and_remedies(source, file, count, part))
+    return (row for row, _ in _rows_and_remedies(source, file, count, part, after))
 
 
 def _rows_and_remedies(
-    source: Source, file: SourceFile, count: SourceCount, part: Part | None = None
+    source: Source, file: SourceFile, count: SourceCount, part: Part | None = None, after: int = 0
 ) -> Iterator[tuple[dict[str, Any], str]]:
-    """Rows, and what helps where one failed."""
+    """Rows of the records behind the position ``after``, and what helps where one failed."""
     reader = RowReader(source, file)
     for position, record in read_records(source, file, part):
+        if position <= after:
+            continue
         if isinstance(record, Malformed):
             count.malformed(record)
             made = [reader.failed(position, None, record.why)]
@@ -74,17 +77,19 @@ def batches(
     limit: int | None = None,
     count: SourceCount | None = None,
     part: Part | None = None,
+    after: int = 0,
 ) -> Iterator[pa.Table]:
     """The rows of one file, or of a ``part`` of it, as tables of ``size`` rows (the last may have fewer), ``limit``
     rows at most.
 
     ``schema`` is the core schema and the source's ``keep`` columns if not given; columns of it that this
-    source does not have are null. ``count`` grows with what is read.
+    source does not have are null. ``count`` grows with what is read. Records up to the position
+    ``after`` are passed over.
     """
     schema = schema or schema_with(source.keep)
     rows: list[dict[str, Any]] = []
     left = limit if limit is not None else -1
-    for row in rows_of(source, file, count, part) if left else ():
+    for row in rows_of(source, file, count, part, after) if left else ():
         rows.append(row)
         left -= 1
         if len(rows) == size or left == 0:

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from distilray.errors import InputError
 from distilray.rows import CORE, column_type
+from distilray.sources.presets import Preset, with_preset
 from distilray.storage import absolute
 
 Form = Literal["auto", "alpaca", "sharegpt", "messages", "prompt_completion", "preference", "trace"]
@@ -76,6 +77,10 @@ class Source(BaseModel):
         serialization_alias="with",
         description="Keyword arguments of that function.",
     )
+    preset: Preset | None = Field(
+        default=None,
+        description="A well-known collection whose layout is meant; what the source says itself comes first.",
+    )
     form: Form = Field(
         default="auto",
         description="What its records look like; auto recognises each by its keys. trace: whatever the "
@@ -129,6 +134,11 @@ class Source(BaseModel):
         description="A run ends with exit code 1 if more than this share of its records was lost: malformed, or not "
         "readable. A file that cannot be read to its end counts as more than any share but 1: nobody knows its loss.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, settings: Any) -> Any:
+        return with_preset(settings)
 
     @field_validator("reference_pattern", "trace_pattern")
     @classmethod

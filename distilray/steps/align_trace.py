@@ -155,11 +155,11 @@ class AlignTrace(TraceStep, RatingStep):
             if self.student is None:
                 yield Demonstration(self.sized(RATE_TRACE), row, asked, rating)
             if rating != "medium" and ratings[number + 1 : number + 2] == ["medium"]:
-                prompt = self.sized(SHORTEN_TRACE if rating == "hard" else EXTEND_TRACE)
+                prompt = self.sized(SHORTEN_TRACE) if rating == "hard" else self.sized(EXTEND_TRACE)
                 yield Demonstration(prompt, row, asked, traces[number + 1])
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        rating = (self.sized(prompt) for prompt in (RATE_TRACE, SHORTEN_TRACE, EXTEND_TRACE))
+        rating = (self.sized(RATE_TRACE), self.sized(SHORTEN_TRACE), self.sized(EXTEND_TRACE))
         return (*super().prompts_used(), *rating, *((CONTINUE_TRACE,) if self.student is not None else ()))
 
 

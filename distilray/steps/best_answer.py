@@ -10,7 +10,7 @@ takes the one with the highest mean over accuracy, relevance, helpfulness and de
 from __future__ import annotations
 
 from statistics import fmean
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -46,7 +46,7 @@ class BestAnswer(TraceStep):
         reasonings = row["reasonings"] or [None] * len(answers)
         verdicts = [await self.verified(row.having(reasoning=None), answer) for answer in answers]
         right = [k for k, verdict in enumerate(verdicts) if verdict.right]
-        counts = {"best_of": len(answers), "answers_right": len(right)}
+        counts: dict[str, Any] = {"best_of": len(answers), "answers_right": len(right)}
         left = right or [k for k, verdict in enumerate(verdicts) if verdict.right is None]
         if not left or not (right or self.checker):
             reason = objection(verdicts[0] if not left else Verdict(None, ""))

@@ -23,13 +23,15 @@ from distilray.steps.shared.draws import draw
 
 class ClassifyTask(Step):
     """Writes ``task``, the classifier's probability of it, and who gave it: ``source``, ``classifier`` or ``model``.
-    ``task_agreed`` is 1 or 0 for rows that both labelled, ``task_by_model`` the model's label of them."""
+    ``task_by_classifier`` and ``task_by_model`` are what each said; ``task_agreed`` is 1 or 0 for the audited rows, a
+    random share of those whose label is the classifier's."""
 
     reads: ClassVar = ("messages",)
     writes: ClassVar = {
         "task": "string",
         "task_probability": "float",
         "task_by": "string",
+        "task_by_classifier": "string",
         "task_by_model": "string",
         "task_agreed": "int",
     }
@@ -70,12 +72,13 @@ class ClassifyTask(Step):
             raise ModelError(f"the classifier says {found.label!r}, which is no task type ({', '.join(TASK_TYPES)})")
         probability = exp(found.log_probs[found.label])
         sure: dict[str, Any] = {"task": found.label, "task_probability": probability, "task_by": "classifier"}
+        sure["task_by_classifier"] = found.label
         if probability >= self.at_least:
             return kept(**sure, **await self._audited(row, found.label, models))
         if self.model is None:
             return rejected("classifier not sure", **sure)
         label = await self._by_model(row, models)
-        return kept(**{**sure, "task": label, "task_by": "model"}, **_compared(found.label, label))
+        return kept(**{**sure, "task": label, "task_by": "model", "task_by_model": label})
 
     async def _by_model(self, row: Row, models: Models) -> str:
         assert self.model is not None
@@ -84,11 +87,8 @@ class ClassifyTask(Step):
     async def _audited(self, row: Row, label: str, models: Models) -> dict[str, Any]:
         if not self.audit or draw(row, "audit") >= self.audit:
             return {}
-        return _compared(label, await self._by_model(row, models))
+        models_label = await self._by_model(row, models)
+        return {"task_by_model": models_label, "task_agreed": int(label == models_label)}
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (CLASSIFY_TASK,) if self.model is not None else ()
-
-
-def _compared(classifiers: str, models: str) -> dict[str, Any]:
-    return {"task_by_model": models, "task_agreed": int(classifiers == models)}

@@ -8,6 +8,8 @@ of another child or of an example. What was dropped, and why, is in the parent's
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -15,17 +17,19 @@ from pydantic import Field
 from distilray.prompts import EXPAND, Prompt
 from distilray.rows import Outcome, Row, kept
 from distilray.steps.base import ModelName, Models
-from distilray.steps.shared.created import CreatingStep, asked_for, born
+from distilray.steps.shared.created import CreatingStep, born
+from distilray.steps.shared.demonstrations import Demonstration
 
 MOST = 16
 
 
 class Expand(CreatingStep):
-    """Makes up to ``n`` new rows of every row, which itself stays as it is; after a ``balance`` that asks for new rows,
-    as many as it asks for of each."""
+    """Makes up to ``n`` new rows of every row, which itself stays as it is; as many as ``to_expand`` says where a
+    ``balance`` before it asked for some."""
 
     writes: ClassVar = {"expanded": "int", "expand_problems": "list<string>"}
     most_children: ClassVar = MOST
+    demonstration_columns: ClassVar = ("task", "language")
 
     model: ModelName
     n: Annotated[int, Field(ge=1, le=MOST, description="new instructions asked for in one call")] = 3
@@ -34,16 +38,16 @@ class Expand(CreatingStep):
     ] = ()
 
     async def process(self, row: Row, models: Models) -> Outcome:
-        n = asked_for(row, "to_expand", self.n)
-        if not n:
+        wanted = self.n if row["to_expand"] is None else min(row["to_expand"], MOST)
+        if not wanted:
             return kept()
         guidance = self.guided(row.language)
-        written = await models[self.model].ask(EXPAND, row, n=n, examples=self.examples, guidance=guidance)
+        written = await models[self.model].ask(EXPAND, row, n=wanted, examples=self.examples, guidance=guidance)
         known = [row.instruction, *self.examples]
         children: list[Row] = []
         problems: list[str] = []
         before = row["expanded"] or 0  # in the rounds of a repeat, so that no id comes twice
-        for text in written[:n]:
+        for text in written[:wanted]:
             problem = await self.objection(row, text, row.language, known, models)
             if problem is not None:
                 problems.append(problem)
@@ -51,6 +55,14 @@ class Expand(CreatingStep):
             known.append(text)
             children.append(born(row, "expand", before + len(children), text, row.language, self.inherit))
         return kept(children=children, expanded=before + len(children), expand_problems=problems)
+
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
+        """Of each child, as if it alone had been asked for."""
+        if parent is not None and row.id.startswith(f"{parent.id}/expand."):
+            asked = {"n": 1, "examples": self.examples, "guidance": self.guided(row.language)}
+            yield Demonstration(
+                EXPAND, parent, asked, json.dumps({"instructions": [row.instruction]}, ensure_ascii=False)
+            )
 
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
         return (EXPAND, *self.checking_prompts())

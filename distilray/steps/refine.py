@@ -8,6 +8,8 @@ that is in another language, of another task or hardly changed is not taken: the
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,6 +18,7 @@ from distilray.prompts import REFINE, Prompt
 from distilray.rows import Outcome, Row, content_hash, kept
 from distilray.steps.base import ModelName, Models
 from distilray.steps.shared.created import CreatingStep
+from distilray.steps.shared.demonstrations import Demonstration
 from distilray.steps.shared.draws import draw
 
 Aim = Literal["clarity", "constraints", "depth", "reasoning"]
@@ -34,6 +37,8 @@ class Refine(CreatingStep):
         "refine_aim": "string",
         "refine_problem": "string",
     }
+
+    demonstration_columns: ClassVar = ("messages", "refined_from", "refine_aim")
 
     model: ModelName
     aims: Annotated[
@@ -63,5 +68,11 @@ class Refine(CreatingStep):
             refine_problem=None,
         )
 
+    def demonstrations(self, row: Row, parent: Row | None) -> Iterator[Demonstration]:
+        if row["refined_from"]:
+            before = row.having(messages=[*row.messages[:-1], {**row.messages[-1], "content": row["refined_from"]}])
+            asked = {"aim": row["refine_aim"], "guidance": self.guided(row.language)}
+            yield Demonstration(REFINE, before, asked, json.dumps({"instruction": row.instruction}, ensure_ascii=False))
+
     def prompts_used(self) -> tuple[Prompt[Any], ...]:
-        return (REFINE, *self.checking_prompts())
+        return (REFINE, *self.checking_prompts(other_content=False))

@@ -76,7 +76,8 @@ class Rewrite(TraceStep, SizedStep):
         taken = problem is None
         columns: dict[str, Any] = {"rewritten": taken, "rewrite_problem": problem}
         columns |= {"original_answer": original if taken else None, "answer": text if taken else original}
-        return kept(**columns, **await self._perplexities(row, original, columns["answer"], models))
+        columns |= await self._perplexities(row, original, columns["answer"], models)
+        return kept(**columns)
 
     async def _problem(self, row: Row, original: str, text: str, models: Models) -> str | None:
         """Why ``text`` does not take the place of ``original``; None if it does."""
@@ -110,7 +111,7 @@ class Rewrite(TraceStep, SizedStep):
         kind = verifier_for(stated)
         return None if kind in ("none", "code") else (await verifiers.grade(kind, text, result)).right
 
-    async def _perplexities(self, row: Row, original: str, answer: str, models: Models) -> dict[str, float | None]:
+    async def _perplexities(self, row: Row, original: str, answer: str, models: Models) -> dict[str, Any]:
         if self.student is None or self.tokenizer is None:
             return {}
         before = await perplexity(models[self.student], self.tokenizer, row, original)

@@ -42,12 +42,21 @@ def scan_parquet(store: Store, path: str, columns: Collection[str] | None = None
         pa.set_io_thread_count(REQUESTS_AT_ONCE)
 
     def read() -> pa.Table:
-        together = pa.CacheOptions(hole_size_limit=HOLE)
-        options = ds.ParquetFragmentScanOptions(pre_buffer=True, cache_options=together)
-        form = ds.ParquetFileFormat(default_fragment_scan_options=options)
-        fragment = form.make_fragment(store.full(path), store.filesystem, file_size=size)
-        names = fragment.physical_schema.names
-        chosen = names if columns is None else [name for name in names if name in columns]
-        return fragment.to_table(columns=chosen, use_threads=False)
+        try:
+            return _columns(store, path, columns, size)
+        except OSError as error:  # whether it is there was not asked before
+            if store.filesystem.get_file_info(store.full(path)).type == pafs.FileType.NotFound:
+                raise FileNotFoundError(f"{store.shown}/{path} is not there") from error
+            raise
 
     return store.tried(path, read)
+
+
+def _columns(store: Store, path: str, columns: Collection[str] | None, size: int) -> pa.Table:
+    together = pa.CacheOptions(hole_size_limit=HOLE)
+    options = ds.ParquetFragmentScanOptions(pre_buffer=True, cache_options=together)
+    form = ds.ParquetFileFormat(default_fragment_scan_options=options)
+    fragment = form.make_fragment(store.full(path), store.filesystem, file_size=size)
+    names = fragment.physical_schema.names
+    chosen = names if columns is None else [name for name in names if name in columns]
+    return fragment.to_table(columns=chosen, use_threads=False)

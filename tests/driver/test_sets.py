@@ -28,7 +28,7 @@ steps:
   - answer: {model: teacher}
   - find_boilerplate: {above: 0.9, then: mark}
 evaluate:
-  - {name: riddles, source: {name: test, path: FOLDER/test.jsonl}, models: [teacher], compare: exact}
+  - {name: riddles, source: {name: test, path: FOLDER/test.jsonl}, models: [teacher], compare: numeric}
 resources: {unit_rows: 32, runners: 1, runner_cpus: 0.1}
 """
 RIDDLE = "What walks on four legs in the morning, on two legs at noon, and on three legs in the evening of its days?"

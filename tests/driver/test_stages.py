@@ -40,7 +40,9 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Context, lis
         assert isinstance(learner, EchoModel) and stage.models["judge"] == OTHER
         happened.append((stage.directory, learner.tokens, context.seed))
         steps = [StepCounts("score_student", rows_in=5, kept=5)]
-        Manifest(name=stage.name, kind="phase", fingerprint="", steps=steps).write(store, stage.directory)
+        Manifest(name=stage.name, kind="phase", fingerprint=stage.fingerprint, steps=steps).write(
+            store, stage.directory
+        )
         return units
 
     monkeypatch.setattr("distilray.driver.stages.run_phase", phase)

@@ -152,18 +152,24 @@ def log_and_hang(uri, ready):
     time.sleep(600)
 
 
-def test_logging_costs_less_than_20_microseconds_a_reply(local_store):
-    log = ReplyLog(local_store, PHASE, UNIT)
-    best = min(seconds_for_puts(log, 10_000) for _ in range(5))
-    log.drop()
-    assert best < 10_000 * 20e-6
+def test_logging_costs_less_than_20_microseconds_of_a_runner_s_loop_a_reply(local_store):
+    async def puts():
+        log = ReplyLog(local_store, PHASE, UNIT)
+        best = min([await seconds_for_puts(log, 10_000) for _ in range(5)])
+        log.drop()
+        return best
+
+    assert asyncio.run(puts()) < 10_000 * 20e-6
 
 
-def seconds_for_puts(log, n):
-    start = time.perf_counter()
+async def seconds_for_puts(log, n):
+    """Of this thread: another one stores them, and the machine may be busy."""
+    start = time.thread_time()
     for number in range(n):
         log.put(f"key-{number}", reply("What is 2 + 3? It is 5. " * 8))
-    return time.perf_counter() - start
+        if number % 20 == 0:
+            await asyncio.sleep(0)
+    return time.thread_time() - start
 
 
 def segments(store):

@@ -43,7 +43,7 @@ def test_nothing_is_counted_behind_a_step_that_may_make_any_number() -> None:
     assert doubts(8, "steps=[{uses: 'tests.support.own_steps:Shout'}]") == []
 
 
-MAKERS = {"cognitive_pairs": 3, "expand": 16, "follow_up": 1, "localize": 1}
+MAKERS = {"cognitive_pairs": 3, "expand": 16, "follow_up": 1, "localize": 16}
 """Steps that make rows of rows, and the most of one."""
 
 

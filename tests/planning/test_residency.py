@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from distilray.models import EchoModel, ModelSettings
-from distilray.planning import needs, to_release
+from distilray.planning import needs, serves, to_release
 
 TEACHER, JUDGE, REWRITER, STUDENT = (EchoModel(cpus=1, tokens=k) for k in range(1, 5))
 ALL: dict[str, ModelSettings] = {"teacher": TEACHER, "judge": JUDGE, "rewriter": REWRITER}
@@ -37,3 +37,10 @@ def test_engines_of_another_model_by_the_same_name_go_and_those_that_are_needed_
     needed: dict[str, ModelSettings] = {"student": trained, "teacher": TEACHER}
     assert to_release(running, needed, [needed], within(2)) == ["student"]
     assert to_release({"student": STUDENT}, {}, [{"student": trained}], within(2)) == ["student"]
+
+
+def test_any_number_of_engines_serves_whoever_asks_for_as_many_as_there_is_room_for() -> None:
+    three, auto = EchoModel(replicas=3), EchoModel(replicas="auto")
+    assert serves(three, auto) and serves(three, three) and not serves(three, EchoModel(replicas=2))
+    assert not serves(three, EchoModel(replicas="auto", tokens=99)) and not serves(three, None)
+    assert to_release({"teacher": three}, {}, [{"teacher": auto}], within(9)) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from distilray.report.numbers import duration, short
+from distilray.report.numbers import duration, scored, short
 from distilray.report.page import figures
 
 
@@ -24,3 +24,7 @@ def test_large_numbers_are_shortened(value: float, text: str):
 
 def test_what_is_not_known_is_a_dash():
     assert {figures.duration(None), figures.short(None), figures.number(None)} == {figures.NONE}
+
+
+def test_a_result_is_written_on_its_scale():
+    assert (scored(0.847, 1.0), scored(8.314, 10.0), scored(22.5, 100.0)) == ("84.7%", "8.31", "22.50")

@@ -33,7 +33,9 @@ def publish(store: Store, name: str, runner: str, tokens: int) -> None:
 
 
 def report(monitor: Monitor, runner: str, tokens: int = 0, **opened: int) -> str | None:
-    told = monitor.report(runner, {"tokens": tokens, "money": 0.0, "queues": {}, "open": opened})
+    told = monitor.report(
+        runner, {"tokens": tokens, "money": 0.0, "queues": {}, "open": opened, "outcomes": {}, "failures": {}}
+    )
     return told["stop"]
 
 

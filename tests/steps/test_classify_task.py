@@ -45,16 +45,13 @@ def test_a_classifier_labels_alone(tmp_path: Path) -> None:
     assert engine.models() == ["tasks"]
 
 
-def test_what_it_is_not_sure_of_goes_to_the_model_and_tells_whether_they_agree(tmp_path: Path) -> None:
+def test_what_it_is_not_sure_of_goes_to_the_model_and_both_labels_are_kept(tmp_path: Path) -> None:
     step = ClassifyTask(classifier="tasks", at_least=0.8, model="teacher")
     outcome, _ = go(tmp_path, step, problem(), tasks=[given(math=0.6, physics=0.4)], teacher=["physics"])
     found = outcome.columns
-    assert (found["task"], found["task_by"], found["task_by_model"], found["task_agreed"]) == (
-        "physics",
-        "model",
-        "physics",
-        0,
-    )
+    assert (found["task"], found["task_by"]) == ("physics", "model")
+    assert (found["task_by_classifier"], found["task_by_model"]) == ("math", "physics")
+    assert "task_agreed" not in found  # these are the hard ones, and no sample
     sure, engine = go(tmp_path / "sure", step, problem(), tasks=[given(math=0.9, physics=0.1)], teacher=[])
     assert sure.columns["task_by"] == "classifier" and "task_agreed" not in sure.columns
     assert engine.models() == ["tasks"]
@@ -74,6 +71,7 @@ def test_a_share_of_the_sure_rows_is_audited_always_the_same_ones(tmp_path: Path
     inside, outside = audited[0], next(row for row in rows if row not in audited)
     outcome, _ = go(tmp_path, step, inside, tasks=[given(math=0.9, physics=0.1)], teacher=["math"])
     assert (outcome.columns["task"], outcome.columns["task_agreed"]) == ("math", 1)
+    assert outcome.columns["task_by_classifier"] == outcome.columns["task_by_model"] == "math"
     outcome, engine = go(tmp_path / "other", step, outside, tasks=[given(math=0.9, physics=0.1)], teacher=[])
     assert "task_agreed" not in outcome.columns and engine.models() == ["tasks"]
 

@@ -127,3 +127,22 @@ def test_a_recipe_knows_the_prompts() -> None:
     assert names() == ["expand"]
     assert names(checker="judge") == ["expand", "classify_task", "compare_content"]
     assert names(checker="judge", classifier="tasks") == ["expand", "compare_content"]
+
+
+def test_where_a_balance_asked_for_some_so_many_are_made_and_none_of_the_children(tmp_path: Path) -> None:
+    outcome, engine = go(tmp_path, Expand(model="teacher"), row(to_expand=1), teacher=[listed(LAKE, BREAD)])
+    [child] = outcome.children
+    assert "make 1 new ones" in engine.asked[0][1].messages[0]["content"]
+    outcome, engine = go(tmp_path / "child", Expand(model="teacher"), child, teacher=[])
+    assert outcome.children == () and engine.asked == []
+    outcome, engine = go(tmp_path / "none", Expand(model="teacher"), row(to_expand=0), teacher=[])
+    assert outcome.apply(row(to_expand=0)) == row(to_expand=0) and engine.asked == []
+
+
+def test_every_child_demonstrates_the_part(tmp_path: Path) -> None:
+    step = Expand(model="teacher", n=1, guidance="Be brief.")
+    outcome, engine = go(tmp_path, step, row(), teacher=[listed(LAKE)])
+    [demonstration] = step.demonstrations(outcome.children[0], row())
+    assert demonstration.messages() == engine.asked[0][1].messages
+    assert demonstration.reply == listed(LAKE) and demonstration.objection() is None
+    assert list(step.demonstrations(row(), None)) == []

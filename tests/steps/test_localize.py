@@ -84,3 +84,25 @@ def test_the_next_round_goes_on_with_other_ids(tmp_path: Path) -> None:
 def test_languages_are_codes(into: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="into"):
         Localize(model="teacher", into=into)
+
+
+def test_where_a_balance_asked_for_some_so_many_are_made_unlike_one_another(tmp_path: Path) -> None:
+    other = "清明节扫墓的时候,小孩子可以一起去吗?有哪些讲究?"
+    step = Localize(model="teacher", into={"en": "zh"}, tries=1)
+    outcome, _ = go(tmp_path, step, row(to_localize=2), teacher=[said(LOCAL), said(other)])
+    assert [child.instruction for child in outcome.children] == [LOCAL, other]
+    assert [child.id for child in outcome.children] == ["s/a:1/localize.0", "s/a:1/localize.1"]
+    assert {child["to_localize"] for child in outcome.children} == {0}
+    outcome, _ = go(tmp_path / "same", step, row(to_localize=2), teacher=[said(LOCAL)] * 2)
+    assert (len(outcome.children), outcome.columns["localize_problem"]) == (1, "near-copy")
+    outcome, engine = go(tmp_path / "none", step, row(to_localize=0), teacher=[])
+    assert outcome.children == () and engine.asked == []
+
+
+def test_every_child_demonstrates_the_part(tmp_path: Path) -> None:
+    step = Localize(model="teacher", into={"en": "zh"})
+    outcome, engine = go(tmp_path, step, row(), teacher=[said(LOCAL)])
+    [demonstration] = step.demonstrations(outcome.children[0], row())
+    assert demonstration.messages() == engine.asked[0][1].messages
+    assert demonstration.reply == said(LOCAL) and demonstration.objection() is None
+    assert list(step.demonstrations(row(), None)) == []

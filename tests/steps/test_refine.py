@@ -73,3 +73,12 @@ def test_every_aim_gets_its_share_and_a_row_always_the_same(tmp_path: Path) -> N
             aims.append(outcome.columns["refine_aim"])
     assert aims[::2] == aims[1::2]
     assert set(aims) == {"clarity", "constraints", "depth", "reasoning"}
+
+
+def test_an_instruction_that_was_refined_demonstrates_the_part(tmp_path: Path) -> None:
+    step = Refine(model="teacher", aims=("depth",))
+    outcome, engine = go(tmp_path, step, row(), teacher=[said(BETTER)])
+    [demonstration] = step.demonstrations(outcome.apply(row()), None)
+    assert demonstration.messages() == engine.asked[0][1].messages
+    assert demonstration.reply == said(BETTER) and demonstration.objection() is None
+    assert list(step.demonstrations(row(), None)) == []

@@ -27,7 +27,7 @@ FOIL = "No, NO"
 def published(name: str, folder: Path, **settings: Any) -> Published:
     """The benchmark, its small data set below ``folder``."""
     data = put(folder / "data", {f"{name}/{path}": content for path, content in ASKED[name]().items()})
-    judge = {"judge": "judge"} if published_benchmark(name).judged else {}
+    judge = {"judge": "judge", "judge_cache": False} if published_benchmark(name).judged else {}
     return Published.model_validate({"published": name, "data_dir": data, **judge, **settings})
 
 

@@ -1,4 +1,4 @@
-"""``distilray run`` on the two nodes, as a process of its own; for tests on a cluster."""
+"""``distilray run`` on nodes, as a process of its own; for tests on a cluster."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 from distilray.storage import Store
+from tests.support.autoscaling import AutoscalingNodes
 from tests.support.nodes import Nodes, environment
 
 
 class Driver:
-    def __init__(self, nodes: Nodes, folder: Path, recipe: str) -> None:
+    def __init__(self, nodes: Nodes | AutoscalingNodes, folder: Path, recipe: str) -> None:
         self.nodes, self.folder = nodes, folder
         self.store = Store(str(folder / "run"))
         (folder / "recipe.yaml").write_text(recipe)

@@ -49,21 +49,32 @@ class Nodes:
         try:
             self._start("head", head)
             wait_for(lambda: self._listens(self.port), "the head")
-            self._start("second", [*RAY, f"--address={self.address}", "--node-ip-address=127.0.0.1"])
+            self.join("second")
             wait_for(lambda: len(self.raylets()) == 2, "two raylets")
-            wait_for(lambda: "Ray runtime started" in (self.folder / "second.log").read_text(), "the second node")
             wait_for(lambda: self._listens(self.dashboard), "the dashboard")
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _start(self, name: str, command: list[str]) -> None:
+    def join(self, name: str) -> psutil.Process:
+        """Starts one more node."""
+        process = self._start(name, [*RAY, f"--address={self.address}", "--node-ip-address=127.0.0.1"])
+        wait_for(lambda: "Ray runtime started" in (self.folder / f"{name}.log").read_text(), f"the node {name}")
+        return process
+
+    def leave(self, process: psutil.Process) -> None:
+        """The node ``process`` is gone at once, with all that runs on it."""
+        self.processes.remove(process)
+        kill(process)
+
+    def _start(self, name: str, command: list[str]) -> psutil.Process:
         log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  (lives as long as the process)
         started = subprocess.Popen(
             [*command, f"--num-cpus={self.cpus}", *PORTS], stdout=log, stderr=log, env=environment()
         )
         self.processes.append(psutil.Process(started.pid))
+        return self.processes[-1]
 
     def _listens(self, port: int) -> bool:
         for process in self.processes:
@@ -91,11 +102,15 @@ class Nodes:
 
     def __exit__(self, *_: object) -> None:
         """At once: nothing here is worth an orderly end, which takes Ray up to half a minute."""
-        everything = [p for node in self.processes for p in [node, *_below(node)]]
-        for process in everything:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(everything, timeout=20)
+        kill(*self.processes)
+
+
+def kill(*processes: psutil.Process) -> None:
+    everything = [p for process in processes for p in [process, *_below(process)]]
+    for process in everything:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(everything, timeout=20)
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:

@@ -1,4 +1,4 @@
-"""Which of pytest's workers runs what: the tests of a file stay together, and so do all on the local Ray cluster."""
+"""Which of pytest's workers runs what: the tests of a file stay together, and so do all on Ray clusters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.paths import ROOT
 
-CLUSTER = "ray_cluster"
+CLUSTERS = ("ray_cluster", "nodes: Nodes", "Nodes(", "AutoscalingCluster", '"ray", "start"')
+"""What stands in the files whose tests use a Ray cluster, the local one or their own: two that start
+at the same time get into each other's ports."""
 
 
 class FileScheduling(LoadScopeScheduling):
@@ -21,5 +23,6 @@ class FileScheduling(LoadScopeScheduling):
 
 @cache
 def _group(path: str) -> str:
-    """``ray_cluster`` for the files whose tests use that fixture, others by themselves."""
-    return CLUSTER if CLUSTER in (ROOT / Path(path)).read_text("utf-8") else path
+    """One group for the files with clusters, others by themselves."""
+    text = (ROOT / Path(path)).read_text("utf-8")
+    return "clusters" if any(name in text for name in CLUSTERS) else path

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field, model_validator
 
 from distilray.evaluate.asking.evaluations import evaluation_of, result_line
@@ -20,6 +21,7 @@ from distilray.evaluate.asking.step import PublishedStep
 from distilray.evaluate.benchmarks import wording
 from distilray.evaluate.benchmarks.base import Benchmark, Style
 from distilray.evaluate.benchmarks.registry import UnknownBenchmark, published_benchmark
+from distilray.evaluate.phrasings import Phrasings, texts_of
 from distilray.evaluate.recorded.summaries import Evaluation
 from distilray.evaluate.results import Result
 from distilray.ledger import UnitInput
@@ -43,7 +45,16 @@ class Published(Benchmark):
     temperature: float | None = Field(
         default=None, ge=0, le=5, description="default: the benchmark's own where it has one, else the model's"
     )
+    phrasings: Phrasings = Field(
+        default=1,
+        description="prompt sensitivity: ask in so many phrasings of ours, or in texts with {question}; 1: as usual",
+    )
     judge: str | None = Field(default=None, description="the model that judges, for benchmarks that need one")
+    judge_cache: bool | str = Field(
+        default=True,
+        description="keep the replies of a greedy judge over runs: true: in $DISTILRAY_CACHE of each node, or a folder "
+        "or URI that all nodes reach, or false",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -113,13 +124,25 @@ class Published(Benchmark):
         return published_benchmark(self.published).asker().asking.turns
 
     def step(self, model: str, style: Style) -> Step:
-        return PublishedStep(published=self.published, model=model, samples=self.samples, judge=self.judge)
+        return PublishedStep(
+            published=self.published,
+            model=model,
+            samples=self.samples,
+            judge=self.judge,
+            judge_cache=self.judge_cache,
+            **texts_of(self.phrasings),
+        )
 
     def judges(self) -> set[str]:
         return set() if self.judge is None else {self.judge}
 
     def evaluation(self, store: Store, units: Sequence[UnitInput], model: str) -> Evaluation:
-        return evaluation_of(store, units, published_benchmark(self.published), model, self.data_dir)
+        found = evaluation_of(store, units, published_benchmark(self.published), model, self.data_dir)
+        if self.phrasings == 1:
+            return found
+        main = published_benchmark(self.published).metrics  # answers in several phrasings are no draws of one
+        metrics = {name: one for name, one in found.metrics.items() if name in main or not name.startswith("pass@")}
+        return replace(found, metrics=metrics)
 
     def result(self, store: Store, units: Sequence[UnitInput], model: str) -> Result:
         return result_line(self.evaluation(store, units, model), self.name, self.metric)

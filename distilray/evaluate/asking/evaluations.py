@@ -16,7 +16,7 @@ from distilray.errors import counted
 from distilray.evaluate.asking.questions import QUESTION
 from distilray.evaluate.asking.step import SCORED
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Scored
-from distilray.evaluate.benchmarks.registry import PUBLISHED
+from distilray.evaluate.benchmarks.registry import published_benchmark
 from distilray.evaluate.recorded.datasets import folder_of
 from distilray.evaluate.recorded.summaries import Evaluation, summarise
 from distilray.evaluate.results import DIRECTORY, NoAnswers, Result
@@ -78,7 +78,8 @@ def result_line(evaluation: Evaluation, name: str, metric: str) -> Result:
         samples=evaluation.samples,
         answers=evaluation.responses,
         clusters=estimate.n,
-        highest=PUBLISHED[evaluation.benchmark].highest,
+        missing=evaluation.missing,
+        highest=published_benchmark(evaluation.benchmark).highest,
         metrics={name: one for name, one in evaluation.metrics.items() if one.n},
     )
 

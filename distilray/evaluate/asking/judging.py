@@ -1,8 +1,8 @@
 """A judge's verdicts on answers to MT-Bench and AlpacaEval, as records like those that their projects publish.
 
     await judgments(asked, question, ["Dear team, ..."], models["judge"], row)
-    [{"output_2": "Dear team, ...", "preference": 2.0, "explanation": "The second is concrete ..."}]      AlpacaEval
-    [{"score": 7, "explanation": "Correct, but ..."}]      MT-Bench
+    AlpacaEval: [({"output_2": "Dear team, ...", "preference": 2.0, "explanation": "It is concrete ..."}, Verdict(...))]
+    MT-Bench:   [({"score": 7.0, "explanation": "Correct, but ..."}, Verdict(...))]
 
 :func:`judgments` is all that the step which asks knows of judging. Without a verdict the record has none, and is
 counted as unparsed.
@@ -10,21 +10,25 @@ counted as unparsed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from distilray.evaluate.benchmarks.mt_bench import REFERENCE
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question
-from distilray.models import BadReply, Constraint
+from distilray.evaluate.judges.asking import ask_judge
+from distilray.evaluate.judges.verdict import Verdict, verdict_of
+from distilray.models import Constraint
 from distilray.prompts import Prompt, read_object
 from distilray.rows import Row
 from distilray.steps import Model
 
-T = TypeVar("T")
-FIRST_IS_BETTER, DRAW, SECOND_IS_BETTER = 1.0, 1.5, 2.0
+FIRST_IS_BETTER = 1.0
+"""A preference; 2 is that the second is."""
+WON_AS_SECOND = {"A": 0.0, "neither": 0.5, "B": 1.0}
+WON_AS_FIRST = {"A": 1.0, "neither": 0.5, "B": 0.0}
+"""What the model's answer has won by a verdict, where it stands as B and as A."""
 
 
 class Rating(BaseModel):
@@ -119,38 +123,39 @@ JUDGE_PROMPTS = (RATE, COMPARE)
 
 
 async def judgments(
-    asked: PublishedBenchmark, question: Question, answers: Sequence[str], judge: Model, row: Row
-) -> list[dict[str, Any]]:
-    """For each answer to the turns of ``question`` what is added to its record: the judge's verdict."""
+    asked: PublishedBenchmark,
+    question: Question,
+    answers: Sequence[str],
+    judge: Model,
+    row: Row,
+    cache: bool | str = True,
+) -> list[tuple[dict[str, Any], Verdict]]:
+    """For each answer to the turns of ``question`` what is added to its record, and the judge's verdict."""
     if asked.name == "mt_bench":
-        return [await _rated(asked, question, answers[: turn + 1], judge, row) for turn in range(len(answers))]
-    return [await _compared(question, answers[0], judge, row)]
+        return [await _rated(asked, question, answers[: turn + 1], judge, row, cache) for turn in range(len(answers))]
+    return [await _compared(question, answers[0], judge, row, cache)]
 
 
 async def _rated(
-    asked: PublishedBenchmark, question: Question, answers: Sequence[str], judge: Model, row: Row
-) -> dict[str, Any]:
+    asked: PublishedBenchmark, question: Question, answers: Sequence[str], judge: Model, row: Row, cache: bool | str
+) -> tuple[dict[str, Any], Verdict]:
     turns = asked.turns(question)[: len(answers)]
-    references = question.record.get(REFERENCE)
-    given = await _verdict(judge, RATE, row, turns=turns, answers=list(answers), references=references)
-    return {} if given is None else {"score": given.rating, "explanation": given.explanation}
+    said = {"turns": turns, "answers": list(answers), "references": question.record.get(REFERENCE)}
+    ask = await ask_judge(judge, row, RATE, lambda reply: float(reply.rating), said, cache)
+    verdict = verdict_of([ask], judge.identity.name, judge.identity.version, RATE.hash)
+    return {} if ask.value is None else {"score": ask.value, "explanation": ask.explanation}, verdict
 
 
-async def _compared(question: Question, answer: str, judge: Model, row: Row) -> dict[str, Any]:
-    """The model's answer comes first for half of the questions, chosen by the question alone."""
-    baseline = question.record["output_1"]
-    swapped = hashlib.blake2b(question.text.encode(), digest_size=1).digest()[0] % 2 == 1
-    first, second = (answer, baseline) if swapped else (baseline, answer)
-    given = await _verdict(judge, COMPARE, row, instruction=question.text, first=first, second=second)
-    if given is None:
-        return {"output_2": answer}
-    mine = "A" if swapped else "B"
-    preference = DRAW if given.better == "neither" else SECOND_IS_BETTER if given.better == mine else FIRST_IS_BETTER
-    return {"output_2": answer, "preference": preference, "explanation": given.explanation}
-
-
-async def _verdict(judge: Model, prompt: Prompt[T], row: Row, **variables: Any) -> T | None:
-    try:
-        return await judge.ask(prompt, row, **variables)
-    except BadReply:
-        return None
+async def _compared(
+    question: Question, answer: str, judge: Model, row: Row, cache: bool | str
+) -> tuple[dict[str, Any], Verdict]:
+    """In both orders; where the verdicts contradict one another it is a draw."""
+    baseline, asks = question.record["output_1"], []
+    for first, second, won in ((baseline, answer, WON_AS_SECOND), (answer, baseline, WON_AS_FIRST)):
+        said = {"instruction": question.text, "first": first, "second": second}
+        asks.append(await ask_judge(judge, row, COMPARE, lambda reply, own=won: own[reply.better], said, cache))
+    verdict = verdict_of(asks, judge.identity.name, judge.identity.version, COMPARE.hash)
+    record: dict[str, Any] = {"output_2": answer, "annotator": verdict.judge}
+    if verdict.value is not None:
+        record |= {"preference": FIRST_IS_BETTER + verdict.value, "explanation": "\n".join(verdict.explanations)}
+    return record, verdict

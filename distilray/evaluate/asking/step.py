@@ -17,7 +17,10 @@ from distilray.evaluate.asking.judging import JUDGE_PROMPTS, judgments
 from distilray.evaluate.asking.questions import QUESTION
 from distilray.evaluate.benchmarks.published import PublishedBenchmark, Question, Scored
 from distilray.evaluate.benchmarks.registry import published_benchmark
+from distilray.evaluate.judges.verdict import Verdict
+from distilray.evaluate.phrasings import MARK, phrased
 from distilray.evaluate.recorded.responses import Response, final_text, is_cut
+from distilray.evaluate.results import JUDGING
 from distilray.models import Reply
 from distilray.prompts import PLAIN
 from distilray.rows import Outcome, Row, kept
@@ -28,7 +31,7 @@ SCORED = "scored"
 
 
 class PublishedStep(Step):
-    """Asks the question ``samples`` times, turn by turn, and scores each answer."""
+    """Asks the question ``samples`` times in each phrasing, turn by turn, and scores each answer."""
 
     reads: ClassVar = ("messages", QUESTION)
     writes: ClassVar = {
@@ -46,6 +49,9 @@ class PublishedStep(Step):
         "readable": "list<bool>",
         "reasons": "list<string>",
         "subset": "string",
+        "agreed": "list<bool>",
+        "phrasing_shares": "list<float>",
+        **{name: "float" for name in JUDGING},
     }
     """``correct``: what each answer is worth by the benchmark's main metric, and ``correct_share`` the mean of that."""
 
@@ -53,21 +59,36 @@ class PublishedStep(Step):
     model: ModelName
     samples: Annotated[int, Field(ge=1)] = 1
     judge: str | None = None
+    judge_cache: bool | str = True
+    phrasings: tuple[str, ...] = (MARK,)
+    chinese: tuple[str, ...] = (MARK,)
 
     async def process(self, row: Row, models: Models) -> Outcome:
         benchmark = published_benchmark(self.published)
         asked = benchmark.asker()
         question = msgspec.json.decode(row[QUESTION], type=Question)
-        conversations = await self._conversations(row, asked.turns(question), models)
+        texts = self.chinese if row.language == "zh" else self.phrasings
+        conversations: list[list[Reply]] = []
+        for text in texts:
+            conversations += await self._conversations(phrased(row, text), asked.turns(question), models)
         scored: list[Scored] = []
+        verdicts: list[Verdict] = []
         for replies in conversations:
             records: Sequence[dict[str, Any]] = [{}] * len(replies)
             if self.judge is not None:
-                texts = [final_text(reply.text)[0] for reply in replies]
-                records = await judgments(asked, question, texts, models[self.judge], row)
+                said = [final_text(reply.text)[0] for reply in replies]
+                told = await judgments(asked, question, said, models[self.judge], row, self.judge_cache)
+                records = [record for record, _ in told]
+                verdicts += [verdict for _, verdict in told]
             for (one, record), reply, judged in zip(asked.answered(question), replies, records, strict=True):
                 scored.append(await _scored(benchmark, one, _response(row, reply, {**record, **judged})))
-        return kept(**_columns(question, conversations, scored, benchmark.metrics[0]))
+        taken: dict[str, Any] = {
+            name: float(sum(getattr(one, field) for one in verdicts)) for name, field in JUDGING.items()
+        }
+        agreed = [verdict.agreed for verdict in verdicts]
+        columns = _columns(question, conversations, scored, benchmark.metrics[0])
+        shares = _by_phrasing(columns["correct"], len(texts))
+        return kept(**columns, agreed=agreed, phrasing_shares=shares, **taken)
 
     async def _conversations(self, row: Row, turns: Sequence[str], models: Models) -> list[list[Reply]]:
         """The replies to the turns, for each sample."""
@@ -108,6 +129,12 @@ def _columns(
         "reasons": [one.score.reason for one in scored],
         "subset": question.subset,
     }
+
+
+def _by_phrasing(values: Sequence[float], phrasings: int) -> list[float]:
+    """The mean of the values under each of several phrasings, which follow one another."""
+    size = len(values) // phrasings
+    return [sum(values[k * size : (k + 1) * size]) / size for k in range(phrasings)] if phrasings > 1 else []
 
 
 def _response(row: Row, reply: Reply, record: dict[str, Any]) -> Response:

@@ -18,10 +18,12 @@ from distilray.evaluate.asking.benchmark import Published
 from distilray.evaluate.benchmarks.base import Benchmark
 from distilray.evaluate.benchmarks.questions import Questions
 from distilray.evaluate.benchmarks.registry import PUBLISHED, UnknownBenchmark, published_benchmark
+from distilray.evaluate.judges.judged import Judged
 from distilray.imports import import_object
 
 BENCHMARKS: dict[str, type[Benchmark]] = {
     "questions": Questions,
+    "judged": Judged,
 }
 """Kinds other than the published benchmarks, whose names are kinds too."""
 

@@ -126,7 +126,8 @@ class EngineLM(TemplateLM):
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         asked, stops, times = [], [], Counter[str]()
-        for context, arguments in (request.args for request in requests):
+        given: list[Any] = [request.args for request in requests]
+        for context, arguments in given:
             until, sampling = self._sampling(arguments)
             room = self.max_length - sampling["max_tokens"]
             if room < 1:

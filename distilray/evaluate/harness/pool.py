@@ -112,7 +112,7 @@ class RequestPool:
         missing = {path: key for path, key in units if not self.store.exists(answers_path(path))}
         failed: list[str] = []
         if missing:
-            places = 1.5 * self.settings.replicas * self.settings.requests_per_engine
+            places = 1.5 * self.settings.most_replicas * self.settings.requests_per_engine
             asked = ask_units(
                 HarnessAsker,
                 Asked,

@@ -39,7 +39,7 @@ async def ask_judge(
         if known.value is not None:
             return known
     [reply] = await judge.replies(prompt, row, **said)
-    spent = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": reply.cost}
+    spent: dict[str, Any] = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": reply.cost}
     if reply.finish_reason != "length":
         ask = _read(prompt, value, reply.text, **spent)
         if ask.value is not None:

@@ -66,6 +66,9 @@ class JudgedStep(Step):
         verdicts = [await self._verdict(row, final_text(reply.text)[0], models) for reply in replies]
         values = [verdict.value for verdict in verdicts]
         read = [value for value in values if value is not None]
+        taken: dict[str, Any] = {
+            name: float(sum(getattr(verdict, field) for verdict in verdicts)) for name, field in JUDGING.items()
+        }
         return kept(
             answer=replies[0].text,
             answers=[reply.text for reply in replies],
@@ -79,7 +82,7 @@ class JudgedStep(Step):
             readable=[value is not None for value in values],
             reasons=["\n".join(verdict.explanations) for verdict in verdicts],
             agreed=[verdict.agreed for verdict in verdicts],
-            **{name: float(sum(getattr(verdict, field) for verdict in verdicts)) for name, field in JUDGING.items()},
+            **taken,
         )
 
     async def _verdict(self, row: Row, answer: str, models: Models) -> Verdict:

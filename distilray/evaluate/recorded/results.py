@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from distilray.evaluate.benchmarks.registry import PUBLISHED
+import msgspec
+
+from distilray.evaluate.asking.evaluations import result_line
 from distilray.evaluate.conditions import Conditions
 from distilray.evaluate.recorded.samples import samples_file
 from distilray.evaluate.recorded.summaries import Evaluation
@@ -22,26 +24,13 @@ from distilray.storage import Store
 
 def result_of(evaluation: Evaluation, responses: str = "", data_dir: str | None = None) -> Result:
     """``evaluation`` as a result; ``responses`` and ``data_dir`` are where they were read."""
-    [metric, main], *_ = evaluation.metrics.items()
     digest = hashlib.sha256()
     for one in evaluation.scored:
         digest.update(f"{one.question.id}\0{one.response.text}\0".encode())
-    return Result(
-        model=evaluation.model,
-        benchmark=evaluation.benchmark,
-        metric=metric,
-        value=main.value,
-        stderr=main.stderr or 0.0,
+    line = result_line(evaluation, evaluation.benchmark, next(iter(evaluation.metrics)))
+    return msgspec.structs.replace(
+        line,
         mean_output_tokens=evaluation.mean_output_tokens,
-        questions=evaluation.answered,
-        truncated=evaluation.truncated,
-        unparsed=evaluation.unparsed,
-        samples=evaluation.samples,
-        answers=evaluation.responses,
-        clusters=main.n,
-        missing=evaluation.missing,
-        highest=PUBLISHED[evaluation.benchmark].highest,
-        metrics=evaluation.metrics,
         fingerprint=digest.hexdigest()[:16],
         conditions=Conditions(
             model=evaluation.model,

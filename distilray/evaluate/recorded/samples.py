@@ -17,15 +17,15 @@ from distilray.evaluate.results import Result
 from distilray.evaluate.sample_files import parquet, sample_schema
 
 
-def sample_records(evaluations: Sequence[Evaluation]) -> Iterator[dict[str, Any]]:
-    """One record for each response."""
-    for evaluation in evaluations:
+def sample_records(evaluations: Sequence[Evaluation], results: Sequence[Result] = ()) -> Iterator[dict[str, Any]]:
+    """One record for each response; where ``results`` are given, under the names that they have for the benchmark."""
+    for place, evaluation in enumerate(evaluations):
         metric = next(iter(evaluation.metrics))
         counts: Counter[str] = Counter()
         for one in evaluation.scored:
             question = one.question
             yield {
-                "benchmark": evaluation.benchmark,
+                "benchmark": results[place].benchmark if results else evaluation.benchmark,
                 "model": evaluation.model,
                 "question": question.id,
                 "sample": counts[question.id],
@@ -56,7 +56,7 @@ TARGETS = ("answer", "Answer", "reference", "canonical_solution", "Correct Answe
 
 def samples_file(evaluations: Sequence[Evaluation], results: Sequence[Result]) -> pa.Buffer:
     """A Parquet file of all responses, with ``results`` in its footer."""
-    records = list(sample_records(evaluations))
+    records = list(sample_records(evaluations, results))
     names = [name for record in records for name in (record["metric"], *record["scores"])]
     schema = sample_schema(dict.fromkeys(names))
     return parquet([pa.Table.from_pylist(records, schema=schema)], schema, results)

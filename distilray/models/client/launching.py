@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import ray
-from ray.actor import ActorHandle
 from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -33,7 +33,7 @@ def launch(
     # A name is free again only some time after its actor has died.
     actor_name = f"{full_name}.{generation}" if generation else full_name
     held.add(actor_name)
-    actor: ActorHandle = (
+    actor: Any = (
         ray.remote(engine)
         .options(
             name=actor_name,
@@ -54,5 +54,7 @@ def launch(
 def state_of(engine: EngineHandle) -> tuple[str, int]:
     """What Ray says of its actor: ``ALIVE``, ``RESTARTING``, ``DEAD`` (it is not started again) ..., and how often it
     was started again."""
-    row = ray._private.state.state.actor_table(engine.actor._actor_id.hex())
+    row = ray._private.state.state.actor_table(  # pyright: ignore[reportPrivateImportUsage]
+        engine.actor._actor_id.hex()
+    )
     return row.get("State", "DEAD"), int(row.get("NumRestarts", 0))

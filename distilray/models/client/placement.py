@@ -54,7 +54,7 @@ def living_nodes() -> dict[str, dict[str, float]]:
 
 def on_this_machine() -> bool:
     """Whether this process started the cluster, which then never has another node."""
-    node = ray._private.worker._global_node
+    node = ray._private.worker._global_node  # pyright: ignore[reportPrivateImportUsage]
     return node is not None and node.is_head()
 
 

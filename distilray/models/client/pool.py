@@ -142,10 +142,11 @@ class Pool:
         self._wake(requests)
 
     def _wake(self, requests: int) -> None:
-        for _ in range(min(requests, len(self._room))):
+        while requests > 0 and self._room:
             waits = self._room.popleft()
-            if not waits.done():
+            if not waits.done():  # else whoever waited was cancelled
                 waits.set_result(None)
+                requests -= 1
 
     def count(self, asked: Asked, engine: str, replies: list[AnyReply]) -> list[AnyReply]:
         usage = self.usage

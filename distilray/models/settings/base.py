@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -57,8 +57,10 @@ class ModelSettings(BaseModel):
     importing it takes seconds."""
 
     kind: str = Field(default="", description="the kind of model; one from outside distilray: its `uses`")
-    replicas: Annotated[int, Field(ge=1)] | Replicas = Field(
-        default=1, description="engines: their number, or {min: 1, max: 64} for as many as there is room for"
+    replicas: Annotated[int, Field(ge=1)] | Replicas | Literal["auto"] = Field(
+        default=1,
+        description="engines: their number, {min: 1, max: 64} for as many as there is room for at any time, or auto: "
+        "as many as fill the GPUs that a phase has (on CPUs: one)",
     )
     cpus: float = Field(default=1, ge=0, description="CPUs reserved for one engine")
     accelerator_type: str | None = Field(
@@ -106,17 +108,22 @@ class ModelSettings(BaseModel):
     @property
     def least_replicas(self) -> int:
         """Engines for which there must be room before work begins."""
-        return self.replicas if isinstance(self.replicas, int) else self.replicas.min
+        return self.replicas.min if isinstance(self.replicas, Replicas) else self._fixed_replicas
 
     @property
     def most_replicas(self) -> int:
         """Engines that there may be at once."""
-        return self.replicas if isinstance(self.replicas, int) else self.replicas.max
+        return self.replicas.max if isinstance(self.replicas, Replicas) else self._fixed_replicas
+
+    @property
+    def _fixed_replicas(self) -> int:
+        """A number is put in place of ``auto`` when a phase is planned; outside of phases it is one."""
+        return self.replicas if isinstance(self.replicas, int) else 1
 
     @property
     def replicas_to_begin(self) -> int:
         """Engines with which work begins."""
-        return 1 if isinstance(self.replicas, int) else self.replicas.min
+        return self.replicas.min if isinstance(self.replicas, Replicas) else 1
 
     @model_validator(mode="after")
     def _type_of_a_gpu(self) -> ModelSettings:

@@ -24,6 +24,7 @@ from distilray.report.page.samples import sample_rows
 from distilray.report.page.selections import selections
 from distilray.report.page.sets import changes, held
 from distilray.report.page.survey import decisions_by_rows, survey
+from distilray.report.page.task_labels import task_labels
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
 from distilray.train import read_metrics
@@ -85,6 +86,7 @@ def contents(store: Store) -> dict[str, Any]:
         "selections": selections(stages),
         "changes": changes(stages),
         "held": held(stages),
+        "task_labels": task_labels(surveys),
         "trainings": [
             {**training, "curve": curve(records), "measures": measures(records)}
             for training, (folder, _) in zip(found["training"], trainings, strict=True)

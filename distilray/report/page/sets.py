@@ -78,9 +78,17 @@ def _lines(counted: list[dict[str, Any]], name: Any) -> Iterator[Line]:
     before, after = (max(1, sum(one[when] for one in counted)) for when in ("before", "after"))
     for one in counted:
         wanted = one.get("to_expand", 0) + one.get("to_localize", 0)
-        rows = one["before"], one["after"], one["before"] / before, one["after"] / after
-        first, second = name(one)
-        yield Line(first, second, *rows, target=one.get("target"), wanted=wanted or None)
+        kind, language = name(one)
+        yield Line(
+            kind,
+            language,
+            one["before"],
+            one["after"],
+            one["before"] / before,
+            one["after"] / after,
+            target=one.get("target"),
+            wanted=wanted or None,
+        )
 
 
 def _cell_name(cell: dict[str, Any]) -> tuple[str, str]:

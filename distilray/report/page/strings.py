@@ -103,6 +103,13 @@ STRINGS = {
         "A correct answer scores higher than a wrong one {auc} of the time (50 % is chance).",
         "评审给出的准确性分数与验证结果对照，共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}（50 % 即随机）。",
     ),
+    "task labels": ("Types of task", "任务类型"),
+    "task labels lead": (
+        "The classifier’s labels against the language model’s, over {n} audited rows: they agree on {share} ± {error}.",
+        "分类器与语言模型的标注对照，共抽查 {n} 条样本：一致率 {share} ± {error}。",
+    ),
+    "agree": ("Agree", "一致"),
+    "instead": ("The model says instead", "模型的标注"),
     "selections": ("What was selected", "筛选结果"),
     "selections lead": (
         "Rows that each selection kept of every task and language, and how the number is distributed in each.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ ROWS_A_STRATUM = 40
 REASONS_A_STRATUM = 100
 VERDICT = ["id", "outcome", "stopped_at", "reason"]
 JUDGED = ["right", "accuracy"]
+LABELLED = ["task_by_classifier", "task_by_model", "task_agreed"]
 
 Decided = dict[str, list[str]]
 """Path of a file of rows to the decisions that global steps took on it."""
@@ -60,12 +61,14 @@ class Numbers:
 
 @dataclass
 class Survey:
-    """``numbers`` by column; ``judged``: (right, accuracy) of the rows that have both."""
+    """``numbers`` by column; ``judged``: (right, accuracy) of the rows that have both; ``labelled``: how often the
+    classifier gave the one label and the model the other, of the rows whose labels were audited."""
 
     stage: StageFiles
     units_read: int
     numbers: dict[str, Numbers] = field(default_factory=lambda: defaultdict(Numbers))
     judged: list[np.ndarray] = field(default_factory=list)
+    labelled: Counter[tuple[str, str]] = field(default_factory=Counter)
     candidates: dict[Stratum, list[Candidate]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -98,7 +101,7 @@ def decisions_by_rows(stages: Iterable[StageFiles]) -> Decided:
 def _numbers_and_verdicts(store: Store, path: str) -> pa.Table:
     with store.open_input(path) as source, pq.ParquetFile(source) as file:
         numeric = [entry.name for entry in file.schema_arrow if _numeric(entry.type) and entry.name not in CORE.names]
-        wanted = [name for name in [*VERDICT, *numeric, "right"] if name in file.schema_arrow.names]
+        wanted = [name for name in [*VERDICT, *numeric, "right", *LABELLED[:2]] if name in file.schema_arrow.names]
         return file.read(columns=wanted, use_threads=False)
 
 
@@ -128,6 +131,9 @@ def _take_numbers(found: Survey, table: pa.Table, stayed: np.ndarray) -> None:
         numbers.values.append(values[there])
         numbers.stayed.append(stayed[there])
         numbers.whole &= pa.types.is_integer(entry.type)
+    if set(LABELLED) <= set(table.column_names):
+        audited = table.select(LABELLED).drop_null()
+        found.labelled.update(zip(*(audited[name].to_pylist() for name in LABELLED[:2]), strict=True))
     if set(JUDGED) <= set(table.column_names):
         both = table.select(JUDGED).drop_null()
         found.judged.append(np.array([_array(both[name].cast(pa.int64())) for name in JUDGED]))

@@ -108,16 +108,11 @@ class CreatingStep(Step):
             return (await models[self.classifier].classify(new)).label != row["task"]
         return self.checker is not None and await models[self.checker].ask(CLASSIFY_TASK, new) != row["task"]
 
-    def checking_prompts(self) -> tuple[Prompt[Any], ...]:
+    def checking_prompts(self, *, other_content: bool = True) -> tuple[Prompt[Any], ...]:
         if self.checker is None:
             return ()
-        return (COMPARE_CONTENT,) if self.classifier is not None else (CLASSIFY_TASK, COMPARE_CONTENT)
-
-
-def asked_for(row: Row, column: str, usual: int) -> int:
-    """How many rows are to be made of ``row``: what ``balance`` wrote into ``column``, and at most ``usual``."""
-    wanted = row[column]
-    return usual if wanted is None else min(wanted, usual)
+        labelling = () if self.classifier is not None else (CLASSIFY_TASK,)
+        return (*labelling, *((COMPARE_CONTENT,) if other_content else ()))
 
 
 def asked(row: Row, text: str, language: str) -> Row:
@@ -128,7 +123,8 @@ def asked(row: Row, text: str, language: str) -> Row:
 
 def born(row: Row, step: str, number: int, text: str, language: str, inherit: Sequence[str] = ()) -> Row:
     """The ``number``-th row (from 0) that ``step`` made of ``row``: the instruction, the parent's source, license and
-    task, and its columns ``inherit``; no answer, and none of the parent's scores."""
+    task, and its columns ``inherit``; no answer, and none of the parent's scores. What a ``balance`` asked for of the
+    parent it did not ask for of its children."""
     messages = [{"role": "user", "content": text}]
     own: dict[str, Any] = {
         "id": child_id(row.id, step, number),
@@ -137,6 +133,7 @@ def born(row: Row, step: str, number: int, text: str, language: str, inherit: Se
         "content_hash": content_hash(messages),
         "language": language,
         "extra": _extra(row["extra"]),
+        **{column: 0 for column in ("to_expand", "to_localize") if row[column] is not None},
     }
     if row["to_expand"] is not None:  # after a balance: nobody asked for rows of this one
         own |= {"to_expand": 0, "to_localize": 0}

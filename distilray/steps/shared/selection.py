@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -23,13 +24,14 @@ def summarise(rows: duckdb.DuckDBPyConnection, column: str, decided: str) -> dic
     """The summary of ``decided`` (SQL with ``id``, ``unit``, ``reason``) over the view ``rows``, which has ``task``,
     ``language`` and the quoted ``column``."""
     value = f"r.{column}::DOUBLE"
-    bounds = rows.execute(f"SELECT min({value}), max({value}) FROM rows AS r").fetchone() or (None, None)
-    low, high = bounds
+    there = f"FILTER (isfinite({value}))"
+    found = rows.execute(f"SELECT min({value}) {there}, max({value}) {there} FROM rows AS r").fetchone()
+    low, high = found or (None, None)
     width = ((high - low) / BARS or 1.0) if low is not None and high is not None else 1.0
     counted = rows.execute(
         f"""
         SELECT coalesce(r.task, 'others'), coalesce(r.language, 'en'),
-               CASE WHEN {value} IS NULL THEN -1
+               CASE WHEN {value} IS NULL OR NOT isfinite({value}) THEN -1
                     ELSE least(floor(({value} - {low or 0.0}) / {width})::INTEGER, {BARS - 1}) END AS bar,
                count(*), count(*) FILTER (decided.reason IS NULL)
         FROM rows AS r JOIN ({decided}) AS decided ON r.id = decided.id AND r.unit = decided.unit
@@ -68,7 +70,7 @@ def _groups(counted: list[tuple[str, str, int, int, int]]) -> list[dict[str, Any
     return sorted(groups.values(), key=lambda group: (-group["rows"], group["task"], group["language"]))
 
 
-def written_out(summary: dict[str, Any]) -> str:
+def written_out(summary: Mapping[str, Any]) -> str:
     """The distribution over all groups as lines of text, for a terminal."""
     column, low, high = summary["column"], summary["low"], summary["high"]
     if low is None:

@@ -76,7 +76,7 @@ def test_without_any_answer_or_verdict_there_is_no_score(local_store: Store, tmp
     failed = answered(local_store, tmp_path, gsm8k, [None, None])
     with pytest.raises(NoAnswers, match="'gsm8k': m answered no question; the first failed: PromptTooLong"):
         gsm8k.evaluation(local_store, [failed], "m")
-    nothing = [["no", "no", "no"] * 2] * 2
+    nothing = [["no"] * 4 * 2] * 2
     unread = answered(local_store, tmp_path / "judged", judged, [["a", "b"], ["c", "d"]], judge=nothing)
     with pytest.raises(NoAnswers, match="no verdict on any answer of m could be read; ask another judge"):
         judged.evaluation(local_store, [unread], "m")

@@ -97,7 +97,7 @@ def test_a_second_turn_follows_the_answer_to_the_first_without_its_thoughts(tmp_
 def test_a_judges_verdicts_are_scored_as_recorded_ones(tmp_path: Path):
     benchmark = published("mt_bench", tmp_path)
     step, row = benchmark.step("m", "plain"), rows(benchmark)[1]
-    verdicts = [json.dumps({"explanation": "right", "rating": 9}), "I would say nine.", "nine", "9"]
+    verdicts = [json.dumps({"explanation": "right", "rating": 9}), "I would say nine.", "nine", "9", "nine!"]
     found = scores(tmp_path, step, row, m=["12", "24"], judge=verdicts)
     assert [one.question.id for one in found] == ["111/1", "111/2"]
     assert {one.question.cluster for one in found} == {"111"}
@@ -132,3 +132,13 @@ def test_a_row_of_a_question_keeps_its_place_and_its_seed(tmp_path: Path):
     here, there = (rows(published("gsm8k", tmp_path / folder)) for folder in ("here", "there"))
     assert [row.id for row in here] == [row.id for row in there]
     assert len({row.id for row in here}) == len(here) and isinstance(here[0], Row)
+
+
+def test_a_question_is_asked_in_several_phrasings_and_scored_under_each(tmp_path: Path):
+    benchmark = published("gsm8k", tmp_path, phrasings=["{question}", "Q: {question}\nA:"])
+    row = rows(benchmark)[0]
+    outcome, engine = go(tmp_path, benchmark.step("m", "plain"), row, m=["\\boxed{7}", "\\boxed{8}"])
+    assert engine.questions("m") == [row.instruction, f"Q: {row.instruction}\nA:"]
+    assert (outcome.columns["phrasing_shares"], outcome.columns["correct"]) == ([1.0, 0.0], [1.0, 0.0])
+    plain, _ = go(tmp_path / "plain", published("gsm8k", tmp_path / "p").step("m", "plain"), row, m=["7"])
+    assert plain.columns["phrasing_shares"] == []

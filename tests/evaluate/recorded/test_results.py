@@ -31,7 +31,7 @@ def test_every_model_has_a_folder_with_results_and_samples(tmp_path: Path):
     table = pq.read_table(samples)
     assert table["question"].to_pylist() == ["0", "1"] and set(table["model"].to_pylist()) == {"lab/good"}
     assert table["target"].to_pylist()[0] == sample.files["test.jsonl"][0]["answer"]
-    [inside] = msgspec.json.decode(table.schema.metadata[b"distilray.evaluation"], type=list[Result])
+    [inside] = msgspec.json.decode(pq.read_metadata(samples).metadata[b"distilray.evaluation"], type=list[Result])
     assert (inside.value, inside.questions) == (1.0, 2)
 
 

@@ -91,8 +91,11 @@ def test_an_engine_that_still_loads_is_gone_when_its_start_is_given_up(pools: En
     pids: set[int] = set()
 
     def given_up(text: str) -> None:
-        actor = pools._actors["m/0"]
-        found = tree(ray.get(actor.stats.remote(), timeout=60)["pid"])
+        assert pools._keeper is not None
+        [slot] = pools._keeper.slots
+        if slot.handle is None:
+            return
+        found = tree(ray.get(slot.handle.actor.stats.remote(), timeout=60)["pid"])
         if len(found) >= WITH_WORKERS:
             pids.update(found)
             raise KeyboardInterrupt

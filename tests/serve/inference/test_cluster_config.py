@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,12 +101,12 @@ def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster() -> Iterator[str]:
     """The address of the dashboard of a cluster of its own."""
-    dashboard = free_port()
+    dashboard, folder = free_port(), tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie in it
     command = ["ray", "start", "--head", "--block", "--disable-usage-stats", "--num-cpus", "4"]
     command += ["--port", str(free_port()), "--dashboard-port", str(dashboard)]
-    command += ["--object-store-memory", "200000000", "--temp-dir", str(tmp_path_factory.mktemp("ray"))]
+    command += ["--object-store-memory", "200000000", "--temp-dir", folder]
     node = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
     processes = []
     try:
@@ -122,6 +123,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _, alive = psutil.wait_procs(processes, timeout=20)
         for process in alive:
             process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_serve_deploy_serves_the_student(cluster: str, student: str, tmp_path: Path):

@@ -94,7 +94,8 @@ def test_a_reply_that_the_parser_would_refuse_is_told(tmp_path: Path) -> None:
 
 def test_every_step_that_teaches_says_which_columns_it_needs_and_writes() -> None:
     teaching = {name: cls for name, cls in STEPS.items() if issubclass(cls, Step) and cls.has_demonstrations()}
-    assert set(teaching) == {"align_trace", "judge", "rate_trace", "shorten_trace"}
+    made = {"expand", "localize", "refine", "rewrite"}
+    assert set(teaching) == {"align_trace", "judge", "rate_trace", "shorten_trace", *made}
     for name, cls in teaching.items():
         assert cls.demonstration_columns, name
-        assert set(cls.demonstration_columns) <= {*cls.writes, "answer", "reasoning"}, name
+        assert set(cls.demonstration_columns) <= {*cls.writes, "answer", "reasoning", "task", "language"}, name
