@@ -61,7 +61,11 @@ def numbers_in(words: Iterable[str]) -> list[str]:
 
 @lru_cache(1 << 16)
 def _word_hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return _digest(word.encode("utf-8", "surrogatepass"))
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
 def hashes(words: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
@@ -83,7 +87,7 @@ def runs(hashed: np.ndarray, length: int) -> np.ndarray:
 
 def whole(hashed: np.ndarray) -> int:
     """A hash of all words in their order; 0 where there are none."""
-    return int(runs(hashed, len(hashed))[0]) if len(hashed) else 0
+    return _digest(hashed.tobytes()) if len(hashed) else 0
 
 
 def spread(mixed: np.ndarray) -> np.ndarray:
