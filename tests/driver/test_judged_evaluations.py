@@ -93,6 +93,7 @@ def recipe(folder: Path, url: str) -> str:
     return str(folder / "recipe.yaml")
 
 
+@pytest.mark.long
 def test_an_endpoint_judges_a_run_and_is_asked_nothing_again_by_another(
     ray_cluster: None, tmp_path: Path, endpoint: str
 ) -> None:

@@ -115,5 +115,5 @@ def test_what_the_harness_cannot_be_asked(checkpoint: str, tmp_path: Path) -> No
     with pytest.raises(HarnessError, match="has no task no_such_task"):
         run_tasks({"tiny": tiny(checkpoint)}, ["no_such_task"], str(tmp_path / "run"))
     folder = write_tasks(tmp_path / "tasks")
-    with pytest.raises(HarnessError, match="m is of kind echo, but the harness's tasks need a checkpoint"):
+    with pytest.raises(HarnessError, match="m is of kind echo: tasks of the harness need a checkpoint"):
         run_tasks({"m": EchoModel()}, ["our_options"], str(tmp_path / "run"), include_path=str(folder))

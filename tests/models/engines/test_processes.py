@@ -50,6 +50,7 @@ def test_an_idle_engine_is_gone_when_its_pool_has_stopped(pools: EnginePools, ti
     assert not living(pids)
 
 
+@pytest.mark.long
 def test_a_busy_engine_whose_actor_is_killed_leaves_nothing_and_is_started_again(
     pools: EnginePools, tiny_model: str
 ) -> None:
