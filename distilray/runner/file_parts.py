@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +24,6 @@ from distilray.storage import Store, resolve
 PARTS, BEGUN = "parts", "begun"
 NOTED_EVERY_S = 30.0
 """How often a task notes how far it is with a part that takes long, as a large file that cannot be split does."""
-READS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +81,9 @@ def part_key(identity: Sequence[object], part: Part | None, label: str, form: Un
     return fingerprint([identity, part, label, form.rows, dict(form.columns)])
 
 
-def known_records(store: Store, directory: str) -> dict[str, list[PartRecord]]:
-    """The records below ``directory``, by the names of their files."""
-    names = store.names(f"{directory}/{PARTS}")
-
-    def read(name: str) -> list[PartRecord]:
-        return msgspec.json.decode(store.read(f"{directory}/{PARTS}/{name}"), type=list[PartRecord])
-
-    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-        return dict(zip(names, pool.map(read, names), strict=True))
+def records_name(records: Sequence[PartRecord]) -> str:
+    """The name of the file that holds ``records``, which one task has left."""
+    return f"{fingerprint([[record.key, record.most] for record in records])}.json"
 
 
 def without_filesystem(file: SourceFile) -> SourceFile:
@@ -124,8 +116,7 @@ def read_parts(
         place = f"{directory}/{BEGUN}/{part.key}.json"
         before = msgspec.json.decode(store.read(place), type=Begun) if f"{part.key}.json" in begun else None
         records.append(_read_part(store, directory, source, part, form, most, before))
-    name = fingerprint([[record.key, record.most] for record in records])
-    store.write_json(f"{directory}/{PARTS}/{name}.json", records)
+    store.write_json(f"{directory}/{PARTS}/{records_name(records)}", records)
     return records
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from distilray.ledger import Manifest, StepCounts, UnitInput, now
 from distilray.runner.context import Context
-from distilray.runner.file_parts import BEGUN, PARTS, PartRecord, UnitForm, known_records
+from distilray.runner.file_parts import BEGUN, PartRecord, UnitForm
 from distilray.runner.package_versions import versions
+from distilray.runner.part_records import PartRecords
 from distilray.runner.source_reading import Reading, SourceReading
 from distilray.runner.tasks import Tasks
 from distilray.sources import SPAN, Source, SourceCount, SourceError, SourceFile, files_to_read
@@ -70,8 +71,7 @@ def _read(
     """Reads what has not been read yet, and enters all into ``manifest``."""
     files = [files_to_read(source) for source in sources]
     labels = _labels(store, directory, sources, files)
-    kept = known_records(store, directory)
-    known = {record.key: record for records in kept.values() for record in records}
+    known = PartRecords(store, directory)
     with ThreadPoolExecutor(len(sources)) as threads, Tasks() as tasks:
         reading = Reading(store, directory, form, tasks, span, known)
         readings = [
@@ -89,7 +89,7 @@ def _read(
                 "gave no usable row",
                 f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct `form` and `columns`",
             )
-    _delete_others(store, directory, kept, [record for records in found for record in records])
+    _delete_others(store, directory, known, [record for records in found for record in records])
 
 
 def _enter(manifest: Manifest, source: Source, record: PartRecord) -> None:
@@ -106,15 +106,12 @@ def _enter(manifest: Manifest, source: Source, record: PartRecord) -> None:
         into[name] += value
 
 
-def _delete_others(
-    store: Store, directory: str, kept: Mapping[str, Sequence[PartRecord]], used: Sequence[PartRecord]
-) -> None:
-    """Deletes the units and records of what does not belong to the sources any more: of files that have changed or are
+def _delete_others(store: Store, directory: str, known: PartRecords, used: Sequence[PartRecord]) -> None:
+    """Deletes the records and units of what does not belong to the sources any more: of files that have changed or are
     gone, and of what was read beyond a limit."""
-    keys = {record.key for record in used}
+    known.keep_only({record.key for record in used})
     units = {f"{name}.parquet" for record in used for name in record.units}
-    others = [f"{PARTS}/{name}" for name, records in kept.items() if not any(one.key in keys for one in records)]
-    others += [f"{BEGUN}/{name}" for name in store.names(f"{directory}/{BEGUN}")]
+    others = [f"{BEGUN}/{name}" for name in store.names(f"{directory}/{BEGUN}")]
     others += [name for name in store.names(directory) if name.endswith(".parquet") and name not in units]
     with ThreadPoolExecutor(DELETES_AT_ONCE) as pool:
         list(pool.map(lambda name: store.delete(f"{directory}/{name}"), others))

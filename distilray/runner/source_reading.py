@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from distilray.runner.file_parts import FilePart, PartRecord, UnitForm, part_key, read_parts
 from distilray.runner.file_splits import FileSplits, SplitFile
+from distilray.runner.part_records import PartRecords
 from distilray.runner.tasks import Tasks
 from distilray.sources import Part, Source, SourceFile
 from distilray.storage import Store
@@ -33,7 +34,7 @@ class Reading:
     tasks: Tasks
     span: int
     """Bytes of text in a part of a large file."""
-    known: dict[str, PartRecord]
+    known: PartRecords
 
 
 class SourceReading:
@@ -67,14 +68,17 @@ class SourceReading:
 
     def _read(self, parts: Sequence[FilePart], most: int | None) -> list[PartRecord]:
         reading = self.reading
-        missing = [part for part in parts if not _serves(reading.known.get(part.key), most)]
+        records = {part.key: reading.known.get(part.key) for part in parts}
+        missing = [part for part in parts if not _serves(records[part.key], most)]
+        reading.known.forget(part.key for part in missing)  # their units are written anew
         calls = [
             (reading.store, reading.directory, self.source, group, reading.form, most)
             for group in self._grouped(missing)
         ]
-        for records in reading.tasks.map(read_parts, calls):
-            reading.known.update((record.key, record) for record in records)
-        return [reading.known[part.key] for part in parts]
+        for left in reading.tasks.map(read_parts, calls):
+            reading.known.add(left)
+            records.update((record.key, record) for record in left)
+        return [record for part in parts if (record := records[part.key]) is not None]
 
     def _grouped(self, parts: Sequence[FilePart]) -> Iterator[list[FilePart]]:
         """Parts that one task reads: short files together, as long as every CPU has some."""

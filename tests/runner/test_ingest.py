@@ -152,6 +152,15 @@ def test_a_limit_ends_the_rows_where_it_would_in_one_pass(context: Context, sour
     assert rows(context, ingest(context, source)) == expected(source)  # and what was read can be read on
 
 
+def test_limits_that_change_leave_only_records_whose_units_are_there(context: Context, source: Source) -> None:
+    for limit in (900, 303, None, 302, 900, 40, None):
+        units = ingest(context, source, limit=limit)
+        assert rows(context, units) == expected(source)[:limit]
+        parts = Path(context.store.full(f"{DIRECTORY}/parts"))
+        named = [name for path in parts.iterdir() for one in json.loads(path.read_text()) for name in one["units"]]
+        assert sorted(named) == sorted(units)
+
+
 def test_a_small_limit_reads_little_of_a_large_file(context: Context, source: Source, tmp_path: Path) -> None:
     ingest(context, Source(name="s", path=f"{source.path}/a.jsonl"), limit=10)
     [split] = (tmp_path / "run" / DIRECTORY / "splits").iterdir()
