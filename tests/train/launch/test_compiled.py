@@ -17,7 +17,7 @@ from torch.distributed.checkpoint import FileSystemReader
 
 from distilray.storage import Store
 from distilray.train import SFTSettings, TrainProgress, prepare_tokens
-from tests.support.compiled import GRAPHS, CountedSFT
+from tests.support.compiled import GRAPHS, KILLED, CountedSFT
 from tests.support.specs import spec_of
 from tests.support.tiny import rows, write_units
 from tests.train.launch.test_launcher import OUT, TWO, losses, settings, train, training_workers
@@ -41,6 +41,7 @@ def compiled(folder: Path, student: str, chosen: SFTSettings) -> tuple[Store, se
         state = Path(store.full(f"{OUT}/checkpoints/step-00000004/state"))
         if progress.step >= 5 and not names and (state / ".metadata").exists():
             names.update(FileSystemReader(state).read_metadata().state_dict_metadata)
+            store.write(KILLED, b"")
             os.kill(training_workers()[0], signal.SIGKILL)
 
     spec = spec_of(store, chosen, student, OUT, resources=TWO, on_progress=kill_one, method=CountedSFT())
