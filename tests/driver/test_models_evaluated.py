@@ -43,7 +43,7 @@ def test_the_same_evaluation_again_asks_nothing_and_a_further_model_alone_is_ask
 
     def listen(event: Event) -> None:
         if event.kind == "progress":
-            stages.append(event.name)
+            stages.append(event.stage)
 
     directory = str(tmp_path / "run")
     first = evaluate_models({"oracle": knowing(benchmark)}, [benchmark], directory=directory)
