@@ -91,6 +91,7 @@ def test_a_second_turn_follows_the_answer_to_the_first_without_its_thoughts(tmp_
     assert [turn["content"] for turn in first] == ["Write a line about rain."]
     assert [turn["content"] for turn in second] == ["Write a line about rain.", "Rain falls.", "Now about snow."]
     assert outcome.columns["correct"] == [8.0, 5.0]
+    assert outcome.columns["phrasing_shares"] == [], "turns are no phrasings"
     assert outcome.columns["answers"] == ["<think>hm</think>Rain falls.", "Snow too."]
 
 
