@@ -140,15 +140,16 @@ def test_a_row_that_kills_its_runner_fails_alone(ray_cluster: None, tmp_path: Pa
     assert time.monotonic() - began < 1400
 
 
-def kill_the_monitor(store: Store, units: int) -> None:
-    """As soon as ``units`` units are published."""
+def kill_the_monitor(store: Store, units: int, killed: list[int]) -> None:
+    """As soon as ``units`` units are published: the youngest, since runs that failed may have left theirs."""
     phase = "steps/01-answer"
     while len([name for name in store.names(phase) if name.endswith(".parquet")]) < units:
         time.sleep(0.05)
-    found = [p for p in psutil.process_iter(["cmdline"]) if "ray::Monitor" in " ".join(p.info["cmdline"] or ())]
-    below = {child.pid for child in psutil.Process().children(recursive=True)}
-    [monitor] = [process for process in found if process.pid in below]
+    below = psutil.Process().children(recursive=True)
+    monitors = [process for process in below if "ray::Monitor" in " ".join(process.cmdline())]
+    monitor = max(monitors, key=psutil.Process.create_time)
     monitor.kill()
+    killed.append(monitor.pid)
 
 
 @pytest.mark.parametrize("budget", [None, 3_000])
@@ -158,7 +159,8 @@ def test_a_monitor_that_dies_is_started_again_and_watches_over_the_budget(
     teacher = dr.EchoModel(tokens=8, latency_s=0.5, concurrency=32)
     work = recipe(640, teacher=teacher).changed(budget=dr.Budget(tokens=budget))
     store = Store(tmp_path / "run")
-    killer = threading.Thread(target=kill_the_monitor, args=(store, 2))
+    killed: list[int] = []
+    killer = threading.Thread(target=kill_the_monitor, args=(store, 2, killed))
     killer.start()
     if budget is None:
         run = dr.run(work, directory=tmp_path / "run")
@@ -169,6 +171,7 @@ def test_a_monitor_that_dies_is_started_again_and_watches_over_the_budget(
         with pytest.raises(RunStopped, match=r"budget\.tokens"):
             dr.run(work, directory=tmp_path / "run")
     killer.join()
+    assert killed and not psutil.pid_exists(killed[0])
     assert reconcile(store, deep=True).ok
 
 
