@@ -145,8 +145,9 @@ def kill_the_monitor(store: Store, units: int, killed: list[int]) -> None:
     phase = "steps/01-answer"
     while len([name for name in store.names(phase) if name.endswith(".parquet")]) < units:
         time.sleep(0.05)
-    below = psutil.Process().children(recursive=True)
-    monitors = [process for process in below if "ray::Monitor" in " ".join(process.cmdline())]
+    below = {process.pid for process in psutil.Process().children(recursive=True)}
+    found = [p for p in psutil.process_iter(["cmdline"]) if "ray::Monitor" in " ".join(p.info["cmdline"] or ())]
+    monitors = [process for process in found if process.pid in below]
     monitor = max(monitors, key=psutil.Process.create_time)
     monitor.kill()
     killed.append(monitor.pid)
