@@ -104,13 +104,15 @@ def test_requests_wait_at_the_client_where_an_engine_that_joins_finds_them(pools
 
 # A cluster of its own, in a process of its own, whose nodes come and go; PYTHONPATH names this checkout.
 PROGRAM = """
-import asyncio, json, sys, tempfile, time
+import json, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
-from distilray.models import EngineFailed, EnginePools, PoolClient, Replicas
+from distilray.models import EngineFailed, EnginePools, Replicas
 from tests.models.client.test_elastic import ask_for
 from tests.support.joining import JoiningModel
+from tests.support.models import with_client
 
 BAD = "bad" * 18 + "00"
 NODE = {"num_cpus": 2, "num_gpus": 0, "object_store_memory": 100 * 2**20}
@@ -132,25 +134,23 @@ def until(condition, seconds=90):
 def engines(handles):
     return [engine.name for engine in handles.pools["m"].now("m").engines]
 
-async def meanwhile(handles, change, seconds):
-    async with PoolClient(handles) as client:
-        working = asyncio.ensure_future(ask_for(seconds)(client))
-        await asyncio.sleep(2)
-        await asyncio.to_thread(change)
-        return await working
-
-def told(name, result):
-    asked, received, engines = result
+def told(name, handles, change, seconds):
+    with ThreadPoolExecutor(1) as other:  # nodes are added by the main thread
+        working = other.submit(with_client, handles, ask_for(seconds))
+        time.sleep(2)
+        change()
+        asked, received, engines = working.result()
     found[name] = {"asked": len(asked), "same": sorted(asked) == sorted(received), "engines": engines}
 
 with EnginePools("elastic") as pools:
     handles = pools.start({"m": model})
     nodes = []
-    told("joins", asyncio.run(meanwhile(handles, lambda: nodes.append(cluster.add_node(**NODE)), 20)))
+    join = lambda: nodes.append(cluster.add_node(**NODE))
+    told("joins", handles, join, 20)
     until(lambda: len(engines(handles)) == 2)
     leave = lambda: cluster.remove_node(nodes.pop(), allow_graceful=False)
-    told("leaves", asyncio.run(meanwhile(handles, leave, 15)))
-    told("returns", asyncio.run(meanwhile(handles, lambda: nodes.append(cluster.add_node(**NODE)), 40)))
+    told("leaves", handles, leave, 15)
+    told("returns", handles, join, 40)
     bad.write_text(BAD)
     cluster.add_node(**NODE, env_vars={"RAY_OVERRIDE_NODE_ID_FOR_TESTING": BAD})
     until(lambda: pools._keeper.avoided["m"] == {BAD})
