@@ -1,27 +1,23 @@
-"""What one task reads of a source: a file, or a part of a large one; and the record that it leaves when it has done so.
-
-The record names the units that were written. It is valid as long as its key is that of the part (see
-:func:`part_key`): then the part is not read again, whatever became of the run or of other files in the meantime.
-"""
+"""What one task reads of a source: a file, or a part of a large one; it leaves a record when it has done so."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 import ray
 
 from distilray.ledger import StepCounts, UnitCounts, fingerprint, write_unit
 from distilray.rows import position_of, schema_with
+from distilray.runner.part_records import PartRecord, write_records
 from distilray.runner.tasks import RESERVED
 from distilray.sources import LineCount, LineRange, Part, Source, SourceCount, SourceFile, batches, count_part
 from distilray.sources import split_file as split_parts
 from distilray.storage import Store, resolve
 
-PARTS, BEGUN = "parts", "begun"
+BEGUN = "begun"
 NOTED_EVERY_S = 30.0
 """How often a task notes how far it is with a part that takes long, as a large file that cannot be split does."""
 
@@ -39,24 +35,6 @@ class FilePart:
     def size(self) -> int:
         """Bytes, to share out work by."""
         return max(1, self.file.size if self.part is None else self.part.size)
-
-
-class PartRecord(msgspec.Struct):
-    """What has been read of a part, or of all of it."""
-
-    key: str
-    units: list[str]
-    steps: StepCounts
-    read: dict[str, Any]
-    """As :meth:`SourceCount.to_json`."""
-    columns: list[str]
-    """Those that some row has."""
-    most: int | None = None
-    """Rows at which it was cut off; None: it was read to its end."""
-
-    @property
-    def rows(self) -> int:
-        return self.steps.rows_in
 
 
 class Begun(msgspec.Struct):
@@ -81,11 +59,6 @@ def part_key(identity: Sequence[object], part: Part | None, label: str, form: Un
     return fingerprint([identity, part, label, form.rows, dict(form.columns)])
 
 
-def records_name(records: Sequence[PartRecord]) -> str:
-    """The name of the file that holds ``records``, which one task has left."""
-    return f"{fingerprint([[record.key, record.most] for record in records])}.json"
-
-
 def without_filesystem(file: SourceFile) -> SourceFile:
     """``file`` as it travels to another process, which opens the filesystem itself, with its own credentials."""
     return replace(file, filesystem=None)
@@ -107,16 +80,26 @@ def count_lines(source: Source, file: SourceFile, part: LineRange) -> LineCount 
 
 @ray.remote(**RESERVED)
 def read_parts(
-    store: Store, directory: str, source: Source, parts: Sequence[FilePart], form: UnitForm, most: int | None
+    store: Store,
+    directory: str,
+    source: Source,
+    parts: Sequence[FilePart],
+    form: UnitForm,
+    most: int | None,
+    name: str,
 ) -> list[PartRecord]:
-    """Writes the units of ``parts``, of each ``most`` rows at most, and then their record."""
+    """Writes the units of ``parts``, of each ``most`` rows at most, and then their records to the file ``name``."""
     begun = set(store.names(f"{directory}/{BEGUN}"))
     records = []
     for part in parts:
-        place = f"{directory}/{BEGUN}/{part.key}.json"
-        before = msgspec.json.decode(store.read(place), type=Begun) if f"{part.key}.json" in begun else None
+        place, before = f"{directory}/{BEGUN}/{part.label}.json", None
+        if f"{part.label}.json" in begun:
+            before = msgspec.json.decode(store.read(place), type=Begun)
+            if before.record.key != part.key or (most is not None and before.record.rows > most):
+                store.delete(place)  # before its units are written again
+                before = None
         records.append(_read_part(store, directory, source, part, form, most, before))
-    store.write_json(f"{directory}/{PARTS}/{records_name(records)}", records)
+    write_records(store, directory, name, records)
     return records
 
 
@@ -130,8 +113,7 @@ def _read_part(
     before: Begun | None = None,
 ) -> PartRecord:
     """``before``: what a task that was killed had written of the part."""
-    if before is None or (most is not None and before.record.rows > most):
-        before = Begun(PartRecord(part.key, [], StepCounts("sources"), {}, []), 0)
+    before = before or Begun(PartRecord(part.key, part.label, [], StepCounts("sources"), {}, []), 0)
     record, schema = before.record, schema_with(form.columns)
     filled, read = set(record.columns), SourceCount(**record.read)
     file = _with_filesystem(source, part.file)
@@ -149,7 +131,7 @@ def _read_part(
         record.read, record.columns = read.to_json(), sorted(filled)
         if time.monotonic() - noted > NOTED_EVERY_S and table.num_rows == form.rows and read.balanced:
             position = position_of(table["id"][-1].as_py())
-            store.write_json(f"{directory}/{BEGUN}/{part.key}.json", Begun(record, position))
+            store.write_json(f"{directory}/{BEGUN}/{part.label}.json", Begun(record, position))
             noted = time.monotonic()
     record.read = read.to_json()
     record.most = most if record.rows == most else None

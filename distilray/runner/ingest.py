@@ -15,17 +15,16 @@ from typing import Any
 
 from distilray.ledger import Manifest, StepCounts, UnitInput, now
 from distilray.runner.context import Context
-from distilray.runner.file_parts import BEGUN, PartRecord, UnitForm
+from distilray.runner.file_parts import BEGUN, UnitForm
 from distilray.runner.package_versions import versions
-from distilray.runner.part_records import PartRecords
+from distilray.runner.part_records import PartRecord, PartRecords
 from distilray.runner.source_reading import Reading, SourceReading
 from distilray.runner.tasks import Tasks
 from distilray.sources import SPAN, Source, SourceCount, SourceError, SourceFile, files_to_read
-from distilray.storage import Store
+from distilray.storage import REQUESTS_AT_ONCE, Store
 
 DIRECTORY = "steps/00-sources"
 LABELS = "labels.json"
-DELETES_AT_ONCE = 16
 
 
 def run_sources(
@@ -71,9 +70,9 @@ def _read(
     """Reads what has not been read yet, and enters all into ``manifest``."""
     files = [files_to_read(source) for source in sources]
     labels = _labels(store, directory, sources, files)
-    known = PartRecords(store, directory)
+    kept = PartRecords(store, directory)
     with ThreadPoolExecutor(len(sources)) as threads, Tasks() as tasks:
-        reading = Reading(store, directory, form, tasks, span, known)
+        reading = Reading(store, directory, form, tasks, span, kept)
         readings = [
             SourceReading(reading, source, files[k], labels[k], _least(shares[k], source.limit))
             for k, source in enumerate(sources)
@@ -89,7 +88,7 @@ def _read(
                 "gave no usable row",
                 f"Look at `distilray rows {store.typed} sources --outcome failed`, or correct `form` and `columns`",
             )
-    _delete_others(store, directory, known, [record for records in found for record in records])
+    _delete_others(store, directory, kept, [record for records in found for record in records])
 
 
 def _enter(manifest: Manifest, source: Source, record: PartRecord) -> None:
@@ -106,14 +105,14 @@ def _enter(manifest: Manifest, source: Source, record: PartRecord) -> None:
         into[name] += value
 
 
-def _delete_others(store: Store, directory: str, known: PartRecords, used: Sequence[PartRecord]) -> None:
+def _delete_others(store: Store, directory: str, records: PartRecords, used: Sequence[PartRecord]) -> None:
     """Deletes the records and units of what does not belong to the sources any more: of files that have changed or are
     gone, and of what was read beyond a limit."""
-    known.keep_only({record.key for record in used})
+    records.keep([record.label for record in used])
     units = {f"{name}.parquet" for record in used for name in record.units}
     others = [f"{BEGUN}/{name}" for name in store.names(f"{directory}/{BEGUN}")]
     others += [name for name in store.names(directory) if name.endswith(".parquet") and name not in units]
-    with ThreadPoolExecutor(DELETES_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(lambda name: store.delete(f"{directory}/{name}"), others))
 
 

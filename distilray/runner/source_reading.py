@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from distilray.runner.file_parts import FilePart, PartRecord, UnitForm, part_key, read_parts
+from distilray.ledger import fingerprint
+from distilray.runner.file_parts import FilePart, UnitForm, part_key, read_parts
 from distilray.runner.file_splits import FileSplits, SplitFile
-from distilray.runner.part_records import PartRecords
+from distilray.runner.part_records import PartRecord, PartRecords
 from distilray.runner.tasks import Tasks
 from distilray.sources import Part, Source, SourceFile
 from distilray.storage import Store
@@ -34,7 +35,7 @@ class Reading:
     tasks: Tasks
     span: int
     """Bytes of text in a part of a large file."""
-    known: PartRecords
+    records: PartRecords
 
 
 class SourceReading:
@@ -67,18 +68,16 @@ class SourceReading:
         return done
 
     def _read(self, parts: Sequence[FilePart], most: int | None) -> list[PartRecord]:
-        reading = self.reading
-        records = {part.key: reading.known.get(part.key) for part in parts}
-        missing = [part for part in parts if not _serves(records[part.key], most)]
-        reading.known.forget(part.key for part in missing)  # their units are written anew
-        calls = [
-            (reading.store, reading.directory, self.source, group, reading.form, most)
-            for group in self._grouped(missing)
-        ]
-        for left in reading.tasks.map(read_parts, calls):
-            reading.known.add(left)
-            records.update((record.key, record) for record in left)
-        return [record for part in parts if (record := records[part.key]) is not None]
+        reading, records = self.reading, self.reading.records
+        missing = [part for part in parts if not _serves(records.get(part.label, part.key), most)]
+        records.forget([part.label for part in missing])
+        calls = []
+        for group in self._grouped(missing):
+            name = f"{fingerprint([[part.key for part in group], most])}.json"
+            calls.append((reading.store, reading.directory, self.source, group, reading.form, most, name))
+        for call, found in zip(calls, reading.tasks.map(read_parts, calls), strict=True):
+            records.add(call[-1], found)
+        return [record for part in parts if (record := records.get(part.label, part.key)) is not None]
 
     def _grouped(self, parts: Sequence[FilePart]) -> Iterator[list[FilePart]]:
         """Parts that one task reads: short files together, as long as every CPU has some."""

@@ -1,6 +1,6 @@
 """Parts of a large file, each read on its own. It knows the position of its first record: ids are those of the whole.
 
-LineRange(start=67108864, stop=134217728, length=67108864, at_line_start=False, first=60211)
+LineRange(start=16777216, stop=33554432, length=16777216, at_line_start=False, first=16221)
 RowGroups(start=4, stop=8, first=400001, size=71002331)
 """
 

@@ -23,8 +23,8 @@ from distilray.sources.parts import LineCount, LineRange, Part, RowGroups
 from distilray.sources.readers import format_of
 from distilray.sources.settings import Source
 
-SPAN = 64 << 20
-"""Bytes of text in a part: a few seconds of reading."""
+SPAN = 16 << 20
+"""Bytes of text in a part: about a second of reading."""
 COMPRESSED = 4
 """Text is about so many times as long as its compressed bytes."""
 MOST_PARTS = 256
@@ -61,7 +61,7 @@ def _line_ranges(place: str, file: SourceFile, span: int) -> list[LineRange]:
         codec, mark, encoding = encoded_as(place, file)
         if encoding != "utf-8" or (codec and mark):
             return []
-        cuts = members(place, file, codec) if codec else range(span, file.size - span + 1, span)
+        cuts = members(place, file, codec) if codec else _evenly(file.size, file.size // span)
         starts = _apart([len(mark)], cuts, span // COMPRESSED if codec else 1)
     except Unreadable:
         return []
@@ -70,6 +70,11 @@ def _line_ranges(place: str, file: SourceFile, span: int) -> list[LineRange]:
         for start, stop in zip(starts, [*starts[1:], file.size], strict=True)
         if len(starts) > 1
     ]
+
+
+def _evenly(size: int, parts: int) -> Iterable[int]:
+    """Where so many bytes are cut into parts of one length."""
+    return (size * k // parts for k in range(1, parts))
 
 
 def _apart(starts: list[int], cuts: Iterable[int], least: int) -> list[int]:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from distilray.runner import file_parts
-from distilray.runner.file_parts import BEGUN, Begun, FilePart, PartRecord, UnitForm
+from distilray.runner.file_parts import BEGUN, Begun, FilePart, UnitForm
+from distilray.runner.part_records import PartRecord
 from distilray.sources import Source, list_files, read_batches
 from distilray.storage import Store
 
@@ -66,7 +67,7 @@ def test_what_was_written_before_a_kill_is_not_written_again(
     monkeypatch.setattr(file_parts, "write_unit", write)
     with pytest.raises(Killed):
         read(local_store, source, most=most)
-    noted = msgspec.json.decode(local_store.read(f"steps/s/{BEGUN}/key.json"), type=Begun)
+    noted = msgspec.json.decode(local_store.read(f"steps/s/{BEGUN}/00-0000.json"), type=Begun)
     assert len(noted.record.units) == units and noted.record.rows == 5 * units
     first, written[:] = [*written], []
     monkeypatch.setattr(file_parts, "write_unit", lambda *call: (written.append(call[1]), write_unit(*call)))
@@ -74,9 +75,3 @@ def test_what_was_written_before_a_kill_is_not_written_again(
     assert again == whole
     assert rows(local_store, again) == expected
     assert not set(written) & set(first)
-
-
-def test_what_was_written_beyond_a_limit_is_left_alone(source: Source, local_store: Store) -> None:
-    whole = read(local_store, source)
-    before = Begun(msgspec.structs.replace(whole), 43)
-    assert read(local_store, source, before, most=7).rows == 7
