@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.scheduling import FileScheduling
+from tests.support.starting import alone
 
 pytest_plugins = [
     "tests.support.models",
@@ -35,7 +36,8 @@ def ray_cluster() -> Iterator[None]:
 
     for start in range(1, STARTS + 1):
         try:
-            ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=300 * 2**20)
+            with alone():
+                ray.init(address="local", num_cpus=4, include_dashboard=False, object_store_memory=300 * 2**20)
             break
         except Exception:  # a raylet dies when its agent takes more than 15 s to start, as on a busy machine
             ray.shutdown()

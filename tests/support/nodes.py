@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests.support.ports import free_port
+from tests.support.starting import alone
 
 RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
 # Nodes that share a machine must not hand out the same ports to their workers.
@@ -47,11 +48,12 @@ class Nodes:
         head = [*RAY, "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={self.folder}"]
         head += ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}"]
         try:
-            self._start("head", head)
-            wait_for(lambda: self._listens(self.port), "the head")
-            self.join("second")
-            wait_for(lambda: len(self.raylets()) == 2, "two raylets")
-            wait_for(lambda: self._listens(self.dashboard), "the dashboard")
+            with alone():
+                self._start("head", head)
+                wait_for(lambda: self._listens(self.port), "the head")
+                self.join("second")
+                wait_for(lambda: len(self.raylets()) == 2, "two raylets")
+                wait_for(lambda: self._listens(self.dashboard), "the dashboard")
         except BaseException:
             self.__exit__()
             raise

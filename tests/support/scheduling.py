@@ -1,4 +1,4 @@
-"""Which of pytest's workers runs what: the tests of a file stay together, and so do all on Ray clusters."""
+"""Which of pytest's workers runs what: the tests of a file stay together, and so do those on several nodes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.paths import ROOT
 
-CLUSTERS = ("ray_cluster", "nodes: Nodes", "Nodes(", "AutoscalingCluster", '"ray", "start"')
-"""What stands in the files whose tests use a Ray cluster, the local one or their own: two that start
-at the same time get into each other's ports."""
+CLUSTERS = ("nodes: Nodes", "Nodes(", "AutoscalingCluster", '"ray", "start"')
+"""What stands in the files whose tests start clusters of several nodes: two of them at once are too much for a small
+machine. The local cluster of a session is small, and each of pytest's workers has its own."""
 
 
 class FileScheduling(LoadScopeScheduling):
-    """As ``--dist loadfile``, with one cluster. (``loadgroup``, which is for this, groups nothing under pytest 9.2.)"""
+    """As ``--dist loadfile``, with one group more. (``loadgroup``, which is for this, groups nothing under pytest 9.2
+    with xdist 3.8.)"""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid.partition("::")[0])
