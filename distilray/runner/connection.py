@@ -18,6 +18,7 @@ from ray.util.annotations import RayDeprecationWarning
 
 from distilray.errors import DistilrayError
 from distilray.runner.context import Resources
+from distilray.runner.head import wait_for_head
 
 STARTS = 4
 FOLDER = os.path.join(tempfile.gettempdir(), "distilray-ray")
@@ -44,6 +45,7 @@ def cluster(resources: Resources) -> Iterator[None]:
     # Ray runs workers at nice 15 by default, but on a local cluster the engines are the main load.
     os.environ.setdefault("RAY_worker_niceness", "0")
     if cluster_address():
+        wait_for_head(os.environ.get("RAY_ADDRESS", ""))
         ray.init(address="auto", log_to_driver=False)
     else:
         # A token would protect the dashboard and the jobs server, which a local cluster does not start.

@@ -11,7 +11,7 @@ import psutil
 import ray
 from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 
-from tests.support.nodes import PORTS, RAY, environment, kill, wait_for
+from tests.support.nodes import PORTS, RAY, end, environment, kill, wait_for
 from tests.support.ports import free_port
 
 EMPTY: dict[str, Any] = {
@@ -37,6 +37,7 @@ class AutoscalingNodes:
         self.folder, self.kinds = folder, kinds
         self.address = f"{ray.util.get_node_ip_address()}:{free_port()}"
         self.processes: list[psutil.Process] = []
+        self.drivers: list[subprocess.Popen[bytes]] = []
 
     def _config(self) -> dict[str, Any]:
         types = {
@@ -91,3 +92,4 @@ class AutoscalingNodes:
 
     def __exit__(self, *_: object) -> None:
         kill(*self.processes)
+        end(self.drivers)

@@ -27,6 +27,7 @@ class Driver:
             stderr=log,
             env=environment(RAY_ADDRESS=self.nodes.address),
         )
+        self.nodes.drivers.append(self.process)
         return self.process
 
     def runs(self) -> bool:

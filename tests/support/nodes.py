@@ -43,6 +43,8 @@ class Nodes:
         self.port, self.dashboard = free_port(), free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.processes: list[psutil.Process] = []
+        self.drivers: list[subprocess.Popen[bytes]] = []
+        """Of runs on these nodes; none outlives them."""
 
     def __enter__(self) -> Nodes:
         head = [*RAY, "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={self.folder}"]
@@ -105,6 +107,13 @@ class Nodes:
     def __exit__(self, *_: object) -> None:
         """At once: nothing here is worth an orderly end, which takes Ray up to half a minute."""
         kill(*self.processes)
+        end(self.drivers)
+
+
+def end(drivers: list[subprocess.Popen[bytes]]) -> None:
+    for driver in drivers:
+        driver.kill()
+        driver.wait(20)
 
 
 def kill(*processes: psutil.Process) -> None:
