@@ -116,11 +116,8 @@ def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None,
     _, closed, after = answer.rpartition("</think>")
     text = narrowed(after if closed and after.strip() else answer).strip()
     exact = "\n" not in text and options.by_exact_text(text)
-    stated = [] if exact else _statements(text, options)
-    lettered = [one for one in stated if one[1].by_letter]
-    if lettered or stated:
-        _, named, how = max(lettered or stated, key=lambda one: one[0])
-        return named, how
+    if not exact and (stated := _stated(text, options)):
+        return stated
     if exact or len(text) <= 12 or (several and len(text) <= 30):
         named = options.named_in(narrowed(text, circled=True))
         if named:
@@ -128,8 +125,19 @@ def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None,
     return _judged(text, options) or _mentioned(text, options) or (None, "")
 
 
-def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
-    """What the text states, with its place: in a box, a tag, a `####` line, an announcement, a last line."""
+def _stated(text: str, options: Options) -> tuple[Named, str] | None:
+    """The last statement that names an option: by its letter, else by its words."""
+    worded = None
+    for _, part, how in sorted(_statements(text), key=lambda one: one[0], reverse=True):
+        named = options.named_in(narrowed(part, circled=True))
+        if named and named.by_letter:
+            return named, how
+        worded = worded or (named and (named, how))
+    return worded
+
+
+def _statements(text: str) -> list[tuple[int, str, str]]:
+    """What the text states, with its place: in a box, a tag, a `####` line, an announcement, a first or last line."""
     parts: list[tuple[int, str, str]] = []
     boxed, end = boxes(text)
     if boxed:
@@ -138,7 +146,7 @@ def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
     parts += [(match.end(), match[1], "####") for match in _HASHES.finditer(text)]
     for match in announcements(_STATED, text):
         if not _SUPPOSED.search(text[max(0, match.start() - 24) : match.start()]):
-            rest = text[match.end() :].lstrip(" \t*:\n")
+            rest = text[match.end() : match.end() + 1000].lstrip(" \t*:\n")
             stop = _SENTENCE_END.search(rest)
             if not (stop and stop[0] == "?"):
                 parts.append((match.end(), rest[: stop.start()] if stop else rest[:300], "announced"))
@@ -147,8 +155,7 @@ def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
         parts.append((0, first[1], "first line"))
     if len(lines) > 1 and (lone := _LONE.fullmatch(lines[-1])) and len(lines[-1]) < 40:
         parts.append((len(text), lone[1].upper(), "last line"))
-    found = [(place, options.named_in(narrowed(part, circled=True)), how) for place, part, how in parts]
-    return [(place, named, how) for place, named, how in found if named]
+    return parts
 
 
 def _judged(text: str, options: Options) -> tuple[Named, str] | None:
