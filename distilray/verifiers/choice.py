@@ -47,11 +47,9 @@ _YES = (
     r"(?:is|are|must\s+be|would\s+be|seems?|appears?|looks?)\s+(?:also\s+|clearly\s+|therefore\s+|thus\s+|indeed\s+|the\s+(?:only\s+)?|a\s+|most\s+)*"
     r"(?:correct|right|true|valid|best|answer|fits?\b|appropriate|accurate)|\b(?:works|fits|holds|satisfies|matches)\b"
 )
-_ZH_NO = (
-    r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?"
-    r"(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
-)
-_ZH_YES = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:正确|符合|是对的|成立|合适|恰当|当选)"
+_ZH_GAP = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?"
+_ZH_NO = _ZH_GAP + r"(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
+_ZH_YES = _ZH_GAP + r"(?:正确|符合|是对的|成立|合适|恰当|当选)"
 _JUDGED = re.compile(
     rf"{_L}\s*(?:,\s*{_L}\s*)*(?:,?\s*(?:and|or|和|、)\s*{_L}\s*)?(?:,\s*)?(?:(?P<no>{_NO}|{_ZH_NO})|(?P<yes>{_YES}|{_ZH_YES}))",
     re.IGNORECASE,

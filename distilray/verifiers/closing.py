@@ -51,12 +51,15 @@ _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|l
 _PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]"
 )
+_CALCULATION = re.compile(r"[\s(]*-?\d[\d.,]*[\s)]*(?:(?:[+×*÷−-]|[/:](?=.*[+×*÷−-]))[\s(]*-?\d[\d.,]*[\s)]*)+")
 
 
 def is_bare_formula(text: str) -> bool:
-    """Whether a line is nothing but mathematics, so that all of it is the value."""
+    """Whether a line is nothing but mathematics, so that all of it is the value; a sum that is not worked out (482+379)
+    is none."""
     return (
-        bool(re.search(r"[\dA-Za-z]", text))
+        not _CALCULATION.fullmatch(text)
+        and bool(re.search(r"[\dA-Za-z]", text))
         and not _PROSE.search(_TEXT.sub("", text))
         and not re.search(r"[.。]\s", text)
     )
@@ -78,20 +81,23 @@ def closing(text: str) -> Found | None:
     items += [_Item(number.start, number.end, number.text, False) for number in numbers_in(prose)]
     if not items:
         return None
-    last = tail.rstrip().rsplit("\n", 1)[-1].strip(" *_")
-    if (
-        "\n" in tail.strip()
-        and len(last) < 300
-        and is_bare_formula(last)
-        and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last)
-    ) and not re.match(r"[-*•]\s|\d+[.)]\s", last):
-        return Found(last.rstrip("."), "last line")
+    if line := _last_formula(tail):
+        return Found(line, "last line")
     items.sort()
     start = max((end.end() for end in _ENDS.finditer(prose, 0, items[-1].start)), default=0)
     stop = next((end.start() for end in _ENDS.finditer(prose, items[-1].end)), len(prose))
     inside = [item for item in items if item.start >= start]
     telling = [item for item in inside if not (item.formula and re.fullmatch(r"\\?[A-Za-z]+", item.text))]
     return _settled(prose[:stop], start, telling or inside, tail)
+
+
+def _last_formula(tail: str) -> str:
+    """A last line that is nothing but a formula; "" for any other, and for a list's item."""
+    *before, last = tail.strip().rsplit("\n", 1)
+    last = last.strip(" *_")
+    if not before or len(last) >= 300 or re.match(r"[-*•]\s|\d+[.)]\s", last) or not is_bare_formula(last):
+        return ""
+    return last.rstrip(".") if re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last) else ""
 
 
 def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
