@@ -59,7 +59,7 @@ _ELIMINATED = re.compile(
     re.IGNORECASE,
 )
 _LONE = re.compile(
-    r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-Z])\W*",
+    r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-J])\W*",
     re.IGNORECASE,
 )
 _LISTED = re.compile(r"(?m)^[\s>*_-]*[(\[]?([A-J])[)\].:、](?=\s|\S)")
@@ -149,7 +149,7 @@ def _statements(text: str) -> list[tuple[int, str, str]]:
             if not (stop and stop[0] == "?"):
                 parts.append((match.end(), rest[: stop.start()] if stop else rest[:300], "announced"))
     lines = text.splitlines()
-    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-Z])[\s*.:)\]]*", lines[0])):
+    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-J])[\s*.:)\]]*", lines[0])):
         parts.append((0, first[1], "first line"))
     if len(lines) > 1 and (lone := _LONE.fullmatch(lines[-1])) and len(lines[-1]) < 40:
         parts.append((len(text), lone[1].upper(), "last line"))
@@ -189,5 +189,7 @@ def _mentioned(text: str, options: Options) -> tuple[Named, str] | None:
     marked = {next(filter(None, match.groups())) for match in _MARKED.finditer(last)} & set(options.labels)
     if len(marked) == 1 and (_CONCLUDES.search(last) or "**" in last) and not re.search(_NO, last):
         return Named(frozenset(marked)), "marked letter"
+    if marked and options.mentioned(last) - marked:
+        return None  # the letter of one option and the words of another
     named = options.mentioned(last) or (options.mentioned(text) if len(text) < 200 else frozenset())
     return (Named(named, by_letter=False), "option text") if named else None

@@ -40,6 +40,10 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _TEXT = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}")
+_ASIDE = re.compile(
+    r"\b(?:in|at|of|the|first|within|every|each|per|after|for|from|on|over|during|these|those|all)\s+[$€£¥]?$",
+    re.IGNORECASE,
+)
 _RESULTS = re.compile(
     r"\b(?:so|thus|therefore|then|hence|giv\w+|leav\w+|mak\w+|total\w*|means|finally|altogether|left|remain\w*|becom\w*|to)\b"
     r"|=|所以|因此|共|剩|→",
@@ -111,7 +115,7 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if last.formula and ("=" in last.text or _ends(prose, last)):
         return Found(last.text, how)
     equals = prose.rfind("=", start, last.start)
-    if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$"):
+    if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$%"):
         return Found(last.text, how)
     values = list(dict.fromkeys(item.text for item in items))
     # "Three trucks carry 80 flagstones": the number that a sentence begins with may be the one that is asked for.
@@ -122,16 +126,20 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
         return Found(last.text, how)
     if last in cued and _ends(prose, last) and (len(stated) < 2 or _concludes(prose, items, last)):
         return Found(last.text, how)
-    if len(stated) == 1 and len(values) > 1:
-        return Found(stated.pop(), how)
+    if len(stated) == 1 and len(values) > 1 and (not _ends(prose, last) or _ASIDE.search(prose[: last.start])):
+        return _among(stated.pop(), how, values)
     after = [item for item in items if item.start > equals >= 0]
     if (
         after
         and not prose[equals + 1 : after[0].start].strip(" *")
         and not _THEN.search(prose, after[0].end, last.start)
     ):
-        return Found(after[0].text, how)
-    return Found(last.text, how, tuple(value for value in [*values, *words] if value != last.text))
+        return _among(after[0].text, how, values)
+    return _among(last.text, how, [*values, *words], settled=False)
+
+
+def _among(value: str, how: str, values: list[str], *, settled: bool = True) -> Found:
+    return Found(value, how, tuple(one for one in values if one != value), settled)
 
 
 def _concludes(prose: str, items: list[_Item], last: _Item) -> bool:
