@@ -35,5 +35,6 @@ from .template import TemplateChanged as TemplateChanged
 from .template import chat_template as chat_template
 from .template import check_template as check_template
 from .template import template_hash as template_hash
+from .template import template_ids as template_ids
 from .tokenizer import check_tokenizer as check_tokenizer
 from .tokenizer import load_tokenizer as load_tokenizer

@@ -35,11 +35,17 @@ def chat_template(checkpoint: Path) -> Any:
 
 def template_hash(checkpoint: Path) -> str | None:
     """12 hex digits of the chat template's text alone; None where the local ``checkpoint`` has no template."""
-    template = chat_template(checkpoint)
+    return template_ids(chat_template(checkpoint)).get("hash")
+
+
+def template_ids(template: Any) -> dict[str, str]:
+    """What identifies a chat template (a text, or several): its ``hash``, and of a text the ``sha256`` by which
+    lm-evaluation-harness knows it. Empty for None."""
     if template is None:
-        return None
+        return {}
     text = template if isinstance(template, str) else json.dumps(template, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    found = {"hash": hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}
+    return found | {"sha256": hashlib.sha256(text.encode()).hexdigest()} if isinstance(template, str) else found
 
 
 def check_template(checkpoint: Path, wanted: str | None) -> None:

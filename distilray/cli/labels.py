@@ -24,6 +24,7 @@ from distilray.api import step_tables
 from distilray.cli.argtypes import row_count
 from distilray.cli.exit_codes import UsageError
 from distilray.cli.run_directory import existing_run
+from distilray.errors import counted
 from distilray.rows import Row
 from distilray.storage import Store
 
@@ -46,7 +47,7 @@ def call(options: argparse.Namespace) -> int:
     if options.write:
         rows = drawn(store, options.step, options.column, options.rows)
         write_sheet(Path(options.write), rows)
-        print(f"{options.write}: {len(rows)} rows; fill in the column `label`, then give it to --read")
+        print(f"{options.write}: {counted(len(rows), 'row')}; fill in the column `label`, then give it to --read")
         return 0
     found = agreement(store, options.step, options.column, read_sheet(Path(options.read)))
     print(json.dumps(found, ensure_ascii=False) if options.json else shown(found, options.column))

@@ -58,7 +58,7 @@ def run_evaluations(
     left = list(phases)
     for group in side_by_side(phases, recipe.resources, residents.available):
         left = left[len(group) :]
-        residents.ahead = asked_by(left)
+        residents.ahead = asked_by(left, recipe)
         group = residents.filled(group)
         pools = residents.for_phases(group)
         for phase in group:

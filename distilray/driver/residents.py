@@ -12,6 +12,7 @@ from distilray.planning import (
     Available,
     RepeatStage,
     Stage,
+    TrainingStage,
     engine_gib,
     filled,
     fit_together,
@@ -58,19 +59,32 @@ class Residents:
 
     def for_training(self, entry: TrainEntry) -> None:
         """Makes room for a training."""
+        self.pools.together = {}
         self.pools.release(self.in_the_way(entry, self.pools.running))
 
+    def for_workers(self, entry: TrainEntry) -> None:
+        """Makes room for a training's workers, once the engines that it asks have answered."""
+        workers = self._workers(entry)
+        self._release({}, lambda kept: self._fits(kept, *workers))
+
     def in_the_way(self, entry: TrainEntry, running: Models) -> list[str]:
-        """Which engines of ``running`` have to go before a training: those of models whose engines it starts itself,
-        and others until these and its workers fit."""
-        used, own = entry.resources, {*entry.method.models(entry.settings), entry.settings.student}
+        """Which engines of ``running`` have to go before a training: its student's, those of models that it loads or
+        whose engines it starts itself, and others until these and its workers fit."""
+        own = {*entry.method.models(entry.settings), entry.settings.student}
         asked = needs({name: self.recipe.models[name] for name in entry.method.models(entry.settings)})
-        cpus = used.workers * used.cpus_per_worker + asked["CPU"]
-        gpus = used.workers * used.gpus_per_worker + asked["GPU"]
-        gib = 0.0 if used.gpus_per_worker else self._training_gib(entry)
+        cpus, gpus, gib = self._workers(entry)
         others = {name: model for name, model in running.items() if name not in own}
-        gone = to_release(others, {}, self.ahead, lambda kept: self._fits(kept, cpus, gpus, gib))
-        return [*(name for name in running if name in own), *gone]
+        gone = to_release(
+            others, {}, self.ahead, lambda kept: self._fits(kept, cpus + asked["CPU"], gpus + asked["GPU"], gib)
+        )
+        stay = asked_by_training(entry, self.recipe)
+        return [*(name for name in running if name in own and running[name] != stay.get(name)), *gone]
+
+    def _workers(self, entry: TrainEntry) -> tuple[float, float, float]:
+        """CPUs, GPUs and, on CPUs, GiB of memory that a training's workers take."""
+        used = entry.resources
+        gib = 0.0 if used.gpus_per_worker else self._training_gib(entry)
+        return used.workers * used.cpus_per_worker, used.workers * used.gpus_per_worker, gib
 
     def for_global_step(self) -> None:
         """Leaves a global step its CPUs."""
@@ -105,15 +119,28 @@ class Residents:
         self.pools.__exit__(kind, error, trace)
 
 
-def asked_by(stages: Iterable[Stage]) -> list[Models]:
-    """The models of each phase of ``stages``, in order; those in rounds once."""
+def asked_by(stages: Iterable[Stage], recipe: Recipe) -> list[Models]:
+    """The models whose engines each phase and each training of ``stages`` asks, in order; those in rounds once."""
     found: list[Models] = []
     for stage in stages:
         if isinstance(stage, Phase):
             found.append(stage.models)
+        elif isinstance(stage, TrainingStage):
+            found.append(asked_by_training(stage.entry, recipe))
         elif isinstance(stage, RepeatStage):
-            found += asked_by(stage.body)
+            found += asked_by(stage.body, recipe)
     return found
+
+
+def asked_by_training(entry: TrainEntry, recipe: Recipe) -> Models:
+    """The models of ``recipe`` whose engines a training asks before its workers start."""
+    return {name: recipe.models[name] for name in sorted(entry.method.asks_engines(entry.settings))}
+
+
+def asked_after(recipe: Recipe, trainings: int = 0) -> list[Models]:
+    """The models that are asked after the steps of ``recipe``, and after so many of the ``trainings`` behind them."""
+    left = [asked_by_training(entry, recipe) for entry in recipe.train[trainings:]]
+    return [*left, *asked_by_evaluations(recipe)]
 
 
 def asked_by_evaluations(recipe: Recipe) -> list[Models]:

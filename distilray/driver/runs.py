@@ -14,7 +14,7 @@ from distilray.driver.evaluations import run_evaluations
 from distilray.driver.events import Event, Listener
 from distilray.driver.machines import cluster_gpu_gib, nodes_there
 from distilray.driver.outputs import record_outputs
-from distilray.driver.residents import Residents, asked_by_evaluations
+from distilray.driver.residents import Residents, asked_after
 from distilray.driver.stages import run_stages
 from distilray.driver.trainings import Students, Trainings
 from distilray.errors import DistilrayError, unwrapped
@@ -149,13 +149,12 @@ def _run(
     for text in not_there_yet(phases, recipe.resources, there):
         listen(Event("note", "", text))
     with Residents(context, recipe, there) as residents:
-        trainings = Trainings(context, recipe, listen, residents.for_training, skip=only_steps)
-        after = [] if only_steps else asked_by_evaluations(recipe)
+        trainings = Trainings(context, recipe, listen, residents, skip=only_steps)
+        after = [] if only_steps else asked_after(recipe)
         units = run_stages(context, planned.stages, units, trainings, on_stage, residents, after)
         record_outputs(store, units)
         if only_steps:
             return [], None
-        residents.ahead = after
         students = trainings.after(units, planned.fingerprint if planned.stages else identity)
         record |= {"student": students.last, "system": students.system}
         store.write_json("run.json", record)

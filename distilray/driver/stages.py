@@ -61,7 +61,8 @@ class StageRunner:
         for k, stage in enumerate(stages, 1):
             name = plain_folder(stage.directory).removeprefix("steps/")
             self.on_stage(name, "started")
-            ahead = [*(_asked(models, self.learned) for models in asked_by(stages[k:])), *after]
+            recipe = self.trainings.recipe
+            ahead = [*(_asked(models, self.learned) for models in asked_by(stages[k:], recipe)), *after]
             if self.residents is not None:
                 self.residents.ahead = ahead
             if isinstance(stage, Phase | GlobalStage):
@@ -87,7 +88,7 @@ class StageRunner:
 
     def _rounds(self, context: Context, repeat: RepeatStage, units: Units, after: Sequence[Models]) -> Units:
         """Rounds until the target, a stall, nothing left, or the last. A round's sampling seeds are its own."""
-        again = asked_by(repeat.body)
+        again = asked_by(repeat.body, self.trainings.recipe)
         done: Units = []
         rows_before: int | None = None
         for number in range(1, repeat.rounds + 1):

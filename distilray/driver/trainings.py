@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from distilray.checkpoints import checkpoint_address
 from distilray.driver.demonstrations import prepare_demonstrations
 from distilray.driver.events import Event, Listener
+from distilray.driver.residents import Residents, asked_after
 from distilray.export import model_card
 from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
@@ -44,19 +46,21 @@ class Trainings:
         context: Context,
         recipe: Recipe,
         listen: Listener,
-        make_room: Callable[[TrainEntry], None] = lambda entry: None,
+        residents: Residents | None = None,
         *,
         skip: bool = False,
     ) -> None:
-        """``make_room`` is called before a training takes its resources. ``skip``: nothing is trained, and later steps
-        ask the untrained students, as in a pilot."""
-        self.context, self.recipe, self.listen, self.make_room, self.skip = context, recipe, listen, make_room, skip
+        """``residents``: the run's engines, which make room for a training, and which it may ask. ``skip``: nothing is
+        trained, and later steps ask the untrained students, as in a pilot."""
+        self.context, self.recipe, self.listen, self.residents, self.skip = context, recipe, listen, residents, skip
         self.students = Students()
 
     def after(self, units: Units, rows: str) -> Students:
         """Runs the trainings that follow the steps; ``rows`` is the fingerprint of the rows in ``units``. Returns the
         students of these, and of those among the steps."""
-        for entry in self.recipe.train:
+        for place, entry in enumerate(self.recipe.train, 1):
+            if self.residents is not None:
+                self.residents.ahead = asked_after(self.recipe, place)
             others = {name: model.weights_id() for name, model in self._models_used(entry).items()}
             settings = entry.settings.model_dump(mode="json")
             mark = fingerprint([rows, self._starts_from(entry)[1], settings, others])
@@ -76,7 +80,6 @@ class Trainings:
 
     def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
         store, settings, students = self.context.store, entry.settings, self.students
-        self.make_room(entry)
         path, _ = self._starts_from(entry)
         spec = TrainingSpec(
             store=store,
@@ -87,7 +90,7 @@ class Trainings:
             template_variables=self._template_variables(entry),
             resources=entry.resources,
             models=self._models_used(entry),
-            engines=Engines(self.context.run, self.context.logs),
+            engines=self._engines(entry),
             fingerprint=mark,
             on_progress=_reporter(store, folder, self.listen),
         )
@@ -99,6 +102,14 @@ class Trainings:
         if entry.method.is_generative:
             students.last = students.paths[settings.name]
             students.name, students.system = settings.student, settings.system
+
+    def _engines(self, entry: TrainEntry) -> Engines:
+        """The engines that a training may ask, those of the run that there is room for among them."""
+        run, logs, residents = self.context.run, self.context.logs, self.residents
+        if residents is None:
+            return Engines(run, logs)
+        residents.for_training(entry)
+        return Engines(run, logs, residents.pools, partial(residents.for_workers, entry))
 
     def _starts_from(self, entry: TrainEntry) -> tuple[str, str]:
         """Where the checkpoint is that a training starts from, and what identifies its weights.

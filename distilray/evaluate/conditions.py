@@ -6,13 +6,12 @@ Conditions(model="runs/first/training/sft/final", weights="9f3c...", template_ha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from distilray.checkpoints import chat_template, folder_here, template_hash
+from distilray.checkpoints import chat_template, folder_here, is_local, template_ids
 from distilray.models import GenerativeModel, ModelSettings
 from distilray.runner import SEVERAL_TEMPERATURE
 
@@ -27,7 +26,7 @@ class Conditions(msgspec.Struct, kw_only=True):
     weights: str | None = None
     """Identity of the weights, or of the endpoint."""
     template_hash: str | None = None
-    """Of the checkpoint's chat template, where the checkpoint is at hand."""
+    """Of the checkpoint's chat template: as its files have it where they are at hand, else as its engines used it."""
     template_sha256: str | None = None
     """Of its text, as lm-evaluation-harness identifies it."""
     system: str | None = None
@@ -57,13 +56,13 @@ def conditions_of(
     settings: ModelSettings, *, samples: int, judges: Mapping[str, ModelSettings], **known: Any
 ) -> Conditions:
     """The conditions under which the model of ``settings`` answers; ``known`` are further fields."""
-    hashed, sha = _template(settings)
+    template = _template(settings)
     return Conditions(
         model=settings.title,
         kind=settings.kind,
         weights=settings.weights_id(),
-        template_hash=hashed,
-        template_sha256=sha,
+        template_hash=template.get("hash"),
+        template_sha256=template.get("sha256"),
         system=getattr(settings, "system", None),
         sampling=_sampling(settings, samples),
         judges={name: {"name": judge.title, "version": judge.weights_id()} for name, judge in judges.items()},
@@ -71,14 +70,14 @@ def conditions_of(
     )
 
 
-def _template(settings: ModelSettings) -> tuple[str | None, str | None]:
-    """Our hash of the checkpoint's chat template, and the harness's; None where it is not on this machine."""
-    path = getattr(settings, "path", None)
-    folder = folder_here(path) if isinstance(path, str) else None
-    if folder is None:
-        return None, None
-    text = chat_template(folder)
-    return template_hash(folder), hashlib.sha256(text.encode()).hexdigest() if isinstance(text, str) else None
+def _template(settings: ModelSettings) -> dict[str, str]:
+    """What identifies the checkpoint's chat template; empty where the checkpoint, or this revision of it, is not
+    on this machine."""
+    path, revision = getattr(settings, "path", None), getattr(settings, "revision", None)
+    if not isinstance(path, str) or (revision and not is_local(path)):
+        return {}
+    folder = folder_here(path)
+    return {} if folder is None else template_ids(chat_template(folder))
 
 
 def _sampling(settings: ModelSettings, samples: int) -> dict[str, Any] | None:

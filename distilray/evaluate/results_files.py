@@ -116,8 +116,12 @@ def publish(
     """
     manifest = Manifest.read(store, directory)
     assert manifest is not None  # the phase that answered wrote it
+    about = result.conditions or Conditions()
+    used = manifest.details.get("templates", {}).get(result.model, {})
     result.conditions = msgspec.structs.replace(
-        result.conditions or Conditions(),
+        about,
+        template_hash=about.template_hash or used.get("hash"),
+        template_sha256=about.template_sha256 or used.get("sha256"),
         started=manifest.started,
         finished=manifest.finished,
         seconds=manifest.seconds,

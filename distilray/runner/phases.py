@@ -142,7 +142,8 @@ def _run_missing(
 
 
 def _engines(phase: Phase, pools: Residency, counted: Manifest, progress: Progress) -> PoolHandles:
-    """The phase's engines, and in the stage's details how long none worked before and which of them were kept."""
+    """The phase's engines, and in the stage's details how long none worked before, which of them were kept, and what
+    identifies the chat templates that they use."""
     if not phase.models:
         return pools.handles({})
     waiting = f"engines of {', '.join(phase.models)}"
@@ -154,6 +155,8 @@ def _engines(phase: Phase, pools: Residency, counted: Manifest, progress: Progre
     before = pools.running
     handles = pools.handles(phase.models, told)
     counted.details["engines_kept"] = [name for name, model in phase.models.items() if before.get(name) == model]
+    if templates := {name: pool.info.template for name, pool in handles.pools.items() if pool.info.template}:
+        counted.details["templates"] = templates
     if pools.ended is not None:
         counted.details["idle_seconds"] = counted.details.get("idle_seconds", 0.0) + time.monotonic() - pools.ended
     return handles

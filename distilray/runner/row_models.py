@@ -234,12 +234,14 @@ class RowModel:
         sampling, _ = access.sampling(self._name, False, False)
         return ModelIdentity(access.models[self._name].title, access.weights(self._name), sampling)
 
-    async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
+    async def ask(self, prompt: Prompt[T], row: Row, *, paid: list[Reply] | None = None, **variables: Any) -> T:
         messages = prompt.messages(row, **variables)
         call = self._models._next_call()
         bad: BadReply | None = None
         for attempt in range(self._models._access.attempts):
             [reply] = await self._models._replies(self._name, prompt, messages, call, attempt, 1)
+            if paid is not None:
+                paid.append(reply)
             if reply.finish_reason == "length":
                 bad = BadReply(f"{prompt.name}: reply cut by length at {reply.tokens_out} tokens", reply.text)
                 continue

@@ -70,9 +70,10 @@ class Model(Protocol):
     @property
     def identity(self) -> ModelIdentity: ...
 
-    async def ask(self, prompt: Prompt[T], row: Row, **variables: Any) -> T:
+    async def ask(self, prompt: Prompt[T], row: Row, *, paid: list[Reply] | None = None, **variables: Any) -> T:
         """The parsed reply. If a reply does not parse or was cut by length, the request is repeated (another
-        seed); then :class:`~distilray.models.ModelError`, which makes the row ``failed``."""
+        seed); then :class:`~distilray.models.ModelError`, which makes the row ``failed``. Every reply is appended to
+        ``paid``, those that were of no use as well."""
         ...
 
     async def classify(self, row: Row) -> LabelReply:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from distilray.train.settings import TrainResources
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
+    from distilray.runner import Residency
     from distilray.train.methods.base import TrainingMethod
 
 
@@ -25,6 +26,14 @@ class Engines:
 
     run: str
     logs: str | None = None
+    resident: Residency | None = None
+    """The run's pools, which the training may ask. They stay in the driver, as ``make_room`` does."""
+    make_room: Callable[[], None] | None = None
+    """Called before workers take their resources: from then on the training asks no engine."""
+
+    def sendable(self) -> Engines:
+        """A copy without what cannot leave the driver's process."""
+        return Engines(self.run, self.logs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +61,7 @@ class TrainingSpec:
 
     def sendable(self) -> TrainingSpec:
         """A copy without what cannot leave the driver's process."""
-        return replace(self, on_progress=None)
+        return replace(self, on_progress=None, engines=self.engines.sendable())
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,8 @@ class Job(TrainingSpec):
     @classmethod
     def of(cls, spec: TrainingSpec, tokens: list[str], board: ActorHandle, step_range: StepRange | None = None) -> Job:
         """The job of a new launch of ``spec``."""
-        values = {known.name: getattr(spec, known.name) for known in fields(TrainingSpec)} | {"on_progress": None}
+        sent = spec.sendable()
+        values = {known.name: getattr(sent, known.name) for known in fields(TrainingSpec)}
         return cls(**values, tokens=tokens, board=board, step_range=step_range, token=uuid.uuid4().hex[:12])
 
     @property

@@ -47,11 +47,9 @@ _YES = (
     r"(?:is|are|must\s+be|would\s+be|seems?|appears?|looks?)\s+(?:also\s+|clearly\s+|therefore\s+|thus\s+|indeed\s+|the\s+(?:only\s+)?|a\s+|most\s+)*"
     r"(?:correct|right|true|valid|best|answer|fits?\b|appropriate|accurate)|\b(?:works|fits|holds|satisfies|matches)\b"
 )
-_ZH_NO = (
-    r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?"
-    r"(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
-)
-_ZH_YES = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?(?:正确|符合|是对的|成立|合适|恰当|当选)"
+_ZH_GAP = r"(?:选项|项|的?说法|的?叙述|表述)?[^。;,\n]{0,24}?"
+_ZH_NO = _ZH_GAP + r"(?:错误|不正确|不对|不符合?|不成立|不合适|排除|不选|有误|不是正确)"
+_ZH_YES = _ZH_GAP + r"(?:正确|符合|是对的|成立|合适|恰当|当选)"
 _JUDGED = re.compile(
     rf"{_L}\s*(?:,\s*{_L}\s*)*(?:,?\s*(?:and|or|和|、)\s*{_L}\s*)?(?:,\s*)?(?:(?P<no>{_NO}|{_ZH_NO})|(?P<yes>{_YES}|{_ZH_YES}))",
     re.IGNORECASE,
@@ -61,7 +59,7 @@ _ELIMINATED = re.compile(
     re.IGNORECASE,
 )
 _LONE = re.compile(
-    r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-Z])\W*",
+    r"\W*(?:(?:(?:so|therefore|thus|hence|option|choice|answer)\b|所以|因此|故|选项?)[\s,:]*)*\W*([A-J])\W*",
     re.IGNORECASE,
 )
 _LISTED = re.compile(r"(?m)^[\s>*_-]*[(\[]?([A-J])[)\].:、](?=\s|\S)")
@@ -116,11 +114,8 @@ def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None,
     _, closed, after = answer.rpartition("</think>")
     text = narrowed(after if closed and after.strip() else answer).strip()
     exact = "\n" not in text and options.by_exact_text(text)
-    stated = [] if exact else _statements(text, options)
-    lettered = [one for one in stated if one[1].by_letter]
-    if lettered or stated:
-        _, named, how = max(lettered or stated, key=lambda one: one[0])
-        return named, how
+    if not exact and (stated := _stated(text, options)):
+        return stated
     if exact or len(text) <= 12 or (several and len(text) <= 30):
         named = options.named_in(narrowed(text, circled=True))
         if named:
@@ -128,8 +123,19 @@ def _chosen(answer: str, options: Options, several: bool) -> tuple[Named | None,
     return _judged(text, options) or _mentioned(text, options) or (None, "")
 
 
-def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
-    """What the text states, with its place: in a box, a tag, a `####` line, an announcement, a last line."""
+def _stated(text: str, options: Options) -> tuple[Named, str] | None:
+    """The last statement that names an option: by its letter, else by its words."""
+    worded = None
+    for _, part, how in sorted(_statements(text), key=lambda one: one[0], reverse=True):
+        named = options.named_in(narrowed(part, circled=True))
+        if named and named.by_letter:
+            return named, how
+        worded = worded or (named and (named, how))
+    return worded
+
+
+def _statements(text: str) -> list[tuple[int, str, str]]:
+    """What the text states, with its place: in a box, a tag, a `####` line, an announcement, a first or last line."""
     parts: list[tuple[int, str, str]] = []
     boxed, end = boxes(text)
     if boxed:
@@ -138,17 +144,16 @@ def _statements(text: str, options: Options) -> list[tuple[int, Named, str]]:
     parts += [(match.end(), match[1], "####") for match in _HASHES.finditer(text)]
     for match in announcements(_STATED, text):
         if not _SUPPOSED.search(text[max(0, match.start() - 24) : match.start()]):
-            rest = text[match.end() :].lstrip(" \t*:\n")
+            rest = text[match.end() : match.end() + 1000].lstrip(" \t*:\n")
             stop = _SENTENCE_END.search(rest)
             if not (stop and stop[0] == "?"):
                 parts.append((match.end(), rest[: stop.start()] if stop else rest[:300], "announced"))
     lines = text.splitlines()
-    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-Z])[\s*.:)\]]*", lines[0])):
+    if len(lines) > 1 and (first := re.fullmatch(r"[\s*(\[]*([A-J])[\s*.:)\]]*", lines[0])):
         parts.append((0, first[1], "first line"))
     if len(lines) > 1 and (lone := _LONE.fullmatch(lines[-1])) and len(lines[-1]) < 40:
         parts.append((len(text), lone[1].upper(), "last line"))
-    found = [(place, options.named_in(narrowed(part, circled=True)), how) for place, part, how in parts]
-    return [(place, named, how) for place, named, how in found if named]
+    return parts
 
 
 def _judged(text: str, options: Options) -> tuple[Named, str] | None:
@@ -184,5 +189,7 @@ def _mentioned(text: str, options: Options) -> tuple[Named, str] | None:
     marked = {next(filter(None, match.groups())) for match in _MARKED.finditer(last)} & set(options.labels)
     if len(marked) == 1 and (_CONCLUDES.search(last) or "**" in last) and not re.search(_NO, last):
         return Named(frozenset(marked)), "marked letter"
+    if marked and options.mentioned(last) - marked:
+        return None  # the letter of one option and the words of another
     named = options.mentioned(last) or (options.mentioned(text) if len(text) < 200 else frozenset())
     return (Named(named, by_letter=False), "option text") if named else None

@@ -40,6 +40,10 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _TEXT = re.compile(r"\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}")
+_ASIDE = re.compile(
+    r"\b(?:in|at|of|the|first|within|every|each|per|after|for|from|on|over|during|these|those|all)\s+[$€£¥]?$",
+    re.IGNORECASE,
+)
 _RESULTS = re.compile(
     r"\b(?:so|thus|therefore|then|hence|giv\w+|leav\w+|mak\w+|total\w*|means|finally|altogether|left|remain\w*|becom\w*|to)\b"
     r"|=|所以|因此|共|剩|→",
@@ -51,12 +55,15 @@ _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|l
 _PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]"
 )
+_CALCULATION = re.compile(r"[\s(]*-?\d[\d.,]*[\s)]*(?:(?:[+×*÷−-]|[/:](?=.*[+×*÷−-]))[\s(]*-?\d[\d.,]*[\s)]*)+")
 
 
 def is_bare_formula(text: str) -> bool:
-    """Whether a line is nothing but mathematics, so that all of it is the value."""
+    """Whether a line is nothing but mathematics, so that all of it is the value; a sum that is not worked out (482+379)
+    is none."""
     return (
-        bool(re.search(r"[\dA-Za-z]", text))
+        not _CALCULATION.fullmatch(text)
+        and bool(re.search(r"[\dA-Za-z]", text))
         and not _PROSE.search(_TEXT.sub("", text))
         and not re.search(r"[.。]\s", text)
     )
@@ -78,20 +85,23 @@ def closing(text: str) -> Found | None:
     items += [_Item(number.start, number.end, number.text, False) for number in numbers_in(prose)]
     if not items:
         return None
-    last = tail.rstrip().rsplit("\n", 1)[-1].strip(" *_")
-    if (
-        "\n" in tail.strip()
-        and len(last) < 300
-        and is_bare_formula(last)
-        and re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last)
-    ) and not re.match(r"[-*•]\s|\d+[.)]\s", last):
-        return Found(last.rstrip("."), "last line")
+    if line := _last_formula(tail):
+        return Found(line, "last line")
     items.sort()
     start = max((end.end() for end in _ENDS.finditer(prose, 0, items[-1].start)), default=0)
     stop = next((end.start() for end in _ENDS.finditer(prose, items[-1].end)), len(prose))
     inside = [item for item in items if item.start >= start]
     telling = [item for item in inside if not (item.formula and re.fullmatch(r"\\?[A-Za-z]+", item.text))]
     return _settled(prose[:stop], start, telling or inside, tail)
+
+
+def _last_formula(tail: str) -> str:
+    """A last line that is nothing but a formula; "" for any other, and for a list's item."""
+    *before, last = tail.strip().rsplit("\n", 1)
+    last = last.strip(" *_")
+    if not before or len(last) >= 300 or re.match(r"[-*•]\s|\d+[.)]\s", last) or not is_bare_formula(last):
+        return ""
+    return last.rstrip(".") if re.search(r"[A-Za-z\d)}\]|°%$]\.?$", last) else ""
 
 
 def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
@@ -105,7 +115,7 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
     if last.formula and ("=" in last.text or _ends(prose, last)):
         return Found(last.text, how)
     equals = prose.rfind("=", start, last.start)
-    if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$"):
+    if equals >= 0 and not prose[equals + 1 : last.start].strip(" *~≈$%"):
         return Found(last.text, how)
     values = list(dict.fromkeys(item.text for item in items))
     # "Three trucks carry 80 flagstones": the number that a sentence begins with may be the one that is asked for.
@@ -116,16 +126,20 @@ def _settled(prose: str, start: int, items: list[_Item], tail: str) -> Found:
         return Found(last.text, how)
     if last in cued and _ends(prose, last) and (len(stated) < 2 or _concludes(prose, items, last)):
         return Found(last.text, how)
-    if len(stated) == 1 and len(values) > 1:
-        return Found(stated.pop(), how)
+    if len(stated) == 1 and len(values) > 1 and (not _ends(prose, last) or _ASIDE.search(prose[: last.start])):
+        return _among(stated.pop(), how, values)
     after = [item for item in items if item.start > equals >= 0]
     if (
         after
         and not prose[equals + 1 : after[0].start].strip(" *")
         and not _THEN.search(prose, after[0].end, last.start)
     ):
-        return Found(after[0].text, how)
-    return Found(last.text, how, tuple(value for value in [*values, *words] if value != last.text))
+        return _among(after[0].text, how, values)
+    return _among(last.text, how, [*values, *words], settled=False)
+
+
+def _among(value: str, how: str, values: list[str], *, settled: bool = True) -> Found:
+    return Found(value, how, tuple(one for one in values if one != value), settled)
 
 
 def _concludes(prose: str, items: list[_Item], last: _Item) -> bool:

@@ -30,8 +30,7 @@ def same(one: Value, other: Value, relative: float = 0.0) -> bool:
 
 
 def _same_text_of(one: Value, other: Value) -> bool:
-    """An inequality or a matrix on one side, on the other one that is not written plainly: -x > -1, a sum of
-    matrices."""
+    """An inequality or a matrix, and on the other side one that is not written plainly: -x > -1, a sum of matrices."""
     if (isinstance(one, Scalar) and isinstance(other, Scalar)) or not (one.text and other.text):
         return False
     first, second = relation_in(one.text), relation_in(other.text)
@@ -115,9 +114,7 @@ def _same_equation(one: Scalar, other: Scalar, relative: float) -> bool | None:
             return None  # y = 2x+1 and f(x) = 2x+1: what stands on the other side
         if not lettered:
             return False
-    elif (not _LETTER.search(one.equation + other.equation) or ((one.name or other.name) and not lettered)) and not (
-        _loose(one) or _loose(other)
-    ):
+    elif not (_loose(one) or _loose(other)) and not (lettered and _LETTER.search(one.equation + other.equation)):
         return None
     first, second = relation_in(one.equation), relation_in(other.equation)
     if first and second and is_formula(one.equation) and is_formula(other.equation):

@@ -25,6 +25,8 @@ _LARGEST = 100_000
 """Exponents and factorials beyond are not worked out."""
 _LONGEST, _DEEPEST = 600, 25
 """Characters, and brackets within brackets, up to which a formula is parsed: the parser's time grows with both."""
+_SHALLOW, _TALLEST = 11, 60  # parts within parts of an expression that is evaluated by SymPy's evalf, or at all
+_LARGEST_EXACT = 60
 _TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _IMAGINARY = re.compile(r"(?<![\\A-Za-z_{])i(?![A-Za-z])|(?<![A-Za-z])\\?i(?=\\)|(?<=\{)i(?=[\\}^])")
@@ -148,8 +150,11 @@ def _agree(one: tuple[Fraction, Fraction], other: tuple[Fraction, Fraction], tol
 
 def _value(expression: Any, at: dict[Any, Any]) -> tuple[Fraction, Fraction] | None:
     """Real and imaginary part to 40 digits; None where it has no finite value. Raises TooLarge."""
-    refuse_what_is_large(expression)
-    value = expression.evalf(_DIGITS, subs=at)
+    if refuse_what_is_large(expression) <= _SHALLOW:
+        value = expression.evalf(_DIGITS, subs=at)
+    else:  # evalf's time doubles with every part within a part; exact arithmetic's does not
+        refuse_what_is_large(expression, _LARGEST_EXACT)
+        value = expression.subs(at).doit().evalf(_DIGITS)
     parts = []
     for part in value.as_real_imag():
         if part.is_Rational and part.is_finite:
@@ -163,13 +168,28 @@ def _value(expression: Any, at: dict[Any, Any]) -> tuple[Fraction, Fraction] | N
     return parts[0], parts[1]
 
 
-def refuse_what_is_large(expression: Any) -> None:
-    """Raises TooLarge where an exponent or a factorial would take too long to work out."""
-    from sympy import Pow, binomial, factorial, postorder_traversal
+def refuse_what_is_large(expression: Any, largest: int = _LARGEST) -> int:
+    """How many parts of an expression stand within each other. Raises TooLarge where that, or an exponent or a
+    factorial beyond `largest`, would take too long to work out."""
+    from sympy import Pow, binomial, factorial
 
-    for node in postorder_traversal(expression):
-        if isinstance(node, (Pow, factorial, binomial)):
-            grows = node.args[1] if isinstance(node, Pow) else node.args[0]
-            size: Any = None if _symbols(grows) else grows.evalf(5)  # pyright: ignore[reportAttributeAccessIssue]
-            if size is not None and size.is_number and abs(size).is_extended_real and not abs(size) <= _LARGEST:
-                raise TooLarge
+    level = [expression]
+    for depth in range(_TALLEST):
+        for node in level:
+            if isinstance(node, (Pow, factorial, binomial)):
+                _refuse_size(node.args[1 if isinstance(node, Pow) else 0], largest)
+        level = [part for node in level for part in node.args]
+        if not level:
+            return depth
+    raise TooLarge
+
+
+def _refuse_size(size: Any, largest: int) -> None:
+    """The same for an exponent, or what a factorial is of, where it is a number."""
+    if _symbols(size):
+        return
+    if size.args and refuse_what_is_large(size, largest) > _SHALLOW:
+        raise TooLarge
+    value = size.evalf(5)
+    if value.is_number and abs(value).is_extended_real and not abs(value) <= largest:
+        raise TooLarge

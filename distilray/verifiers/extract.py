@@ -23,7 +23,7 @@ def extract_final_answer(text: str, kind: str = "math") -> str | None:
     `kind` "numeric" or "math" falls back on the value of the last sentence; "text" does not.
     """
     found = find(text, numbers=kind in ("math", "numeric"))
-    return found.answer if found and not found.others else None
+    return found.answer if found and found.settled else None
 
 
 def find(text: str, numbers: bool = True) -> Found | None:

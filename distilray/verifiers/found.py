@@ -8,10 +8,11 @@ from typing import NamedTuple
 class Found(NamedTuple):
     """A final answer as it was written, and by which rule it was found.
 
-    `others` are the values that could be meant as well, where the text does not say which of them is: an answer that
-    is none of them all is wrong, but one of several is not a stated one.
+    `others` are values that could be meant as well: an answer that is one of them is not judged wrong. Where `settled`
+    is False, the text does not say which of them all is meant, so that none is right, either.
     """
 
     answer: str
     how: str
     others: tuple[str, ...] = ()
+    settled: bool = True

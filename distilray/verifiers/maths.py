@@ -51,7 +51,9 @@ def verify_maths(answer: str, reference: str | int | float | Sequence[str], *, r
     try:
         return _verdict(found, expected, relative, prose=bool(_PROSE.search(answer)))
     except TooLarge:
-        return undecided("a number is too large to be worked out", extracted=found.answer, found=found.how)
+        return undecided(
+            "no verdict within reach: a number is too large to be worked out", extracted=found.answer, found=found.how
+        )
     except Unreadable as error:
         return undecided(f"{shorten(error)} cannot be read as a formula", extracted=found.answer, found=found.how)
 
@@ -103,7 +105,7 @@ def _reference(text: str) -> str:
     """A worked solution's answer; a bare reference as it is."""
     if "\\boxed" in text or "####" in text or "<answer>" in text or "\n" in text.strip():
         found = find(text)
-        return found.answer if found and not found.others else text
+        return found.answer if found and found.settled else text
     return text
 
 
@@ -111,10 +113,10 @@ def _means(found: Found, expected: str, relative: float) -> bool | None:
     """Whether what was found is `expected`; None where it is prose with several numbers of which that is one."""
     gold, given = plain_latex(expected), plain_latex(found.answer)
     if tight(given) == tight(gold):
-        return not found.others or None
+        return found.settled or None
     gold_value, value = read_value(gold), read_value(given)
     if same(value, gold_value, relative):
-        return not found.others or None
+        return found.settled or None
     # "还剩9页" or "she has 10 dollars left": prose around the one number that the reference is.
     if isinstance(gold_value, Scalar) and _PROSE.search(given):
         if found.how == "announced" and (leading := _LEADING.match(found.answer)):
@@ -123,7 +125,7 @@ def _means(found: Found, expected: str, relative: float) -> bool | None:
         met = [number for number in numbers if _in_prose(given, number, gold_value, relative)]
         if met and len(numbers) > 1:
             stated = closing(found.answer)
-            if stated is None or stated.others:
+            if stated is None or not stated.settled:
                 return None
             return _in_prose(given, plain_latex(stated.answer), gold_value, relative)
         return bool(met)
@@ -132,4 +134,6 @@ def _means(found: Found, expected: str, relative: float) -> bool | None:
 
 def _in_prose(given: str, number: str, gold: Scalar, relative: float) -> bool:
     with_unit = given[max(given.rfind(number), 0) :]
+    if with_unit.count("}") > with_unit.count("{"):
+        with_unit = number  # 8\sqrt{3} square inches
     return any(same(read_value(plain_latex(one)), gold, relative) for one in (with_unit, number))

@@ -36,7 +36,8 @@ _ESCAPED = re.compile(
     r"(?<!\\)\\\\(?=(?:d?frac|tfrac|left|right|boxed|text|sqrt|pi|infty|cdot|times|le|ge|leq|geq|in|cup|cap|math\w+|begin|end|pm|circ)"
     r"(?![a-z]))"
 )
-_FRAC_SHORT = re.compile(r"\\frac\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]))")
+_FRAC_PART = r"\s*(?:\{([^{}]*)\}|(\d|[a-zA-Z]|\\(?:pi|theta|alpha|beta)))"
+_FRAC_SHORT = re.compile(rf"\\frac{_FRAC_PART}{_FRAC_PART}")
 _MIXED = re.compile(
     r"(?<![\w.}])(-?)(\d+)\s*(?:\\frac\{(\d+)\}\{(\d+)\}|(?<=\d)(?:\s+|\s*又\s*)(\d+)\s*/\s*(\d+)(?![\d/]))", re.ASCII
 )

@@ -12,6 +12,7 @@ from distilray.verifiers.notation import plain_latex
 from distilray.verifiers.values import Scalar, read_value
 
 LETTERS = "ABCDEFGHIJ"
+_LONGEST = 1000  # characters of a phrase, or of an option that it repeats
 _CIRCLED = {chr(0x2460 + n): str(n + 1) for n in range(20)}
 _WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x3010: 0x5B, 0x3011: 0x5D}
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textnormal|mathsf|mbox|bm)\s*\{([^{}]*)\}")
@@ -122,6 +123,8 @@ class Options:
 
     def named_in(self, part: str) -> Named | None:
         """The options that a short phrase names; None where it names none with confidence."""
+        if len(part) > _LONGEST:
+            return None
         part = _WRAPPED.sub(r"\1", part).strip(" \t\n*_`$\"'“”").rstrip(".。,")
         denied = _REST.search(part)
         if denied:

@@ -52,7 +52,7 @@ _SQUARE = re.compile(r"^(?:square\s*|sq\.?\s*|平方)(.+)$|^(.+?)\s*(?:\^\{?2\}?
 _CUBE = re.compile(r"^(?:cubic\s*|立方)(.+)$|^(.+?)\s*(?:\^\{?3\}?|³)$")
 _PREFIX = re.compile(r"^(-?)\s*(?:\\?\$|US\$|USD|￥|¥|€|£|RMB)\s*(-?[\d.(\\].*)$")
 _SIGN = {"$": "dollars", "US$": "dollars", "USD": "dollars", "￥": "yuan", "¥": "yuan", "RMB": "yuan", "€": "euros"}
-_WORD = r"[A-Za-z°¢$€\u4e00-\u9fff][A-Za-z.°\u4e00-\u9fff-]*(?:[\^{}²³23]{1,4})?"
+_WORD = r"[A-Za-z°¢$€\u4e00-\u9fff](?:[A-Za-z.°\u4e00-\u9fff]|-(?=[A-Za-z]))*(?:[\^{}²³23]{1,4})?"
 _WORDS = re.compile(rf"^(.*?[\d)}}%])(\s*)({_WORD}(?:(?:\s*/\s*|\s+){_WORD})*)\s*[.。]?$", re.DOTALL)
 _LONGEST = 300  # characters of a quantity
 _EXPRESSION_WORDS = frozenset(["pi", "e", "i", "x", "y", "z", "n", "k", "a", "b", "c", "t", "r", "and", "or"])

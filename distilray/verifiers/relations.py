@@ -6,8 +6,8 @@ x>3            3<x             the same, and so is 2x>6; x>-3 is not
 
 from __future__ import annotations
 
-import itertools
 import re
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from distilray.verifiers.expressions import Unreadable, refuse_what_is_large, same_expression, sympy_of
@@ -41,7 +41,7 @@ def relation_in(text: str) -> Relation | None:
 def sides_of(text: str) -> list[str]:
     """The sides of an equation or of a chain of them, those in brackets not counted."""
     places = [-1, *(place for place, here in enumerate(text) if here == "=" and _outside(text, place)), len(text)]
-    return [text[one + 1 : other].strip() for one, other in itertools.pairwise(places)]
+    return [text[one + 1 : other].strip() for one, other in pairwise(places)]
 
 
 def _outside(text: str, place: int) -> bool:

@@ -2,8 +2,8 @@ r"""Other ways to write sets of numbers, as the intervals that they are: \mathbb
 
 from __future__ import annotations
 
-import itertools
 import re
+from itertools import pairwise
 
 from distilray.verifiers.expressions import number_of
 
@@ -61,4 +61,4 @@ def _without(points: list[str]) -> str:
     if not left_out or None in values.values():
         return ""
     ends = [r"-\infty", *sorted(values, key=lambda point: values[point] or 0), r"\infty"]
-    return r" \cup ".join(f"({low}, {high})" for low, high in itertools.pairwise(ends))
+    return r" \cup ".join(f"({low}, {high})" for low, high in pairwise(ends))

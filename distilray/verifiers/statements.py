@@ -2,8 +2,8 @@ r"""Announced answers: what follows "the answer is", `A:` on the last line, 答�
 
 from __future__ import annotations
 
-import itertools
 import re
+from itertools import pairwise
 
 from distilray.verifiers.formulas import Formula, formulas
 
@@ -37,6 +37,11 @@ _CLAUSE = re.compile(
 _IS = re.compile(r"\b(?:is|are|equals?)\b|=|是|为")
 _LONE = re.compile(
     r"(?:\*\*\s*)?=?\s*[-+]?\s*[$€£¥￥]?\s*-?\d[\d,]*(?:\.\d+)?(?:/\d+)?\s*%?\s*(?:\*\*)?[.。]?|\*\*[^*\n]*\d[^*\n]{0,20}\*\*\.?"
+)
+_ADVERBS = re.compile(
+    r"(?:(?:therefore|thus|then|now|simply|just|exactly|approximately|about|also|only|still|indeed|actually|clearly|roughly"
+    r"|around|equal\s+to|given\s+by|a\s+total\s+of)\b[\s,:*]*)+(?=[$\d\\(*-])",
+    re.IGNORECASE,
 )
 _NOT = re.compile(r"\bnot\s+\S+?[,;]?\s+but\s+(?:rather\s+)?|\bnot\s+\S+?[,;]\s+(?=\S)", re.IGNORECASE)
 _JOINS = re.compile(r"\s*(?:,|、|，|;|；|and|or|和|或|及|与|\\text\{\s*(?:and|or)\s*\})+\s*")
@@ -88,9 +93,9 @@ def labelled_line(text: str, after: int = 0) -> str:
 
 
 def said_after(text: str) -> str:
-    """The sentence that follows an announcement, without what only explains it; its formula where it begins with
-    one."""
+    """The sentence after an announcement, without what only explains it; its formula where it begins with one."""
     text = _ADVERB.sub("", text[:1500].lstrip(" \t*:：_\n\"'“”,，"))
+    text = text[adverbs.end() :] if (adverbs := _ADVERBS.match(text)) else text
     spans = formulas(text)
     sentence = text[: _end(text, spans)]
     inside = [span for span in spans if span.end <= len(sentence) + 1]
@@ -118,7 +123,7 @@ def _end(text: str, spans: list[Formula]) -> int:
 def _joined(text: str, spans: list[Formula]) -> str:
     """The first formula, and those that "and" or a comma join to it: two solutions, not a calculation that follows."""
     joined = [spans[0].content]
-    for one, other in itertools.pairwise(spans):
+    for one, other in pairwise(spans):
         if not _JOINS.fullmatch(text, one.end, other.start):
             break
         joined.append(other.content)

@@ -21,7 +21,7 @@ _DECIMAL_COMMA = re.compile(r"-?(?:0,\d+|\d{4,},\d{1,2})")
 _LONGEST_TEXT, _DEEPEST = 4000, 30  # characters, and brackets within brackets, of an answer that is taken apart
 _LONGEST_NUMBER = 2000  # digits; beyond, a number is compared as a text
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")  # the degrees of cos 60° are no unit of its value
-_BASED = re.compile(r"(\d+)_\{?(\d{1,2})\}?", re.ASCII)
+_BASED = re.compile(r"(\d+(?:\.\d+)?)_\{?(\d{1,2})\}?", re.ASCII)
 _MATRIX = re.compile(r"\\begin\{([bpvBV]?(?:matrix|array)|smallmatrix)\}(?:\{[^{}]*\})?(.*?)\\end\{\1\}", re.DOTALL)
 _NAME = r"(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+|[a-zA-Z]\(\s*[a-zA-Z]\s*\))"
 _ASSIGNED = re.compile(rf"^\s*({_NAME}|[A-Za-z ]{{3,40}}|[\u4e00-\u9fff]+)\s*=\s*(.+)$", re.DOTALL)

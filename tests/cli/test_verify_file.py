@@ -94,3 +94,42 @@ def test_a_file_cut_short_is_no_traceback(tmp_path: Path, capsys: pytest.Capture
 def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert verify_file(str(tmp_path / "none.jsonl"), "math", False, 1, io.StringIO()) == 2
     assert "none.jsonl" in capsys.readouterr().err
+
+
+def judged(folder: Path, *pairs: object, kind: str = "math") -> list[dict]:
+    out = io.StringIO()
+    verify_file(written(folder, *pairs), kind, True, 1, out)
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_outputs_and_ground_truths_are_answers_and_references(tmp_path: Path):
+    pairs = [
+        {"output": "so 5", "ground_truth": "5"},
+        {"question": "2+3?", "answer": "#### 5", "output": "so it is 6"},
+        {"prediction": "4", "answers": ["3", "4"]},
+        {"answer": 5, "reference": 5},
+    ]
+    assert [verdict["right"] for verdict in judged(tmp_path, *pairs)[:-1]] == [True, False, True, True]
+
+
+def test_every_one_of_several_answers_is_judged(tmp_path: Path):
+    *verdicts, summary = judged(
+        tmp_path, {"output": ["so 5", "so 6", None], "reference": "5"}, {"answer": "5", "reference": "5"}
+    )
+    assert [(one["line"], one.get("sample"), one["right"]) for one in verdicts] == [
+        (1, 1, True), (1, 2, False), (1, 3, None), (2, None, True)
+    ]  # fmt: skip
+    assert summary["summary"] == {"total": 4, "right": 2, "wrong": 1, "undecided": 1}
+
+
+def test_a_line_without_an_answer_is_undecided_and_the_rest_is_judged(tmp_path: Path):
+    pairs = [
+        {"answer": None, "reference": "5"},
+        {"answer": "5", "reference": float("nan")},
+        {"answer": "5", "reference": "5"},
+    ]
+    first, second, third, _ = judged(tmp_path, *pairs)
+    assert (first["right"], second["right"], third["right"]) == (None, None, True)
+    assert first["line"] == 1
+    assert "no answer: null" in first["reason"]
+    assert "nan, which is no value" in second["reason"]

@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from distilray.driver import run
-from distilray.driver.residents import Residents, asked_by, asked_by_evaluations
+from distilray.driver.residents import Residents, asked_after, asked_by, asked_by_evaluations, asked_by_training
 from distilray.models import EchoModel
-from distilray.planning import Available, RepeatStage, plan
-from distilray.recipe import load_recipe
+from distilray.planning import Available, RepeatStage, TrainingStage, plan
+from distilray.recipe import TrainEntry, load_recipe
 from distilray.report import status
+from distilray.train import DPOSettings
 from tests.support.paths import RECIPES
 
 QUICKSTART = load_recipe(RECIPES / "quickstart.yaml")
@@ -53,12 +54,41 @@ def test_what_is_asked_after_a_stage_counts_rounds_and_benchmarks() -> None:
     phase: Any = plan(QUICKSTART, "s", Available(2, 0)).stages[0]
     asks_judge = replace(phase, models={"judge": judge})
     rounds = RepeatStage("steps/02-again", 3, "kept", None, {}, None, (asks_judge, replace(phase, models={})))
-    assert asked_by([replace(phase, models={"teacher": teacher}), rounds]) == [
+    assert asked_by([replace(phase, models={"teacher": teacher}), rounds], QUICKSTART) == [
         {"teacher": teacher},
         {"judge": judge},
         {},
     ]
     assert asked_by_evaluations(QUICKSTART) == [{"teacher": QUICKSTART.models["teacher"]}]
+
+
+def preferring(**settings: Any) -> TrainEntry:
+    """A training on pairs of the quickstart's student, by the name of its training."""
+    return TrainEntry(DPOSettings(name=QUICKSTART.train[0].name, student="student", max_steps=5, **settings))
+
+
+def test_engines_that_a_training_asks_as_they_are_stay_until_its_workers_start() -> None:
+    """Those of its reference: its own student as it was, or a model that it names."""
+    models = QUICKSTART.models
+    residents = Residents(CONTEXT, QUICKSTART, Available(64, 0, memory_gib=512))
+    running = {"teacher": models["teacher"], "student": models["student"]}
+    for settings, stays in (({}, "student"), ({"reference": "teacher"}, "teacher")):
+        entry = preferring(reference_by="engines", **settings)
+        assert asked_by_training(entry, QUICKSTART) == {stays: models[stays]}
+        assert residents.in_the_way(entry, running) == sorted(running.keys() - {stays})
+        other = running | {stays: models[stays].model_copy(update={"max_num_seqs": 3})}
+        assert sorted(residents.in_the_way(entry, other)) == ["student", "teacher"]
+    assert asked_by_training(preferring(reference_by="workers"), QUICKSTART) == {}
+    assert sorted(residents.in_the_way(preferring(reference_by="workers"), running)) == ["student", "teacher"]
+
+
+def test_what_is_asked_after_the_steps_is_each_trainings_and_the_benchmarks() -> None:
+    stage = TrainingStage("training/tuned", preferring(reference_by="engines"))
+    asked, benchmarks = {"student": QUICKSTART.models["student"]}, asked_by_evaluations(QUICKSTART)
+    assert asked_by([stage], QUICKSTART) == [asked]
+    recipe = QUICKSTART.model_copy(update={"train": [*QUICKSTART.train, stage.entry]})
+    assert asked_after(recipe) == [{}, asked, *benchmarks]
+    assert asked_after(recipe, 2) == benchmarks
 
 
 RECIPE = {

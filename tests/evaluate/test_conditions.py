@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 
-from distilray.checkpoints import template_hash
+import pytest
+
+from distilray.checkpoints import template_hash, template_ids
 from distilray.evaluate import conditions_of
 from distilray.models import EchoModel, OpenAIModel, Sampling, VLLMModel
 
@@ -21,6 +24,23 @@ def test_a_checkpoint_is_known_by_its_weights_and_its_template():
     assert found.template_hash == template_hash(folder)  # type: ignore[arg-type]
     assert found.template_sha256 is None or len(found.template_sha256) == hashlib.sha256().digest_size * 2
     assert found.sampling is not None and (found.sampling["temperature"], found.sampling["n"]) == (0.0, 1)
+
+
+def test_a_revision_of_a_hub_name_has_not_the_template_of_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """What the hub's cache holds as the last commit says nothing of a revision; nothing cached says nothing at all."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    repository = tmp_path / "models--owner--name"
+    unknown = conditions_of(VLLMModel(path="owner/name"), samples=1, judges={})
+    assert (unknown.template_hash, unknown.template_sha256) == (None, None)
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("c0ffee")
+    (repository / "snapshots" / "c0ffee").mkdir(parents=True)
+    (repository / "snapshots" / "c0ffee" / "chat_template.jinja").write_text("{{ messages }}")
+    cached = conditions_of(VLLMModel(path="owner/name"), samples=1, judges={})
+    assert cached.template_hash == template_ids("{{ messages }}")["hash"]
+    assert cached.template_sha256 == hashlib.sha256(b"{{ messages }}").hexdigest()
+    other = conditions_of(VLLMModel(path="owner/name", revision="v2"), samples=1, judges={})
+    assert (other.template_hash, other.template_sha256) == (None, None)
 
 
 def test_a_greedy_model_that_gives_several_answers_samples_them():

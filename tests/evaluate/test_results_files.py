@@ -73,6 +73,24 @@ def test_an_evaluation_is_published_with_its_conditions_and_every_answer(local_s
     assert rows[1]["truncated"] is True
 
 
+def test_a_template_that_was_not_at_hand_is_the_one_that_the_engines_used(local_store: Store):
+    """As of a name on the hub that only the engines' nodes have fetched; of a checkpoint at hand its files tell."""
+    units, result = evaluated(local_store)
+    manifest = Manifest.read(local_store, FOLDER)
+    assert manifest is not None and result.conditions is not None and result.conditions.template_hash is None
+    manifest.details["templates"] = {"teacher": {"hash": "5e0c1a2b3c4d", "sha256": "ab" * 32}, "judge": {"hash": "0"}}
+    manifest.write(local_store, FOLDER)
+    about = publish(local_store, FOLDER, units, result).conditions
+    assert about is not None and (about.template_hash, about.template_sha256) == ("5e0c1a2b3c4d", "ab" * 32)
+    [file] = [name for name in local_store.names(f"{FOLDER}/results") if name.endswith(".json")]
+    record = local_store.read_json(f"{FOLDER}/results/{file}")
+    assert record["chat_template_sha"] == "ab" * 32
+    assert record["distilray"]["conditions"]["template_hash"] == "5e0c1a2b3c4d"
+    result.conditions = msgspec.structs.replace(about, template_hash="0123456789ab", template_sha256="cd" * 32)
+    known = publish(local_store, FOLDER, units, result).conditions
+    assert known is not None and (known.template_hash, known.template_sha256) == ("0123456789ab", "cd" * 32)
+
+
 def test_publishing_again_replaces_and_the_units_of_the_stage_are_its_own(local_store: Store):
     units, result = evaluated(local_store)
     publish(local_store, FOLDER, units, result)

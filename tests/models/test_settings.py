@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from distilray.models import MODEL_KINDS, EchoModel, OpenAIModel, Price, Replicas, Sampling, VLLMModel, parse_model
+from distilray.models import (
+    MODEL_KINDS,
+    ClassifierModel,
+    EchoModel,
+    OpenAIModel,
+    Price,
+    Replicas,
+    Sampling,
+    VLLMModel,
+    parse_model,
+)
 
 
 def parse(**fields):
@@ -31,6 +45,27 @@ def test_an_unknown_kind_is_told_the_known_ones():
 def test_an_unknown_engine_setting_is_told_the_closest():
     with pytest.raises(ValidationError, match="enable_prefix_cache is not a setting.*enable_prefix_caching"):
         parse(path="a/b", engine={"enable_prefix_cache": True})
+
+
+def test_a_folder_is_found_from_where_the_recipe_is_read_and_not_from_where_an_engine_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Of every model alike: a student, and a teacher that a training starts."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "teacher").mkdir(parents=True)
+    for settings in (VLLMModel(path="models/teacher"), ClassifierModel(path="./models/teacher")):
+        assert settings.path == str(tmp_path / "models" / "teacher")
+    assert VLLMModel(path="owner/teacher").path == "owner/teacher"
+
+
+@pytest.mark.slow
+def test_looking_up_vllms_settings_prints_nothing_of_its_own():
+    """A plan whose recipe sets one begins with the plan, and not with what vLLM says of its import."""
+    program = (
+        "from distilray.models import VLLMModel; VLLMModel(path='owner/m', engine={'enable_chunked_prefill': True})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_an_engine_setting_that_has_a_name_of_ours_is_told_it():

@@ -17,6 +17,10 @@ pytestmark = pytest.mark.slow
 STYLES = {
     "A:": "{work}\nA: {result}",
     "Answer": "{work}\nAnswer {result}",
+    "Answer:": "{work}\n\nAnswer: {result}",
+    "hashes": "{work}\n#### {result}",
+    "json": '{{"reasoning": "{work}", "answer": "{result}"}}',
+    "euros": "{work}\nFinal answer: €{result}",
     "bold": "{work}\n**{result}**",
     "bold money": "{work}\n\n**Answer: ${result}**",
     "box": "{work}\n$\\boxed{{{result}}}$",

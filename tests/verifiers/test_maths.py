@@ -93,3 +93,28 @@ def test_the_cheap_numeric_check(answer: str, reference: str, is_right: bool):
 
 def test_the_cheap_check_does_not_decide_against_a_reference_without_a_number():
     assert numeric_equal("5", "x+y").right is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "is_right"),
+    [
+        ("A: 33", "33", True),
+        ("the answer is 3 + 4 = 7", "7", True),
+        ("the answer is 7 = 3 + 4", "7", True),
+        ("in total she owes -$10", "-10", True),
+        ("1.5e3", "1500", True),
+        ("in the 3rd week he has 5", "5", True),
+        ("5", ["4", "5"], True),
+        ("5", ["4", "6"], False),
+        ("5", float("nan"), None),
+        ("5", [], None),
+    ],
+)
+def test_the_cheap_check_reads_what_is_stated(answer: str, reference: object, is_right: bool | None):
+    assert numeric_equal(answer, reference).right is is_right  # type: ignore[arg-type]
+
+
+def test_a_formula_that_cannot_be_read_is_undecided_unless_it_is_the_same_text():
+    formula = r"\oint_{S} F \mid \mid dA"
+    assert verify_now("math", rf"\boxed{{{formula}}}", formula).right is True
+    assert verify_now("math", rf"\boxed{{{formula}}}", r"2\sqrt{x}").right is None

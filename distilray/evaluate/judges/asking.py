@@ -6,12 +6,12 @@ ask.value, ask.cached, ask.cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from distilray.evaluate.judges.cache import cache_at
 from distilray.evaluate.judges.verdict import Ask
-from distilray.models import BadReply
+from distilray.models import BadReply, Reply
 from distilray.prompts import Prompt
 from distilray.rows import Row, split_reasoning
 from distilray.steps import Model
@@ -30,7 +30,7 @@ async def ask_judge(
     """What ``judge`` says to ``prompt`` with the variables ``said``, as a number: ``value`` of its reply.
 
     ``cache`` is as in :class:`~distilray.evaluate.judges.judge.Judge`. A reply that cannot be read even when it is
-    asked for again is no error, but an :class:`Ask` without a value; its tokens are those of the first request.
+    asked for again is no error, but an :class:`Ask` without a value. All requests count in what it took.
     """
     kept = cache_at(cache)
     key = None if kept is None else kept.key(judge.identity, prompt.messages(row, **said), prompt.constraint)
@@ -39,18 +39,28 @@ async def ask_judge(
         if known.value is not None:
             return known
     [reply] = await judge.replies(prompt, row, **said)
-    spent: dict[str, Any] = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": reply.cost}
     if reply.finish_reason != "length":
-        ask = _read(prompt, value, reply.text, **spent)
+        ask = _read(prompt, value, reply.text, **_spent([reply]))
         if ask.value is not None:
             if kept is not None and key is not None:
                 await kept.put(key, reply)
             return ask
+    paid = [reply]
     try:
-        again = await judge.ask(prompt, row, **said)
+        again = await judge.ask(prompt, row, paid=paid, **said)
     except BadReply as error:
-        return Ask(None, str(error), **spent)
-    return Ask(value(again), _explanation(again), **spent)
+        return Ask(None, str(error), **_spent(paid))
+    return Ask(value(again), _explanation(again), **_spent(paid))
+
+
+def _spent(replies: Sequence[Reply]) -> dict[str, Any]:
+    """What all requests for one verdict took, those whose replies could not be read as well."""
+    return {
+        "requests": len(replies),
+        "tokens_in": sum(reply.tokens_in for reply in replies),
+        "tokens_out": sum(reply.tokens_out for reply in replies),
+        "cost": sum(reply.cost for reply in replies),
+    }
 
 
 def _read(prompt: Prompt[T], value: Callable[[T], float], text: str, **about: Any) -> Ask:

@@ -11,11 +11,13 @@ import msgspec
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One request to a judge and what became of it."""
+    """What a judge is asked for one verdict in one order, and what became of it."""
 
     value: float | None
     """What the reply says; None: it could not be read."""
     explanation: str = ""
+    requests: int = 1
+    """More than one where replies could not be read."""
     tokens_in: int = 0
     tokens_out: int = 0
     cost: float = 0.0
@@ -32,8 +34,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     agreed: bool | None
     """Whether the judge says the same in both orders; None where it was asked in one, or a reply could not be read."""
     asked: int
+    """Requests, those whose replies were found in the cache or could not be read as well."""
     unread: int
-    """Replies that could not be read."""
+    """Orders without a reply that could be read."""
     cached: int
     """Replies that were found in the cache."""
     tokens_in: int
@@ -57,7 +60,7 @@ def verdict_of(asks: Sequence[Ask], judge: str, version: str, prompt: str) -> Ve
     return Verdict(
         value=sum(read) / len(read) if whole else None,
         agreed=len(set(read)) == 1 if whole and len(values) > 1 else None,
-        asked=len(asks),
+        asked=sum(ask.requests for ask in asks),
         unread=len(values) - len(read),
         cached=sum(ask.cached for ask in asks),
         tokens_in=sum(ask.tokens_in for ask in asks),

@@ -50,6 +50,8 @@ class EngineInfo:
     """Most tokens of a prompt and its reply together; 0: unknown."""
     vocabulary: int
     versions: dict[str, str]
+    template: dict[str, str] = field(default_factory=dict)
+    """What identifies the chat template that it uses, as :func:`~distilray.checkpoints.template_ids` gives it."""
 
 
 @dataclass(frozen=True, slots=True)

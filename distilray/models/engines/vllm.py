@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from distilray.checkpoints import template_ids
 from distilray.models.engines.base import Engine, EngineInfo, Launch, log_of
 from distilray.models.engines.guard import await_gone, kill_group
 from distilray.models.engines.root_cause import ENDS, START, explained, size_of
@@ -118,7 +119,8 @@ class VLLMEngine(Engine):
         import vllm
 
         versions = {"vllm": vllm.__version__, "torch": torch.__version__, "ray": ray.__version__}
-        return EngineInfo(self.engine, self.context, self.llm.model_config.get_vocab_size(), versions)
+        template = template_ids(getattr(self.tokenizer, "chat_template", None))
+        return EngineInfo(self.engine, self.context, self.llm.model_config.get_vocab_size(), versions, template)
 
     async def _open(self) -> None:
         try:

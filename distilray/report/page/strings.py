@@ -202,9 +202,9 @@ STRINGS = {
     ),
     "judged by": ("{model} was judged by {judge} (version {version}).", "{model} 由 {judge} 评审（版本 {version}）。"),
     "judge took": (
-        "For {model} the judge was asked {asked} times: {unread} replies could not be read, {cached} were known; "
-        "{tokens} tokens written, cost {cost}.",
-        "为 {model} 共询问评审 {asked} 次：{unread} 个回复无法读出，{cached} 个已有记录；"
+        "For {model} the judge was asked {asked} times: {unread} verdicts could not be read, {cached} replies were "
+        "known; {tokens} tokens written, cost {cost}.",
+        "为 {model} 共询问评审 {asked} 次：{unread} 个结论无法读出，{cached} 个回复已有记录；"
         "生成 {tokens} 个词元，费用 {cost}。",
     ),
     "judge agreed": (

@@ -85,6 +85,8 @@ def launch(spec: TrainingSpec, tokens: list[str], step_range: StepRange | None =
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    if spec.engines.make_room is not None:
+        spec.engines.make_room()
     folder = f"{spec.out}/checkpoints"
     checkpoints.clear_rest(spec.store, folder, keep=checkpoints.newest(spec.store, folder))
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

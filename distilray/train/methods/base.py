@@ -101,6 +101,11 @@ class TrainingMethod(ABC):
         """Names of the recipe's models that are asked or loaded in addition to the student."""
         return set()
 
+    def asks_engines(self, settings: Any) -> set[str]:
+        """Those of them whose engines are asked before the workers start, with the recipe's own settings: they may run
+        already."""
+        return set()
+
     def costs(self, settings: Any) -> Costs:
         """What its workers' memory depends on, in addition to what every training's does."""
         packed = self.pack_to(settings) is not None

@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from distilray.checkpoints import known_config
-from distilray.models import EnginePools, ModelError, ScoreRequest
+from distilray.models import ModelError, ScoreRequest
 from distilray.runner import UnitAsker, ask_units
 from distilray.train.errors import CannotTrain
+from distilray.train.scoring.engines import engines_of
 from distilray.train.scoring.references import Pair, missing, read_pairs, write_reference
 from distilray.train.spec import TrainingSpec
 
@@ -46,8 +47,7 @@ def ask_engines(spec: TrainingSpec, tokens: Sequence[str], reference: str | None
     model = spec.models[name]
     if reference is None:
         model = model.model_copy(update={"path": spec.student_path})
-    with EnginePools(spec.engines.run, spec.engines.logs) as pools:
-        handles = pools.start({name: model})
+    with engines_of(spec.engines, name, model) as handles:
         reads = handles.pools[name].info.context - 1
         if settings.max_length > reads:
             raise CannotTrain(

@@ -113,6 +113,17 @@ def test_a_reply_that_cannot_be_read_is_asked_for_again_and_then_counted(tmp_pat
     assert (one.value, one.unread) == (None, 1)
 
 
+def test_all_that_was_asked_for_a_verdict_is_paid(tmp_path: Path):
+    """Both orders, and every reply that could not be read: 1 request for one order and 3 for the other."""
+    useless = [Reply("?", "stop", 30, 5, cost=0.25), Reply("A, or", "length", 30, 7, cost=0.5)]
+    read = [Reply(better(word), "stop", 30, 5, cost=0.25) for word in "BA"]
+    verdict = compared(tmp_path / "again", [read[0], *useless, read[1]])
+    assert (verdict.value, verdict.asked, verdict.unread) == (1.0, 4, 0)
+    assert (verdict.cost, verdict.tokens_in, verdict.tokens_out) == (1.25, 120, 22)
+    never = compared(tmp_path / "never", useless * 4)
+    assert (never.value, never.asked, never.unread, never.cost) == (None, 8, 2, 3.0)
+
+
 @pytest.mark.parametrize(
     "reply",
     ["A", '{"better": "A"}', '{"check": "x", "better": "a"}', '{"check": "x", "better": "C"}', "",

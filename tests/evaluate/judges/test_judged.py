@@ -66,7 +66,7 @@ def test_every_answer_is_graded_and_a_verdict_that_cannot_be_read_is_no_score(tm
     outcome, engine = go(tmp_path, step, row, m=["one", "<think>hm</think>\n\ntwo", "three"], j=replies)
     columns = outcome.columns
     assert (columns["correct"], columns["correct_share"], columns["unparsed"]) == ([8.0, 6.0, None], 7.0, 1)
-    assert (columns["judge_asked"], columns["judge_unread"], columns["judge_cached"]) == (3.0, 1.0, 0.0)
+    assert (columns["judge_asked"], columns["judge_unread"], columns["judge_cached"]) == (6.0, 1.0, 0.0)
     assert columns["reasons"][0] == "worth 8" and columns["agreed"] == [None, None, None]
     said = engine.questions("j")
     assert "hm" not in said[1].split("Answer:")[1] and row["reference"] in said[0]

@@ -7,9 +7,11 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from distilray.checkpoints import template_hash
 from distilray.models import (
     Constraint,
     EngineFailed,
@@ -80,6 +82,11 @@ def test_a_seed_gives_the_same_reply_in_whatever_company(handles):
     assert {answer[0].text for answer in ask_all(handles, *other_engine)} == {alone.text}
     ((differently_seeded,),) = ask_all(handles, request("what is 1 plus 1?", seed=78, temperature=1.0, max_tokens=20))
     assert differently_seeded.text != alone.text
+
+
+def test_an_engine_tells_which_template_it_uses(handles, tiny_model):
+    used = handles.pools["m"].info.template
+    assert used["hash"] == template_hash(Path(tiny_model)) and len(used["sha256"]) == 64
 
 
 def test_n_samples_differ_and_the_first_pays_for_the_prompt(handles):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import ray
 
 from distilray.checkpoints.student import local_student
 from distilray.models import VLLMModel
+from distilray.runner import Residency, Resources
 from distilray.storage import Store
 from distilray.train import CannotTrain, Engines, TokenManifest, TrainingSpec, prepare_tokens
 from distilray.train.methods.dpo.method import DPO
@@ -61,6 +65,35 @@ def test_engines_give_the_log_probabilities_that_the_trainings_workers_give(
         for mine, theirs in zip(one, other, strict=True):
             np.testing.assert_allclose(mine, theirs, atol=2e-3)
             assert abs(mine.sum() - theirs.sum()) < 1e-2
+
+
+def elsewhere(spec: TrainingSpec, tokens: TokenManifest, folder: str, engines: Engines) -> TrainingSpec:
+    """The same training in a store of its own, whose pairs have no scores."""
+    other = replace(spec, store=Store(spec.store.full(folder)), engines=engines)
+    for path in tokens.paths:
+        other.store.write(path, spec.store.read(path))
+    return other
+
+
+@pytest.mark.long
+def test_engines_of_the_run_are_asked_where_they_are_the_reference_and_stay_up(
+    before: tuple[TrainingSpec, TokenManifest],
+) -> None:
+    spec, tokens = before
+    reference = ENGINE.model_copy(update={"path": spec.student_path})
+    context: Any = SimpleNamespace(run="a-run", logs=None, resources=Resources())
+    with Residency(context) as resident:
+        [engine] = resident.handles({"tiny": reference}).pools["tiny"].engines
+        asked = elsewhere(spec, tokens, "asked", Engines("a-run", resident=resident))
+        DPO().prepare_in_driver(asked, tokens)
+        assert missing(asked.store, tokens.paths) == []
+        assert ray.get(engine.actor.stats.remote())["replies"] == 2 * 48  # type: ignore[attr-defined]
+        assert resident.running == {"tiny": reference}
+        resident.release(["tiny"])
+        resident.handles({"tiny": reference.model_copy(update={"max_num_seqs": 8})})
+        own = elsewhere(spec, tokens, "own", Engines("a-run", resident=resident))
+        DPO().prepare_in_driver(own, tokens)
+        assert missing(own.store, tokens.paths) == [] and resident.running == {}
 
 
 @pytest.mark.long

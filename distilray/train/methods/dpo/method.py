@@ -109,6 +109,9 @@ class DPO(TrainingMethod):
             return {settings.reference}
         return {settings.student} if settings.reference_by == "engines" else set()
 
+    def asks_engines(self, settings: DPOSettings) -> set[str]:
+        return self.models(settings) if settings.reference_by == "engines" else set()
+
     def costs(self, settings: DPOSettings) -> Costs:
         beside: tuple[str, ...] = ()
         # A student with adapters is its own reference without them.

@@ -37,6 +37,9 @@ class SimPO(DPO):
     def models(self, settings: SimPOSettings) -> set[str]:
         return set()
 
+    def asks_engines(self, settings: SimPOSettings) -> set[str]:
+        return set()
+
     def costs(self, settings: SimPOSettings) -> Costs:
         return Costs(sequences=self.sequences)
 
