@@ -1,0 +1,14 @@
+from .checking import Checked as Checked
+from .checking import Refusal as Refusal
+from .checking import check_documents as check_documents
+from .documents import Document as Document
+from .documents import ManifestError as ManifestError
+from .documents import read_documents as read_documents
+from .fields import Field as Field
+from .fields import Finding as Finding
+from .gates import GATES as GATES
+from .gates import parse_gates as parse_gates
+from .rules.registry import THEMES as THEMES
+from .schemas import Schemas as Schemas
+from .subjects import KINDS as KINDS
+from .subjects import Subject as Subject
