@@ -8,6 +8,11 @@ from .fields import Field as Field
 from .fields import Finding as Finding
 from .gates import GATES as GATES
 from .gates import parse_gates as parse_gates
+from .manifests.rendering import Rendered as Rendered
+from .manifests.rendering import render as render
+from .manifests.settings import CannotRender as CannotRender
+from .manifests.settings import RenderSettings as RenderSettings
+from .manifests.sizing import NodeGroup as NodeGroup
 from .rules.registry import THEMES as THEMES
 from .schemas import Schemas as Schemas
 from .subjects import KINDS as KINDS

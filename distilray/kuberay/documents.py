@@ -36,8 +36,8 @@ class Document:
 
 
 def read_documents(paths: Iterable[str]) -> list[Document]:
-    """The documents at ``paths``: files, directories (their ``*.yaml``, without those of a kustomization that are
-    patches), or ``-``, the standard input. Raises :class:`ManifestError`."""
+    """The documents at ``paths``: files, directories (their ``*.yaml`` at any depth, without those that are
+    patches of a kustomization), or ``-``, the standard input. Raises :class:`ManifestError`."""
     return [document for path in paths for document in _read(path)]
 
 
@@ -65,21 +65,17 @@ def documents_in(text: str, place: str) -> list[Document]:
 
 
 def _files(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml") and file.is_file())
+    files = sorted(file for file in folder.rglob("*.yaml") if file.is_file() and file.name != KUSTOMIZATION)
     if not files:
         raise ManifestError(f"{folder}: holds no *.yaml; give a directory of manifests")
-    left_out = {KUSTOMIZATION, *_patches(folder / KUSTOMIZATION)}
-    return [file for file in files if file.name not in left_out]
+    left_out = {file for place in folder.rglob(KUSTOMIZATION) for file in _parts(place)}
+    return [file for file in files if file.resolve() not in left_out]
 
 
-def _patches(kustomization: Path) -> set[str]:
+def _parts(kustomization: Path) -> Iterator[Path]:
     """Files of a kustomization that hold parts of manifests, or none, and so cannot be checked alone."""
-    if not kustomization.is_file():
-        return set()
-    names = set()
     for document in documents_in(kustomization.read_text("utf-8"), str(kustomization)):
-        for patch in document.value.get("patches") or []:
-            names.add(patch.get("path", ""))
+        names = [patch["path"] for patch in document.value.get("patches") or [] if "path" in patch]
         for generator in document.value.get("configMapGenerator") or []:
-            names |= {file.rpartition("=")[2] for file in generator.get("files") or []}
-    return names
+            names += [file.rpartition("=")[2] for file in generator.get("files") or []]
+        yield from ((kustomization.parent / name).resolve() for name in names)

@@ -1,4 +1,4 @@
-"""``distilray cluster check``: what it says of manifests, and its exit code."""
+"""``distilray cluster``: what it writes, what it says of manifests, and its exit codes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from distilray.errors import InputError
-from tests.support import command_line
+from tests.support import command_line, echo_recipe
 from tests.support.kuberay import changed, crds
 
 
@@ -58,3 +58,25 @@ def test_with_crds_an_unknown_field_is_refused(manifest: Path) -> None:
     ended = command_line.distilray("cluster", "check", str(manifest), "--crds", str(crds()))
     assert ended.code == InputError.exit_code
     assert "spec.backofLimit is 3: the CRD knows no such field; did you mean backoffLimit?" in ended.err
+
+
+def test_a_recipe_is_rendered_and_what_is_written_passes(tmp_path: Path) -> None:
+    recipe, out = echo_recipe.write(tmp_path), tmp_path / "deploy"
+    ended = command_line.distilray("cluster", "render", recipe, "--out", str(out), "models.teacher.replicas=3")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"files in {out}: {out}/README.md has the commands" in ended.out
+    assert ended.out.startswith("cpu          1 to ")
+    job = yaml.safe_load((out / "run" / "rayjob.yaml").read_text("utf-8"))
+    assert job["spec"]["entrypoint"].endswith("--run /runs/echo models.teacher.replicas=3")
+    assert command_line.distilray("cluster", "check", str(out)).code == 0
+    again = command_line.distilray("cluster", "render", recipe, "--out", str(out), "--queue", "team", "--retries", "5")
+    assert again.code == 0
+    job = yaml.safe_load((out / "run" / "rayjob.yaml").read_text("utf-8"))
+    assert (job["spec"]["suspend"], job["spec"]["backoffLimit"]) == (True, 5)
+
+
+def test_a_directory_of_someone_elses_is_left_alone(tmp_path: Path) -> None:
+    recipe = echo_recipe.write(tmp_path)  # beside its rows
+    ended = command_line.distilray("cluster", "render", recipe, "--out", str(tmp_path))
+    assert ended.code == InputError.exit_code
+    assert "is not empty, and `distilray cluster render` did not write it; give another directory" in ended.err
