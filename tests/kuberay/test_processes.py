@@ -25,6 +25,8 @@ from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 STUDENT = "package://distilray.practice/checkpoints/student_warm"
+DESCRIPTION = 'it\'s "5 $HOME" (five); and `more`'
+"""What two shells would change if it were not quoted for both."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def here() -> Iterator[Here]:
     """The cluster of a rendered RayJob, with token authentication."""
     folder = Path(tempfile.mkdtemp(prefix="kr-"))  # short: Ray's sockets lie in it
     (folder / "data").mkdir()
-    found = render(echo_recipe.write(folder / "data", rows=300), RenderSettings())
+    overrides = [f"description={DESCRIPTION}"]
+    found = render(echo_recipe.write(folder / "data", rows=300), RenderSettings(), overrides)
     job = yaml.safe_load(found.files["run/rayjob.yaml"])["spec"]
     recipe = yaml.safe_load(found.files["storage/recipe.yaml"])["data"]["recipe.yaml"]
     with Processes(job["rayClusterSpec"], recipe, folder, secrets.token_hex(32)) as processes:
@@ -58,6 +61,7 @@ def test_a_job_is_submitted_once_and_runs_the_recipe(here: Here) -> None:
     assert done.returncode == 0, said
     store = Store(str(processes.folder / "runs" / "echo"))
     assert store.read_json("run.json")["state"] == "finished", said
+    assert yaml.safe_load(store.read("recipe.yaml"))["description"] == DESCRIPTION
     again = processes.run(command)  # as a submitter's pod that was started anew: it follows, and submits nothing
     assert again.returncode == 0 and "done in" in again.stdout
     listed = processes.run(f"ray job list --address {processes.address}").stdout

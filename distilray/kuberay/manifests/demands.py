@@ -61,7 +61,7 @@ def demands(recipe: Recipe, accelerator: str, available: Available) -> list[Dema
     for entry in recipe.all_steps():
         step = entry.named.step
         names = {name for chosen in step.models_used().values() for name in chosen} if isinstance(step, Step) else set()
-        found.append(_asking(recipe, f"step {entry.name}", {name: models[name] for name in names}, accelerator))
+        found.append(_asking(recipe, f"step {entry.name}", {name: models[name] for name in sorted(names)}, accelerator))
     found += [_training(recipe, need, accelerator) for need in training_needs(recipe, available)]
     asking = (_asking(recipe, title, asked, accelerator) for title, asked in _evaluations(recipe))
     found += [replace(demand, is_benchmark=True) for demand in asking]
@@ -124,7 +124,7 @@ def _evaluations(recipe: Recipe) -> Iterator[tuple[str, dict[str, ModelSettings]
     """Each model on each benchmark, with those that judge it."""
     students = [entry.settings.student for entry in trained(recipe)]
     for benchmark in recipe.evaluate:
-        judges = {name: recipe.models[name] for name in benchmark.judges()}
+        judges = {name: recipe.models[name] for name in sorted(benchmark.judges())}
         for name in benchmark.models:
             asked = students[-1] if name in (STUDENT_BEFORE, STUDENT_AFTER) and students else name
             if asked in recipe.models:
