@@ -122,11 +122,11 @@ def _training(recipe: Recipe, need: TrainingNeed, accelerator: str) -> Demand:
 
 def _evaluations(recipe: Recipe) -> Iterator[tuple[str, dict[str, ModelSettings]]]:
     """Each model on each benchmark, with those that judge it."""
-    students = [entry.settings.student for entry in trained(recipe)]
+    students, models = [entry.settings.student for entry in trained(recipe)], recipe.all_models()
     for benchmark in recipe.evaluate:
         judges = {name: recipe.models[name] for name in sorted(benchmark.judges())}
         for name in benchmark.models:
             asked = students[-1] if name in (STUDENT_BEFORE, STUDENT_AFTER) and students else name
-            if asked in recipe.models:
-                answering = benchmark.asked_of(recipe.models[asked])
+            if asked in models:
+                answering = benchmark.asked_of(models[asked])
                 yield f"benchmark {benchmark.name} of {name}", {name: answering, **judges}

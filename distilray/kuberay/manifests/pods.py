@@ -61,7 +61,8 @@ def head_pod(objects: Objects, cpus: int, memory_gib: int) -> Manifest:
 def worker_pod(objects: Objects, group: NodeGroup, groups: Sequence[NodeGroup]) -> Manifest:
     """A pod of ``group``; drivers, which run on one, are told which nodes of ``groups`` may join."""
     image = objects.gpu_image if group.gpus else objects.image
-    variables = {} if group.gpus else {MAY_JOIN: may_join(groups)} if may_join(groups) else {}
+    told = may_join(groups)
+    variables = {MAY_JOIN: told} if told and not group.gpus else {}
     container = _container(objects, "ray-worker", image, (METRICS, SERVE_PORT), variables)
     container["resources"] = resources(group.cpus, group.memory_gib, group.gpus)
     template = _template(objects, container, _volumes(objects, group.shm_gib, group.scratch_gib))
