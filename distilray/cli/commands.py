@@ -18,6 +18,7 @@ COMMANDS = {
     "labels": "let people label rows, and see how far they agree with a run",
     "chat": "talk to a student in the terminal",
     "serve": "serve a student with an OpenAI-compatible API",
+    "cluster": "write and check manifests for Kubernetes clusters",
     "export": "export a run's kept rows with a card, or its student",
     "evaluate": "evaluate models on published benchmarks, or score recorded responses",
     "compare": "compare two evaluations: what changed, question by question",

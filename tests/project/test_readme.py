@@ -71,6 +71,10 @@ COVERED = {
     "distilray evaluate gsm8k --responses responses.jsonl --data-dir benchmarks": (
         "tests/evaluate/recorded/test_forms.py::test_every_form_is_read"
     ),
+    "distilray cluster render recipe.yaml --out deploy": (
+        "tests/cli/test_cluster.py::test_a_recipe_is_rendered_and_what_is_written_passes"
+    ),
+    "distilray cluster check deploy": "tests/cli/test_cluster.py::test_manifests_that_pass_are_counted",
     "distilray compare runs/first runs/second --html changes.html": (
         "tests/cli/test_compare.py::test_text_json_and_markdown_and_the_files_beside_them"
     ),
