@@ -99,3 +99,12 @@ def test_promtool_reads_every_query(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     done = subprocess.run(["promtool", "check", "rules", tmp_path / "rules.yaml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_lists_the_metrics_with_their_labels() -> None:
+    page = (ROOT / "cluster" / "README.md").read_text("utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| `distilray_")]
+    listed = {
+        name: tuple(re.findall(r"`(\w+)`", tags)) for names, tags in rows for name in re.findall(r"`(\w+)`", names)
+    }
+    assert listed == {name: metric.tags for name, metric in METRICS.items()}

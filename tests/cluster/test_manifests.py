@@ -250,3 +250,13 @@ def test_gates_that_are_off_by_default_are_named_where_they_are_needed() -> None
     assert "feature gate" in text("components/nightly") and "RayCronJob" in text("components/nightly")
     assert "feature gate" in text("overlays/nightly") and "feature gate" in text("components/network-policy")
     assert "feature gate" in text("components/monitoring") and "feature gate" in text("overlays/job-kueue")
+
+
+def test_the_page_lists_the_overlays_and_the_components() -> None:
+    page = (ROOT / "cluster" / "README.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    listed = {name for line in rows for name in re.findall(r"`([\w-]+)`", line.split("|")[1])}
+    assert set(OVERLAYS) <= listed
+    components = {path.parent.name for path in (ROOT / "cluster" / "components").glob("*/kustomization.yaml")}
+    [described] = [line for line in rows if line.startswith("| `components/`")]
+    assert components <= set(re.findall(r"`([\w-]+)`", described))
