@@ -7,6 +7,7 @@
 # EXTRA=cpu|gpu     which vLLM; by default gpu where nvidia-smi lists a GPU
 # PYTHON=python3.12 which Python
 # VENV=.venv        where
+# DEV=no            leaves out what only tests and lint need, as the images in cluster/docker do
 # TORCH_INDEX=URL   where the CPU build of torch comes from when it is not at hand
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -175,10 +176,10 @@ install_rest() {
         also+=(--overrides "$VENV/overrides.txt")
     fi
     say "ray, vllm, trl and the others for $EXTRA (one to four minutes the first time)"
-    install "${also[@]}" --editable ".[$EXTRA,dev]" && return
+    install "${also[@]}" --editable ".[$EXTRAS]" && return
     if [ -n "$EXTRA_INDEXES" ]; then
         say "  once more with pip's extra indexes"
-        UV_INDEX="$EXTRA_INDEXES" install "${also[@]}" --index-strategy unsafe-best-match --editable ".[$EXTRA,dev]" && return
+        UV_INDEX="$EXTRA_INDEXES" install "${also[@]}" --index-strategy unsafe-best-match --editable ".[$EXTRAS]" && return
     fi
     tail -n 15 "$LOG" >&2
     fail "the packages could not be installed" \
@@ -201,7 +202,9 @@ export UV_COMPILE_BYTECODE=1
 export DS_BUILD_OPS=0 # DeepSpeed compiles its kernels when they are first used, not here
 find_extra
 wait_for_another
-STAMP="$EXTRA $(cat pyproject.toml scripts/setup.sh | cksum)"
+EXTRAS="$EXTRA"
+if [ "${DEV:-yes}" != no ]; then EXTRAS="$EXTRA,dev"; fi
+STAMP="$EXTRAS $(cat pyproject.toml scripts/setup.sh | cksum)"
 if [ "$(cat "$VENV/.setup-done" 2>/dev/null)" = "$STAMP" ] && [ ! -e "$VENV/.installing" ] &&
     python_fits "$VENV/bin/python"; then exit 0; fi
 

@@ -1,6 +1,9 @@
 from .events import Event as Event
 from .events import Listener as Listener
 from .models_evaluated import evaluate_models as evaluate_models
+from .network import Exchange as Exchange
+from .network import NetworkTooSlow as NetworkTooSlow
+from .network import check_network as check_network
 from .outputs import export_run as export_run
 from .pilots import Forecast as Forecast
 from .pilots import count_rows as count_rows

@@ -16,7 +16,7 @@ from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
 from distilray.models import ClassifierModel, ModelSettings, VLLMModel
 from distilray.planning import TrainingStage
 from distilray.recipe import Recipe, TrainEntry
-from distilray.runner import Context, versions
+from distilray.runner import Context, RefreshedGauges, versions
 from distilray.steps import Step
 from distilray.storage import Store
 from distilray.train import Engines, OnProgress, TrainingSpec, TrainProgress, prepare_tokens, read_tokens
@@ -81,20 +81,21 @@ class Trainings:
     def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
         store, settings, students = self.context.store, entry.settings, self.students
         path, _ = self._starts_from(entry)
-        spec = TrainingSpec(
-            store=store,
-            out=folder,
-            method=entry.method,
-            settings=settings,
-            student_path=path,
-            template_variables=self._template_variables(entry),
-            resources=entry.resources,
-            models=self._models_used(entry),
-            engines=self._engines(entry),
-            fingerprint=mark,
-            on_progress=_reporter(store, folder, self.listen),
-        )
-        _train(spec, [unit for _, unit in units], self._demonstrating(entry))
+        with RefreshedGauges(store.shown, folder) as gauges:
+            spec = TrainingSpec(
+                store=store,
+                out=folder,
+                method=entry.method,
+                settings=settings,
+                student_path=path,
+                template_variables=self._template_variables(entry),
+                resources=entry.resources,
+                models=self._models_used(entry),
+                engines=self._engines(entry),
+                fingerprint=mark,
+                on_progress=_reporter(store, folder, self.listen, gauges),
+            )
+            _train(spec, [unit for _, unit in units], self._demonstrating(entry))
         if not store.exists(f"{folder}/final/{CARD}"):  # a kill may have come between
             _write_card(store, self.recipe, entry, folder, path)
         students.paths[settings.name] = f"{folder}/final"
@@ -184,8 +185,8 @@ def _train(spec: TrainingSpec, inputs: Sequence[UnitInput], step: Step | None) -
     spec.method.fit(spec, prepare_tokens(spec, inputs))
 
 
-def _reporter(store: Store, folder: str, listen: Listener) -> OnProgress:
-    """Puts the progress of the training in ``folder`` into the run, and tells ``listen``."""
+def _reporter(store: Store, folder: str, listen: Listener, gauges: RefreshedGauges) -> OnProgress:
+    """Puts the progress of the training in ``folder`` into the run and its metrics, and tells ``listen``."""
 
     def on_progress(progress: TrainProgress) -> None:
         rate = 0.0 if not progress.eta_s else max(progress.steps - progress.step, 0) / progress.eta_s
@@ -206,6 +207,13 @@ def _reporter(store: Store, folder: str, listen: Listener) -> OnProgress:
             "steps": [],
         }
         store.write_json("progress.json", details, durable=False)
+        gauges.show(
+            distilray_training_tokens_per_second=progress.tokens_per_second,
+            distilray_training_mfu=progress.mfu,
+            distilray_training_loss=progress.loss,
+            distilray_training_step=progress.step,
+            distilray_training_steps=progress.steps,
+        )
         listen(Event("progress", folder, progress.stage, details))
 
     return on_progress

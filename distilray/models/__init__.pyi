@@ -1,3 +1,4 @@
+from .client.busy import Busy as Busy
 from .client.busy import BusyPlaces as BusyPlaces
 from .client.client import PoolClient as PoolClient
 from .client.handles import PoolHandle as PoolHandle

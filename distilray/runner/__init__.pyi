@@ -9,6 +9,8 @@ from .engine_pass import ask_units as ask_units
 from .global_stage import run_global as run_global
 from .identity import sources_identity as sources_identity
 from .ingest import run_sources as run_sources
+from .metrics import METRICS as METRICS
+from .metrics import RefreshedGauges as RefreshedGauges
 from .package_versions import versions as versions
 from .phases import run_phase as run_phase
 from .residency import Residency as Residency

@@ -169,7 +169,7 @@ def _count_places(counted: Manifest, progress: Progress) -> None:
         return  # it was over before the first report
     counted.details["start_seconds"] = counted.details.get("start_seconds", 0.0) + (progress.first_row_s or 0.0)
     places = counted.details.setdefault("places", {})
-    for model, busy in progress.places.sample().items():
+    for model, busy in progress.sample().items():
         total = places.setdefault(model, {"busy_s": 0.0, "place_s": 0.0})
         total["busy_s"] += busy.busy_s
         total["place_s"] += busy.place_s

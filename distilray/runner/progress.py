@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from distilray.ledger import Manifest
-from distilray.models import BusyPlaces, PoolHandles
+from distilray.ledger import Manifest, StepCounts
+from distilray.models import Busy, BusyPlaces, PoolHandles
 from distilray.runner.context import Context
+from distilray.runner.metrics import StageMetrics, outcomes_since
 from distilray.runner.monitor import reports
 from distilray.runner.stage import Phase
 from distilray.runner.throughput import Throughput
@@ -25,6 +26,8 @@ class Progress:
         self.monitor = monitor
         self.started = time.monotonic()
         self.units_at_start = counted.units
+        self.metrics = StageMetrics(context.store.shown, phase.name)
+        self.counted_before = {step.name: StepCounts(step.name).add(step) for step in counted.steps}
         self.throughput = Throughput()
         self.waiting = ""
         """For what no row is worked on yet: ``"engines of teacher"``."""
@@ -43,14 +46,27 @@ class Progress:
         self._thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._over.set()
         self._thread.join()
+        if kind is None:  # else the monitor may be lost
+            self.metrics.models(_sums(reports(self.monitor)["runners"])[0])
+        self.metrics.rows(outcomes_since(self.counted.steps, self.counted_before))
 
     def working(self, handles: PoolHandles) -> None:
         """The engines can answer."""
         self.waiting = ""
         self._handles, self._worked_since = handles, time.time()
+
+    def sample(self) -> dict[str, Busy]:
+        """By model, how busy its engines' places were since the first row; empty before that."""
+        if self.places is None:
+            return {}
+        busy, engines = self.places.sample(), self.places.engines
+        for model, seconds in busy.items():
+            gpus = sum(bundle.get("GPU", 0) for bundle in self.phase.models[model].bundles())
+            self.metrics.places(model, seconds.busy_s, seconds.place_s, engines[model], gpus)
+        return busy
 
     def _watch(self, live: Mapping[str, dict[str, Any]]) -> None:
         began = [report["began"] for report in live.values() if report["began"]]
@@ -65,24 +81,16 @@ class Progress:
     def _write(self) -> None:
         seconds = max(time.monotonic() - self.started, 1e-6)
         live = reports(self.monitor)["runners"]
-        models: dict[str, dict[str, float]] = {}
-        outcomes: dict[str, dict[str, int]] = {}
-        for report in live.values():
-            for model, usage in report["models"].items():
-                into = models.setdefault(model, {"tokens_in": 0, "tokens_out": 0, "replies": 0, "cost": 0.0})
-                for name in into:
-                    into[name] += usage[name]
-            for step, counts in report["outcomes"].items():
-                into_step = outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
-                for kind, n in counts.items():
-                    into_step[kind] += n
+        models, outcomes = _sums(live)
+        self.metrics.models(models)
+        self.metrics.rows(outcomes)
         units, rows, ended = (sum(report[name] for report in live.values()) for name in ("units", "rows", "ended"))
         if live:
             written = {model: int(usage["tokens_out"]) for model, usage in models.items()}
             self.throughput.add(time.monotonic(), ended, written)
         self._watch(live)
         if self.places is not None:
-            shares = {model: round(busy.share, 4) for model, busy in self.places.sample().items()}
+            shares = {model: round(busy.share, 4) for model, busy in self.sample().items()}
             for model in models.keys() & shares.keys():
                 models[model]["busy_share"] = shares[model]
                 models[model]["engines"] = self.places.engines[model]
@@ -105,3 +113,21 @@ class Progress:
         }
         self.context.store.write_json("progress.json", progress, durable=False)
         self.context.on_progress(progress)
+
+
+def _sums(live: Mapping[str, dict[str, Any]]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, int]]]:
+    """Over the reports of all runners: usage by model, and rows by step and outcome."""
+    models: dict[str, dict[str, float]] = {}
+    outcomes: dict[str, dict[str, int]] = {}
+    for report in live.values():
+        for model, usage in report["models"].items():
+            into = models.setdefault(
+                model, {"tokens_in": 0, "tokens_out": 0, "replies": 0, "unreadable": 0, "cost": 0.0}
+            )
+            for name in into:
+                into[name] += usage[name]
+        for step, counts in report["outcomes"].items():
+            into_step = outcomes.setdefault(step, {"kept": 0, "rejected": 0, "failed": 0})
+            for kind, n in counts.items():
+                into_step[kind] += n
+    return models, outcomes

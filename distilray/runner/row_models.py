@@ -7,6 +7,7 @@ key in the reply log (so that it is paid for once), and its place in the row's a
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, overload
@@ -96,6 +97,8 @@ class ModelAccess:
     """For ``distilray try``, which shows what was asked."""
     weights_ids: dict[str, str] = field(default_factory=dict)
     """Those of the models as far as they are known; to compute one, a checkpoint is read."""
+    unreadable: Counter[str] = field(default_factory=Counter)
+    """Model to the replies that could not be read and were paid for in this session."""
     _samplings: dict[tuple[str, bool, bool], tuple[Sampling, bytes]] = field(default_factory=dict)
 
     def weights(self, model: str) -> str:
@@ -238,18 +241,19 @@ class RowModel:
         messages = prompt.messages(row, **variables)
         call = self._models._next_call()
         bad: BadReply | None = None
-        for attempt in range(self._models._access.attempts):
+        access = self._models._access
+        for attempt in range(access.attempts):
             [reply] = await self._models._replies(self._name, prompt, messages, call, attempt, 1)
             if paid is not None:
                 paid.append(reply)
-            if reply.finish_reason == "length":
-                bad = BadReply(f"{prompt.name}: reply cut by length at {reply.tokens_out} tokens", reply.text)
-                continue
             try:
+                if reply.finish_reason == "length":
+                    raise ValueError(f"reply cut by length at {reply.tokens_out} tokens")
                 # A deep-thinking model's thoughts come before its reply and are no part of it.
                 return prompt.parse(split_reasoning(reply.text)[1])
             except ValueError as error:
                 bad = BadReply(f"{prompt.name}: {error}", reply.text)
+                access.unreadable[self._name] += not reply.replayed
         assert bad is not None
         raise bad
 

@@ -225,6 +225,7 @@ class RowRunner:
                         "tokens_in": model.tokens_in,
                         "tokens_out": model.tokens_out,
                         "replies": model.replies,
+                        "unreadable": session.access.unreadable[name],
                         "cost": model.cost,
                     }
                     for name, model in usage.items()

@@ -12,6 +12,7 @@ import pytest
 
 from distilray.ledger import ReplyLog
 from distilray.models import (
+    BadReply,
     ClassifierModel,
     ClassifyRequest,
     EchoModel,
@@ -22,7 +23,7 @@ from distilray.models import (
     ScoreRequest,
 )
 from distilray.models.scores import pack
-from distilray.prompts import PLAIN
+from distilray.prompts import JUDGE, PLAIN
 from distilray.rows import Row
 from distilray.runner import ModelAccess, RowUsage
 from distilray.storage import Store
@@ -106,3 +107,17 @@ def test_a_mean_log_probability_is_bought_once(tmp_path: Path) -> None:
     assert asyncio.run(again.mean_log_prob([5, 6, 7, 8, 9], 2)) == pytest.approx(-1)
     assert len(client.requests) == 1
     assert usage.by_model["m"] == [2, 2, 1, 10, 0, 0.5]
+
+
+def test_replies_that_cannot_be_read_are_counted_where_they_are_paid_for(tmp_path: Path) -> None:
+    said = [Reply("nothing", "stop", 5, 2), Reply('{"check": "so fa', "length", 5, 9), Reply("nothing", "stop", 5, 2)]
+    access = ModelAccess(Client(lambda request: [said.pop(0)]), MODELS, 7)
+    first = log(tmp_path)
+    with pytest.raises(BadReply, match="judge: "):
+        asyncio.run(access.models_for(ROW, "judge", first, RowUsage())["m"].ask(JUDGE, ROW, answer="5"))
+    assert access.unreadable == {"m": 3} and not said
+    first.close()
+    again = ModelAccess(Client(lambda request: []), MODELS, 7)
+    with pytest.raises(BadReply):
+        asyncio.run(again.models_for(ROW, "judge", log(tmp_path), RowUsage())["m"].ask(JUDGE, ROW, answer="5"))
+    assert not again.unreadable["m"]
