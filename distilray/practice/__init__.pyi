@@ -1,6 +1,7 @@
 from .arithmetic import Problem as Problem
 from .arithmetic import problems as problems
 from .arithmetic import split_of as split_of
+from .planted.model import PlantedModel as PlantedModel
 from .records import SOURCES as SOURCES
 from .records import make as make
 from .roles import measure as measure

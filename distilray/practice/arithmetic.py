@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from itertools import product
+from operator import itemgetter
+from typing import Any, Literal, get_args
 
 Language = Literal["en", "zh"]
 Operation = Literal["+", "-"]
@@ -95,6 +98,45 @@ def draw_problem(
     question = rng.choice(_QUESTIONS[language + operation])
     text = question.format(name=rng.choice(_NAMES[language]), things=rng.choice(_THINGS[language]), a=a, b=b)
     return Problem(language, operation, a, b, text)
+
+
+def _pattern(language: Language, question: str) -> re.Pattern[str]:
+    """Finds the problems that ``question`` words."""
+    holes = {"a": r"(?P<a>\d+)", "b": r"(?P<b>\d+)"}
+    holes |= {hole: f"(?:{'|'.join(words[language])})" for hole, words in (("name", _NAMES), ("things", _THINGS))}
+    pattern = re.escape(question)
+    for hole, found in holes.items():
+        pattern = pattern.replace(re.escape(f"{{{hole}}}"), found)
+    return re.compile(pattern)
+
+
+_PATTERNS: list[tuple[Language, Operation, str, re.Pattern[str]]] = [
+    (language, operation, question, _pattern(language, question))
+    for language, operation in product(get_args(Language), get_args(Operation))
+    for question in _QUESTIONS[language + operation]
+]
+
+
+def read_problem(text: str) -> Problem | None:
+    """The first problem that ``text`` asks; None if it asks none of the world's."""
+    found = [
+        (match.start(), Problem(language, operation, int(match["a"]), int(match["b"]), match[0]))
+        for language, operation, _, pattern in _PATTERNS
+        if (match := pattern.search(text))
+    ]
+    return min(found, key=itemgetter(0))[1] if found else None
+
+
+def in_other_words(problem: Problem, rng: random.Random) -> Problem:
+    """The same numbers and operation, asked by another question about other things."""
+    language = problem.language
+    others = [
+        question
+        for *kind, question, pattern in _PATTERNS
+        if kind == [language, problem.operation] and not pattern.search(problem.text)
+    ]
+    words = {"name": rng.choice(_NAMES[language]), "things": rng.choice(_THINGS[language])}
+    return replace(problem, text=rng.choice(others).format(a=problem.a, b=problem.b, **words))
 
 
 def record(problem: Problem) -> dict[str, Any]:
