@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from distilray.planning import Plan, needs, parse_machines, plan
+from distilray.planning import Available, Plan, needs, parse_machines, plan
 from distilray.prompts import SYSTEM_TURNS
 from distilray.recipe import Recipe, load_recipe
 from distilray.steps import AlignTrace, Rewrite, ShortenTrace
@@ -82,3 +82,14 @@ def test_the_second_post_fits_too_with_one_pool_for_both_roles_of_its_rewriter()
     traced = [entry.named.step for entry in recipe.all_steps()]
     assert {step.student_size for step in traced if isinstance(step, AlignTrace | ShortenTrace)} == {"7B"}
     assert {entry.settings.system for entry in recipe.all_trainings()} == {SYSTEM_TURNS["ds3"]}
+
+
+def test_the_first_posts_practice_twin_has_the_same_steps_and_fits_on_two_cores() -> None:
+    real, twin = (load_recipe(str(RECIPES / f"{name}.yaml")) for name in ("distilqwen2", "practice_distilqwen2"))
+    assert [entry.name for entry in twin.all_steps()] == [entry.name for entry in real.all_steps()]
+    assert [entry.name for entry in twin.all_trainings()] == [entry.name for entry in real.all_trainings()]
+    phases = engines(plan(twin, "sources", Available(2, 0)))
+    assert list(phases) == [
+        "synthesize", "classify_task+score_difficulty", "localize+expand+refine",
+        "answer+check+best_answer+follow_up+rewrite", "verify_quality", "preference_pairs",
+    ]  # fmt: skip
