@@ -6,5 +6,6 @@ from .records import SOURCES as SOURCES
 from .records import make as make
 from .roles import measure as measure
 from .roles import train as train
+from .truth import TellTruth as TellTruth
 from .worked import Trace as Trace
 from .worked import traces as traces

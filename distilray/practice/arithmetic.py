@@ -155,11 +155,19 @@ def problems(
     split: Split = "train",
     languages: Sequence[Language] = ("en", "zh"),
     operations: Sequence[Operation] = ("+", "-"),
+    without_reference: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """A recipe's source: ``uses: distilray.practice:problems``, ``with: {rows: 4000, seed: 1}``.
 
     Evaluate on ``split: held_out``; none of its operands occur in ``split: train``.
+    ``without_reference`` is the share of rows that bring no reference; then every row has its result as ``truth`` too,
+    which no verifier reads.
     """
-    rng = random.Random(f"problems-{seed}")
+    rng, hidden = random.Random(f"problems-{seed}"), random.Random(f"hidden-{seed}")
     for _ in range(rows):
-        yield record(draw_problem(rng, split, languages=languages, operations=operations))
+        made = record(draw_problem(rng, split, languages=languages, operations=operations))
+        if without_reference:
+            made["truth"] = made["reference"]
+            if hidden.random() < without_reference:
+                del made["reference"]
+        yield made

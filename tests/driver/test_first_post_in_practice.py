@@ -28,7 +28,9 @@ def test_every_step_of_the_first_post_does_its_part_in_the_practice_world(ray_cl
     assert reconcile(run.store, deep=True).ok
     for counts in steps.values():
         assert counts.rows_in + counts.created == counts.kept + counts.rejected + counts.failed, counts.name
-        assert counts.failed <= 0.05 * counts.rows_in, counts.reasons  # the tiny judge may lose itself in a wrong answer
+        assert counts.failed <= 0.05 * counts.rows_in, (
+            counts.reasons
+        )  # the tiny judge may lose itself in a wrong answer
     assert steps["sources"].kept == 360 + 160 + 48
 
     # Collecting: blank rows became problems, and what is not mathematics by its label has left with the first balance.
