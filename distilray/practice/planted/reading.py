@@ -20,6 +20,7 @@ from distilray.prompts import (
     EXPAND,
     FOLLOW_UP,
     GROUNDING,
+    JUDGE,
     LOCALIZE,
     PRESERVED,
     RATE_INSTRUCTION,
@@ -32,7 +33,7 @@ from distilray.prompts import (
 
 PLAYED: tuple[Prompt[Any], ...] = (
     SYNTHESIZE, RATE_INSTRUCTION, CLASSIFY_TASK, EXPAND, LOCALIZE, REFINE, COMPARE_CONTENT, ANSWER, FOLLOW_UP,
-    GROUNDING, REWRITE, PRESERVED, VERIFY_QUALITY,
+    GROUNDING, REWRITE, PRESERVED, VERIFY_QUALITY, JUDGE,
 )  # fmt: skip
 """The prompts that are known. STYLED_ANSWER begins as ANSWER does, and is answered alike."""
 LANGUAGES: tuple[Language, ...] = ("en", "zh")

@@ -17,7 +17,7 @@ from distilray.practice.arithmetic import Language, draw_problem, in_other_words
 from distilray.practice.planted.reading import Asked
 from distilray.practice.worked import draw_trace, medium
 
-Reply = Callable[[Asked, random.Random, bool], str]
+Part = Callable[[Asked, random.Random, bool], str]
 OTHER: dict[Language, Language] = {"en": "zh", "zh": "en"}
 AGAIN = {"en": "again: ", "zh": "再算一次: "}
 SO = {"en": "That is to say: ", "zh": "也就是说: "}
@@ -123,17 +123,25 @@ def preserved(asked: Asked, rng: random.Random, good: bool) -> str:
     return _object(check=" / ".join(map(str, numbers)), answer_kept=kept, facts_kept=kept, nothing_added=True)
 
 
-def verified(asked: Asked, rng: random.Random, good: bool) -> str:
+def _seems_right(asked: Asked) -> bool:
     """Only the result of a single question is looked at."""
     problem, several = read_problem(asked.about), asked.about.startswith("[user]")
+    return problem is None or several or _last_number(asked.parts["answer"]) == str(problem.result)
+
+
+def judged(asked: Asked, rng: random.Random, good: bool) -> str:
+    high = 9 if _seems_right(asked) == good else 1
+    return _object(check="", accuracy=high, relevance=9, helpfulness=high, detail=7)
+
+
+def verified(asked: Asked, rng: random.Random, good: bool) -> str:
     stated = _last_number(asked.parts["answer"])
-    right = problem is None or several or stated == str(problem.result)
-    if right == good:
+    if _seems_right(asked) == good:
         return _object(reasons=f"{stated} is right", problems=[], instruction=8, answer=9)
     return _object(reasons=f"{stated} is wrong", problems=["wrong"], instruction=8, answer=1)
 
 
-REPLIES: dict[str, Reply] = {
+REPLIES: dict[str, Part] = {
     "synthesize": synthesized,
     "rate_instruction": rated,
     "classify_task": classified,
@@ -147,4 +155,5 @@ REPLIES: dict[str, Reply] = {
     "rewrite": rewritten,
     "preserved": preserved,
     "verify_quality": verified,
+    "judge": judged,
 }

@@ -11,7 +11,7 @@ from distilray.practice import PlantedModel
 from distilray.practice.planted.model import PlantedEngine
 from distilray.practice.planted.reading import PLAYED
 from distilray.practice.planted.replies import REPLIES
-from distilray.prompts import JUDGE
+from distilray.prompts import RATE_TRACE
 from distilray.recipe import parse
 from distilray.rows import Row
 
@@ -33,6 +33,6 @@ def test_it_is_named_by_its_place_and_written_back_alike() -> None:
 def test_it_plays_each_of_its_prompts_and_no_other() -> None:
     assert {prompt.name for prompt in PLAYED} == set(REPLIES)
     row = Row({"id": "r", "language": "en", "messages": [{"role": "user", "content": "2+2?"}]})
-    request = GenerateRequest(JUDGE.messages(row, answer="4"), Sampling(), 1, "r")
+    request = GenerateRequest(RATE_TRACE.messages(row, trace="4", answer=None), Sampling(), 1, "r")
     with pytest.raises(ModelError, match="writer/0: a planted model plays the prompts synthesize, .* none of them"):
         asyncio.run(PlantedEngine("writer/0", PlantedModel()).generate(None, request))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from distilray.practice.planted.reading import LANGUAGES, PLAYED, read
-from distilray.prompts import JUDGE, PLAIN, REWRITE, STYLED_ANSWER, Prompt, sized
+from distilray.prompts import PLAIN, RATE_TRACE, REWRITE, STYLED_ANSWER, Prompt, sized
 from distilray.rows import Row
 
 ANSWER = "482+379\n\nones 2+9+0=11\n\nanswer: 861"
@@ -18,6 +18,7 @@ SHOWN: dict[str, dict[str, Any]] = {
     "rewrite": {"answer": ANSWER},
     "preserved": {"answer": ANSWER, "rewrite": "It is 861."},
     "verify_quality": {"answer": ANSWER},
+    "judge": {"answer": ANSWER},
 }
 HIDDEN: dict[str, dict[str, Any]] = {
     "synthesize": {"task": "math"},
@@ -56,6 +57,6 @@ def test_a_prompt_for_a_student_of_a_size_and_an_answer_in_a_style_are_known_too
 
 
 def test_others_are_not() -> None:
-    assert read(JUDGE.messages(row("en"), answer=ANSWER)) is None
+    assert read(RATE_TRACE.messages(row("en"), trace=ANSWER, answer=None)) is None
     assert read(PLAIN.messages(row("en"))) is None
     assert read([]) is None

@@ -18,7 +18,18 @@ from distilray.practice.worked import draw_trace, medium
 from distilray.prompts import ANSWER
 from distilray.rows import Outcome, Row
 from distilray.runner.row_models import ModelAccess, RowUsage
-from distilray.steps import ClassifyTask, Expand, FollowUp, Localize, Refine, Rewrite, Step, Synthesize, VerifyQuality
+from distilray.steps import (
+    ClassifyTask,
+    Expand,
+    FollowUp,
+    Judge,
+    Localize,
+    Refine,
+    Rewrite,
+    Step,
+    Synthesize,
+    VerifyQuality,
+)
 from distilray.steps.synthesize import BLANK
 from distilray.storage import Store
 
@@ -98,6 +109,12 @@ def test_the_last_look_tells_right_answers_from_wrong_ones(tmp_path: Path) -> No
     assert {outcome.columns["task"] for outcome in outcomes(tmp_path, ClassifyTask(model="checker"), rows(), 0.0)} == {
         "math"
     }
+
+
+def test_it_judges_by_the_truth(tmp_path: Path) -> None:
+    for wrong, accuracy in ((False, 9), (True, 1)):
+        found = outcomes(tmp_path / str(wrong), Judge(model="checker"), rows(wrong), 0.0)
+        assert {outcome.columns["accuracy"] for outcome in found} == {accuracy}
 
 
 def test_the_same_problem_in_other_words_is_the_same_problem() -> None:
