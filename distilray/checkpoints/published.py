@@ -5,6 +5,7 @@ The numbers are those of the ``config.json`` that each model is published with.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from distilray.checkpoints.files import local_config
@@ -34,15 +35,16 @@ QWEN2_5: dict[str, dict[str, Any]] = {
     "32B": _qwen2_5(64, 5120, 27648, 40, 8, small=False),
     "72B": _qwen2_5(80, 8192, 29568, 64, 8, small=False),
 }
+QWEN2 = {size: QWEN2_5[size] for size in ("0.5B", "1.5B", "7B", "72B")}
+"""Qwen2's dense models have the shapes of their successors."""
+FAMILIES = {"Qwen2": QWEN2, "Qwen2.5": QWEN2_5}
+_NAME = re.compile(r"Qwen/(?P<family>Qwen2(?:\.5)?)-(?P<size>[\d.]+B)(?:-Instruct)?")
 
 
 def published_config(name: str) -> dict[str, Any] | None:
     """The sizes of the model that the hub calls ``name`` (``Qwen/Qwen2.5-7B-Instruct``), if known here."""
-    family, _, rest = name.partition("Qwen2.5-")
-    if family != "Qwen/" or not rest:
-        return None
-    size, _, variant = rest.partition("-")
-    return QWEN2_5.get(size) if variant in ("", "Instruct") else None
+    found = _NAME.fullmatch(name)
+    return None if found is None else FAMILIES[found["family"]].get(found["size"])
 
 
 def known_config(path: str) -> dict[str, Any] | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from distilray.driver.events import Listener
 from distilray.driver.runs import run
 from distilray.ledger import Manifest, list_stages
-from distilray.planning import count_rows, needs
+from distilray.models import ModelSettings
+from distilray.planning import count_rows, for_sample, needs
 from distilray.recipe import Recipe
 from distilray.storage import Store
 
@@ -37,10 +39,12 @@ class Forecast:
 
 
 def pilot(recipe: Recipe, sample: int, listen: Listener) -> Forecast:
-    """Runs ``sample`` rows through the steps in a temporary directory, and scales up what they took."""
+    """Runs ``sample`` rows through the steps in a temporary directory, and scales up what they took. Sets that are to
+    have a number of rows get as much fewer."""
     total = count_rows(recipe)
     with tempfile.TemporaryDirectory(prefix="distilray-pilot-") as scratch:
-        finished = run(recipe, directory=scratch, limit=sample, listen=listen, only_steps=True)
+        smaller = for_sample(recipe, sample / max(total, 1))
+        finished = run(smaller, directory=scratch, limit=sample, listen=listen, only_steps=True)
         return forecast(finished.store, total, recipe)
 
 
@@ -59,7 +63,8 @@ def forecast(store: Store, total: int, recipe: Recipe) -> Forecast:
         working = float(manifest.details.get("working_seconds", manifest.seconds))
         fixed += manifest.seconds - working
         seconds += working
-        gpus = needs({name: recipe.all_models()[name] for name in manifest.models})["GPU"]
+        asked = {name: _as_it_ran(name, recipe.all_models()[name], manifest.engines) for name in manifest.models}
+        gpus = needs(asked)["GPU"]
         gpu_fixed += gpus * (manifest.seconds - working)
         gpu_seconds += gpus * working
         for model, spent in manifest.models.items():
@@ -80,3 +85,11 @@ def forecast(store: Store, total: int, recipe: Recipe) -> Forecast:
     )
     gpu_hours = (gpu_fixed + gpu_seconds * scale) / 3600
     return Forecast(total, sampled, fixed + seconds * scale, gpu_hours, models)
+
+
+def _as_it_ran(name: str, model: ModelSettings, engines: Iterable[str]) -> ModelSettings:
+    """``model`` with the number of its engines among those that replied, where its ``replicas`` are auto."""
+    if model.replicas != "auto":
+        return model
+    replied = sum(engine.startswith(f"{name}/") for engine in engines)
+    return model.model_copy(update={"replicas": max(1, replied)})

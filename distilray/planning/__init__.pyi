@@ -26,6 +26,7 @@ from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows
 from .rows import source_problems as source_problems
 from .rows import survey_rows as survey_rows
+from .samples import for_sample as for_sample
 from .stages import BodyStage as BodyStage
 from .stages import RepeatStage as RepeatStage
 from .stages import Stage as Stage

@@ -1,9 +1,11 @@
 from .arithmetic import Problem as Problem
 from .arithmetic import problems as problems
 from .arithmetic import split_of as split_of
+from .planted.model import PlantedModel as PlantedModel
 from .records import SOURCES as SOURCES
 from .records import make as make
 from .roles import measure as measure
 from .roles import train as train
+from .truth import TellTruth as TellTruth
 from .worked import Trace as Trace
 from .worked import traces as traces

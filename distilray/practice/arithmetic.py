@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from itertools import product
+from operator import itemgetter
+from typing import Any, Literal, get_args
 
 Language = Literal["en", "zh"]
 Operation = Literal["+", "-"]
@@ -97,6 +100,45 @@ def draw_problem(
     return Problem(language, operation, a, b, text)
 
 
+def _pattern(language: Language, question: str) -> re.Pattern[str]:
+    """Finds the problems that ``question`` words."""
+    holes = {"a": r"(?P<a>\d+)", "b": r"(?P<b>\d+)"}
+    holes |= {hole: f"(?:{'|'.join(words[language])})" for hole, words in (("name", _NAMES), ("things", _THINGS))}
+    pattern = re.escape(question)
+    for hole, found in holes.items():
+        pattern = pattern.replace(re.escape(f"{{{hole}}}"), found)
+    return re.compile(pattern)
+
+
+_PATTERNS: list[tuple[Language, Operation, str, re.Pattern[str]]] = [
+    (language, operation, question, _pattern(language, question))
+    for language, operation in product(get_args(Language), get_args(Operation))
+    for question in _QUESTIONS[language + operation]
+]
+
+
+def read_problem(text: str) -> Problem | None:
+    """The first problem that ``text`` asks; None if it asks none of the world's."""
+    found = [
+        (match.start(), Problem(language, operation, int(match["a"]), int(match["b"]), match[0]))
+        for language, operation, _, pattern in _PATTERNS
+        if (match := pattern.search(text))
+    ]
+    return min(found, key=itemgetter(0))[1] if found else None
+
+
+def in_other_words(problem: Problem, rng: random.Random) -> Problem:
+    """The same numbers and operation, asked by another question about other things."""
+    language = problem.language
+    others = [
+        question
+        for *kind, question, pattern in _PATTERNS
+        if kind == [language, problem.operation] and not pattern.search(problem.text)
+    ]
+    words = {"name": rng.choice(_NAMES[language]), "things": rng.choice(_THINGS[language])}
+    return replace(problem, text=rng.choice(others).format(a=problem.a, b=problem.b, **words))
+
+
 def record(problem: Problem) -> dict[str, Any]:
     """The problem as a source's record."""
     return {
@@ -113,11 +155,19 @@ def problems(
     split: Split = "train",
     languages: Sequence[Language] = ("en", "zh"),
     operations: Sequence[Operation] = ("+", "-"),
+    without_reference: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """A recipe's source: ``uses: distilray.practice:problems``, ``with: {rows: 4000, seed: 1}``.
 
     Evaluate on ``split: held_out``; none of its operands occur in ``split: train``.
+    ``without_reference`` is the share of rows that bring no reference; then every row has its result as ``truth`` too,
+    which no verifier reads.
     """
-    rng = random.Random(f"problems-{seed}")
+    rng, hidden = random.Random(f"problems-{seed}"), random.Random(f"hidden-{seed}")
     for _ in range(rows):
-        yield record(draw_problem(rng, split, languages=languages, operations=operations))
+        made = record(draw_problem(rng, split, languages=languages, operations=operations))
+        if without_reference:
+            made["truth"] = made["reference"]
+            if hidden.random() < without_reference:
+                del made["reference"]
+        yield made

@@ -44,12 +44,18 @@ class Refine(CreatingStep):
     aims: Annotated[
         tuple[Aim, ...], Field(min_length=1, description="what to improve; each row gets one of these, always the same")
     ] = ("clarity", "constraints", "depth", "reasoning")
+    share: Annotated[float, Field(gt=0, le=1, description="share of rows that are refined, always the same ones")] = 1.0
+    once: Annotated[
+        bool, Field(description="in a repeat: rows that an earlier round refined, or tried to, stay as they are")
+    ] = False
     max_overlap: Annotated[
         float,
         Field(ge=0, le=1, description="largest share of pieces of three words in common with what it was before"),
     ] = 0.95
 
     async def process(self, row: Row, models: Models) -> Outcome:
+        if (self.once and row["refine_aim"]) or draw(row, "refined") >= self.share:
+            return kept()
         aim = self.aims[int(draw(row, "refine") * len(self.aims))]
         text = await models[self.model].ask(REFINE, row, aim=aim, guidance=self.guided(row.language))
         known = [row.instruction]

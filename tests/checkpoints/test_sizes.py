@@ -8,13 +8,23 @@ from pathlib import Path
 import pytest
 
 from distilray.checkpoints import size_of
-from distilray.checkpoints.published import QWEN2_5
+from distilray.checkpoints.published import QWEN2, QWEN2_5, published_config
 from distilray.checkpoints.sizes import parameters_of
 
 
 @pytest.mark.parametrize("size", QWEN2_5)
 def test_a_published_model_has_the_size_in_its_name(size: str) -> None:
     assert size_of(f"Qwen/Qwen2.5-{size}-Instruct") == size
+
+
+@pytest.mark.parametrize("size", QWEN2)
+def test_so_has_its_predecessor(size: str) -> None:
+    assert size_of(f"Qwen/Qwen2-{size}-Instruct") == size_of(f"Qwen/Qwen2-{size}") == size
+
+
+def test_a_mixture_and_other_families_are_not_known() -> None:
+    names = ("Qwen/Qwen2-57B-A14B-Instruct", "Qwen/Qwen2-Math-7B", "Qwen/Qwen2-14B", "me/Qwen2-7B")
+    assert [published_config(name) for name in names] == [None] * len(names)
 
 
 def test_a_checkpoint_here_is_counted_from_its_config(tmp_path: Path) -> None:

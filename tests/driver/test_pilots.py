@@ -56,3 +56,15 @@ def test_gpu_hours_are_those_of_the_engines_that_each_phase_holds(tmp_path: Path
     with console.capture() as shown:
         console.print(forecast_view(found, gpu_hour=2.5))
     assert "10.1 GPU hours, 25.35 at 2.5 an hour" in shown.get()
+
+
+def test_engines_that_filled_the_gpus_are_counted_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE.replace("replicas: 2", "replicas: auto"))
+    store = Store(str(tmp_path / "run"))
+    stage(store, "steps/00-sources", kind="sources", steps=[StepCounts("sources", rows_in=100, kept=100)])
+    stage(
+        store, "steps/01-answer", kind="phase", seconds=36.0, details={"working_seconds": 36.0},
+        models={"big": usage(5000)}, engines={"big/0": 30, "big/1": 40, "big/2": 30, "bigger/0": 1},
+    )  # fmt: skip
+    found = forecast(store, 100, load_recipe(str(tmp_path / "recipe.yaml")))
+    assert found.gpu_hours == 3 * 4 * 36 / 3600

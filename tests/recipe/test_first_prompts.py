@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from distilray.prompts import Prompt
+from distilray.prompts import SYNTHESIZE, Prompt
 from distilray.recipe import Recipe, load_recipe
 from distilray.rows import Row
 from distilray.sources import Source, read_batches
@@ -16,7 +16,9 @@ from distilray.steps import Step
 from tests.support.paths import RECIPES
 
 QUESTION = {"en": "Tom has 3 apples and gets 4. How many has he now?", "zh": "小明有3个苹果,又得到4个,现在有几个?"}
-TRACE = "3 apples and 4 more are 3+4=7.\n\nSo he has 7."
+TRACE = {"en": "3 apples and 4 more are 3+4=7.\n\nSo he has 7.", "zh": "3个苹果加4个是3+4=7。\n\n现在有7个。"}
+TOKENIZER = "package://distilray.practice/checkpoints/teacher"
+"""In place of real ones, which are on no test machine."""
 
 pytestmark = pytest.mark.slow  # engine settings are checked against vLLM's own, which takes seconds to import
 
@@ -41,6 +43,9 @@ class Recorder:
     async def replies(self, prompt: Prompt[Any], row: Row, *, n: int = 1, **variables: Any) -> Any:
         raise Asked(prompt, prompt.messages(row, **variables))
 
+    async def continued(self, prompt: Prompt[Any], messages: list[dict[str, str]], *opening: Any) -> Any:
+        raise Asked(prompt, messages)
+
 
 def rows_of(source: Source, language: str) -> Iterator[Row]:
     """Rows such as the source has: its own first ones where it is at hand, else one with what its settings promise."""
@@ -51,7 +56,11 @@ def rows_of(source: Source, language: str) -> Iterator[Row]:
     messages = [{"role": "user", "content": QUESTION[language]}]
     values = {"id": f"{source.name}/x:1", "source": source.name, "language": language, "task": source.task}
     values |= {"messages": messages, "reference": "7"}
-    yield Row(values | ({"reasoning": TRACE, "answer": "7"} if source.form == "trace" else {}))
+    if source.form == "trace":
+        values |= {"reasoning": TRACE[language], "answer": "7"}
+    elif source.answers == "keep":
+        values["answer"] = TRACE[language]
+    yield Row(values)
 
 
 def first_prompt(recipe: Recipe, row: Row) -> Asked | None:
@@ -60,9 +69,9 @@ def first_prompt(recipe: Recipe, row: Row) -> Asked | None:
         step = entry.named.step
         if not isinstance(step, Step):
             continue
-        absent = {name: None for name in ("tokenizer",) if name in type(step).model_fields}
+        here = {name: TOKENIZER for name in ("tokenizer",) if name in type(step).model_fields}
         counted = {name: 0 for name in ("above",) if name in type(step).model_fields}
-        step = step.model_copy(update=absent | counted)  # real tokenizers are on no test machine
+        step = step.model_copy(update=here | counted)
         try:
             outcome = asyncio.run(step.process(row, Recorder()))  # type: ignore[arg-type]
         except Asked as asked:
@@ -84,10 +93,12 @@ def asked_about(recipe: Recipe, source: Source, language: str) -> tuple[Row, Ask
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_the_first_prompt_of_every_source_is_rendered_in_the_rows_language(name: str, language: str) -> None:
     recipe = load_recipe(str(RECIPES / f"{name}.yaml"))
-    for source in recipe.sources:
+    sources = [source for source in recipe.sources if any(True for _ in rows_of(source, language))]
+    assert sources
+    for source in sources:
         row, asked = asked_about(recipe, source, language)
         text = "\n".join(message["content"] for message in asked.messages)
-        assert row.instruction in text
+        assert row.instruction in text or asked.prompt is SYNTHESIZE  # which writes what is asked
         assert asked.messages[0]["content"].isascii() == (language == "en")
         assert not {"{{", "}}", "{%", "None"} & set(text.split())
         if not name.startswith(("practice", "quickstart")):
@@ -106,8 +117,9 @@ def test_the_second_posts_teacher_is_asked_to_work_step_by_step_and_its_rater_he
     assert "a 7B model" in asked_about(recipe, sources["r1-math"], "en")[1].messages[0]["content"]
 
 
-def test_the_second_posts_student_has_its_system_turn() -> None:
-    recipe = load_recipe(str(RECIPES / "distilqwen2_5_ds3.yaml"))
+@pytest.mark.parametrize("name", ["distilqwen2_5_ds3", "distilqwen2_5_ds3_8gpu"])
+def test_the_second_posts_student_has_its_system_turn(name: str) -> None:
+    recipe = load_recipe(str(RECIPES / f"{name}.yaml"))
     assert {entry.settings.system for entry in recipe.all_trainings()} == {
         "You are Qwen, created by Alibaba Cloud. You are a helpful assistant. You should think step-by-step."
     }

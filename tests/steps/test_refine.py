@@ -75,6 +75,28 @@ def test_every_aim_gets_its_share_and_a_row_always_the_same(tmp_path: Path) -> N
     assert set(aims) == {"clarity", "constraints", "depth", "reasoning"}
 
 
+def test_a_share_of_the_rows_is_refined_and_always_the_same(tmp_path: Path) -> None:
+    step, refined = Refine(model="teacher", share=0.3), set[int]()
+    for again in range(2):
+        for k in range(60):
+            outcome, _ = go(tmp_path / f"{again}-{k}", step, row(id=f"r{k}"), teacher=[said(BETTER)])
+            assert outcome.kind == "kept"
+            refined ^= {k} if outcome.columns else set()
+        if not again:
+            assert 8 <= len(refined) <= 30
+    assert not refined  # the second time took back exactly what the first one had
+
+
+def test_in_the_rounds_of_a_repeat_a_row_is_refined_once(tmp_path: Path) -> None:
+    once, ever = Refine(model="teacher", once=True), Refine(model="teacher")
+    first, _ = go(tmp_path / "1", once, row(), teacher=[said(BETTER)])
+    after = first.apply(row())
+    second, engine = go(tmp_path / "2", once, after, teacher=[])
+    assert second.apply(after) == after and engine.asked == []
+    third, _ = go(tmp_path / "3", ever, after, teacher=[said(f"{BETTER} Name your sources.")])
+    assert third.columns["refined_from"] == BETTER
+
+
 def test_an_instruction_that_was_refined_demonstrates_the_part(tmp_path: Path) -> None:
     step = Refine(model="teacher", aims=("depth",))
     outcome, engine = go(tmp_path, step, row(), teacher=[said(BETTER)])

@@ -25,6 +25,7 @@ from distilray.report.page.selections import selections
 from distilray.report.page.sets import changes, held
 from distilray.report.page.survey import decisions_by_rows, survey
 from distilray.report.page.task_labels import task_labels
+from distilray.report.page.truth import truths
 from distilray.report.run_status import status
 from distilray.storage import Store, put, resolve
 from distilray.train import read_metrics
@@ -69,6 +70,7 @@ def contents(store: Store) -> dict[str, Any]:
     with ThreadPoolExecutor(READS_AT_ONCE) as pool:
         surveys = [survey(store, stage, decided, pool) for stage in stages if stage.units]
         rows = sample_rows(store, surveys, found["steps"], pool)
+        told = truths(store, stages, pool)
     record = store.read_json("run.json") if store.exists("run.json") else {}
     recipe = store.read("recipe.yaml").decode() if store.exists("recipe.yaml") else ""
     settings = yaml.safe_load(recipe) or {}
@@ -80,6 +82,7 @@ def contents(store: Store) -> dict[str, Any]:
         "record": {"id": None, "origin": None, "versions": {}, **record},
         "summary": figures.summary(found, by_benchmark),
         "flow": flow(found["steps"]),
+        "truths": told,
         "labels": [label(step) for step in found["steps"]],
         "histograms": histograms(surveys),
         "agreement": agreement(surveys),

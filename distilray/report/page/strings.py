@@ -103,6 +103,12 @@ STRINGS = {
         "A correct answer scores higher than a wrong one {auc} of the time (50 % is chance).",
         "评审给出的准确性分数与验证结果对照，共 {n} 条样本。正确答案得分高于错误答案的概率为 {auc}（50 % 即随机）。",
     ),
+    "truth": ("What the truth says", "与真值对照"),
+    "truth lead": (
+        "Rows whose truth is known, by where they left and why, and those that stayed: how many of their answers are "
+        "correct. No step saw it.",
+        "真值已知的样本：在哪一步、因何离开，以及留下的样本中有多少回答正确。任何步骤都看不到真值。",
+    ),
     "task labels": ("Types of task", "任务类型"),
     "task labels lead": (
         "The classifier’s labels against the language model’s, over {n} audited rows: they agree on {share} ± {error}.",

@@ -74,7 +74,7 @@ class Survey:
 
 def survey(store: Store, stage: StageFiles, decided: Decided, pool: Executor) -> Survey:
     """Reads the numeric columns and the outcomes of a bounded number of the stage's units."""
-    names = _evenly(sorted(stage.units), UNITS_READ)
+    names = evenly(sorted(stage.units), UNITS_READ)
     found = Survey(stage, len(names))
     last = stage.manifest.steps[-1].name if stage.manifest and stage.manifest.steps else stage.name
 
@@ -148,7 +148,7 @@ def _take_candidates(found: Survey, unit: str, table: pa.Table, last: str) -> No
     stopped = table["stopped_at"].to_pylist() if "stopped_at" in table.column_names else [None] * len(table)
     columns = (table["id"].to_pylist(), table["outcome"].to_pylist(), stopped, table["reason"].to_pylist())
     for row_id, outcome, step, reason in zip(*columns, strict=True):
-        stratum = Stratum(step or last, outcome or "kept", _countable(reason))
+        stratum = Stratum(step or last, outcome or "kept", countable(reason))
         if stratum not in found.candidates and len(found.candidates) >= REASONS_A_STRATUM:
             stratum = stratum._replace(reason="")
         row_hash = hashlib.blake2b(row_id.encode(), digest_size=8).digest()
@@ -158,12 +158,13 @@ def _take_candidates(found: Survey, unit: str, table: pa.Table, last: str) -> No
             found.candidates[stratum] = sorted(rows)[:ROWS_A_STRATUM]
 
 
-def _countable(reason: str | None) -> str:
+def countable(reason: str | None) -> str:
     """A reason without its row-specific part."""
     return (reason or "").partition("\n")[0].partition(";")[0].strip()[:120]
 
 
-def _evenly(names: list[str], most: int) -> list[str]:
+def evenly(names: list[str], most: int) -> list[str]:
+    """``most`` of ``names`` at most."""
     if len(names) <= most:
         return names
     return [names[k * len(names) // most] for k in range(most)]
