@@ -34,6 +34,7 @@ GROUPS: dict[str, list[list[str]]] = {
         ["own_claim"],
         ["ds3_claim"],
         ["kd_claim"],
+        ["selection_claim"],
         ["loss_curves"],
         ["practice_student"],
     ],
