@@ -35,6 +35,7 @@ GROUPS: dict[str, list[list[str]]] = {
         ["ds3_claim"],
         ["kd_claim"],
         ["selection_claim"],
+        ["truth_table"],
         ["loss_curves"],
         ["practice_student"],
     ],
