@@ -115,7 +115,7 @@ def recipe_of(model: Path, instructions: Path, limits: dict[str, int], url: str)
     common: dict[str, Any] = {
         "path": str(model), "dtype": "float32", "cpus": 0.5, "threads": 2, "max_num_seqs": 64, "max_model_len": 2048,
     }  # fmt: skip
-    planted: dict[str, Any] = {"base_url": url, "structured": "none", "concurrency": IN_FLIGHT // 2}
+    planted: dict[str, Any] = {"base_url": url, "structured": "vllm", "concurrency": IN_FLIGHT // 2}
     training: dict[str, Any] = {
         "student": "student", "max_steps": 12, "batch_size": 8, "micro_batch_size": 2, "max_length": 512,
         "long_rows": "truncate", "learning_rate": 1e-4, "precision": "fp32", "save_every": 4,

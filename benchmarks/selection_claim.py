@@ -135,7 +135,7 @@ def followed_up(sitting: Sitting, sizes: Sizes, name: str) -> list[Record]:
     step = dr.steps.FollowUp(model="user", checker="user", turns=1, share=0.5, tries=1, parents="drop")
     source = dr.Source(name=f"{name}-follow_up", path=str(sitting.rows(name)))
     with serving(practice_user.say) as url:
-        user: dict[str, Any] = {"user": dr.OpenAIModel(base_url=url, model="planted", structured="none")}
+        user: dict[str, Any] = {"user": dr.OpenAIModel(base_url=url, model="planted", structured="vllm")}
         rows = stages.passed(sitting, source, user, [step], [*LEARNED, "language", "task"])
     return stages.first(rows, sizes.rows, f"rows of {name} with follow-ups")
 

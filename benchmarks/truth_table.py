@@ -132,7 +132,7 @@ def hardness(rows: Rows) -> dict[str, Any]:
     all."""
     from tests.support.sets import Decided
 
-    scored = [row for row in rows if row["difficulty"] is not None]
+    scored = [row for row in rows if row["difficulty"] is not None and row["samples"]]
     hard = {row["id"]: right_share(row) < 0.5 for row in scored}
     columns = {"difficulty": "float"}
     wanted = ("id", "source", "language", "task", "difficulty")
@@ -195,7 +195,7 @@ def passed(folder: Path, name: str, records: Rows, step: dr.Step | dr.GlobalStep
     """The rows that ``step`` keeps of ``records``; its models are at ``url`` under ``name``."""
     path = folder / f"{name}.jsonl"
     path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), "utf-8")
-    models = {name: dr.OpenAIModel(base_url=url, model=name, structured="none")} if url is not None else {}
+    models = {name: dr.OpenAIModel(base_url=url, model=name, structured="vllm")} if url is not None else {}
     source = dr.Source(name=name, path=str(path), keep={"planted": "string"} if url is None else {})
     recipe = dr.Recipe(name=name, models=models, sources=[source], steps=[("checked", step)])
     return dr.run(recipe, directory=str(folder / f"run-{name}")).table("checked").to_pylist()

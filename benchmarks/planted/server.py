@@ -1,9 +1,10 @@
 """A server on loopback that speaks the OpenAI chat API and says what it is told to.
 
     with serving(lambda asked: "861" if asked.prompt is None else "other") as url:
-        dr.OpenAIModel(base_url=url, model="planted", structured="none")
+        dr.OpenAIModel(base_url=url, model="planted", structured="vllm")
 
-Which of our prompts a request is follows from the opening of its system turn.
+Which of our prompts a request is follows from the opening of its system turn. With ``structured: vllm``
+constraints stay out of the turns.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PROMPTS: tuple[Prompt[Any], ...] = (
     REWRITE, SCORE_PAIR, VERIFY_QUALITY,
 )  # fmt: skip
 """Those that are told apart; every other request is for an answer."""
-OPENING = 24
+OPENING, CHINESE_OPENING = 24, 16
 """Characters of a template by which it is known, those before its first variable at most."""
 
 
@@ -67,7 +68,7 @@ class Asked:
 
 def _parted(text: str, names: Sequence[str], last: bool = False) -> tuple[str, bool, str]:
     """``text`` before the first (or last) line that is a heading, whether there is one, and after it."""
-    found = list(re.finditer(rf"(?:^|\n)(?:{'|'.join(map(re.escape, names))})[::]\n", text))
+    found = list(re.finditer(rf"(?:^|\n)(?:{'|'.join(map(re.escape, names))}):\n", text))
     if not found:
         return text, False, ""
     heading = found[-1 if last else 0]
@@ -79,12 +80,13 @@ Say = Callable[[Asked], str]
 
 @cache
 def openings() -> dict[str, str]:
-    """The opening of each template to its prompt's name."""
-    return {
-        template.lstrip().partition("{")[0][:OPENING]: prompt.name
-        for prompt in PROMPTS
-        for template in prompt.templates.values()
-    }
+    """The opening of each template to the name of its prompt."""
+    return {_opening(template): prompt.name for prompt in PROMPTS for template in prompt.templates.values()}
+
+
+def _opening(template: str) -> str:
+    text = template.lstrip().partition("{")[0]
+    return text[: OPENING if text[:OPENING].isascii() else CHINESE_OPENING]
 
 
 def asked_of(body: dict[str, Any]) -> Asked:

@@ -49,7 +49,7 @@ def test_parts_of_a_request_are_found_below_their_headings(language: str) -> Non
 
 def test_what_is_planted_comes_through_the_client() -> None:
     async def ask(url: str, requests: list[GenerateRequest]) -> list[list[Reply]]:
-        engine = OpenAIEngine("m/0", OpenAIModel(base_url=url, model="planted", structured="none"))
+        engine = OpenAIEngine("m/0", OpenAIModel(base_url=url, model="planted", structured="vllm"))
         await engine.ready()
         answers = {}
         async for payload in engine.answer(encode_batch(requests)):
