@@ -55,6 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "short": "expand",
     },
     "find_boilerplate": {"above": 0.02},
+    "select": {"by": "score", "share": 0.3, "group_by": ["task"]},
 }
 
 

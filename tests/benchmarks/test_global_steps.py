@@ -33,7 +33,7 @@ def test_questions_are_found_and_nothing_else() -> None:
     assert figures["recall"] == 1 and figures["false_alarms"] == 0
 
 
-@pytest.mark.parametrize("name", ["balance", "find_boilerplate"])
+@pytest.mark.parametrize("name", ["balance", "find_boilerplate", "select"])
 def test_the_other_steps_reject_and_keep(name: str) -> None:
     reasons = measure(name, ROWS, 0.5)["reasons"]
     assert reasons["kept"] > ROWS / 4 and len(reasons) > 1
