@@ -12,7 +12,9 @@ from benchmarks.killed_everywhere import entered, run_through_kills
 from distilray.ledger import reconcile
 from distilray.storage import Store
 from tests.support.echo_recipe import write
+from tests.support.paths import ROOT
 
+STUDENT = ROOT / "distilray" / "practice" / "checkpoints" / "student_warm"
 OF_THE_POST = {
     "synthesize", "deduplicate", "decontaminate", "classify_task", "score_difficulty", "select", "balance", "localize",
     "expand", "refine", "answer", "best_answer", "follow_up", "rewrite", "find_boilerplate", "verify_quality",
@@ -21,7 +23,7 @@ OF_THE_POST = {
 
 
 def test_the_recipe_has_every_step_of_the_post_and_more_than_5000_rows(tmp_path: Path) -> None:
-    recipe = recipe_of(tmp_path / "model", tmp_path / "instructions", LIMITS, "http://127.0.0.1:1/v1")
+    recipe = recipe_of(STUDENT, tmp_path / "instructions", LIMITS, "http://127.0.0.1:1/v1")
     assert {entry.uses for entry in recipe.all_steps()} == OF_THE_POST
     assert [entry.name for entry in recipe.all_trainings()] == ["sft", "dpo"]
     assert sum(LIMITS.values()) > 5000
