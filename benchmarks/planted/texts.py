@@ -9,7 +9,6 @@ common, and no two texts are equal below ``DIFFERENT``.
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -97,25 +96,24 @@ def quoting(text: str, language: Language, number: int) -> str:
     return text + QUOTING[language].format(THINGS[other][number % len(THINGS[other])])
 
 
-COPIES = ("marks", "opening", "one word", "two words")
+COPIES = ("marks", "opening", "thing", "order")
 """How a near-copy differs from its text."""
 
 
 def near_copy(text: str, language: Language, number: int) -> str:
-    """``text`` in another case and with other marks, after an opening, or with one or two things replaced."""
+    """``text`` in another case and with another mark, after an opening, with one thing replaced, or with its second
+    part first."""
     how = COPIES[number % len(COPIES)]
     if how == "marks":
         return text.upper()[:-1] + "!"
-    if how == "opening":
-        return SURE[language] + text
-    return _replaced(text, language, number, 1 if how == "one word" else 2)
+    if how == "thing":
+        return _replaced(text, language, number)
+    head, comma, tail = text[:-1].partition(", " if language == "en" else ",")
+    return f"{tail}{comma}{head}{text[-1]}" if how == "order" and comma else SURE[language] + text
 
 
-def _replaced(text: str, language: Language, number: int, count: int) -> str:
-    """``text`` with ``count`` of its things replaced by others."""
-    things = THINGS[language]
-    there = [thing for thing in sorted(things, key=len, reverse=True) if thing in text]
-    left = [thing for thing in things if thing not in there]
-    for k, thing in enumerate(there[:count]):
-        text = re.sub(re.escape(thing), left[(number + k) % len(left)], text)
-    return text
+def _replaced(text: str, language: Language, number: int) -> str:
+    """``text`` with the longest of its things replaced by another."""
+    there = [thing for thing in sorted(THINGS[language], key=len, reverse=True) if thing in text]
+    left = [thing for thing in THINGS[language] if thing not in there]
+    return text.replace(there[0], left[number % len(left)])

@@ -19,9 +19,7 @@ CHECKS = {
 def test_planted_replies_are_told_apart(ray_cluster: None, tmp_path: Path) -> None:
     found = planted_checks(tmp_path, 80)
     assert set(found) == CHECKS
-    certain = CHECKS - {"near-copy"}  # a copy with two things replaced may be far enough away
-    assert {name: found[name]["recall"] for name in certain} == dict.fromkeys(certain, 1.0)
-    assert found["near-copy"]["recall"] >= 0.75
+    assert {name: checked["recall"] for name, checked in found.items()} == dict.fromkeys(CHECKS, 1.0)
     assert {name: checked["false_alarms"] for name, checked in found.items()} == dict.fromkeys(CHECKS, 0.0)
 
 
