@@ -34,6 +34,8 @@ GROUPS: dict[str, list[list[str]]] = {
         ["own_claim"],
         ["ds3_claim"],
         ["kd_claim"],
+        ["selection_claim"],
+        ["truth_table"],
         ["loss_curves"],
         ["practice_student"],
     ],

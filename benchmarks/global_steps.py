@@ -3,11 +3,12 @@
     python -m benchmarks.global_steps --rows 100000 1000000
     python -m benchmarks.global_steps --rows 20000 --steps deduplicate
 
-Every step decides in a process of its own, on a database like a run's: the rows on disk, DuckDB's memory limited. Of
-the rows (English and Chinese, words by Zipf's law) 5 % are near-copies of others with one or two words changed, 2 %
-copies in another case, 3 % are changed further, 1 % hold a question of a benchmark, 10 % of the answers begin alike.
-Similarities are counted anew here, word by word. Memory is compared with a floor, the peak of the same step over 2,000
-rows with the whole of DuckDB's limit on top, and 64 bytes a row.
+Every step decides in a process of its own, on a database like a run's: the rows on disk, DuckDB's memory limited, the
+decisions streamed into files as a run writes them. Of the rows (English and Chinese, words by Zipf's law) 5 % are
+near-copies of others with one or two words changed, 2 % copies in another case, 3 % are changed further, 1 % hold a
+question of a benchmark, 10 % of the answers begin alike. Similarities are counted anew here, word by word. Memory is
+compared with a floor, the peak of the same step over 2,000 rows with the whole of DuckDB's limit on top, and 64 bytes a
+row; ``disk_mib`` is the most that lay on disk meanwhile, rows and all that spilled.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import random
 import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -30,11 +34,14 @@ from benchmarks import record
 from distilray.rows import schema_with
 from distilray.sources import Source
 from distilray.steps import STEPS, GlobalStep
+from distilray.storage import Store
 
 THRESHOLD = 0.8
 SMALL = 2000
 BYTES_A_ROW = 64
 BATCH = 2000
+UNITS_A_SHARD = 16
+LOOKS_EVERY_S = 0.2
 QUESTIONS = 5000
 VOCABULARY = 30_000
 COLUMNS = {"score": "float"}
@@ -48,6 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "short": "expand",
     },
     "find_boilerplate": {"above": 0.02},
+    "select": {"by": "score", "share": 0.3, "group_by": ["task"]},
 }
 
 
@@ -164,20 +172,49 @@ def found(name: str, connection: duckdb.DuckDBPyConnection, rows: int) -> dict[s
         met = sum(f"r{k}" in gone or f"r{original_of(k)}" in gone for k in near)
         wrong = sum(similarity(int(one[1:]), int(keeper[1:])) < THRESHOLD for one, keeper in gone.items())
         standing = sum(keeper in gone for keeper in gone.values())
-        return {"planted": len(near), "recall": met / len(near), "false_alarms": wrong, "keepers_gone": standing}
+        return {"planted": len(near), "recall": met / len(near), **alarms(wrong, rows), "keepers_gone": standing}
     if name == "decontaminate":
         ids = connection.execute("SELECT id FROM decided WHERE reason IS NOT NULL").fetchall()
         kinds = [kind_of(int(one[1:])) for (one,) in ids]
         planted = sum(kind_of(k) == "question" for k in range(rows))
-        return {"planted": planted, "recall": kinds.count("question") / planted,
-                "false_alarms": len(kinds) - kinds.count("question")}  # fmt: skip
+        met = kinds.count("question")
+        return {"planted": planted, "recall": met / planted, **alarms(len(kinds) - met, rows)}
     reasons = connection.execute("SELECT reason, count(*) FROM decided GROUP BY reason ORDER BY reason").fetchall()
     return {"reasons": {reason or "kept": number for reason, number in reasons}}
 
 
+def alarms(wrong: int, rows: int) -> dict[str, float]:
+    return {"false_alarms": wrong, "false_alarms_in_10000": round(10_000 * wrong / rows, 3)}
+
+
+@contextmanager
+def disk_used(folder: str) -> Iterator[dict[str, int]]:
+    """The most ``bytes`` that the files in ``folder`` had while the block ran, looked at every fifth of a second."""
+    most, over = {"bytes": 0}, threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOKS_EVERY_S):
+            held = 0
+            for path in Path(folder).rglob("*"):
+                with suppress(FileNotFoundError):  # what spilled is deleted when it is no longer needed
+                    held += path.stat().st_size
+            most["bytes"] = max(most["bytes"], held)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        watcher.join()
+
+
 def measure(name: str, rows: int, memory_gib: float) -> dict[str, Any]:
     """In a process of its own."""
+    from distilray.runner.decisions import decided_rows, shard_path, write_shards  # ray
+
     step = step_of(name)
+    firsts = list(range(0, -(-rows // BATCH), UNITS_A_SHARD))
     with tempfile.TemporaryDirectory(prefix="distilray-sets-") as folder:
         connection = duckdb.connect(f"{folder}/rows.duckdb")
         connection.execute(f"SET memory_limit='{memory_gib}GiB'; SET temp_directory='{folder}'; SET threads=2")
@@ -189,14 +226,18 @@ def measure(name: str, rows: int, memory_gib: float) -> dict[str, Any]:
         )
         connection.execute("CREATE TABLE rows AS SELECT * FROM made")
         started, cpu = time.perf_counter(), time.process_time()
-        connection.execute(f"CREATE TABLE decided AS {step.decide(connection)}")
+        with disk_used(folder) as disk:
+            write_shards(Store(folder), "stage", decided_rows(connection, step), firsts)
+            step.summary(connection)
         seconds, used = time.perf_counter() - started, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        shards = [f"{folder}/{shard_path('stage', number)}" for number in range(len(firsts))]
+        connection.execute(f"CREATE VIEW decided AS SELECT * FROM read_parquet({shards})")
         figures = found(name, connection, rows)
         connection.close()
     return {
         "step": name, "rows": rows, "seconds": round(seconds, 1), "cpu_seconds": round(used, 1),
-        "rows_per_s": round(rows / seconds), "peak_bytes": peak, **figures,
+        "rows_per_s": round(rows / seconds), "peak_bytes": peak, "disk_mib": round(disk["bytes"] / 2**20), **figures,
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from distilray.models import ModelError, Reply
-from distilray.prompts import RATE_TRACE
+from distilray.prompts import PLAIN, RATE_TRACE
 from distilray.rows import Outcome, Row, failed, kept
 from distilray.steps import AlignTrace, ModelName, Models, RateTrace, Step
 
@@ -48,3 +48,18 @@ class Observed(AlignTrace):
         except ModelError as error:  # a reply that was truncated again and again: what it cost counts too
             outcome = failed(f"{type(error).__name__}: {error}")
         return replace(outcome, columns={**outcome.columns, "began": began, "ended": time.time(), "asked": asked})
+
+
+class StudentSamples(Step):
+    """Keeps several answers of the student, whatever they are."""
+
+    reads: ClassVar = ("messages",)
+    writes: ClassVar = {"samples": "list<string>"}
+    prompts: ClassVar = (PLAIN,)
+
+    model: ModelName
+    samples: int = 8
+
+    async def process(self, row: Row, models: Models) -> Outcome:
+        replies = await models[self.model].replies(PLAIN, row, n=self.samples)
+        return kept(samples=[reply.text for reply in replies])

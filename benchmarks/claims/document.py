@@ -14,7 +14,7 @@ from benchmarks import record
 from benchmarks.claims.table import markdown
 
 PAGE = record.ROOT / "docs" / "measured.md"
-WORLDS = {"ds3": "Traces", "kd": "Few answers", "style": "Style", "own": "Own answers"}
+WORLDS = {"ds3": "Traces", "kd": "Few answers", "style": "Style", "own": "Own answers", "selection": "Selection"}
 """A world to its heading."""
 BEGIN, END = "<!-- tables of benchmarks.claims.document -->", "<!-- end of tables -->"
 

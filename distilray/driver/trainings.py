@@ -10,6 +10,7 @@ from typing import Any
 from distilray.checkpoints import checkpoint_address
 from distilray.driver.demonstrations import prepare_demonstrations
 from distilray.driver.events import Event, Listener
+from distilray.driver.nothing_left import refuse_nothing_left
 from distilray.driver.residents import Residents, asked_after
 from distilray.export import model_card
 from distilray.ledger import Manifest, UnitInput, fingerprint, open_stage
@@ -80,6 +81,7 @@ class Trainings:
 
     def _run(self, entry: TrainEntry, folder: str, units: Units, mark: str) -> None:
         store, settings, students = self.context.store, entry.settings, self.students
+        refuse_nothing_left(store, self.recipe)
         path, _ = self._starts_from(entry)
         with RefreshedGauges(store.shown, folder) as gauges:
             spec = TrainingSpec(

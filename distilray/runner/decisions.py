@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,8 @@ from distilray.storage import REQUESTS_AT_ONCE, Store, read_parquet, write_parqu
 compute: Any = pc  # its stubs lack these functions
 SHARDS = "shards"
 KEY = "distilray.shard"
+BATCH = 65_536
+"""Decisions in memory at once, beside the shard that they go into."""
 
 
 class Decided(msgspec.Struct):
@@ -53,6 +56,15 @@ def shard_path(directory: str, number: int) -> str:
 
 def counts_path(directory: str, number: int) -> str:
     return f"{directory}/{SHARDS}/counts-{number:05d}.json"
+
+
+def decided_rows(connection: duckdb.DuckDBPyConnection, step: GlobalStep) -> pa.RecordBatchReader:
+    """What ``step`` decides on the table ``rows``, in the order of units, a batch at a time. (A result of ``execute``
+    would be held whole in memory.) ``connection`` is busy until the last batch."""
+    decided = connection.sql(f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id")
+    reader = decided.to_arrow_reader(BATCH)
+    assert reader is not None
+    return reader
 
 
 def write_shards(store: Store, directory: str, decided: pa.RecordBatchReader, firsts: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ import ray
 
 from distilray.ledger import Manifest, StepCounts, UnitInput, now, open_stage
 from distilray.runner.context import Context, RunStopped
-from distilray.runner.decisions import SHARDS, Decided, counts_path, write_decisions, write_shards
+from distilray.runner.decisions import SHARDS, Decided, counts_path, decided_rows, write_decisions, write_shards
 from distilray.runner.package_versions import versions
 from distilray.runner.scan import SCAN, first_units, scan_path, scan_reader, write_scan
 from distilray.runner.stage import GlobalStage
@@ -133,10 +133,7 @@ def _run_query(
         connection.execute(f"SET memory_limit='{memory_gib}GiB'; SET temp_directory='{spill}'; SET threads=2")
         reader = scan_reader(store, scans)  # noqa: F841  (DuckDB finds it by name)
         connection.execute("CREATE TABLE rows AS SELECT * FROM reader")
-        decided = connection.execute(
-            f"SELECT decided.* FROM ({step.decide(connection)}) AS decided ORDER BY unit, id"
-        ).to_arrow_reader(65_536)
-        write_shards(store, stage.directory, decided, firsts)
+        write_shards(store, stage.directory, decided_rows(connection, step), firsts)
         summary = step.summary(connection)
         connection.close()
     store.write_json(_all_shards(stage.directory), {"shards": len(firsts), "summary": summary})

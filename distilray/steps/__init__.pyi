@@ -40,6 +40,7 @@ from .score_trace import ScoreTrace as ScoreTrace
 from .select import Select as Select
 from .separate_trace import SeparateTrace as SeparateTrace
 from .shared.demonstrations import Demonstration as Demonstration
+from .shared.selection import distribution as distribution
 from .shorten_trace import ShortenTrace as ShortenTrace
 from .synthesize import Synthesize as Synthesize
 from .synthesize import blank_rows as blank_rows

@@ -113,6 +113,8 @@ class Step(BaseModel):
     """Columns that :meth:`demonstrations` reads; no later step may write them."""
     most_children: ClassVar[int] = 0
     """The most rows that it makes of one, beside the row itself. A plan reads it of the library's own steps."""
+    score_columns: ClassVar[tuple[str, ...]] = ()
+    """Written columns of numbers by which it rejects rows: their distribution is shown where it has kept none."""
     renamed: ClassVar[tuple[str, str] | None] = None
     """The step's current name in recipes, and its former name, which still seeds its sampling."""
 

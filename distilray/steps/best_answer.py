@@ -34,6 +34,7 @@ class BestAnswer(TraceStep):
         "answer_score": "float",
         "verdict": "string",
     }
+    score_columns: ClassVar = ("answer_score",)
 
     at_least: Annotated[
         float, Field(ge=0, le=9, description="lowest mean over the judge's criteria that is good enough")

@@ -27,6 +27,7 @@ class VerifyQuality(Step):
         "answer_quality": "int",
     }
     prompts: ClassVar = (VERIFY_QUALITY,)
+    score_columns: ClassVar = ("instruction_quality", "answer_quality")
 
     model: ModelName
     instruction_at: Annotated[int, Field(ge=0, le=9, description="lowest score of an instruction that is kept")] = 5

@@ -23,7 +23,8 @@ def test_near_duplicates_are_found_and_nothing_else() -> None:
     figures = measure("deduplicate", ROWS, 0.5)
     assert figures["planted"] > 100
     assert figures["recall"] >= 0.95
-    assert figures["false_alarms"] == figures["keepers_gone"] == 0
+    assert figures["false_alarms"] == figures["false_alarms_in_10000"] == figures["keepers_gone"] == 0
+    assert figures["peak_bytes"] > 0 and figures["disk_mib"] > 0
 
 
 def test_questions_are_found_and_nothing_else() -> None:
@@ -32,7 +33,7 @@ def test_questions_are_found_and_nothing_else() -> None:
     assert figures["recall"] == 1 and figures["false_alarms"] == 0
 
 
-@pytest.mark.parametrize("name", ["balance", "find_boilerplate"])
+@pytest.mark.parametrize("name", ["balance", "find_boilerplate", "select"])
 def test_the_other_steps_reject_and_keep(name: str) -> None:
     reasons = measure(name, ROWS, 0.5)["reasons"]
     assert reasons["kept"] > ROWS / 4 and len(reasons) > 1

@@ -103,8 +103,11 @@ def test_values_that_show_what_a_step_did_are_counted(context: Context) -> None:
 
 def test_a_step_that_keeps_nothing_stops_the_run(context: Context) -> None:
     inputs = write_units(context.store)
-    with pytest.raises(RunStopped, match="step select kept none of"):
+    with pytest.raises(RunStopped, match="step select kept none of 18 rows") as stopped:
         run_global(context, stage(Select(by="score", at_least=1000)), inputs, TOGETHER)
+    told = str(stopped.value).splitlines()
+    assert "rejected: score below 1000" in told[0] and told[1] == "score over 17 rows (1 without a value):"
+    assert len(told) == 22 and sum(int(line.split()[3].replace(",", "")) for line in told[2:]) == 17
 
 
 def test_after_a_kill_only_what_is_missing_is_written(context: Context) -> None:

@@ -1,4 +1,4 @@
-"""The style in which a teacher is asked to answer."""
+"""The style in which a teacher is asked to answer, and answers that are none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from distilray.models import Reply
 from distilray.steps.answer import Answer
 from distilray.steps.follow_up import FollowUp
 from distilray.steps.score_difficulty import ScoreDifficulty
@@ -46,3 +47,12 @@ def test_the_style_of_other_steps_that_have_teachers_answer_is_set_alike() -> No
 def test_an_unknown_style_is_refused() -> None:
     with pytest.raises(ValidationError, match="step_by_step"):
         Answer.model_validate({"model": "teacher", "style": "flowery"})
+
+
+def test_an_answer_that_was_cut_is_never_taken_and_never_counts_as_one(tmp_path: Path) -> None:
+    cut = Reply("482+379 is 8", "length", 10, 64)
+    outcome, _ = go(tmp_path, Answer(model="teacher"), QUESTION, teacher=[cut])
+    assert (outcome.kind, outcome.reason) == ("rejected", "answer cut by length")
+    outcome, _ = go(tmp_path / "several", Answer(model="teacher", n=3), QUESTION, teacher=[cut, "861", cut])
+    assert outcome.kind == "kept"
+    assert (outcome.columns["answer"], outcome.columns["answers"]) == ("861", ["861"])

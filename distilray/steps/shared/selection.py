@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+
+from distilray.steps.global_step import quoted
 
 BARS = 20
 GROUPS = 80
@@ -68,6 +71,15 @@ def _groups(counted: list[tuple[str, str, int, int, int]]) -> list[dict[str, Any
             group["bars"][bar][0] += count
             group["bars"][bar][1] += kept
     return sorted(groups.values(), key=lambda group: (-group["rows"], group["task"], group["language"]))
+
+
+def distribution(rows: pa.Table, column: str) -> str:
+    """:func:`written_out` of the numbers in ``column``; ``rows`` has ``id``, ``task`` and ``language`` too."""
+    with duckdb.connect() as connection:
+        connection.register("given", rows)
+        connection.execute("CREATE VIEW rows AS SELECT *, 0 AS unit FROM given")
+        name = quoted(column)
+        return written_out(summarise(connection, name, "SELECT id, unit, NULL AS reason FROM rows"))
 
 
 def written_out(summary: Mapping[str, Any]) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import distilray as dr
-from benchmarks import ds3_claim, kd_claim, own_claim, style_claim
+from benchmarks import ds3_claim, kd_claim, own_claim, selection_claim, style_claim
 from benchmarks.claims.evaluation import GREEDY, SAMPLED
 from benchmarks.claims.problems import write_records
 from benchmarks.claims.sitting import Sitting
 from benchmarks.claims.world import Variant, World
 
-PROGRAMS: list[ModuleType] = [ds3_claim, kd_claim, style_claim, own_claim]
+PROGRAMS: list[ModuleType] = [ds3_claim, kd_claim, style_claim, own_claim, selection_claim]
 WORLDS: dict[str, World] = {world.name: world for world in (program.world(program.Sizes()) for program in PROGRAMS)}
 EVERY = [(world, name) for world in WORLDS.values() for name in world.variants]
 COMPARED = [(world, name, other) for world, name in EVERY for other in world.variants[name].controls]
@@ -124,3 +124,13 @@ def test_every_gap_of_a_problem_or_none_is_trained_on(tmp_path: Path):
         style_claim.all_gaps(sitting, style_claim.Sizes(pairs=15))
     with pytest.raises(RuntimeError, match="9 pairs of the small gap, and 1448 are needed"):
         style_claim.small(sitting, style_claim.Sizes())
+
+
+def test_every_selection_of_rows_takes_the_same_steps_after_the_same_start():
+    world = WORLDS["selection"]
+    continued = [name for name, variant in world.variants.items() if variant.start == "start"]
+    assert continued == ["random", "judged", "selected", "random+follow_up", "selected+follow_up"]
+    assert {world.variants[name].steps for name in continued} == {96}
+    select, balance = selection_claim.harder(selection_claim.Sizes())
+    assert (select.by, select.share) == ("difficulty", 0.6)
+    assert (balance.languages, balance.rows) == (("en", "zh"), 512)
