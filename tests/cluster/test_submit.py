@@ -66,6 +66,8 @@ def test_from_outside_with_a_token_jobs_are_followed_stopped_lost_with_their_nod
         told = submitter.told("undisturbed")
         assert told["metadata"]["run"] == undisturbed.uri and len(told["metadata"]["recipe_sha256"]) == 16
         assert len(rows(undisturbed)) == ROWS
+        assert "run echo in" in submitter.ray("job", "logs", "-f", "undisturbed")
+        assert "succeeded" in submitter.ray("job", "status", "undisturbed")
 
         # Without the token nobody submits, nor reads what others have submitted.
         assert httpx.get(f"{submitter.address}/api/jobs/", timeout=60).status_code in (401, 403)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.nodes import Nodes, wait_for
+from tests.support.nodes import Nodes, environment, wait_for
+
+GENERATE = [str(Path(sys.executable).with_name("ray")), "get-auth-token", "--generate"]
 
 
 class TokenNodes(Nodes):
@@ -20,7 +23,8 @@ class TokenNodes(Nodes):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.token = secrets.token_hex(32)
+        made = subprocess.run(GENERATE, env=environment(HOME=str(folder)), capture_output=True, text=True, check=True)
+        self.token = made.stdout.strip()
         (folder / "token").write_text(self.token)
         self.variables = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}
         self._ips = itertools.count(2)
