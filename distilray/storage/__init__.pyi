@@ -1,5 +1,6 @@
 from .addresses import absolute as absolute
 from .addresses import resolve as resolve
+from .addresses import without_keys as without_keys
 from .atomic import put as put
 from .downloads import RemoteFolder as RemoteFolder
 from .downloads import everything as everything
