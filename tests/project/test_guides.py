@@ -23,6 +23,7 @@ NOT_HERE = "not run"
 """No Kubernetes, no eight GPUs, no account with a cloud, no right to install packages of the system."""
 COVERED = {
     "cluster.md": {
+        "docker": NOT_HERE,
         "export RAY_API_SERVER_ADDRESS": FROM_OUTSIDE,
         "jobs/submit.sh recipe.yaml s3://bucket/runs/first": FROM_OUTSIDE,
         "ray job logs -f": FROM_OUTSIDE,
