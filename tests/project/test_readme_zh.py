@@ -56,7 +56,7 @@ def test_the_sections_are_the_same_and_each_page_leads_to_the_other() -> None:
 
 
 def test_what_is_not_code_is_chinese() -> None:
-    lines = [line for line in re.sub(r"`[^`]+`|\]\([^)]+\)", "", prose(CHINESE)).splitlines() if len(line) > 40]
+    lines = [line for line in re.sub(r"`[^`]+`|\]\([^)]+\)", "", prose(CHINESE)).splitlines() if len(line) > 30]
     assert len(lines) > 5
     for line in lines:
         assert len(re.findall(r"[\u4e00-\u9fff]", line)) > 10, line
