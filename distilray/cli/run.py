@@ -17,7 +17,7 @@ from distilray.driver import Event
 from distilray.errors import DistilrayError
 from distilray.recipe import load_recipe
 from distilray.report import TerminalView, duration, losses, results_table, training_warnings, trainings
-from distilray.storage import Store
+from distilray.storage import Store, without_keys
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +53,11 @@ def call(options: argparse.Namespace) -> int:
     lost = losses(store, recipe)
     too_much = any(loss.too_much for loss in lost)
     ended = "ended with too many rows lost," if too_much else "done"
+    shown = shlex.quote(without_keys(directory))
     lines = [f"\n{ended} in {duration(time.monotonic() - started)}", f"report    {page}"]
     if done.student:
-        lines += [f"student   {done.student}", f"chat      distilray chat {shlex.quote(directory)}"]
-    lines += [f"look      distilray status {shlex.quote(directory)}   distilray rows {shlex.quote(directory)} STEP"]
+        lines += [f"student   {done.student}", f"chat      distilray chat {shown}"]
+    lines += [f"look      distilray status {shown}   distilray rows {shown} STEP"]
     for loss in lost:
         lines += [f"failed    {loss.text}", f"          {loss.command}"]
     for line in lines:

@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs as pafs
 import yaml
 
 from distilray.recipe.errors import Problem, RecipeError, closest
 from distilray.recipe.locations import Place
 from distilray.recipe.overrides import override
 from distilray.recipe.recipe import IN_PYTHON, Recipe
+from distilray.storage import resolve, without_keys
 
 RecipeLike = str | PathLike[str] | Mapping[str, Any] | Recipe
 """A path or URI of a recipe, its sections, or the recipe."""
@@ -38,7 +38,7 @@ def load_recipe(place: str | PathLike[str], overrides: Sequence[str] = ()) -> Re
 
     Raises :class:`RecipeError` with every problem found, each with file, line, key, value and remedy.
     """
-    return parse(_read(str(place)), str(place), overrides)
+    return parse(_read(str(place)), without_keys(str(place)), overrides)
 
 
 def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -58,7 +58,7 @@ def parse(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:
 def _read(place: str) -> str:
     try:
         if "://" in place:
-            system, path = pafs.FileSystem.from_uri(place)
+            system, path = resolve(place)
             with system.open_input_stream(path) as stream:
                 return stream.read().decode()
         return Path(place).read_text("utf-8")
@@ -66,9 +66,9 @@ def _read(place: str) -> str:
         near = (
             closest(Path(place).name, [p.name for p in Path(place).parent.glob("*.yaml")]) if "://" not in place else ""
         )
-        raise RecipeError(place, [Problem((), f"there is no such file{near}")]) from error
+        raise RecipeError(without_keys(place), [Problem((), f"there is no such file{near}")]) from error
     except (IsADirectoryError, UnicodeDecodeError) as error:
-        raise RecipeError(place, [Problem((), f"not a recipe: {error}")]) from error
+        raise RecipeError(without_keys(place), [Problem((), f"not a recipe: {error}")]) from error
 
 
 def _lines(node: yaml.Node | None, place: Place = ()) -> dict[Place, int]:

@@ -2,6 +2,7 @@
 
     resolve("runs/first")            # the local disk, "/home/me/runs/first"
     resolve("s3://bucket/runs/first?region=eu-west-1")  # S3, "bucket/runs/first"
+    resolve("fsspec+oss://bucket/runs/first")  # whatever fsspec has an installed package for
 
 S3 credentials and endpoints come from the URI's query or from the ``AWS_*`` environment of the process.
 """
@@ -13,6 +14,10 @@ import re
 
 import pyarrow.fs as pafs
 
+FSSPEC = "fsspec+"
+"""Before the scheme of a filesystem that pyarrow does not know and fsspec does."""
+_PASSWORDS = re.compile(r"(?<=[?&])([^=&\s]*(?:key|secret|token|password|signature|sig)[^=&\s]*)=[^&\s]*", re.I)
+
 
 def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
     """The filesystem and the path on it; a local path may be relative or begin with ``~``.
@@ -22,6 +27,8 @@ def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
     text = absolute(address)
     if "://" not in text:
         return pafs.LocalFileSystem(), text
+    if text.startswith(FSSPEC):
+        return _of_fsspec(text.removeprefix(FSSPEC))
     return pafs.FileSystem.from_uri(_one_request(text))
 
 
@@ -32,8 +39,22 @@ def absolute(address: str | os.PathLike[str]) -> str:
 
 
 def without_keys(text: str) -> str:
-    """``text`` without the credentials of the URIs in it, for messages."""
-    return re.sub(r"://[^/@]*@", "://***@", text)
+    """``text`` without the credentials of the URIs in it, for messages: those before an ``@`` (with Azure, where the
+    container stands there, what follows its colon) and values of the query that are named like one."""
+    text = re.sub(r"(abfss?://[^/@:]*):[^/@]*@", r"\1:***@", text)
+    text = re.sub(r"(?<!abfs)(?<!abfss)://[^/@]*@", "://***@", text)
+    return _PASSWORDS.sub(r"\1=***", text)
+
+
+def _of_fsspec(uri: str) -> tuple[pafs.FileSystem, str]:
+    """A filesystem of fsspec that asks for every listing: what other processes write is seen."""
+    import fsspec  # only where an address asks for it
+
+    try:
+        system, path = fsspec.url_to_fs(uri, use_listings_cache=False)
+    except ImportError as error:
+        raise ValueError(f"{error}; it has to be installed on every node") from error
+    return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path.rstrip("/")
 
 
 def _one_request(uri: str) -> str:

@@ -25,6 +25,8 @@ NEVER = {
 """Errors of a disk that a second try meets again."""
 NEVER_ON_OBJECT_STORES = (
     "ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "INVALID_BUCKET_NAME",
+    "PERMISSION_DENIED", "UNAUTHENTICATED",  # Google Cloud Storage
+    "AuthenticationFailed", "AuthorizationFailure", "AuthorizationPermissionMismatch", "ContainerNotFound",  # Azure
 )  # fmt: skip
 """The same in the text of pyarrow's errors, which carry no number."""
 

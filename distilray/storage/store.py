@@ -35,6 +35,7 @@ REMEDIES = {
     "ACCESS_DENIED": "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile)",
     "NO_SUCH_BUCKET": "make the bucket first",
     "NETWORK_CONNECTION": "is the server up, and are endpoint_override and region right?",
+    "Unrecognized filesystem": "give a folder, or a URI such as s3://bucket/runs/first; fsspec+SCHEME:// for others",
     "": "give a folder, or a URI such as s3://bucket/runs/first",
 }
 

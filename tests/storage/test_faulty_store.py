@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from benchmarks.faulty_store import FaultyStore
 from distilray.ledger import ReplyLog
-from distilray.storage import Store, read_parquet, write_parquet
+from distilray.storage import Store, read_parquet, upload, write_parquet
 
 
 @pytest.fixture
@@ -58,3 +60,23 @@ def test_a_reply_log_outlives_a_server_that_is_away_for_seconds(proxy: FaultySto
     log.close()
     back.join()
     assert len(ReplyLog(store, "phase", "unit")) == 20
+
+
+@pytest.mark.slow
+def test_a_checkpoint_whose_upload_is_cut_counts_only_when_it_is_whole(s3_endpoint: str, tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    weights = random.Random(3).randbytes(24 << 20)  # three parts of a multipart upload
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "config.json").write_text("{}")
+    plain = Store(f"s3://runs/{uuid.uuid4().hex}?scheme=http&endpoint_override={s3_endpoint}&region=us-east-1")
+    with FaultyStore(s3_endpoint, refused=0.1, cut=0.2) as proxy:
+        through = Store(plain.uri.replace(s3_endpoint, proxy.address))
+        for _ in range(20):
+            try:
+                upload(through, str(folder), "final")
+                break
+            except OSError:
+                assert not plain.exists("final/config.json")
+        assert proxy.requests["cut"] > 0
+    assert plain.read("final/config.json") == b"{}" and plain.read("final/model.safetensors") == weights

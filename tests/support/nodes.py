@@ -35,7 +35,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 class Nodes:
-    """A head and one more node. A context manager that stops them and all that they started."""
+    """A head and one more node. A context manager that stops them and all that they started.
+
+    A subclass may give the head other CPUs, the nodes addresses of their own, and all of them more variables.
+    """
+
+    head_cpus: int | None = None
 
     def __init__(self, folder: Path, cpus: int = 2) -> None:
         # Sockets lie below Ray's directory and their paths are limited to 107 characters.
@@ -45,6 +50,7 @@ class Nodes:
         self.processes: list[psutil.Process] = []
         self.drivers: list[subprocess.Popen[bytes]] = []
         """Of runs on these nodes; none outlives them."""
+        self.variables: dict[str, str] = {}
 
     def __enter__(self) -> Nodes:
         head = [*RAY, "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", f"--temp-dir={self.folder}"]
@@ -63,9 +69,13 @@ class Nodes:
 
     def join(self, name: str) -> psutil.Process:
         """Starts one more node."""
-        process = self._start(name, [*RAY, f"--address={self.address}", "--node-ip-address=127.0.0.1"])
+        process = self._start(name, [*RAY, f"--address={self.address}", f"--node-ip-address={self.next_ip()}"])
         wait_for(lambda: "Ray runtime started" in (self.folder / f"{name}.log").read_text(), f"the node {name}")
         return process
+
+    def next_ip(self) -> str:
+        """The address of the node that joins next."""
+        return "127.0.0.1"
 
     def leave(self, process: psutil.Process) -> None:
         """The node ``process`` is gone at once, with all that runs on it."""
@@ -74,8 +84,9 @@ class Nodes:
 
     def _start(self, name: str, command: list[str]) -> psutil.Process:
         log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  (lives as long as the process)
+        cpus = self.head_cpus if name == "head" and self.head_cpus is not None else self.cpus
         started = subprocess.Popen(
-            [*command, f"--num-cpus={self.cpus}", *PORTS], stdout=log, stderr=log, env=environment()
+            [*command, f"--num-cpus={cpus}", *PORTS], stdout=log, stderr=log, env=environment(**self.variables)
         )
         self.processes.append(psutil.Process(started.pid))
         return self.processes[-1]

@@ -60,7 +60,7 @@ class Launch:
 
     logs: str | None = None
     """Directory, on the engine's node, for what it prints."""
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values of the settings' :meth:`~distilray.models.ModelSettings.secrets` in the driver's environment."""
     guard: str = ""
     """Name of the guard that ends the engine's processes when its actor is gone; empty: it has none."""
