@@ -55,14 +55,16 @@ _THEN = re.compile(r"[,;，；]|\b(?:so|thus|therefore|then|hence|giving|gives|l
 _PROSE = re.compile(
     r"(?<![\\A-Za-z])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|abs|arc|max|min|gcd|lcm|and|inf|mod)\b)[A-Za-z]{3,}|[\u4e00-\u9fff]|[!?]"
 )
-_CALCULATION = re.compile(r"[\s(]*-?\d[\d.,]*[\s)]*(?:(?:[+×*÷−-]|[/:](?=.*[+×*÷−-]))[\s(]*-?\d[\d.,]*[\s)]*)+")
+_NUMBER = r"[\s(]*-?\d+(?:[.,]\d+)*[\s)]*"  # (3,-4) is a point
+_CALCULATION = re.compile(rf"{_NUMBER}(?:(?:[+×*÷−-]|[/:](?=.*[+×*÷−-])){_NUMBER})+")
+_LONGEST_CALCULATION = 300
 
 
 def is_bare_formula(text: str) -> bool:
     """Whether a line is nothing but mathematics, so that all of it is the value; a sum that is not worked out (482+379)
     is none."""
     return (
-        not _CALCULATION.fullmatch(text)
+        not (len(text) < _LONGEST_CALCULATION and _CALCULATION.fullmatch(text))
         and bool(re.search(r"[\dA-Za-z]", text))
         and not _PROSE.search(_TEXT.sub("", text))
         and not re.search(r"[.。]\s", text)

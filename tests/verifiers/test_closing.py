@@ -62,3 +62,9 @@ def test_a_text_that_states_nothing_is_undecided(text: str):
 def test_a_sum_that_is_not_worked_out_is_no_result():
     assert verify_now("math", "482+379", "861").right is False
     assert verify_now("math", r"\boxed{482+379}", "861").right is True
+
+
+@pytest.mark.parametrize("value", ["(3,-4)", "-21,-43", "8, -2", "(1.5,-2)", "1/2", "2-sqrt(3)"])
+def test_a_point_and_a_list_are_no_sum(value: str):
+    assert verify_now("math", value, value).right is True
+    assert verify_now("math", value, "987654").right is False
