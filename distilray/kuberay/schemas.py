@@ -103,16 +103,17 @@ def _findings(error: ValidationError, manifest: dict[str, Any]) -> Iterator[Find
     field = Field(manifest).at(*error.absolute_path)
     limit: Any = error.validator_value
     schema: Any = error.schema
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
         known = list(schema.get("properties", {}))
-        for name in error.instance:
+        for name in instance:
             if name not in known:
                 near = difflib.get_close_matches(str(name), known, n=1)
                 remedy = f"did you mean {near[0]}?" if near else "remove it: a cluster would drop it without a word"
                 yield field.at(name).refused("the CRD knows no such field", remedy)
     elif error.validator == "required":
         for name in limit:
-            if name not in error.instance:
+            if name not in instance:
                 yield field.at(name).refused("the CRD requires it", "add it")
     else:
         problem, remedy = WORDS.get(str(error.validator), _other)(str(error.validator), limit)

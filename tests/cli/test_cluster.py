@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,9 @@ def test_a_kind_that_kuberay_does_not_have_is_refused(manifest: Path) -> None:
 def test_with_crds_an_unknown_field_is_refused(manifest: Path) -> None:
     manifest.write_text(yaml.safe_dump(changed("RayJob", {"JOB backofLimit": 3})))
     assert command_line.distilray("cluster", "check", str(manifest)).code == 0
-    ended = command_line.distilray("cluster", "check", str(manifest), "--crds", str(crds()))
+    (manifest.parent / "crds").mkdir()
+    shutil.copy(crds() / "ray.io_rayjobs.yaml", manifest.parent / "crds")
+    ended = command_line.distilray("cluster", "check", str(manifest), "--crds", str(manifest.parent / "crds"))
     assert ended.code == InputError.exit_code
     assert "spec.backofLimit is 3: the CRD knows no such field; did you mean backoffLimit?" in ended.err
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,7 @@ import yaml
 
 from distilray.kuberay import KINDS, ManifestError, Schemas
 from distilray.kuberay.schemas import strict
-from tests.support.kuberay import GONE, changed, crds
-
-
-@lru_cache(maxsize=1)
-def _read(folder: Path) -> Schemas:
-    return Schemas.read(folder)
-
-
-def schemas() -> Schemas:
-    return _read(crds())
+from tests.support.kuberay import GONE, changed, schemas
 
 
 @pytest.mark.parametrize("kind", KINDS)

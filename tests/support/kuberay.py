@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from distilray.kuberay import Schemas
 from distilray.kuberay.subjects import CLUSTER_PLACES, JOB_PLACES
 from tests.support.recorded_data import SHARED
 
@@ -26,6 +28,16 @@ def crds() -> Path:
     if not list(CRDS.glob("ray.io_*.yaml")):
         pytest.skip(f"needs KubeRay's CRDs in {CRDS} (set DISTILRAY_SHARED)")
     return CRDS
+
+
+def schemas() -> Schemas:
+    """Those of the CRDs, which take seconds to read, once in a process."""
+    return _read(crds())
+
+
+@lru_cache(maxsize=1)
+def _read(folder: Path) -> Schemas:
+    return Schemas.read(folder)
 
 
 def changed(kind: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -55,7 +55,8 @@ def priority_version(subject: Subject) -> Iterator[Finding]:
         version = cluster.spec.at("rayVersion")
         for group in cluster.groups:
             priority = group.at("priority")
-            if priority.value and (version_of(version) or (0, 0)) < PRIORITY_SINCE:
+            known = version_of(version)
+            if priority.value and (known is None or known < PRIORITY_SINCE):
                 yield priority.refused(
                     f"Ray has it from 2.56 on, and rayVersion is {version.value or 'not set'}",
                     "remove it, or set rayVersion to that of the image, 2.56 or newer",

@@ -17,7 +17,6 @@ from distilray.kuberay import (
     Document,
     Rendered,
     RenderSettings,
-    Schemas,
     check_documents,
     parse_gates,
     render,
@@ -25,7 +24,7 @@ from distilray.kuberay import (
 from distilray.recipe import RecipeError
 from distilray.serve import ServeSettings
 from tests.support import echo_recipe
-from tests.support.kuberay import crds
+from tests.support.kuberay import schemas
 from tests.support.paths import RECIPES
 
 SHIPPED = sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -67,20 +66,14 @@ def test_a_shipped_recipe_gives_manifests_that_the_operator_takes(name: str, set
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_they_fit_the_crds_strictly(name: str) -> None:
-    schemas = _schemas(crds())
-    assert check_documents(documents(rendered(name)), schemas=schemas).refusals == ()
+    assert check_documents(documents(rendered(name)), schemas=schemas()).refusals == ()
 
 
 def test_so_does_a_nightly_evaluation() -> None:
     found = rendered(BOX, RenderSettings(nightly=NIGHTLY))
     assert "nightly/raycronjob.yaml" in found.files
-    checked = check_documents(documents(found), parse_gates(["RayCronJob"]), _schemas(crds()))
+    checked = check_documents(documents(found), parse_gates(["RayCronJob"]), schemas())
     assert checked.refusals == () and len(checked.checked) == 4
-
-
-@lru_cache(maxsize=1)
-def _schemas(folder: Path) -> Schemas:
-    return Schemas.read(folder)
 
 
 def test_the_same_recipe_gives_the_same_bytes() -> None:
@@ -150,13 +143,15 @@ def test_weights_of_the_hub_are_fetched_once() -> None:
     assert "storage/prefetch.yaml" not in rendered("quickstart").files  # its models are in the package
 
 
-def test_keys_are_references(tmp_path: Path) -> None:
+def test_keys_are_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIG_KEY", "sk-not-to-be-written")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         "models: {teacher: {kind: openai, base_url: 'https://api.example/v1', model: m, api_key_env: BIG_KEY}}\n"
         "sources: [{name: rows, path: rows.jsonl}]\nsteps: [{answer: {model: teacher}}]\n"
     )
     found = render(str(recipe), RenderSettings())
+    assert not any("sk-not-to-be-written" in text for text in found.files.values())
     entries = {entry["name"]: entry for entry in container(groups(found)["cpu"])["env"]}
     assert entries["BIG_KEY"]["valueFrom"] == {"secretKeyRef": {"name": "distilray-keys", "key": "BIG_KEY"}}
     assert "kubectl create secret generic distilray-keys --from-literal=BIG_KEY=..." in found.files["README.md"]
