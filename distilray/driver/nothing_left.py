@@ -20,7 +20,8 @@ STEPS, ROUND = "steps/", "/round-"
 def refuse_nothing_left(store: Store, recipe: Recipe) -> None:
     """Raises :class:`RunStopped` if a step before the next training kept no row. What a round of a repeat keeps is not
     looked at: others may have kept some."""
-    stages = [stage for stage in list_stages(store) if stage.folder.startswith(STEPS) and stage.complete]
+    there = [stage for stage in list_stages(store) if stage.folder.startswith(STEPS) and stage.complete]
+    stages = [stage for stage in there if stage.manifest is not None and stage.manifest.steps]
     if not stages or ROUND in stages[-1].folder or _last(stages[-1]).kept:
         return
     stage, counts = next(

@@ -14,14 +14,11 @@ from distilray.storage import Store
 RECIPE = """
 models:
   teacher: {kind: echo}
-  student: {path: nowhere}
 sources:
   - {name: a, path: a.jsonl}
 steps:
   - answer: {model: teacher}
   - verify_quality: {model: teacher, answer_at: 9}
-train:
-  - {kind: sft, student: student, max_steps: 1}
 """
 PHASE = "steps/01-answer+verify_quality"
 SCHEMA = schema_with({"answer_quality": "int", "instruction_quality": "int"})
