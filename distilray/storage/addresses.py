@@ -16,6 +16,8 @@ import pyarrow.fs as pafs
 
 FSSPEC = "fsspec+"
 """Before the scheme of a filesystem that pyarrow does not know and fsspec does."""
+VIRTUAL = "force_virtual_addressing=true"
+"""In the query of an S3 URI: the bucket is part of the host's name, as Alibaba Cloud OSS demands it."""
 _PASSWORDS = re.compile(r"(?<=[?&])([^=&\s]*(?:key|secret|token|password|signature|sig)[^=&\s]*)=[^&\s]*", re.I)
 
 
@@ -29,6 +31,8 @@ def resolve(address: str | os.PathLike[str]) -> tuple[pafs.FileSystem, str]:
         return pafs.LocalFileSystem(), text
     if text.startswith(FSSPEC):
         return _of_fsspec(text.removeprefix(FSSPEC))
+    if VIRTUAL in text:
+        return _of_virtual_hosts(_one_request(re.sub(rf"{VIRTUAL}&?", "", text).rstrip("?&")))
     return pafs.FileSystem.from_uri(_one_request(text))
 
 
@@ -55,6 +59,13 @@ def _of_fsspec(uri: str) -> tuple[pafs.FileSystem, str]:
     except ImportError as error:
         raise ValueError(f"{error}; it has to be installed on every node") from error
     return pafs.PyFileSystem(pafs.FSSpecHandler(system)), path.rstrip("/")
+
+
+def _of_virtual_hosts(uri: str) -> tuple[pafs.FileSystem, str]:
+    """An S3 filesystem with the one setting that pyarrow reads from no URI."""
+    system, path = pafs.FileSystem.from_uri(uri)
+    rebuild, (settings,) = system.__reduce__()
+    return rebuild({**settings, "force_virtual_addressing": True}), path
 
 
 def _one_request(uri: str) -> str:

@@ -5,7 +5,7 @@ import pyarrow.fs as pafs
 import pytest
 
 from distilray.storage import resolve
-from distilray.storage.addresses import without_keys
+from distilray.storage.addresses import VIRTUAL, without_keys
 
 
 def test_a_local_path_may_be_relative_or_begin_at_home(tmp_path, monkeypatch):
@@ -49,3 +49,11 @@ def test_what_fsspec_knows_is_named_with_its_prefix_and_needs_its_package():
 )
 def test_keys_of_every_kind_of_address_are_not_shown(address, shown):
     assert without_keys(address) == shown
+
+
+@pytest.mark.parametrize("query", [f"{VIRTUAL}&region=cn", f"region=cn&{VIRTUAL}", f"endpoint_override=x&{VIRTUAL}"])
+def test_a_bucket_may_be_part_of_the_hosts_name(query):
+    filesystem, path = resolve(f"s3://bucket/runs?{query}")
+    settings = filesystem.__reduce__()[1][0]
+    assert settings["force_virtual_addressing"] is True and settings["allow_delayed_open"] is True
+    assert path == "bucket/runs" and ("region" not in query or filesystem.region == "cn")

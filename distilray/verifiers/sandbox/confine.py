@@ -140,7 +140,12 @@ def confine_process(limits: Limits, box: str, layers: dict[str, object]) -> None
         devices = [path for path in _DEVICES if os.path.exists(path)]
         landlock.restrict([*readable_paths(), *devices], [box, "/dev/null"], version)
     if layers["seccomp"]:
-        seccomp.install(os.getpid(), fork=bool(layers["count processes"]))
+        seccomp.install(os.getpid(), bool(layers["count processes"]), own_files(layers))
+
+
+def own_files(layers: dict[str, object]) -> bool:
+    """Whether every file that a program may change the mode, owner or time of is its own."""
+    return bool(layers["namespaces"]) or layers["user"] == "nobody"
 
 
 def _limit(limits: Limits, layers: dict[str, object]) -> None:

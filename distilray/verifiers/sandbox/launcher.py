@@ -33,7 +33,7 @@ def main(descriptor: int, root: str, without: list[str]) -> None:
     layers = _prepare(link, root, without)
     confine.readable_paths()
     if layers["seccomp"]:
-        seccomp.assembled(_USUAL_PID, bool(layers["count processes"]))
+        seccomp.assembled(_USUAL_PID, bool(layers["count processes"]), confine.own_files(layers))
     guest.preload()
     send(link, {"ready": layers})
     while True:
