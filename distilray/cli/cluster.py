@@ -87,7 +87,7 @@ def _render(options: argparse.Namespace) -> int:
     rendered.write(options.out)
     for group in rendered.groups:
         gpus = f", {counted(group.gpus, 'GPU')}" + (f" ({group.accelerator})" if group.accelerator else "")
-        print(f"{group.name:12} {group.least} to {group.most} nodes of {counted(group.cpus, 'CPU')}, "
+        print(f"{group.name:12} {group.count} of {counted(group.cpus, 'CPU')}, "
               f"{group.memory_gib} GiB{gpus if group.gpus else ''}")  # fmt: skip
     print(f"{counted(len(rendered.files), 'file')} in {options.out}: {options.out}/README.md has the commands")
     return 0

@@ -68,7 +68,7 @@ def test_a_recipe_is_rendered_and_what_is_written_passes(tmp_path: Path) -> None
     ended = command_line.distilray("cluster", "render", recipe, "--out", str(out), "models.teacher.replicas=3")
     assert (ended.code, ended.err) == (0, "")
     assert f"files in {out}: {out}/README.md has the commands" in ended.out
-    assert ended.out.startswith("cpu          1 to ")
+    assert ended.out.startswith("cpu          1 node of 4 CPUs, 16 GiB\n")
     job = yaml.safe_load((out / "run" / "rayjob.yaml").read_text("utf-8"))
     assert job["spec"]["entrypoint"].endswith("--run /runs/echo models.teacher.replicas=3")
     assert command_line.distilray("cluster", "check", str(out)).code == 0

@@ -26,7 +26,7 @@ def readme(recipe: Recipe, objects: Objects, settings: RenderSettings, found: Si
 
 def _nodes(groups: Iterable[NodeGroup], scales: bool) -> str:
     rows = [
-        f"| {group.name} | {group.least} to {group.most} | {group.cpus} | {group.memory_gib} GiB | "
+        f"| {group.name} | {group.count} | {group.cpus} | {group.memory_gib} GiB | "
         f"{f'{group.gpus} {group.accelerator}'.strip() if group.gpus else '-'} |"
         for group in groups
     ]

@@ -44,6 +44,11 @@ class NodeGroup:
     """The type of the GPUs as Ray names it; empty: any."""
 
     @property
+    def count(self) -> str:
+        """``1 node``, ``0 to 2 nodes``."""
+        return counted(self.least, "node") if self.least == self.most else f"{self.least} to {self.most} nodes"
+
+    @property
     def shm_gib(self) -> int:
         return max(1, int(self.memory_gib * STORE_SHARE))
 

