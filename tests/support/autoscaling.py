@@ -50,7 +50,9 @@ class AutoscalingNodes:
             for name, (cpus, most) in self.kinds.items()
         }
         provider = {
-            "type": "fake_multinode",
+            # Ray's wheel lacks the defaults of its type "fake_multinode"; an external one needs none.
+            "type": "external",
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
             "use_node_id_as_ip": True,  # the nodes share an address
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
