@@ -107,7 +107,7 @@ def growing() -> Iterator[AutoscalingNodes]:
 def test_a_run_begins_on_a_cluster_without_a_node_and_grows_with_it(growing: AutoscalingNodes, tmp_path: Path) -> None:
     driver = Growing(growing, tmp_path, rows=3000, cpus=3)
     try:
-        driver.until(lambda: "waits for a node that has 3 CPUs" in driver.progress().get("waiting", ""), "what it says")
+        driver.until(lambda: "for a node that has 3 CPUs" in driver.progress().get("waiting", ""), "what it says")
         driver.until(lambda: driver.engines() == 3, "three engines")
         driver.finish()
     except AssertionError:
