@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.cluster_start import alone
 from tests.support.scheduling import FileScheduling
-from tests.support.starting import alone
 
 pytest_plugins = [
     "tests.support.models",

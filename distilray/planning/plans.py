@@ -57,10 +57,12 @@ def plan(
     sources: str,
     available: Available,
     grouping: Sequence[Sequence[str]] | None = None,
+    data: bool = True,
 ) -> Plan:
     """Stages of ``recipe``, whose rows have the fingerprint ``sources``.
 
-    ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
+    ``data``: whether the benchmarks' questions are here; where they are only on the cluster, fingerprints of steps that
+    read them say nothing. ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
     moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a training, does not fit
     even alone, neither on what is there nor on what an autoscaler may bring (:func:`not_there_yet` says what has to
     come), or a student cannot be trained under its chat template.
@@ -68,7 +70,7 @@ def plan(
     if problems := [*student_problems(recipe), *training_problems(recipe, available)]:
         raise recipe.error(problems)
     columns = all_columns(recipe)
-    planner = _Planner(recipe, available, columns, {tuple(group) for group in grouping or ()})
+    planner = _Planner(recipe, available, columns, {tuple(group) for group in grouping or ()}, data)
     stages, left = planner.stages(
         recipe.steps, "steps/", fingerprint([sources, recipe.seed, recipe.resources.unit_rows])
     )
@@ -90,8 +92,14 @@ def all_columns(recipe: Recipe) -> dict[str, str]:
 
 class _Planner:
     def __init__(
-        self, recipe: Recipe, available: Available, columns: Mapping[str, str], grouping: set[tuple[str, ...]]
+        self,
+        recipe: Recipe,
+        available: Available,
+        columns: Mapping[str, str],
+        grouping: set[tuple[str, ...]],
+        data: bool,
     ) -> None:
+        self.data = data
         self.recipe, self.available, self.columns, self.grouping = recipe, available, columns, grouping
         self.models = recipe.all_models()
 
@@ -179,7 +187,7 @@ class _Planner:
     def _single(self, entry: StepEntry | TrainEntry, prefix: str, before: str) -> GlobalStage | TrainingStage:
         """The stage of a global step or a training."""
         if isinstance(entry, StepEntry):
-            asked = questions_identity(self.recipe, entry)
+            asked = questions_identity(self.recipe, entry) if self.data else []
             mark = fingerprint([before, step_identity(entry, self.models), *asked])
             step = with_questions(self.recipe, entry)
             return GlobalStage(directory=prefix + entry.name, step=step, fingerprint=mark)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.cluster_start import alone
 from tests.support.ports import free_port
-from tests.support.starting import alone
 
 RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
 # Nodes that share a machine must not hand out the same ports to their workers.

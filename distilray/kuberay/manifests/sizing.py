@@ -98,7 +98,7 @@ def sized(recipe: Recipe, settings: RenderSettings) -> Sized:
     gpu_groups = [_gpu_group(recipe, asked, kind, machines[kind], fixed) for kind in sorted(used)]
     groups = [_cpu_group(recipe, asked, settings), *gpu_groups]
     there = available(groups, [machines[kind] for kind in sorted(used)])
-    planned = plan(recipe, "render", there)
+    planned = plan(recipe, "render", there, data=False)
     _check_benchmarks(asked, gpu_groups)
     return Sized(tuple(groups), there, planned)
 
