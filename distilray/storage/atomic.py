@@ -1,7 +1,8 @@
 """Writing a file whole or not at all, on any filesystem.
 
 On a local disk by a rename, on an object store by one put of a complete buffer (a stream opened on the final name
-would be published half-written when an exception closes it), elsewhere by a move on the same filesystem.
+would be published half-written when an exception closes it), elsewhere by a move on the same filesystem; on Azure too,
+where pyarrow makes an empty file first.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import uuid
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-OBJECT_STORES = {"s3", "gcs", "abfs"}
-"""Types of filesystems whose files appear whole when they are closed, and where a rename is a copy."""
+OBJECT_STORES = {"s3", "gcs"}
+"""Types of filesystems whose files appear whole when they are closed, and not before."""
 
 
 def put(
@@ -34,11 +35,25 @@ def put(
     if isinstance(filesystem, pafs.LocalFileSystem):
         _put_local(path, buffer, durable)
         return
-    target = path if filesystem.type_name in OBJECT_STORES else f"{path}.partial"
+    target = path if filesystem.type_name in OBJECT_STORES else _arriving(path)
     with filesystem.open_output_stream(target, compression=None) as stream:
         stream.write(buffer)
     if target != path:
-        filesystem.move(target, path)
+        move(filesystem, target, path)
+
+
+def move(filesystem: pafs.FileSystem, path: str, target: str) -> None:
+    """Renames a file, whose new name appears with its whole content; replaces an earlier one."""
+    try:
+        filesystem.move(path, target)
+    except NotImplementedError:  # Azure without a hierarchical namespace
+        filesystem.copy_file(path, target)
+        filesystem.delete_file(path)
+
+
+def _arriving(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.partial" if folder else f".{name}.partial"
 
 
 def _put_local(path: str, data: pa.Buffer, durable: bool) -> None:

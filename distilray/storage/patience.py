@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from distilray.errors import MachineryFault
+from distilray.storage.addresses import without_keys
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -55,9 +56,10 @@ def patiently(call: Callable[[], T], place: str, seconds: float) -> T:
             raise
         except OSError as error:
             left = deadline - time.monotonic()
+            said = without_keys(str(error))  # it may repeat the address, with a signature in it
             if left <= 0 or not passes(error):
-                raise StorageFault(f"{place}: {error} ({_tried(tries)})") from error
-            log.warning("%s: %s; trying again", place, error)
+                raise StorageFault(f"{place}: {said} ({_tried(tries)})") from error
+            log.warning("%s: %s; trying again", place, said)
             time.sleep(min(random.uniform(0, pause), left))
             pause = min(2 * pause, LONGEST_PAUSE_S)
 

@@ -24,7 +24,7 @@ import pyarrow.fs as pafs
 
 from distilray.errors import InputError
 from distilray.storage.addresses import absolute, resolve, without_keys
-from distilray.storage.atomic import put
+from distilray.storage.atomic import move, put
 from distilray.storage.patience import patiently
 
 PATIENCE_S = 300.0
@@ -122,11 +122,13 @@ class Store:
                 return self._read(path)
             except FileNotFoundError:
                 raise
-            except OSError as error:
+            except (OSError, ValueError) as error:  # a ValueError: Google's client closes what was replaced
                 # An object that is deleted between being opened and being read is another OSError on S3, of several
                 # names; and its owner may have rewritten it since. A store out of reach fails here once more.
                 if not self._exists(path):
                     raise FileNotFoundError(f"{self.shown}/{path} was deleted while it was read") from error
+                if isinstance(error, ValueError) and not left:
+                    raise OSError(str(error)) from error
                 if self.local or not left:
                     raise
         raise AssertionError("the last read returns or raises")
@@ -181,9 +183,14 @@ class Store:
             except FileNotFoundError:
                 return []
         else:
-            found = self.filesystem.get_file_info(pafs.FileSelector(self.full(folder), allow_not_found=True))
-            names = [info.base_name for info in found]
+            names = self._listed(self.full(folder))
         return sorted(name for name in names if not name.startswith("."))
+
+    def _listed(self, folder: str) -> set[str]:
+        deep = self.filesystem.type_name == "gcs"  # which lists no folder, unless somebody has made one on purpose
+        selector = pafs.FileSelector(folder, allow_not_found=True, recursive=deep)
+        found = [info.path for info in self.filesystem.get_file_info(selector)]
+        return {PurePosixPath(path).relative_to(folder).parts[0] for path in found}
 
     def files_below(self, folder: str) -> list[str]:
         """Paths of all files below ``folder``, sorted."""
@@ -203,9 +210,23 @@ class Store:
     def delete_dir(self, folder: str) -> None:
         """Removes a folder and everything below it; it need not exist."""
         try:
-            self.tried(folder, lambda: self.filesystem.delete_dir(self.full(folder)))
+            self.tried(folder, lambda: self._delete_dir(self.full(folder)))
         except FileNotFoundError:
             return
+
+    def _delete_dir(self, path: str) -> None:
+        try:
+            self.filesystem.delete_dir(path)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            if self.local:
+                raise
+            # Google's says so of a folder that is not there, and Azure's may refuse many deletions in one request.
+            selector = pafs.FileSelector(path, allow_not_found=True, recursive=True)
+            for info in self.filesystem.get_file_info(selector):
+                if info.is_file:
+                    self.filesystem.delete_file(info.path)
 
     def move_dir(self, folder: str, target: str, *, last: str = "") -> None:
         """Moves a folder: a rename on a local disk; on an object store file by file (copied by the server),
@@ -216,19 +237,19 @@ class Store:
             os.rename(self.full(folder), self.full(target))
             return
 
-        def move(path: str) -> None:
+        def moved(path: str) -> None:
             self.tried(path, lambda: self._move(self.full(path), self.full(target + path.removeprefix(folder))))
 
         files = self.files_below(folder)
         with ThreadPoolExecutor(MOVES_AT_ONCE) as pool:
-            list(pool.map(move, [path for path in files if path != f"{folder}/{last}"]))
+            list(pool.map(moved, [path for path in files if path != f"{folder}/{last}"]))
         if f"{folder}/{last}" in files:
-            move(f"{folder}/{last}")
+            moved(f"{folder}/{last}")
         self.delete_dir(folder)
 
     def _move(self, path: str, target: str) -> None:
         try:
-            self.filesystem.move(path, target)
+            move(self.filesystem, path, target)
         except FileNotFoundError:  # an earlier try that was cut off has moved it
             if self.filesystem.get_file_info(target).type == pafs.FileType.NotFound:
                 raise
