@@ -126,6 +126,8 @@ def find_replies(store: Store, phase: str, units: Collection[str], before: Seque
     for folder in (*before, phase):
         for path in store.files_below(f"{REPLIES}/{folder}"):
             unit, _, name = path.removeprefix(f"{REPLIES}/{folder}/").rpartition("/")
+            if name.startswith("."):  # on its way to another name when a kill came
+                continue
             if unit in wanted and (name == SEALED or folder == phase):
                 found.setdefault(unit, []).append(Place(path))
             elif folder == phase and unit.partition("/")[0] == STREAMS:

@@ -62,10 +62,10 @@ def plan(
     """Stages of ``recipe``, whose rows have the fingerprint ``sources``.
 
     ``data``: whether the benchmarks' questions are here; where they are only on the cluster, fingerprints of steps that
-    read them say nothing. ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so that a run that
-    moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a training, does not fit
-    even alone, neither on what is there nor on what an autoscaler may bring (:func:`not_there_yet` says what has to
-    come), or a student cannot be trained under its chat template.
+    read them say nothing. ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so
+    that a run that moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a
+    training, does not fit even alone, neither on what is there nor on what an autoscaler may bring
+    (:func:`not_there_yet` says what has to come), or a student cannot be trained under its chat template.
     """
     if problems := [*student_problems(recipe), *training_problems(recipe, available)]:
         raise recipe.error(problems)

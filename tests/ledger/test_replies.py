@@ -36,6 +36,16 @@ def test_an_attempt_finds_its_own_replies_too(store):
     log.drop()
 
 
+def test_files_that_a_kill_left_on_their_way_are_none_of_the_log(store):
+    log = ReplyLog(store, PHASE, UNIT)
+    log.put("k", reply("5"))
+    log.close()
+    store.write(f"{log.folder}/.sealed.zst.0123456789abcdef", bytes(100))  # its name is that of a rename not yet done
+    found = find_replies(store, PHASE, [UNIT])
+    assert [place.path.rpartition("/")[2][:1] for place in found[UNIT]] != ["."] and len(found[UNIT]) == 1
+    assert ReplyLog(store, PHASE, UNIT).get("k") == reply("5")
+
+
 def test_flushed_replies_are_at_rest_before_the_log_is_closed(store):
     log = ReplyLog(store, PHASE, UNIT)
     log.put("k", reply("5"))
