@@ -137,4 +137,4 @@ def test_the_folder_that_is_sent_is_small_and_a_job_in_a_bare_python_says_what_i
     sent = {line.removeprefix("sent ./") for line in log.splitlines() if line.startswith("sent ")}
     assert {"jobs/run.py", "jobs/recipes/quickstart.yaml", "distilray/cli/run.py"} <= sent
     assert not {path for path in sent if path.startswith(("tests/", "docs/", "benchmarks/", ".git/", ".venv/"))}
-    assert len(sent) < 1000 and sum((ROOT / path).stat().st_size for path in sent) < 12 << 20
+    assert len(sent) < 1500 and sum((ROOT / path).stat().st_size for path in sent) < 12 << 20
