@@ -26,6 +26,9 @@ def row(number: int, right: bool | None, stopped: str | None = None, reason: str
 
 
 def write(store: Store, rows: list[dict[str, Any]], gone: set[str], columns: dict[str, str]) -> None:
+    sources = Manifest(name="sources", kind="sources", fingerprint="f")
+    sources.details["columns"] = sorted({"id", "messages", *columns})
+    sources.write(store, "steps/00-sources")
     left = [r for r in rows if r["outcome"] == "kept"]
     checked = StepCounts("check", rows_in=len(rows), kept=len(left), rejected=len(rows) - len(left))
     counts = UnitCounts([StepCounts("answer", rows_in=len(rows), kept=len(rows)), checked])

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
-from distilray.ledger import StageFiles
+from distilray.ledger import Manifest, StageFiles
 from distilray.report.page.survey import UNITS_READ, countable, evenly
 from distilray.storage import Store, read_parquet
 
-TRUTH = "truth_right"
+TRUTH, SOURCES = "truth_right", "steps/00-sources"
 OUTCOME = ["id", "outcome", "stopped_at", "reason"]
 REASONS_SHOWN = 6
 
@@ -40,17 +38,10 @@ class Truth:
 def truths(store: Store, stages: Iterable[StageFiles], pool: Executor) -> list[Truth]:
     """Of each step: the rows that left it, the most common reasons first; and those that a stage kept, at its last
     step. Looks at a bounded number of units; empty where rows carry no truth."""
-    found = []
-    for stage in stages:
-        if stage.units and _carries(store, stage):
-            found += _of_stage(store, stage, pool)
-    return found
-
-
-def _carries(store: Store, stage: StageFiles) -> bool:
-    first = stage.rows[next(iter(stage.units))]
-    with store.open_input(first) as source, pq.ParquetFile(source) as file:
-        return TRUTH in file.schema_arrow.names
+    sources = Manifest.read(store, SOURCES)
+    if sources is None or TRUTH not in sources.details.get("columns", ()):
+        return []
+    return [truth for stage in stages if stage.units for truth in _of_stage(store, stage, pool)]
 
 
 def _of_stage(store: Store, stage: StageFiles, pool: Executor) -> Iterator[Truth]:
