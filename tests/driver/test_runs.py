@@ -234,7 +234,7 @@ def test_the_driver_never_holds_the_text_of_rows(tmp_path: Path):
     found = set(json.loads(done.stdout.split("FOUND ")[1]))
     # A check of the source reads the beginning of the file, at most 1 MiB of the 10 that went through the run.
     beginning = set(range(2**20 // 20_000 + 1))
-    # And whoever reads a footer, as the report does, reads the last 64 KiB of a file; one such buffer may still be there.
+    # And whoever reads a footer, as the report does, reads the last 64 KiB of a file; one may be left.
     others = found - beginning
     assert len(others) <= 2**16 // 20_000 + 1, f"texts of rows in the driver's memory: {sorted(others)}"
     assert found & beginning, "nothing at all was found: does the witness look in the right places?"
