@@ -25,7 +25,7 @@ from distilray.evaluate import (
 )
 from distilray.ledger import UnitInput, fingerprint
 from distilray.models import ModelSettings, VLLMModel
-from distilray.planning import evaluation_phase, side_by_side
+from distilray.planning import evaluation_phase, side_by_side, with_room
 from distilray.recipe import Recipe
 from distilray.runner import Context, Phase, run_phase, run_sources, sources_identity
 from distilray.sources import list_files
@@ -52,7 +52,8 @@ def run_evaluations(
     Engines that fit at the same time start together, as far as they do not run already: on a small machine, starting
     them takes most of the time.
     """
-    waiting = {item.phase.directory: item for item in _evaluations(context, recipe, students)}
+    there = [_in_room(item, recipe, residents) for item in _evaluations(context, recipe, students)]
+    waiting = {item.phase.directory: item for item in there}
     phases = [item.phase for item in waiting.values()]
     results = []
     left = list(phases)
@@ -72,6 +73,12 @@ def run_evaluations(
             on_stage(phase.directory, "done")
         residents.release_unused()
     return results
+
+
+def _in_room(item: _Evaluation, recipe: Recipe, residents: Residents) -> _Evaluation:
+    """With fewer engines where a model and its judges, each of which may fill the cluster, do not fit together."""
+    models = with_room(item.phase.models, recipe.resources, residents.available)
+    return replace(item, phase=replace(item.phase, models=models))
 
 
 def _measured(context: Context, item: _Evaluation, answered: list[UnitInput]) -> tuple[Result, Evaluation | None]:

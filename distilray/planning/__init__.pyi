@@ -2,6 +2,7 @@ from .benchmarks import BenchmarkNeed as BenchmarkNeed
 from .benchmarks import benchmark_needs as benchmark_needs
 from .benchmarks import benchmarks_as_json as benchmarks_as_json
 from .doubts import training_doubts as training_doubts
+from .evaluations import evaluated as evaluated
 from .evaluations import evaluation_phase as evaluation_phase
 from .evaluations import side_by_side as side_by_side
 from .filling import filled as filled
@@ -22,6 +23,7 @@ from .residency import not_there_yet as not_there_yet
 from .residency import runner_cpus as runner_cpus
 from .residency import serves as serves
 from .residency import to_release as to_release
+from .room import with_room as with_room
 from .rows import check_questions as check_questions
 from .rows import count_rows as count_rows
 from .rows import source_problems as source_problems

@@ -13,6 +13,7 @@ from distilray.errors import counted
 from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.planning.decontamination import questions_identity, with_questions
+from distilray.planning.evaluations import evaluation_problems
 from distilray.planning.filling import filled
 from distilray.planning.identity import step_identity
 from distilray.planning.residency import (
@@ -63,11 +64,12 @@ def plan(
 
     ``data``: whether the benchmarks' questions are here; where they are only on the cluster, fingerprints of steps that
     read them say nothing. ``grouping``: the phases of an earlier session of the run; it is kept where it still fits, so
-    that a run that moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, or a
-    training, does not fit even alone, neither on what is there nor on what an autoscaler may bring
+    that a run that moves to a bigger cluster does not begin again. Raises :class:`RecipeError` if a model, a training
+    or the models of a benchmark do not fit even alone, neither on what is there nor on what an autoscaler may bring
     (:func:`not_there_yet` says what has to come), or a student cannot be trained under its chat template.
     """
-    if problems := [*student_problems(recipe), *training_problems(recipe, available)]:
+    problems = [*student_problems(recipe), *training_problems(recipe, available)]
+    if problems := [*problems, *evaluation_problems(recipe, available)]:
         raise recipe.error(problems)
     columns = all_columns(recipe)
     planner = _Planner(recipe, available, columns, {tuple(group) for group in grouping or ()}, data)

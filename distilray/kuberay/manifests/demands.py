@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from distilray.evaluate import STUDENT_AFTER, STUDENT_BEFORE
 from distilray.models import ModelSettings
-from distilray.planning import Available, TrainingNeed, engine_gib, runner_cpus, training_needs
+from distilray.planning import Available, TrainingNeed, engine_gib, evaluated, runner_cpus, training_needs
 from distilray.recipe import Recipe, TrainEntry
 from distilray.steps import Step
 
@@ -45,8 +44,6 @@ class Demand:
     least_cpus: float = 0.0
     """Of row runners and tasks, which may be on any node."""
     most_cpus: float = 0.0
-    is_benchmark: bool = False
-    """Whether no plan says if it fits."""
 
 
 def accelerators(recipe: Recipe) -> set[str]:
@@ -63,8 +60,10 @@ def demands(recipe: Recipe, accelerator: str, available: Available) -> list[Dema
         names = {name for chosen in step.models_used().values() for name in chosen} if isinstance(step, Step) else set()
         found.append(_asking(recipe, f"step {entry.name}", {name: models[name] for name in sorted(names)}, accelerator))
     found += [_training(recipe, need, accelerator) for need in training_needs(recipe, available)]
-    asking = (_asking(recipe, title, asked, accelerator) for title, asked in _evaluations(recipe))
-    found += [replace(demand, is_benchmark=True) for demand in asking]
+    for number, name, asked in evaluated(recipe):
+        found.append(_asking(recipe, f"benchmark {recipe.evaluate[number].name} of {name}", asked, accelerator))
+        fewest = {name: model.model_copy(update={"replicas": 1}) for name, model in asked.items()}
+        found[-1] = replace(found[-1], least=tuple(_engines(fewest.values(), accelerator)))
     return found
 
 
@@ -118,15 +117,3 @@ def _training(recipe: Recipe, need: TrainingNeed, accelerator: str) -> Demand:
     engines = tuple(_engines(asked, accelerator))
     least, most = ((worker,) * count + engines for count in (used.fewest, used.workers))
     return Demand(f"training {need.entry.name}", least, most, TASK_CPUS, TASK_CPUS)
-
-
-def _evaluations(recipe: Recipe) -> Iterator[tuple[str, dict[str, ModelSettings]]]:
-    """Each model on each benchmark, with those that judge it."""
-    students, models = [entry.settings.student for entry in trained(recipe)], recipe.all_models()
-    for benchmark in recipe.evaluate:
-        judges = {name: recipe.models[name] for name in sorted(benchmark.judges())}
-        for name in benchmark.models:
-            asked = students[-1] if name in (STUDENT_BEFORE, STUDENT_AFTER) and students else name
-            if asked in models:
-                answering = benchmark.asked_of(models[asked])
-                yield f"benchmark {benchmark.name} of {name}", {name: answering, **judges}

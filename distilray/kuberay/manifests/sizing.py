@@ -99,7 +99,6 @@ def sized(recipe: Recipe, settings: RenderSettings) -> Sized:
     groups = [_cpu_group(recipe, asked, settings), *gpu_groups]
     there = available(groups, [machines[kind] for kind in sorted(used)])
     planned = plan(recipe, "render", there, data=False)
-    _check_benchmarks(asked, gpu_groups)
     return Sized(tuple(groups), there, planned)
 
 
@@ -147,19 +146,6 @@ def _default_type(named: set[str], settings: RenderSettings) -> str:
             "leave the type out for GPUs of any type"
         )
     return next(iter(named)) if len(named) == 1 else ""
-
-
-def _check_benchmarks(asked: Sequence[Demand], groups: Sequence[NodeGroup]) -> None:
-    """Raises :class:`CannotRender` where the models of a benchmark, which no plan looks at, do not fit."""
-    for demand in (demand for demand in asked if demand.is_benchmark):
-        for group in groups:
-            if len(_packed(demand.least, group.accelerator, group.gpus)) > group.most:
-                held = sum(piece.gpus for piece in demand.least if piece.accelerator == group.accelerator)
-                raise CannotRender(
-                    f"--machines: {demand.title} holds {counted(held, 'GPU')} at once, more than fit on "
-                    f"{counted(group.most, 'machine')} with {group.gpus}; give more machines, or lower the replicas of "
-                    "its models"
-                )
 
 
 def _packed(pieces: Iterable[Piece], kind: str, gpus: int) -> list[_Node]:

@@ -228,8 +228,7 @@ def test_machines_for_a_recipe_without_gpus_are_refused() -> None:
 def test_a_recipe_that_does_not_fit_on_the_machines_is_refused() -> None:
     with pytest.raises(RecipeError, match="cannot fit"):
         rendered(BOX, RenderSettings(machines=("2x2x80",)))
-    with pytest.raises(CannotRender, match="benchmark .* of student_before holds 16 GPUs at once.*lower the replicas"):
-        rendered(BOX, RenderSettings(machines=("8x80",)))
+    rendered(BOX, RenderSettings(machines=("8x80",)))  # the judge leaves the student's engines less room
 
 
 def test_overrides_arrive_as_they_are(tmp_path: Path) -> None:
