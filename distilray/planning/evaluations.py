@@ -12,7 +12,7 @@ from distilray.ledger import fingerprint
 from distilray.models import ModelSettings
 from distilray.planning.identity import model_identity
 from distilray.planning.residency import Available, described, fit_together, grouped, needs
-from distilray.planning.room import with_room
+from distilray.planning.room import have_room, with_room
 from distilray.recipe import Problem, Recipe
 from distilray.runner import NamedStep, Phase, Resources
 from distilray.steps import Step
@@ -72,11 +72,9 @@ def evaluated(recipe: Recipe) -> Iterator[tuple[int, str, dict[str, ModelSetting
 def evaluation_problems(recipe: Recipe, available: Available) -> list[Problem]:
     """Benchmarks whose models do not fit together even with one engine each."""
     problems = []
-    if available.autoscales and not available.may_join:
-        return problems
     for number, name, models in evaluated(recipe):
         fewest = with_room(models, recipe.resources, available)
-        if not fit_together(fewest, recipe.resources, available):
+        if not have_room(fewest, recipe.resources, available):
             need = needs(fewest)
             text = (
                 f"{', '.join(fewest)} cannot fit together: an engine of each needs {counted(need['CPU'], 'CPU')} and "

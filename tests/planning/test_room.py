@@ -6,7 +6,7 @@ import pytest
 
 import distilray as dr
 from distilray.models import EchoModel, ModelSettings, Replicas, VLLMModel
-from distilray.planning import Available, evaluated, fit_together, plan, with_room
+from distilray.planning import Available, Nodes, evaluated, fit_together, plan, with_room
 from distilray.recipe import RecipeError, load_recipe
 from distilray.runner import Resources
 from tests.support.paths import RECIPES
@@ -35,6 +35,13 @@ def test_the_model_that_holds_most_gives_way_first() -> None:
 
 def test_one_engine_of_each_is_left_where_nothing_helps() -> None:
     assert numbers(BOX, student=model(8, replicas=2), judge=model(8)) == {"student": 1, "judge": 1}
+
+
+def test_an_autoscaler_whose_nodes_are_not_known_may_bring_room_for_all() -> None:
+    models = {"student": model(1, replicas=8), "judge": model(4, replicas=2)}
+    assert with_room(models, Resources(), Available(4, 0, autoscales=True)) == models
+    known = Available(4, 0, autoscales=True, may_join=(Nodes(1, 96, 8),))
+    assert numbers(known, **models) == {"student": 4, "judge": 1}
 
 
 def test_the_judged_benchmarks_of_a_recipe_for_one_box_fit_on_it() -> None:
