@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from ray.exceptions import RayError
 
 from distilray.ledger import Manifest, StepCounts
 from distilray.models import Busy, BusyPlaces, PoolHandles
@@ -49,8 +52,9 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._over.set()
         self._thread.join()
-        if kind is None:  # else the monitor may be lost
-            self.metrics.models(_sums(reports(self.monitor)["runners"])[0])
+        if kind is None:
+            with suppress(RayError):  # a monitor that is just starting again costs metrics their last second, no run
+                self.metrics.models(_sums(reports(self.monitor)["runners"])[0])
         self.metrics.rows(outcomes_since(self.counted.steps, self.counted_before))
 
     def working(self, handles: PoolHandles) -> None:
