@@ -2,6 +2,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 export EXTRA PYTHON VENV
+# Of pytest, for tests that start engines and clusters: on two cores a third one uses the time that two spend waiting.
+WORKERS ?= 3
 
 .PHONY: setup setup-compress demo test test-fast test-slow test-long bench prove lint clean
 
@@ -20,10 +22,10 @@ test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile
 
 test-slow: setup
-	$(BIN)/python -m pytest -m "slow and not long" -n 2 --dist loadfile --durations=25
+	$(BIN)/python -m pytest -m "slow and not long" -n $(WORKERS) --dist loadfile --durations=25
 
 test-long: setup  ## what takes minutes a test: every sharding, serving, engines killed
-	$(BIN)/python -m pytest -m long -n 2 --dist loadfile --durations=25
+	$(BIN)/python -m pytest -m long -n $(WORKERS) --dist loadfile --durations=25
 
 bench: setup  ## speed against plain vLLM, ray.data.llm and plain serving
 	$(BIN)/python -m benchmarks speed

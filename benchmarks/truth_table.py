@@ -98,7 +98,7 @@ def practice_recipe(source: dr.Source) -> dr.Recipe:
         models={
             "teacher": tiny("teacher", sampling=dr.Sampling(max_tokens=128)),
             "judge": tiny("judge", sampling=dr.Sampling(max_tokens=192)),
-            "student": tiny("student_converged", sampling=dr.Sampling(max_tokens=128)),
+            "student": tiny("student_warm", sampling=dr.Sampling(max_tokens=128)),
         },
         sources=[source],
         steps=[

@@ -33,9 +33,26 @@ name="${run%%\?*}"
 name="${name%/}"
 id="${SUBMISSION_ID:-${name##*/}-$(date -u +%Y%m%d-%H%M%S)}"
 hash="$(sha256sum <"$recipe" | cut -c 1-16)"
-wait=()
-[ "${FOLLOW:-yes}" = yes ] || wait=(--no-wait)
-exec ray job submit ${wait[@]+"${wait[@]}"} --submission-id "$id" \
+ray job submit --no-wait --submission-id "$id" \
     --metadata-json "{\"run\": \"$run\", \"recipe\": \"$recipe\", \"recipe_sha256\": \"$hash\"}" \
     --entrypoint-num-cpus "${DRIVER_CPUS:-1}" --runtime-env jobs/runtime_env.yaml \
     -- "${JOB_PYTHON:-python}" jobs/run.py "$recipe" --run "$run" "$@"
+[ "${FOLLOW:-yes}" = yes ] || exit 0
+
+# The stream of a job's log ends with the job, but also with the node that it runs on or with the connection, and `ray
+# job submit` then ends with 0 as if all were well: how the job ended is asked for by itself.
+ray job logs --follow "$id" || true
+unheard=0
+while [ $unheard -lt 12 ]; do
+    status="$(ray job status "$id" 2>&1)" || status=""
+    case "$status" in
+        *"Job '$id' succeeded"*) printf '%s\n' "$status" && exit 0 ;;
+        *"Job '$id' failed"* | *"Job '$id' was stopped"*) printf '%s\n' "$status" >&2 && exit 1 ;;
+        *"Status for job '$id'"*) unheard=0 ;;
+        *) unheard=$((unheard + 1)) ;;
+    esac
+    [ -n "${told:-}" ] || printf '%s\n' "the log of $id can no longer be followed; waiting for its end" >&2
+    told=yes
+    sleep 5
+done
+fail "$RAY_API_SERVER_ADDRESS has not answered for a minute; how $id ended is not known. The same command goes on with the run"

@@ -349,20 +349,18 @@ def test_a_job_is_submitted_to_a_cluster(here: Path, bucket: dict[str, str]):
         shutil.rmtree(short, ignore_errors=True)
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_make_demo_ends_with_a_student_to_chat_with(tmp_path: Path):
-    """What `make demo` does after the set-up, in another run directory; then what its last lines offer."""
-    lines = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    [line] = [line for line in lines.splitlines() if "distilray run" in line]
-    run = str(tmp_path / "quickstart")
-    words = [run if word == "runs/quickstart" else word for word in shlex.split(line)]
-    words[0] = "distilray"
-    done = subprocess.run(words, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=1700)
+@pytest.mark.slow
+def test_make_demo_ends_with_a_student_to_chat_with():
+    """What `make demo` has left here, as in `.ci/run`: the same command ends at once, and what it offers works."""
+    if not (ROOT / "runs" / "quickstart" / "run.json").exists():
+        pytest.skip("`make demo` has not run in this folder")
+    done = subprocess.run(["make", "demo"], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=800)
     assert done.returncode == 0, done.stderr[-2000:]
     [report] = re.findall(r"^report +(\S+)$", done.stdout, re.M)
-    assert Path(report).stat().st_size > 50_000
+    assert (ROOT / report).stat().st_size > 50_000
     [chat] = re.findall(r"^chat +(.+)$", done.stdout, re.M)
-    results = {result["model"]: result["value"] for result in status(Store(run))["evaluations"]}
+    results = {
+        result["model"]: result["value"] for result in status(Store(str(ROOT / "runs" / "quickstart")))["evaluations"]
+    }
     assert results["student_after"] > results["student_before"] + 0.2
     assert typed(chat, ROOT, "Tom has 123 apples and gets 45 more. How many apples does Tom have now?\n").strip()

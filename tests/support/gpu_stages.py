@@ -8,6 +8,7 @@ import signal
 import time
 
 from benchmarks.gpu.stage import Check, Stage
+from benchmarks.gpu.stages import TRAINING
 
 LIMIT_S = 20.0
 
@@ -64,3 +65,6 @@ STAGES = (
     Stage("again", "tests.support.gpu_stages:passes", LIMIT_S, "that the last one runs too"),
 )
 IN_TORCH = (_stage("allocates_in_torch"), _stage("passes"))
+
+FIRST = TRAINING[:3]
+"""The most valuable of the real ones."""

@@ -69,7 +69,11 @@ class Nodes:
 
     def join(self, name: str) -> psutil.Process:
         """Starts one more node."""
-        process = self._start(name, [*RAY, f"--address={self.address}", f"--node-ip-address={self.next_ip()}"])
+        # With the head's folder, its workers would unpack a job's working directory over that of the head's.
+        own = self.folder / name
+        own.mkdir()
+        where = [f"--address={self.address}", f"--node-ip-address={self.next_ip()}", f"--temp-dir={own}"]
+        process = self._start(name, [*RAY, *where])
         wait_for(lambda: "Ray runtime started" in (self.folder / f"{name}.log").read_text(), f"the node {name}")
         return process
 
@@ -85,8 +89,10 @@ class Nodes:
     def _start(self, name: str, command: list[str]) -> psutil.Process:
         log = open(self.folder / f"{name}.log", "ab")  # noqa: SIM115  (lives as long as the process)
         cpus = self.head_cpus if name == "head" and self.head_cpus is not None else self.cpus
+        # Only an agent that has its port takes jobs, and the usual one may be that of another cluster here.
+        ports = [*PORTS, f"--dashboard-agent-listen-port={free_port()}"]
         started = subprocess.Popen(
-            [*command, f"--num-cpus={cpus}", *PORTS], stdout=log, stderr=log, env=environment(**self.variables)
+            [*command, f"--num-cpus={cpus}", *ports], stdout=log, stderr=log, env=environment(**self.variables)
         )
         self.processes.append(psutil.Process(started.pid))
         return self.processes[-1]
