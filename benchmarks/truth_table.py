@@ -5,8 +5,8 @@
 Measured in the practice world, on its tiny models, over problems whose operands none of them has met:
 
 judge        half of the answers are wrong by construction; does the judge, without a reference, find which?
-difficulty   what is truly hard for the student is known from eight sampled answers of its own, compared with the truth;
-             how many of the rows selected by difficulty are hard, and how many of all rows?
+difficulty   what is truly hard for a student that has learned for a while is known from eight sampled answers of its
+             own, compared with the truth: how many of the rows selected by difficulty are hard, and how many of all?
 rewrites     right solutions, too terse or too wordy, are rewritten: how many of those that are taken are still right?
 
 Planted: a server on loopback says good and bad replies that are written down; language, task, near-copy, grounding and
@@ -17,22 +17,27 @@ where they ask one), not what models write.
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import distilray as dr
-from benchmarks import record
+from benchmarks import record as results
+from benchmarks.claims.trainings import RESOURCES, sft
 from benchmarks.observing_steps import StudentSamples
 from benchmarks.planted.boilerplate import ABOVE, Boilerplate
 from benchmarks.planted.created import Created
 from benchmarks.planted.follow_ups import FollowUps
 from benchmarks.planted.server import Asked, serving
+from distilray.practice.arithmetic import draw_problem, record
+from distilray.practice.worked import medium
 from distilray.verifiers import numeric_equal
 
 CHECKPOINTS = "package://distilray.practice/checkpoints"
 KEPT = {"truth_rating": "string", "truth_right": "bool", "truth_result": "string"}
+LESSONS, LESSON_STEPS, LESSON_RATE = 4000, 450, 3e-3
 HARDEST = 0.1
 """Share of the rows that is selected by difficulty."""
 SOUND_AT = 5
@@ -42,18 +47,18 @@ Rows = list[dict[str, Any]]
 
 
 def main() -> None:
-    parser = record.command_line(__doc__, "truth_table.json")
+    parser = results.command_line(__doc__, "truth_table.json")
     parser.add_argument("--rows", type=int, default=1200, help="problems of the practice world")
     parser.add_argument("--planted", type=int, default=800, help="rows with planted replies, of each kind")
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--directory", type=Path, help="keep the runs here; default: a temporary folder")
     options = parser.parse_args()
-    record.share_imports()
+    results.share_imports()
     with tempfile.TemporaryDirectory(prefix="distilray-truth-") as temporary:
         folder = options.directory or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         figures = measure(folder, options.rows, options.planted, options.seed)
-    record.write(options.out, figures)
+    results.write(options.out, figures)
     print(table(figures))
 
 
@@ -69,11 +74,34 @@ def measure(folder: Path, rows: int, planted: int, seed: int) -> dict[str, Any]:
 
 
 def practice_world(folder: Path, rows: int, seed: int) -> dict[str, Any]:
-    run = dr.run(practice_recipe(write_answers(folder, rows, seed)), directory=str(folder / "practice"))
+    recipe = practice_recipe(write_answers(folder, rows, seed), partly_taught(folder, seed))
+    run = dr.run(recipe, directory=str(folder / "practice"))
     judged = run.table("judge", outcome=None).to_pylist()
     scored = run.table("StudentSamples", outcome=None).to_pylist()
     rewritten = run.table("align_trace", outcome=None).to_pylist()
     return {"judge": agreement(judged), "difficulty": hardness(scored), "rewrites": preservation(rewritten)}
+
+
+def partly_taught(folder: Path, seed: int) -> str:
+    """The checkpoint of a student to which some problems are hard and some are not: the packaged ones can do nothing
+    yet, or everything."""
+    rng = random.Random(f"truth-table-{seed}")
+    path = folder / "lessons.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for problem in [draw_problem(rng, "train") for _ in range(LESSONS)]:
+            file.write(json.dumps({**record(problem), "answer": medium(problem).text}, ensure_ascii=False) + "\n")
+    taught = dr.run(
+        dr.Recipe(
+            name="student",
+            models={"student": dr.VLLMModel(path=f"{CHECKPOINTS}/student_warm")},
+            sources=[dr.Source(name="lessons", path=str(path))],
+            train=[dr.TrainEntry(settings, RESOURCES) for settings in sft(LESSON_STEPS, LESSON_RATE, seed=seed)],
+        ),
+        directory=str(folder / "student"),
+    )
+    if taught.student is None:
+        raise RuntimeError(f"{taught.directory}: no student was trained")
+    return str(taught.student)
 
 
 def write_answers(folder: Path, rows: int, seed: int) -> dr.Source:
@@ -88,17 +116,17 @@ def write_answers(folder: Path, rows: int, seed: int) -> dr.Source:
     return dr.Source(name="answers", path=str(path), keep=KEPT)
 
 
-def practice_recipe(source: dr.Source) -> dr.Recipe:
-    def tiny(role: str, **settings: Any) -> dr.VLLMModel:
+def practice_recipe(source: dr.Source, student: str) -> dr.Recipe:
+    def tiny(path: str, **settings: Any) -> dr.VLLMModel:
         common: dict[str, Any] = {"max_num_seqs": 128, "max_model_len": 768, "cpus": 0.4}
-        return dr.VLLMModel(path=f"{CHECKPOINTS}/{role}", **common, **settings)
+        return dr.VLLMModel(path=path, **common, **settings)
 
     return dr.Recipe(
         name="truth-table",
         models={
-            "teacher": tiny("teacher", sampling=dr.Sampling(max_tokens=128)),
-            "judge": tiny("judge", sampling=dr.Sampling(max_tokens=192)),
-            "student": tiny("student_warm", sampling=dr.Sampling(max_tokens=128)),
+            "teacher": tiny(f"{CHECKPOINTS}/teacher", sampling=dr.Sampling(max_tokens=128)),
+            "judge": tiny(f"{CHECKPOINTS}/judge", sampling=dr.Sampling(max_tokens=192)),
+            "student": tiny(student, sampling=dr.Sampling(max_tokens=128)),
         },
         sources=[source],
         steps=[

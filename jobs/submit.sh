@@ -46,11 +46,15 @@ unheard=0
 while [ $unheard -lt 12 ]; do
     status="$(ray job status "$id" 2>&1)" || status=""
     case "$status" in
-        *"Job '$id' succeeded"*) printf '%s\n' "$status" && exit 0 ;;
-        *"Job '$id' failed"* | *"Job '$id' was stopped"*) printf '%s\n' "$status" >&2 && exit 1 ;;
+        *"Job '$id' succeeded"*) code=0 ;;
+        *"Job '$id' failed"* | *"Job '$id' was stopped"*) code=1 ;;
         *"Status for job '$id'"*) unheard=0 ;;
         *) unheard=$((unheard + 1)) ;;
     esac
+    if [ -n "${code:-}" ]; then
+        [ -z "${told:-}" ] || printf '%s\n' "$status"
+        exit "$code"
+    fi
     [ -n "${told:-}" ] || printf '%s\n' "the log of $id can no longer be followed; waiting for its end" >&2
     told=yes
     sleep 5

@@ -20,6 +20,16 @@ RAY = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disabl
 # Nodes that share a machine must not hand out the same ports to their workers.
 PORTS = ["--min-worker-port=0", "--max-worker-port=0", f"--object-store-memory={200 * 2**20}"]
 
+OWN_FOLDER = """
+import sys
+from ray._private import ray_constants
+from ray.scripts.scripts import main
+ray_constants.DEFAULT_RUNTIME_ENV_DIR_NAME = sys.argv.pop(1)
+main()
+"""
+"""``ray`` of a node that unpacks working directories in a folder of its own. Nodes of one machine share their session's
+folder, and each first deletes what another has unpacked there, under the feet of a job that runs."""
+
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
@@ -69,11 +79,8 @@ class Nodes:
 
     def join(self, name: str) -> psutil.Process:
         """Starts one more node."""
-        # With the head's folder, its workers would unpack a job's working directory over that of the head's.
-        own = self.folder / name
-        own.mkdir()
-        where = [f"--address={self.address}", f"--node-ip-address={self.next_ip()}", f"--temp-dir={own}"]
-        process = self._start(name, [*RAY, *where])
+        own = [sys.executable, "-c", OWN_FOLDER, f"resources_of_{name}", *RAY[1:]]
+        process = self._start(name, [*own, f"--address={self.address}", f"--node-ip-address={self.next_ip()}"])
         wait_for(lambda: "Ray runtime started" in (self.folder / f"{name}.log").read_text(), f"the node {name}")
         return process
 
