@@ -2,8 +2,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 export EXTRA PYTHON VENV
-# Of pytest, for tests that start engines and clusters: on two cores a third one uses the time that two spend waiting.
-WORKERS ?= 3
+# Of pytest; one a core at most, since tests that start engines and trainings keep a core busy each.
+WORKERS ?= 2
 
 .PHONY: setup setup-compress demo test test-fast test-slow test-long bench prove lint clean
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import traceback
@@ -27,7 +28,9 @@ def main(description: str | None, sizes: type, world_of: Callable[[Any], World])
     """Runs a world; ``sizes`` is a dataclass of numbers, each an option, from which ``world_of`` makes the world."""
     names = world_of(sizes())
     parser = record.command_line(description, f"{names.name}_claim.json")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[1, 2, 3], help="the result file keeps those of other seeds"
+    )
     parser.add_argument("--variants", nargs="+", choices=list(names.variants), default=list(names.variants))
     parser.add_argument(
         "--directory", type=Path, default=DIRECTORY, help="runs and cells; default: runs/claims, continued if it exists"
@@ -49,15 +52,33 @@ def measure(world: World, sizes: dict[str, int], options: argparse.Namespace) ->
     record.share_imports()
     directory = options.directory.resolve() / world.name / "x".join(map(str, sizes.values()))
     variants = world.chosen(options.variants)
-    cells, failed = [], 0
+    cells, failed = earlier(world, sizes, directory, options), 0
     with cluster(dr.Resources()):
         for seed in options.seeds:  # seed by seed, so that an interrupted benchmark still compares like with like
             for cell in made(Sitting(world, directory, seed), variants, options.seeds):
                 cells, failed = (cells, failed + 1) if cell is None else ([*cells, cell], failed)
-            compared = summary({name: meta(world.variants[name]) for name in variants}, cells)
+            known = {name: meta(variant) for name, variant in world.variants.items()}
+            compared = summary(known, cells)
             record.write(options.out, {"world": world.name, **sizes, "variants": compared, "cells": cells}, ["scipy"])
             print(plain(compared), flush=True)
     return 1 if failed else 0
+
+
+def earlier(world: World, sizes: dict[str, int], directory: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The cells of other seeds in the result file, where they were made with these settings: seeds may be taken in
+    sittings of their own, on machines of one kind."""
+    if not options.out.exists():
+        return []
+    found = json.loads(options.out.read_text("utf-8"))
+    if any(found.get(name) != size for name, size in sizes.items()):
+        return []
+    return [
+        cell
+        for cell in found["cells"]
+        if cell["seed"] not in options.seeds
+        and cell["variant"] in world.variants
+        and cell["settings"] == Sitting(world, directory, cell["seed"]).settings(cell["variant"])
+    ]
 
 
 def made(sitting: Sitting, variants: Sequence[str], seeds: Sequence[int]) -> Iterator[dict[str, Any] | None]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import distilray as dr
+from benchmarks import record
 from benchmarks.claims.evaluation import GREEDY, SAMPLED, answers, held_out
 from benchmarks.claims.problems import read_records, write_records
 from benchmarks.claims.trainings import RESOURCES
@@ -68,7 +69,8 @@ class Sitting:
             return kept
         began = time.monotonic()
         start = self.student(self.world.variants[name].start)
-        cell = {"variant": name, "seed": self.seed, "mark": mark, **self._measured(name, start)}
+        cell = {"variant": name, "seed": self.seed, "mark": mark, "settings": self.settings(name)}
+        cell |= {"commit": record.commit(), **self._measured(name, start)}
         cell["seconds"] = round(time.monotonic() - began, 1)
         write_records(self._cell(name), [cell])
         return cell
@@ -90,6 +92,13 @@ class Sitting:
                 [start, world.questions, self.seed],
             ]
         )
+
+    def settings(self, name: str) -> str:
+        """Changes with the settings of the variant and of all that it continues; known without its rows."""
+        world, variant = self.world, self.world.variants[name]
+        start = self.settings(variant.start) if variant.start else model(world.student).weights_id()
+        trainings = [settings.model_dump(mode="json") for settings in variant.trainings]
+        return fingerprint([trainings, variant.rows, variant.ranked, start, world.questions, self.seed])
 
     def _measured(self, name: str, start: str) -> dict[str, Any]:
         variant = self.world.variants[name]
