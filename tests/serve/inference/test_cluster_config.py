@@ -75,6 +75,12 @@ def assert_serves(url: str) -> None:
     assert httpx.get(f"{url}/v1/models", timeout=60).status_code == 401  # keys come from the environment
 
 
+def heeds_ctrl_c() -> None:
+    """In a process before its program begins: a shell starts what it puts into the background with Ctrl-C ignored, and
+    tests may run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -83,8 +89,9 @@ def test_serve_run_serves_the_student_until_ctrl_c(student: str, tmp_path: Path)
     environment = ENVIRONMENT | {"RAY_TMPDIR": scratch.name}
     with open(tmp_path / "log", "w") as log:
         process = subprocess.Popen(
-            ["serve", "run", config(student, port, tmp_path)], env=environment, stdout=log, stderr=log, text=True
-        )
+            ["serve", "run", config(student, port, tmp_path)], env=environment, stdout=log, stderr=log, text=True,
+            preexec_fn=heeds_ctrl_c,
+        )  # fmt: skip
     try:
         before = statuses_until_ready(url, process)
         assert before <= {0, 404, 503}
