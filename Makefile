@@ -19,7 +19,7 @@ demo: setup  ## a whole recipe on the practice world: data, student, before and 
 test: test-fast test-slow
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow and not long" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not long" -n $(WORKERS) --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m "slow and not long" -n $(WORKERS) --dist loadfile --durations=25

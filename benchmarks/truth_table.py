@@ -25,6 +25,7 @@ from typing import Any
 
 import distilray as dr
 from benchmarks import record as results
+from benchmarks.claims.problems import write_records
 from benchmarks.claims.trainings import RESOURCES, sft
 from benchmarks.observing_steps import StudentSamples
 from benchmarks.planted.boilerplate import ABOVE, Boilerplate
@@ -38,6 +39,7 @@ from distilray.verifiers import numeric_equal
 CHECKPOINTS = "package://distilray.practice/checkpoints"
 KEPT = {"truth_rating": "string", "truth_right": "bool", "truth_result": "string"}
 LESSONS, LESSON_STEPS, LESSON_RATE = 4000, 450, 3e-3
+"""With these the student answers two problems in three; after 350 steps one in ten."""
 HARDEST = 0.1
 """Share of the rows that is selected by difficulty."""
 SOUND_AT = 5
@@ -86,10 +88,9 @@ def partly_taught(folder: Path, seed: int) -> str:
     """The checkpoint of a student to which some problems are hard and some are not: the packaged ones can do nothing
     yet, or everything."""
     rng = random.Random(f"truth-table-{seed}")
-    path = folder / "lessons.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for problem in [draw_problem(rng, "train") for _ in range(LESSONS)]:
-            file.write(json.dumps({**record(problem), "answer": medium(problem).text}, ensure_ascii=False) + "\n")
+    drawn = [draw_problem(rng, "train") for _ in range(LESSONS)]
+    lessons = [{**record(problem), "answer": medium(problem).text} for problem in drawn]
+    path = write_records(folder / "lessons.jsonl", lessons)
     taught = dr.run(
         dr.Recipe(
             name="student",

@@ -38,6 +38,7 @@ ray job submit --no-wait --submission-id "$id" \
     --entrypoint-num-cpus "${DRIVER_CPUS:-1}" --runtime-env jobs/runtime_env.yaml \
     -- "${JOB_PYTHON:-python}" jobs/run.py "$recipe" --run "$run" "$@"
 [ "${FOLLOW:-yes}" = yes ] || exit 0
+trap 'printf "%s\n" "the job goes on: ray job logs -f $id" >&2; exit 130' INT
 
 # The stream of a job's log ends with the job, but also with the node that it runs on or with the connection, and `ray
 # job submit` then ends with 0 as if all were well: how the job ended is asked for by itself.

@@ -77,7 +77,7 @@ def earlier(world: World, sizes: dict[str, int], directory: Path, options: argpa
         for cell in found["cells"]
         if cell["seed"] not in options.seeds
         and cell["variant"] in world.variants
-        and cell["settings"] == Sitting(world, directory, cell["seed"]).settings(cell["variant"])
+        and cell.get("settings") == Sitting(world, directory, cell["seed"]).settings(cell["variant"])
     ]
 
 

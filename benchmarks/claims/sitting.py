@@ -82,16 +82,10 @@ class Sitting:
 
     def mark(self, name: str) -> str:
         """Changes with the variant's settings, its rows, its start and the questions; rows are made for it."""
-        world, variant = self.world, self.world.variants[name]
-        start = self.mark(variant.start) if variant.start else model(world.student).weights_id()
+        variant = self.world.variants[name]
         used = [rows for rows in (variant.rows, variant.ranked) if rows is not None]
-        return fingerprint(
-            [
-                [settings.model_dump(mode="json") for settings in variant.trainings],
-                [hashlib.blake2b(self.rows(rows).read_bytes(), digest_size=8).hexdigest() for rows in used],
-                [start, world.questions, self.seed],
-            ]
-        )
+        digests = [hashlib.blake2b(self.rows(rows).read_bytes(), digest_size=8).hexdigest() for rows in used]
+        return fingerprint([self.settings(name), digests, self.mark(variant.start) if variant.start else None])
 
     def settings(self, name: str) -> str:
         """Changes with the settings of the variant and of all that it continues; known without its rows."""

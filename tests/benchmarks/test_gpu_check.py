@@ -98,16 +98,8 @@ def test_what_torch_cannot_allocate_is_out_of_memory():
 
 @pytest.mark.slow
 def test_the_most_valuable_stages_run_on_a_cpu_with_what_a_bare_machine_has():
-    code, lines = check(
-        "--stages",
-        "tests.support.gpu_stages:FIRST",
-        "--minutes",
-        "60",
-        "--patience",
-        "20",
-        "--without",
-        ",".join(absent()),
-    )
+    chosen = ("--stages", "tests.support.gpu_stages:FIRST")
+    code, lines = check(*chosen, "--minutes", "60", "--patience", "20", "--without", ",".join(absent()))
     *stages, told = lines
     assert (code, told["not passed"]) == (0, {}), why(stages)
     assert [stage["stage"] for stage in stages] == ["machine", "fused head", "1.5B"]

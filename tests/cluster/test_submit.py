@@ -81,7 +81,8 @@ def test_from_outside_with_a_token_jobs_are_followed_stopped_lost_with_their_nod
         node = submitter.driver_node()
         assert node != 0, "the driver runs on the head, which has no CPUs"
         nodes.leave(nodes.processes[node])
-        assert submitter.ended("lost") == "FAILED" and process.wait(timeout=300) != 0
+        assert submitter.ended("lost") == "FAILED" and process.wait(timeout=300) == 1
+        assert "Job 'lost' failed" in submitter.log("lost")
         assert published(lost) < UNITS
         nodes.join("fourth")
         again = submitter.submit("lost-2", recipe, lost.uri)
@@ -91,7 +92,8 @@ def test_from_outside_with_a_token_jobs_are_followed_stopped_lost_with_their_nod
         process = submitter.submit("stopped", recipe, stopped.uri)
         until_under_way(stopped, process, submitter, "stopped")
         submitter.ray("job", "stop", "stopped")
-        assert submitter.ended("stopped") == "STOPPED" and published(stopped) < UNITS
+        assert submitter.ended("stopped") == "STOPPED" and process.wait(timeout=300) == 1
+        assert published(stopped) < UNITS
         assert submitter.submit("stopped-2", recipe, stopped.uri).wait(timeout=900) == 0, submitter.log("stopped-2")
 
         for store in (lost, stopped):
@@ -109,7 +111,7 @@ def test_when_the_head_is_lost_a_fresh_cluster_goes_on_from_the_object_store(
         process = submitter.submit("first", recipe, s3_store.uri)
         until_under_way(s3_store, process, submitter, "first")
         kill(*nodes.processes)
-        assert process.wait(timeout=300) != 0
+        assert process.wait(timeout=300) == 2 and "has not answered for a minute" in submitter.log("first")
     before = set(rows(s3_store))
     assert 0 < len(before) < ROWS
     with token_nodes() as nodes:
